@@ -1,0 +1,10 @@
+/* How many CPUs this process may use, before any wish of the user. */
+#ifndef SCP_BASE_QUOTA_H
+#define SCP_BASE_QUOTA_H
+
+#include <stddef.h>
+
+/* The smaller of the CPU affinity and the cgroup CPU quota (rounded up), at least 1. */
+size_t scp_cpu_quota(void);
+
+#endif

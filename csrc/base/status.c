@@ -1,0 +1,23 @@
+#include "scp/status.h"
+
+const char *scp_status_text(enum scp_status status) {
+    switch (status) {
+    case SCP_OK:
+        return "success";
+    case SCP_ENOMEM:
+        return "out of memory";
+    case SCP_EINVAL:
+        return "invalid argument";
+    case SCP_EINTERRUPTED:
+        return "interrupted";
+    case SCP_EINFEASIBLE:
+        return "no answer satisfies the constraints";
+    case SCP_EUNSUPPORTED:
+        return "not supported by this CPU or build";
+    case SCP_ETHREAD:
+        return "the system refused to start a thread";
+    case SCP_STATUS_COUNT:
+        break;
+    }
+    return "unknown status";
+}

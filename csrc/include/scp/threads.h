@@ -1,0 +1,42 @@
+/* The thread pool: one per process, started on first use, shared by every caller.
+ *
+ * Size = SCP_NUM_THREADS, or else the smaller of the CPU affinity and the cgroup CPU quota. The
+ * calling thread works too, so size 1 starts no thread. Several threads may call at once; a call
+ * from inside a task runs serially. After fork the child starts a pool of its own on first use.
+ * Tasks must write disjoint outputs: then results do not depend on the number of threads. */
+#ifndef SCP_THREADS_H
+#define SCP_THREADS_H
+
+#include <stddef.h>
+
+#include "scp/status.h"
+
+/* How a caller watches and stops long work. `poll` is called on the calling thread only, between
+ * tasks; a non-zero answer stops the work with SCP_EINTERRUPTED. Both a NULL control and a NULL
+ * poll mean: run to the end. */
+struct scp_control {
+    int (*poll)(void *data, size_t done, size_t total);
+    void *data;
+};
+
+/* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. */
+enum scp_status scp_poll(const struct scp_control *control, size_t done, size_t total);
+
+/* One task. `worker` < scp_threads() tells which of the scratch buffers of this call is free. */
+typedef enum scp_status (*scp_task)(void *context, size_t task, size_t worker);
+
+/* Runs tasks 0 .. count-1, each once. Returns the status of the lowest failing task; after a
+ * failure tasks that have not started are dropped. */
+enum scp_status scp_parallel(size_t count, scp_task run, void *context,
+                             const struct scp_control *control);
+
+/* The number of threads a call may use, at least 1. */
+size_t scp_threads(void);
+
+/* Changes it (1..256); 0 returns to the default. Waits for running calls to end. */
+enum scp_status scp_threads_set(size_t count);
+
+/* Ends the pool's threads; the next call starts them again. For leak-checked tests. */
+void scp_threads_shutdown(void);
+
+#endif

@@ -1,0 +1,4 @@
+#if defined(__aarch64__)
+#include "simd/neon.h"
+#include "table.h"
+#endif

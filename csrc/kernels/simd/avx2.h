@@ -1,0 +1,65 @@
+/* f32x16 on AVX2: two 256-bit registers, lanes 0-7 and 8-15. */
+#ifndef SCP_SIMD_AVX2_H
+#define SCP_SIMD_AVX2_H
+
+#include <immintrin.h>
+
+#define SCP_SIMD_NAME avx2
+#ifdef __clang__
+#define SCP_SIMD_BEGIN                                                                             \
+    _Pragma("clang attribute push(__attribute__((target(\"avx2\"))), apply_to = function)")
+#define SCP_SIMD_END _Pragma("clang attribute pop")
+#else
+#define SCP_SIMD_BEGIN _Pragma("GCC push_options") _Pragma("GCC target(\"avx2\")")
+#define SCP_SIMD_END _Pragma("GCC pop_options")
+#endif
+
+SCP_SIMD_BEGIN
+
+typedef struct {
+    __m256 lo, hi;
+} f32x16;
+
+static inline f32x16 f32x16_load(const float *p) {
+    return (f32x16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+static inline void f32x16_store(float *p, f32x16 a) {
+    _mm256_storeu_ps(p, a.lo);
+    _mm256_storeu_ps(p + 8, a.hi);
+}
+static inline f32x16 f32x16_set(float x) {
+    return (f32x16){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+static inline f32x16 f32x16_add(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+static inline f32x16 f32x16_max(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+static inline f32x16 f32x16_min(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
+static inline __m128 f32x16_fold4(f32x16 a) { /* lanes j + j+8, then j + j+4 */
+    const __m256 eight = _mm256_add_ps(a.lo, a.hi);
+    return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+}
+static inline float f32x16_sum(f32x16 a) {
+    const __m128 four = f32x16_fold4(a);
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 d) {
+    __m128 p = f32x16_fold4(a), q = f32x16_fold4(b), r = f32x16_fold4(c), s = f32x16_fold4(d);
+    _MM_TRANSPOSE4_PS(p, q, r, s);
+    _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
+}
+
+SCP_SIMD_END
+
+#endif

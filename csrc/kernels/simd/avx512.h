@@ -1,0 +1,67 @@
+/* f32x16 on AVX-512: one register. */
+#ifndef SCP_SIMD_AVX512_H
+#define SCP_SIMD_AVX512_H
+
+#include <immintrin.h>
+
+#define SCP_SIMD_NAME avx512
+#ifdef __clang__
+#define SCP_SIMD_BEGIN                                                                             \
+    _Pragma(                                                                                       \
+        "clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl\"))), "   \
+        "apply_to = function)")
+#define SCP_SIMD_END _Pragma("clang attribute pop")
+#else
+#define SCP_SIMD_BEGIN                                                                             \
+    _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl\")")
+#define SCP_SIMD_END _Pragma("GCC pop_options")
+#endif
+
+SCP_SIMD_BEGIN
+
+typedef struct {
+    __m512 v;
+} f32x16;
+
+static inline f32x16 f32x16_load(const float *p) {
+    return (f32x16){_mm512_loadu_ps(p)};
+}
+static inline void f32x16_store(float *p, f32x16 a) {
+    _mm512_storeu_ps(p, a.v);
+}
+static inline f32x16 f32x16_set(float x) {
+    return (f32x16){_mm512_set1_ps(x)};
+}
+static inline f32x16 f32x16_add(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_add_ps(a.v, b.v)};
+}
+static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_sub_ps(a.v, b.v)};
+}
+static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_mul_ps(a.v, b.v)};
+}
+static inline f32x16 f32x16_max(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_max_ps(a.v, b.v)};
+}
+static inline f32x16 f32x16_min(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_min_ps(a.v, b.v)};
+}
+static inline __m128 f32x16_fold4(f32x16 a) { /* lanes j + j+8, then j + j+4 */
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+}
+static inline float f32x16_sum(f32x16 a) {
+    const __m128 four = f32x16_fold4(a);
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 d) {
+    __m128 p = f32x16_fold4(a), q = f32x16_fold4(b), r = f32x16_fold4(c), s = f32x16_fold4(d);
+    _MM_TRANSPOSE4_PS(p, q, r, s);
+    _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
+}
+
+SCP_SIMD_END
+
+#endif

@@ -1,0 +1,66 @@
+/* f32x16 in plain C: the meaning of every other file of this folder.
+ *
+ * A vector is 16 floats. Operations are elementwise IEEE single precision, never fused, so that
+ * every instruction set gives the same bits. f32x16_sum4 adds the lanes in one stated order:
+ * lane j with lane j+8, then j+4, then j+2, then j+1. */
+#ifndef SCP_SIMD_PORTABLE_H
+#define SCP_SIMD_PORTABLE_H
+
+#define SCP_SIMD_NAME portable
+#define SCP_SIMD_BEGIN
+#define SCP_SIMD_END
+
+typedef struct {
+    float v[16];
+} f32x16;
+
+#define EACH_LANE for (int j = 0; j < 16; j++)
+
+static inline f32x16 f32x16_load(const float *p) { /* p may be unaligned */
+    f32x16 r;
+    EACH_LANE r.v[j] = p[j];
+    return r;
+}
+static inline void f32x16_store(float *p, f32x16 a) {
+    EACH_LANE p[j] = a.v[j];
+}
+static inline f32x16 f32x16_set(float x) {
+    f32x16 r;
+    EACH_LANE r.v[j] = x;
+    return r;
+}
+static inline f32x16 f32x16_add(f32x16 a, f32x16 b) {
+    EACH_LANE a.v[j] += b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
+    EACH_LANE a.v[j] -= b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
+    EACH_LANE a.v[j] *= b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_max(f32x16 a, f32x16 b) { /* a > b ? a : b */
+    EACH_LANE a.v[j] = a.v[j] > b.v[j] ? a.v[j] : b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_min(f32x16 a, f32x16 b) { /* a < b ? a : b */
+    EACH_LANE a.v[j] = a.v[j] < b.v[j] ? a.v[j] : b.v[j];
+    return a;
+}
+static inline float f32x16_sum(f32x16 a) {
+    for (int half = 8; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) a.v[j] += a.v[j + half];
+    return a.v[0];
+}
+/* out[i] = f32x16_sum of the i-th argument. */
+static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 d) {
+    out[0] = f32x16_sum(a);
+    out[1] = f32x16_sum(b);
+    out[2] = f32x16_sum(c);
+    out[3] = f32x16_sum(d);
+}
+#undef EACH_LANE
+
+#endif

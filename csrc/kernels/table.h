@@ -1,0 +1,17 @@
+/* Compiles every kernel body for the instruction set whose simd/ header came before. */
+#include "kernels.h"
+
+SCP_SIMD_BEGIN
+#include "dots_body.h"
+SCP_SIMD_END
+
+#define JOIN(a, b) a##b
+#define TABLE(isa) JOIN(scp_kernels_, isa)
+#define TEXT(isa) #isa
+#define NAME(isa) TEXT(isa)
+
+const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
+    .name = NAME(SCP_SIMD_NAME),
+    .dots_quad = dots_quad,
+    .dots_block = dots_block,
+};

@@ -1,0 +1,115 @@
+#include "binding.h"
+
+#include <time.h>
+
+#define POLL_SECONDS 0.02
+
+static const char *dtype_name(int dtype) {
+    switch (dtype) {
+    case NPY_BOOL:
+        return "bool";
+    case NPY_UINT8:
+        return "uint8";
+    case NPY_UINT32:
+        return "uint32";
+    case NPY_INT32:
+        return "int32";
+    case NPY_INT64:
+        return "int64";
+    case NPY_FLOAT32:
+        return "float32";
+    case NPY_FLOAT64:
+        return "float64";
+    default:
+        return "another dtype";
+    }
+}
+
+PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access) {
+    if (!PyArray_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a numpy array, got %s", name,
+                     Py_TYPE(object)->tp_name);
+        return NULL;
+    }
+    PyArrayObject *array = (PyArrayObject *)object;
+    if (PyArray_TYPE(array) != dtype || !PyArray_ISNOTSWAPPED(array)) {
+        PyErr_Format(PyExc_TypeError, "%s must have dtype %s, got %R", name, dtype_name(dtype),
+                     (PyObject *)PyArray_DESCR(array));
+        return NULL;
+    }
+    if (PyArray_NDIM(array) != ndim) {
+        PyErr_Format(PyExc_ValueError, "%s must have %d dimension(s), got %d", name, ndim,
+                     PyArray_NDIM(array));
+        return NULL;
+    }
+    if (!PyArray_IS_C_CONTIGUOUS(array) || !PyArray_ISALIGNED(array)) {
+        PyErr_Format(PyExc_ValueError, "%s must be C-contiguous and aligned", name);
+        return NULL;
+    }
+    if (access == SCP_PY_WRITE && !PyArray_ISWRITEABLE(array)) {
+        PyErr_Format(PyExc_ValueError, "%s must be writable", name);
+        return NULL;
+    }
+    return array;
+}
+
+int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected) {
+    const npy_intp length = PyArray_DIM(array, axis);
+    if (length == expected) return 0;
+    PyErr_Format(PyExc_ValueError, "%s must have length %zd along axis %d, got %zd", name,
+                 (Py_ssize_t)expected, axis, (Py_ssize_t)length);
+    return -1;
+}
+
+PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where) {
+    const struct scp_py_state *state = PyModule_GetState(module);
+    PyObject *const exceptions[SCP_STATUS_COUNT] = {
+        [SCP_OK] = PyExc_SystemError,          [SCP_ENOMEM] = PyExc_MemoryError,
+        [SCP_EINVAL] = PyExc_ValueError,       [SCP_EINTERRUPTED] = PyExc_KeyboardInterrupt,
+        [SCP_EINFEASIBLE] = state->infeasible, [SCP_EUNSUPPORTED] = PyExc_RuntimeError,
+        [SCP_ETHREAD] = PyExc_RuntimeError,
+    };
+    PyObject *exception =
+        (unsigned)status < SCP_STATUS_COUNT ? exceptions[status] : PyExc_SystemError;
+    PyErr_Format(exception, "%s: %s", where, scp_status_text(status));
+    return NULL;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int poll_python(void *data, size_t done, size_t total) {
+    struct scp_py_call *call = data;
+    const double time = now();
+    if (time < call->next_poll) return 0;
+    call->next_poll = time + POLL_SECONDS;
+    PyEval_RestoreThread(call->thread);
+    int failed = PyErr_CheckSignals();
+    if (!failed && call->progress) {
+        PyObject *result =
+            PyObject_CallFunction(call->progress, "nn", (Py_ssize_t)done, (Py_ssize_t)total);
+        failed = result == NULL;
+        Py_XDECREF(result);
+    }
+    call->thread = PyEval_SaveThread();
+    return failed;
+}
+
+void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
+    call->progress = progress && progress != Py_None ? progress : NULL;
+    call->next_poll = now() + POLL_SECONDS;
+    call->control.poll = poll_python;
+    call->control.data = call;
+    call->thread = PyEval_SaveThread();
+}
+
+int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
+               const char *where) {
+    PyEval_RestoreThread(call->thread);
+    if (status == SCP_OK) return 0;
+    if (!PyErr_Occurred()) scp_py_raise(module, status, where);
+    return -1;
+}

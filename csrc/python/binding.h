@@ -1,0 +1,61 @@
+/* What every file of the binding shares: argument checks that name the argument, one exception
+ * table, and the frame around a core call.
+ *
+ *     PyArrayObject *a = scp_py_array(object, "values", NPY_FLOAT32, 2, SCP_PY_READ);
+ *     if (!a) return NULL;
+ *     struct scp_py_call call;
+ *     scp_py_begin(&call, progress);                 // the GIL is released here
+ *     enum scp_status status = scp_select_...(..., &call.control);
+ *     if (scp_py_end(&call, module, status, "select")) return NULL;   // and taken again
+ *
+ * Between begin and end no Python object may be touched. Python (scp/) converts; this layer only
+ * checks: a wrong dtype, order or shape is an error, never a silent copy. */
+#ifndef SCP_PYTHON_BINDING_H
+#define SCP_PYTHON_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL scp_core_array_api
+#ifndef SCP_PY_MAIN
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include "scp/status.h"
+#include "scp/threads.h"
+
+struct scp_py_state {
+    PyObject *infeasible; /* scp.InfeasibleError, a ValueError */
+};
+
+#define SCP_PY_READ 0
+#define SCP_PY_WRITE 1
+
+/* `object` as a C-contiguous, aligned array of that dtype and number of dimensions (borrowed), or
+ * NULL with an exception that names the argument. */
+PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access);
+
+/* 0 when axis has that length; else -1 with ValueError. */
+int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
+
+/* Sets the exception of a status. Returns NULL. */
+PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where);
+
+/* The frame of a core call. `progress`: None, or a callable(done, total) called now and then. */
+struct scp_py_call {
+    struct scp_control control;
+    PyThreadState *thread;
+    PyObject *progress;
+    double next_poll;
+};
+void scp_py_begin(struct scp_py_call *call, PyObject *progress);
+int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
+               const char *where);
+
+/* Function tables of the topic files, each ended by a zero entry. */
+extern PyMethodDef scp_py_base_methods[];
+
+#endif

@@ -1,0 +1,60 @@
+/* scp._core: the module itself. Functions live in one file per topic. */
+#define SCP_PY_MAIN
+#include "binding.h"
+
+#include <stdlib.h>
+
+int scp_py_set_isa(PyObject *module, const char *name); /* base.c */
+
+static int execute(PyObject *module) {
+    struct scp_py_state *state = PyModule_GetState(module);
+    PyMethodDef *const tables[] = {scp_py_base_methods};
+    if (PyArray_ImportNumPyAPI() < 0) return -1;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (PyModule_AddFunctions(module, tables[i])) return -1;
+    state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
+                                                  "No set of images satisfies the constraints.",
+                                                  PyExc_ValueError, NULL);
+    if (!state->infeasible || PyModule_AddObjectRef(module, "InfeasibleError", state->infeasible))
+        return -1;
+    const char *isa = getenv("SCP_ISA");
+    return isa && *isa ? scp_py_set_isa(module, isa) : 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg) {
+    struct scp_py_state *state = PyModule_GetState(module);
+    Py_VISIT(state->infeasible);
+    return 0;
+}
+
+static int clear(PyObject *module) {
+    struct scp_py_state *state = PyModule_GetState(module);
+    Py_CLEAR(state->infeasible);
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED}, /* as numpy */
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "scp._core",
+    .m_doc =
+        "The C core of scp. See scp/_core.pyi for signatures and csrc/include/scp for meaning.",
+    .m_size = sizeof(struct scp_py_state),
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+};
+
+PyMODINIT_FUNC PyInit__core(void) {
+    return PyModuleDef_Init(&definition);
+}

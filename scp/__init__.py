@@ -1,0 +1,1 @@
+"""scp: which few medical images to annotate, and how good that choice is."""
