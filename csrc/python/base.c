@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "scp/alloc.h"
 #include "scp/cpu.h"
@@ -135,6 +136,35 @@ static PyObject *alloc_fail_at(PyObject *module, PyObject *argument) {
     Py_RETURN_NONE;
 }
 
+/* A stand-in for long work: what every other function owes to the frame and the pool is tested on
+ * this one. */
+static enum scp_status probe_task(void *context, size_t task, size_t worker) {
+    const struct timespec *wait = context;
+    (void)task, (void)worker;
+    nanosleep(wait, NULL);
+    return SCP_OK;
+}
+
+static PyObject *pool_probe(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"tasks", "microseconds", "progress", NULL};
+    PyObject *objects[2], *progress = Py_None;
+    uint64_t tasks, microseconds;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|O:pool_probe", names, &objects[0],
+                                     &objects[1], &progress))
+        return NULL;
+    if (scp_py_count(objects[0], "tasks", UINT32_MAX, &tasks) ||
+        scp_py_count(objects[1], "microseconds", 1000000, &microseconds) ||
+        scp_py_progress(progress))
+        return NULL;
+    struct timespec wait = {.tv_sec = (time_t)(microseconds / 1000000),
+                            .tv_nsec = (long)(microseconds % 1000000) * 1000};
+    struct scp_py_call call;
+    scp_py_begin(&call, progress);
+    enum scp_status status = scp_parallel((size_t)tasks, probe_task, &wait, &call.control);
+    if (scp_py_end(&call, module, status, "pool_probe")) return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef scp_py_base_methods[] = {
     {"threads", threads, METH_NOARGS, "threads() -> int\n\nThreads a call may use."},
     {"set_threads", set_threads, METH_O,
@@ -151,5 +181,7 @@ PyMethodDef scp_py_base_methods[] = {
      "alloc_state() -> (outstanding, peak)\n\nBytes the core holds now and held at most."},
     {"alloc_fail_at", alloc_fail_at, METH_O,
      "alloc_fail_at(n)\n\nTest hook: the n-th allocation from now fails (0: off)."},
+    {"pool_probe", (PyCFunction)(void (*)(void))pool_probe, METH_VARARGS | METH_KEYWORDS,
+     "pool_probe(tasks, microseconds, progress=None)\n\nTest hook: tasks that wait so long each."},
     {NULL, NULL, 0, NULL},
 };

@@ -101,6 +101,13 @@ static int poll_python(void *data, size_t done, size_t total) {
     return failed;
 }
 
+int scp_py_progress(PyObject *progress) {
+    if (progress == Py_None || PyCallable_Check(progress)) return 0;
+    PyErr_Format(PyExc_TypeError, "progress must be callable or None, got %s",
+                 Py_TYPE(progress)->tp_name);
+    return -1;
+}
+
 void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
     call->progress = progress && progress != Py_None ? progress : NULL;
     call->next_poll = now() + POLL_SECONDS;

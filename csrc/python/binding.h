@@ -60,6 +60,7 @@ struct scp_py_call {
     double next_poll;
     int stopped; /* an exception is set */
 };
+int scp_py_progress(PyObject *progress); /* 0 when it is None or callable; else -1 and TypeError */
 void scp_py_begin(struct scp_py_call *call, PyObject *progress);
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where);
