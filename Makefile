@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE := $(shell find csrc -name '*.[ch]') setup.py
 
-.PHONY: help demo test lint format sanitize tsan portable neon ctest bench clean
+.PHONY: help demo test lint format sanitize tsan portable neon ctest package bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -41,8 +41,8 @@ format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 	$(BIN)/ruff format .
 	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
 
-ctest: ## the C tests, no sanitizer
-	tests/c/run.sh plain
+ctest: ## C tests, warnings are errors; CC=clang for another compiler
+	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
 
 # The sanitized package lives in build/asan; PYTHONSAFEPATH keeps ./scp from hiding it.
 sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
@@ -64,6 +64,9 @@ portable: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests with the pl
 
 neon: ## C tests built for 64-bit ARM, under qemu (gcc-aarch64-linux-gnu, qemu-user)
 	tests/c/run.sh neon
+
+package: $(VENV)/stamp-venv ## build sdist and wheel, try the wheel in an empty place
+	$(BIN)/python tools/check_package.py
 
 bench: $(VENV)/stamp-build ## every script in benchmarks
 	@for script in benchmarks/*.py; do \

@@ -190,9 +190,14 @@ def test_ctrl_c_interrupts(count):
         import signal
         from scp import _core
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("ready", flush=True)
+        ready = False
+        def progress(done, total):  # the signal comes when the call is under way
+            global ready
+            if not ready:
+                ready = True
+                print("ready", flush=True)
         try:
-            _core.pool_probe(1_000_000_000, 1000)
+            _core.pool_probe(1_000_000_000, 1000, progress)
         except KeyboardInterrupt:
             print("interrupted", flush=True)
         _core.pool_probe(10, 10)

@@ -75,3 +75,14 @@ def test_package_is_marked_as_typed():
 
 def test_infeasible_error_is_a_value_error():
     assert issubclass(_core.InfeasibleError, ValueError)
+
+
+@pytest.mark.skipif(not (ROOT / "tools" / "preflight.py").exists(), reason="needs a checkout")
+def test_a_missing_compiler_is_one_line():
+    command = [sys.executable, str(ROOT / "tools" / "preflight.py")]
+    environment = os.environ | {"CC": "no-such-compiler -pthread"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: no C compiler (no-such-compiler): install one")

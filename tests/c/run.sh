@@ -20,7 +20,7 @@ flags=(-std=c11 -ffp-contract=off -Icsrc/include -g -fno-omit-frame-pointer
 case $mode in
 plain) flags+=(-O2) ;;
 asan)
-    flags+=(-O1 -fsanitize=address,undefined -fno-sanitize-recover=all)
+    flags+=(-O1 -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all)
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1
     ;;
 tsan)
@@ -55,6 +55,7 @@ for source in csrc/*/*.c tests/c/test_*.c; do
     [ "$object" -nt "$source" ] || stale+=("$source" "$object")
 done
 if [ ${#stale[@]} -gt 0 ]; then
+    # shellcheck disable=SC2016 # the inner shell expands it
     printf '%s\n' "${stale[@]}" |
         xargs -n 2 -P "$jobs" sh -c '$compile -c "$0" -o "$1" || { rm -f "$1"; exit 255; }'
 fi
