@@ -6,6 +6,9 @@
 #ifndef SCP_SIMD_PORTABLE_H
 #define SCP_SIMD_PORTABLE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define SCP_SIMD_NAME portable
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
@@ -62,5 +65,45 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[3] = f32x16_sum(d);
 }
 #undef EACH_LANE
+
+/* out[j] = <query, vector j of cells>, exact in int32. channels % 16 == 0. */
+static inline void i16_dot4(int32_t out[4], const int16_t *query, const int16_t *cells,
+                            size_t channels) {
+    for (int j = 0; j < 4; j++, cells += channels) {
+        int32_t sum = 0;
+        for (size_t c = 0; c < channels; c++) sum += (int32_t)query[c] * cells[c];
+        out[j] = sum;
+    }
+}
+
+/* Lane j = p[j / 2]; reads 8 floats. */
+static inline f32x16 f32x16_load_twice(const float *p) {
+    f32x16 r;
+    for (int j = 0; j < 16; j++) r.v[j] = p[j / 2];
+    return r;
+}
+static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
+    for (int j = 0; j < 16; j++) a.v[j] /= b.v[j];
+    return a;
+}
+static inline float f32x16_largest(f32x16 a) {
+    float most = a.v[0];
+    for (int j = 1; j < 16; j++) most = a.v[j] > most ? a.v[j] : most;
+    return most;
+}
+
+/* out[j] = bound * clamp(dots[j] * scale + slack, 0, 1); bit j of the answer: out[j] >= least. */
+static inline unsigned i32x4_bounds(float out[4], const int32_t dots[4], float bound, float scale,
+                                    float slack, float least) {
+    unsigned mask = 0;
+    for (int j = 0; j < 4; j++) {
+        float c = (float)dots[j] * scale + slack;
+        c = c > 0 ? c : 0;
+        c = c < 1 ? c : 1;
+        out[j] = bound * c;
+        mask |= (unsigned)(out[j] >= least) << j;
+    }
+    return mask;
+}
 
 #endif
