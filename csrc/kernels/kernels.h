@@ -41,9 +41,9 @@ struct scp_kernels {
 
     /* ---- expand_body.h: for each node[i] of a quadtree level and each of its four children j,
      * b = bound[i] * clamp(<query, child>_int16 * scale + slack, 0, 1); children with b >= least
-     * are appended to out_bound and out_node as 4 * node[i] + j. cells: the level of the children,
-     * int16 [..][channels]; query: int16 [channels]. Room for 4 * count answers. Returns how many
-     * were kept. ---- */
+     * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
+     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels]..
+     * Returns how many were kept. ---- */
     size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, const int16_t *query, const int16_t *cells, size_t channels,
                      float scale, float slack, float least);

@@ -1,159 +1,150 @@
 /* Nearest mode, exact, by pruning: every factor lies in [0, 1], so the product over the coarse
- * levels bounds everything below a cell. One dive to a promising leaf gives a value to beat; then
- * the tree is walked level by level, and only cells whose bound reaches that value go on. Bounds
- * come from the quantised tree; the few leaves that survive are scored exactly. */
+ * levels bounds everything below a cell. First a narrow beam of promising nodes runs down to the
+ * leaves and finds a value to beat; then each level is walked once, coarse to fine, and only nodes
+ * whose bound reaches that value are expanded. No node is expanded twice. Bounds come from the
+ * quantised tree; the few leaves that survive are scored exactly. */
 #include "match.h"
 
-#include <string.h>
+/* Nodes that the beam expands on each level. Fewer find a worse value to beat, more expand nodes
+ * that the value would have excluded. */
+#ifndef BEAM
+#define BEAM 10
+#endif
 
 struct best {
     float value;
     uint32_t place; /* row-major cell of the finest grid */
 };
 
-/* The exact similarity at a leaf; also its row-major place. */
-static float leaf_value(const struct image *image, const float *query, const float *query_norms,
-                        uint32_t leaf, uint32_t *place) {
-    const struct scp_grid *grid = &image->grid;
-    float product = 1;
-    for (size_t d = 0; d < grid->levels; d++) {
-        size_t y, x;
-        scp_tree_place(grid, d, leaf >> 2 * (grid->levels - 1 - d), &y, &x);
-        const size_t in_level = y * (grid->width << d) + x;
-        const size_t cell = scp_grid_offset(grid, d) + in_level;
-        const float dot = image->kernels->dot(
-            query + d * grid->channels, image->features + cell * grid->channels, grid->channels);
-        product *= scp_similarity(dot, query_norms[d], image->norms[cell], image->epsilon);
-        *place = (uint32_t)in_level;
-    }
-    return product;
-}
-
+/* Scores a leaf exactly and keeps it if it is better, or as good and earlier in row-major order. */
 static void consider(struct best *best, const struct image *image, const float *query,
                      const float *query_norms, uint32_t leaf, uint64_t *dots) {
-    uint32_t place = 0;
-    const float value = leaf_value(image, query, query_norms, leaf, &place);
-    if (value > best->value || (value == best->value && place < best->place))
-        *best = (struct best){value, place};
-    *dots += image->grid.levels;
+    const struct scp_grid *grid = &image->grid;
+    const size_t channels = grid->channels, last = grid->levels - 1;
+    size_t y, x, offset = 0;
+    float product = 1;
+    scp_tree_place(grid, last, leaf, &y, &x);
+    for (size_t d = 0; d <= last; d++) {
+        const size_t cell = offset + (y >> (last - d)) * (grid->width << d) + (x >> (last - d));
+        const float dot = image->kernels->dot(query + d * channels,
+                                              image->features + cell * channels, channels);
+        product *= scp_similarity(dot, query_norms[d], image->norms[cell], image->epsilon);
+        offset += scp_grid_cells(grid, d);
+    }
+    *dots += grid->levels;
+    const uint32_t place = (uint32_t)(y * (grid->width << last) + x);
+    if (product > best->value || (product == best->value && place < best->place))
+        *best = (struct best){product, place};
 }
 
-static size_t argmax(const float *values, size_t count) {
+/* The nodes of a level that are known and not expanded yet. */
+struct list {
+    float *bounds;
+    uint32_t *nodes;
+    size_t count;
+};
+
+static size_t list_room(const struct scp_grid *grid, size_t level) {
+    return (scp_grid_cells(grid, level) + 8 + 15) / 16 * 16; /* 8: what expand may overwrite */
+}
+
+/* Moves the entries with bound >= least to `to` (up to its room of `room`), drops the others if
+ * `drop`, else keeps them. */
+static void split(struct list *from, struct list *to, float least, int drop) {
+    size_t kept = 0, moved = 0;
+    for (size_t i = 0; i < from->count; i++) {
+        const float bound = from->bounds[i];
+        const uint32_t node = from->nodes[i];
+        const size_t move = bound >= least;
+        to->bounds[moved] = bound;
+        to->nodes[moved] = node;
+        from->bounds[kept] = bound;
+        from->nodes[kept] = node;
+        moved += move;
+        kept += 1 - move;
+    }
+    to->count = moved;
+    from->count = drop ? 0 : kept;
+}
+
+static size_t argmax(const struct list *list) {
     size_t at = 0;
-    for (size_t i = 1; i < count; i++)
-        if (values[i] > values[at]) at = i;
+    for (size_t i = 1; i < list->count; i++)
+        if (list->bounds[i] > list->bounds[at]) at = i;
     return at;
 }
 
-/* The nodes with the largest bounds, best first. */
-#ifndef BEAM
-#define BEAM 6
-#endif
-struct beam {
-    size_t count;
-    float bounds[BEAM];
-    uint32_t nodes[BEAM];
-};
-
-static void widen(struct beam *beam, const float *bounds, const uint32_t *nodes, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (beam->count == BEAM && !(bounds[i] > beam->bounds[BEAM - 1])) continue;
-        size_t at = beam->count < BEAM ? beam->count++ : BEAM - 1;
-        for (; at > 0 && bounds[i] > beam->bounds[at - 1]; at--) {
-            beam->bounds[at] = beam->bounds[at - 1];
-            beam->nodes[at] = beam->nodes[at - 1];
-        }
-        beam->bounds[at] = bounds[i];
-        beam->nodes[at] = nodes[i];
+/* A bound that at least one and at most BEAM entries of the list reach, or a few more on ties. */
+static float beam_bound(const struct list *list) {
+    float low = 0, high = list->bounds[argmax(list)];
+    for (int step = 0; step < 6; step++) {
+        const float middle = 0.5f * (low + high);
+        int reach = 0;
+        for (size_t i = 0; i < list->count; i++) reach += list->bounds[i] >= middle;
+        if (reach > BEAM) low = middle;
+        else high = middle;
     }
-}
-
-struct scratch {
-    int16_t *query;   /* [D][C] */
-    float *bounds[2]; /* two lists of nodes, each as large as the finest level */
-    uint32_t *nodes[2];
-};
-
-static struct scratch carve(const struct scp_grid *grid, void *memory) {
-    const size_t finest = scp_grid_cells(grid, grid->levels - 1) + 4;
-    struct scratch s;
-    s.bounds[0] = memory;
-    s.bounds[1] = s.bounds[0] + finest;
-    s.nodes[0] = (uint32_t *)(s.bounds[1] + finest);
-    s.nodes[1] = s.nodes[0] + finest;
-    s.query = (int16_t *)(s.nodes[1] + finest);
-    return s;
+    return high;
 }
 
 size_t scp_search_scratch(const struct scp_grid *grid) {
-    const size_t finest = scp_grid_cells(grid, grid->levels - 1) + 4;
-    return 2 * finest * (sizeof(float) + sizeof(uint32_t)) +
+    size_t entries = list_room(grid, grid->levels - 1);
+    for (size_t d = 0; d < grid->levels; d++) entries += list_room(grid, d);
+    return entries * (sizeof(float) + sizeof(uint32_t)) +
            grid->levels * grid->channels * sizeof(int16_t);
+}
+
+static void *carve(struct list *list, void *memory, size_t room) {
+    list->bounds = memory;
+    list->nodes = (uint32_t *)(list->bounds + room);
+    list->count = 0;
+    return list->nodes + room;
 }
 
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
                         const float *query, const float *query_norms, void *memory) {
     const struct scp_grid *grid = &image->grid;
     const size_t channels = grid->channels, last = grid->levels - 1;
-    struct scratch s = carve(grid, memory);
-    scp_tree_query(s.query, query, grid->levels, channels);
+    struct list levels[SCP_MATCH_MAX_LEVELS], now;
+    for (size_t d = 0; d <= last; d++) memory = carve(&levels[d], memory, list_room(grid, d));
+    int16_t *quantised = carve(&now, memory, list_room(grid, last));
+    scp_tree_query(quantised, query, grid->levels, channels);
 
-    size_t count = scp_grid_cells(grid, 0);
-    image->kernels->expand(s.bounds[0], s.nodes[0], image->root_bounds, image->root_parents,
-                           scp_tree_roots(grid) / 4, s.query, image->tree, channels, SCP_TREE_SCALE,
-                           image->slack, 0);
-    *dots += count;
+    struct list *roots = &levels[0];
+    image->kernels->expand(roots->bounds, roots->nodes, image->root_bounds, image->root_parents,
+                           scp_tree_roots(grid) / 4, quantised, image->tree, channels,
+                           SCP_TREE_SCALE, image->slack, 0);
+    roots->count = scp_grid_cells(grid, 0); /* without the filling */
+    *dots += roots->count;
 
-    /* Dive: a beam of the most promising nodes, level by level, down to leaves. */
-    struct beam beam = {.count = 0};
-    widen(&beam, s.bounds[0], s.nodes[0], count);
-    for (size_t d = 1; d <= last; d++) {
-        float bounds[4 * BEAM];
-        uint32_t nodes[4 * BEAM];
-        const int16_t *cells = image->tree + scp_tree_offset(grid, d) * channels;
-        const size_t children = image->kernels->expand(bounds, nodes, beam.bounds, beam.nodes,
-                                                       beam.count, s.query + d * channels, cells,
-                                                       channels, SCP_TREE_SCALE, image->slack, 0);
-        *dots += children;
-        beam.count = 0;
-        widen(&beam, bounds, nodes, children);
-    }
     struct best best = {0, UINT32_MAX};
-    consider(&best, image, query, query_norms, beam.nodes[0], dots);
-    const uint32_t dived = beam.nodes[0];
-
-    /* Walk: list a holds the surviving nodes of one level, list b receives their children. */
-    float *bounds = s.bounds[0], *next_bounds = s.bounds[1];
-    uint32_t *nodes = s.nodes[0], *next_nodes = s.nodes[1];
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        bounds[kept] = bounds[i];
-        nodes[kept] = nodes[i];
-        kept += bounds[i] >= best.value && bounds[i] > 0;
+    float least = 0;
+    uint32_t dived = UINT32_MAX;
+    for (int walk = 0; walk < 2; walk++) {
+        for (size_t d = 0; d < last; d++) {
+            struct list *level = &levels[d], *below = &levels[d + 1];
+            if (level->count == 0) continue;
+            if (!walk) least = beam_bound(level);
+            split(level, &now, least, walk);
+            below->count += image->kernels->expand(
+                below->bounds + below->count, below->nodes + below->count, now.bounds, now.nodes,
+                now.count, quantised + (d + 1) * channels,
+                image->tree + scp_tree_offset(grid, d + 1) * channels, channels, SCP_TREE_SCALE,
+                image->slack, walk ? least : 0);
+            *dots += 4 * now.count;
+        }
+        const struct list *leaves = &levels[last];
+        if (!walk) {
+            dived = leaves->nodes[argmax(leaves)];
+            consider(&best, image, query, query_norms, dived, dots);
+            least = best.value > 0 ? best.value : SCP_TINY; /* bounds of 0 are never worth it */
+            continue;
+        }
+        for (size_t i = 0; i < leaves->count; i++)
+            if (leaves->bounds[i] >= best.value && leaves->bounds[i] > 0 &&
+                leaves->nodes[i] != dived)
+                consider(&best, image, query, query_norms, leaves->nodes[i], dots);
     }
-    count = kept;
-    for (size_t d = 1; d <= last; d++) {
-        const int16_t *cells = image->tree + scp_tree_offset(grid, d) * channels;
-        kept = image->kernels->expand(next_bounds, next_nodes, bounds, nodes, count,
-                                      s.query + d * channels, cells, channels, SCP_TREE_SCALE,
-                                      image->slack, best.value);
-        *dots += 4 * count;
-        count = kept;
-        float *b = bounds;
-        uint32_t *n = nodes;
-        bounds = next_bounds, next_bounds = b;
-        nodes = next_nodes, next_nodes = n;
-    }
-
-    /* Score the surviving leaves exactly, the most promising one first. */
-    if (count) {
-        const size_t at = argmax(bounds, count);
-        consider(&best, image, query, query_norms, nodes[at], dots);
-        nodes[at] = dived;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (bounds[i] >= best.value && nodes[i] != dived)
-            consider(&best, image, query, query_norms, nodes[i], dots);
     if (!(best.value > 0)) best = (struct best){0, 0};
     *value = best.value;
     *index = (int32_t)best.place;

@@ -64,25 +64,6 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
 }
 
-static inline void i16_dot4(int32_t out[4], const int16_t *query, const int16_t *cells,
-                            size_t channels) {
-    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-    for (size_t i = 0; i < channels; i += 16) {
-        const __m256i q = _mm256_loadu_si256((const __m256i *)(query + i));
-        const int16_t *p = cells + i;
-        a = _mm256_add_epi32(a, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
-        p += channels;
-        b = _mm256_add_epi32(b, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
-        p += channels;
-        c = _mm256_add_epi32(c, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
-        p += channels;
-        d = _mm256_add_epi32(d, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
-    }
-    const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    _mm_storeu_si128((__m128i *)out,
-                     _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
-}
-
 static inline f32x16 f32x16_load_twice(const float *p) {
     const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
     return (f32x16){_mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)))};
@@ -93,15 +74,8 @@ static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
 static inline float f32x16_largest(f32x16 a) {
     return _mm512_reduce_max_ps(a.v);
 }
-static inline unsigned i32x4_bounds(float out[4], const int32_t dots[4], float bound, float scale,
-                                    float slack, float least) {
-    const __m128 dot = _mm_cvtepi32_ps(_mm_loadu_si128((const __m128i *)dots));
-    __m128 c = _mm_add_ps(_mm_mul_ps(dot, _mm_set1_ps(scale)), _mm_set1_ps(slack));
-    c = _mm_min_ps(_mm_max_ps(c, _mm_setzero_ps()), _mm_set1_ps(1));
-    c = _mm_mul_ps(c, _mm_set1_ps(bound));
-    _mm_storeu_ps(out, c);
-    return (unsigned)_mm_movemask_ps(_mm_cmpge_ps(c, _mm_set1_ps(least)));
-}
+
+#include "x86_quad.h"
 
 SCP_SIMD_END
 
