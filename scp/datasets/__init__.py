@@ -1,0 +1,20 @@
+"""Images in: a folder, the ISBI 2015 cephalograms, procedural phantoms, arrays.
+
+All give a `Dataset`. Points are (x, y) in original pixels with pixel centres at integers; spacing
+is (sy, sx) in millimetres.
+"""
+
+from .base import Dataset, arrays, to_grid, to_original
+from .cephalometric import cephalometric
+from .folder import folder
+from .reading import DatasetError
+
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "arrays",
+    "cephalometric",
+    "folder",
+    "to_grid",
+    "to_original",
+]
