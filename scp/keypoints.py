@@ -69,7 +69,7 @@ def detect(
         image: float32 or float64 in [0, 1], or uint8, [H][W].
         method: "sift" and "orb" (OpenCV), "surf" (fast Hessian), or "random" (uniform).
         count: the most points to keep.
-        border: part of each side in which no point may lie: kept are border * W < x < W - border * W
+        border: part of each side without points: kept are border * W < x < W - border * W
             and the same in y.
         min_distance: pixels; of two points nearer than this the one of lower response goes.
         seed, index: for "random": the points depend on these, the size and the filters only.

@@ -7,6 +7,7 @@ is (sy, sx) in millimetres.
 from .base import Dataset, arrays, to_grid, to_original
 from .cephalometric import cephalometric
 from .folder import folder
+from .phantom import phantom
 from .reading import DatasetError
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "arrays",
     "cephalometric",
     "folder",
+    "phantom",
     "to_grid",
     "to_original",
 ]
