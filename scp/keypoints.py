@@ -196,7 +196,10 @@ def _from_opencv(points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _surf(image, hessian_threshold, octaves, octave_layers):
-    raise NotImplementedError("surf")
+    from . import _core
+
+    found = _core.surf(image, float(hessian_threshold), int(octaves), int(octave_layers))
+    return found[:, :2], found[:, 3]
 
 
 _DETECTORS = {"sift": _sift, "surf": _surf, "orb": _orb}
