@@ -6,6 +6,7 @@ is (sy, sx) in millimetres.
 
 from .base import Dataset, arrays, to_grid, to_original
 from .cephalometric import cephalometric
+from .duplicates import DuplicatePair, find_duplicates
 from .folder import folder
 from .phantom import phantom
 from .reading import DatasetError
@@ -13,8 +14,10 @@ from .reading import DatasetError
 __all__ = [
     "Dataset",
     "DatasetError",
+    "DuplicatePair",
     "arrays",
     "cephalometric",
+    "find_duplicates",
     "folder",
     "phantom",
     "to_grid",

@@ -12,7 +12,7 @@ from .skeleton import draw_head
 
 # Streams of one image: its number times _STREAMS plus one of these.
 _STREAMS = 8
-_PATIENT, _EXPOSURE, _GRAIN, _TEXTURE = range(4)
+_PATIENT, _POSE, _EXPOSURE, _GRAIN, _TEXTURE = range(5)
 
 
 def phantom(
@@ -65,7 +65,7 @@ class Phantom(Dataset):
 
     def _place(self, i: int):
         """The pose of image i: reference coordinates to pixels."""
-        draw = self._draw(i, _EXPOSURE)
+        draw = self._draw(i, _POSE)
         angle, scale = draw.normal(0.05), 1.0 + draw.normal(0.03)
         shift = np.array([draw.normal(6.0), draw.normal(6.0)])
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
@@ -91,8 +91,6 @@ def _to_pixels(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def render(patient: Anatomy, place, seed: int, stream: int, size: tuple[int, int]) -> np.ndarray:
     """A radiograph, uint8 [H][W]."""
     draw = Draw(seed, stream + _EXPOSURE)
-    for _ in range(8):  # those of the pose
-        draw.uniform()
     scale = (size[0] * size[1] / (FRAME[0] * FRAME[1])) ** 0.5
     head = Canvas(size, place, scale)
     texture = noise(seed, stream + _TEXTURE, size)

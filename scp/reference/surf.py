@@ -41,7 +41,9 @@ def response(sums: np.ndarray, lobe: int, step: int) -> np.ndarray:
     def box(up: int, down: int, left: int, right: int) -> np.ndarray:
         """Sum over rows y + up .. y + down and columns x + left .. x + right, ends included."""
         bottom, end = y + down + 1, x + right + 1
-        return sums[bottom, end] - sums[bottom, x + left] - sums[y + up, end] + sums[y + up, x + left]
+        return (
+            sums[bottom, end] - sums[bottom, x + left] - sums[y + up, end] + sums[y + up, x + left]
+        )
 
     xx = box(-wide, wide, -half, half) - 3 * box(-wide, wide, -thin, thin)
     yy = box(-half, half, -wide, wide) - 3 * box(-thin, thin, -wide, wide)
