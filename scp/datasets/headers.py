@@ -6,7 +6,9 @@ HeaderError; no other exception leaves for any content.
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -85,6 +87,22 @@ def _png(file: BinaryIO, size: int) -> Header:
                 raise HeaderError("the PNG file holds no pixels")
             return Header("PNG", *shape, orientation)
         position += 12 + length
+
+
+def png_intact(data: bytes) -> bool:
+    """Whether the checksums of a whole PNG file, one that `parse` accepts, are right."""
+    position = 8
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(
+            data[end : end + 4], "big"
+        ):
+            return False
+        if kind == b"IEND":
+            break
+        position = end + 4
+    return True
 
 
 # JPEG: marker segments; after each scan entropy-coded data in which FF is followed by 0 or RSTn ---
@@ -178,14 +196,22 @@ def _bmp(file: BinaryIO, size: int) -> Header:
 
 # TIFF: a directory of tags; strips or tiles must lie inside the file ------------------------------
 
+_COMPRESSIONS = {1, 3, 4, 5, 7, 8, 32773, 32946}
+_DEFLATE = {8, 32946}
 _TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 13: "I", 16: "Q"}  # those that sizes and offsets use
 
 
 def _tiff(file: BinaryIO, size: int) -> Header:
     file.seek(0)
-    tags = _tiff_tags(file, size, {256, 257, 273, 274, 279, 324, 325})
+    tags = _tiff_tags(file, size, {256, 257, 258, 259, 273, 274, 279, 324, 325, 339})
     if not tags.get(256) or not tags.get(257):
         raise HeaderError("the TIFF file has no image size")
+    bits, kind = max(tags.get(258, (1,))), tags.get(339, (1,))[0]
+    if bits > 16 or kind not in (1, 4):
+        name = {2: "signed", 3: "floating-point"}.get(kind, "")
+        raise HeaderError(f"{bits}-bit {name} TIFF pixels; unsigned 8 or 16 bit are supported")
+    if tags.get(259, (1,))[0] not in _COMPRESSIONS:
+        raise HeaderError(f"the TIFF compression {tags[259][0]} is not supported")
     offsets, counts = tags.get(273) or tags.get(324), tags.get(279) or tags.get(325)
     if not offsets:
         raise HeaderError("the TIFF file holds no pixels")
@@ -195,6 +221,27 @@ def _tiff(file: BinaryIO, size: int) -> Header:
         if offset + count > size:
             raise HeaderError("the TIFF file is truncated")
     return Header("TIFF", tags[257][0], tags[256][0], _orientation(tags.get(274)))
+
+
+def tiff_intact(data: bytes) -> bool:
+    """Whether the checksums of a TIFF file that `parse` accepts are right; only deflate has them.
+
+    OpenCV shows damaged strips of an 8-bit TIFF as black, without an error.
+    """
+    tags = _tiff_tags(io.BytesIO(data), len(data), {259, 273, 279, 324, 325})
+    if tags.get(259, (1,))[0] not in _DEFLATE:
+        return True
+    offsets, counts = tags.get(273) or tags.get(324), tags.get(279) or tags.get(325)
+    view = memoryview(data)
+    try:
+        for offset, count in zip(offsets, counts or (), strict=True):
+            stream = zlib.decompressobj()
+            stream.decompress(view[offset : offset + count])
+            if not stream.eof:
+                return False
+    except (zlib.error, ValueError):
+        return False
+    return True
 
 
 def _tiff_tags(file: BinaryIO, size: int, wanted: set[int]) -> dict[int, tuple[int, ...]]:
@@ -215,7 +262,7 @@ def _tiff_tags(file: BinaryIO, size: int, wanted: set[int]) -> dict[int, tuple[i
         count_format, _read(file, struct.calcsize(count_format), "TIFF file")
     )
     width = struct.calcsize(entry_format)
-    if entries * width > size - at:
+    if entries * width + inline > size - file.tell():  # and the place of the next directory
         raise HeaderError("the TIFF file is truncated")
     directory = _read(file, entries * width, "TIFF file")
     tags = {}
@@ -242,8 +289,6 @@ def _orientation(values: tuple[int, ...] | None) -> int:
 
 def _exif(data: bytes) -> int:
     """Orientation of an EXIF block, 1 when there is none or it is damaged."""
-    import io
-
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return 1
     try:

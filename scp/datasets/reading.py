@@ -7,6 +7,7 @@ decodes. The format is told by content; the suffix of the file means nothing her
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .headers import Header, HeaderError, parse
+from .headers import Header, HeaderError, parse, png_intact, tiff_intact
 
 MAX_PIXELS = 200_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -71,7 +72,10 @@ def read_grey(path: str | os.PathLike, at_least: tuple[int, int] | None = None) 
         data = Path(path).read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
-    header = _parse_bytes(path, data)
+    header = _parse(path, io.BytesIO(data), len(data))
+    intact = {"PNG": png_intact, "TIFF": tiff_intact}.get(header.format)
+    if intact is not None and not intact(data):
+        raise DatasetError(f"{path}: the {header.format} data is damaged: a checksum is wrong")
     flags, divisor = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 1
     if at_least is not None and header.format == "JPEG":
         for divisor in (8, 4, 2, 1):
@@ -91,16 +95,12 @@ def read_grey(path: str | os.PathLike, at_least: tuple[int, int] | None = None) 
         raise DatasetError(f"{path}: the {header.format} data cannot be decoded")
     if image.dtype not in (np.uint8, np.uint16):
         raise DatasetError(f"{path}: {image.dtype} pixels; 8 or 16 bit are supported")
-    expected = (-(-header.height // divisor), -(-header.width // divisor))
+    # OpenCV turns a TIFF by itself, whatever the flag says.
+    expected = header.shape if header.format == "TIFF" else (header.height, header.width)
+    expected = (-(-expected[0] // divisor), -(-expected[1] // divisor))
     if image.shape != expected:
         raise DatasetError(f"{path}: {image.shape} pixels decoded, the header says {expected}")
-    return np.ascontiguousarray(_orient(image, header.orientation))
-
-
-def _parse_bytes(path, data: bytes) -> Header:
-    import io
-
-    return _parse(path, io.BytesIO(data), len(data))
+    return image if header.format == "TIFF" else _orient(image, header.orientation)
 
 
 def _orient(image: np.ndarray, orientation: int) -> np.ndarray:
@@ -111,7 +111,7 @@ def _orient(image: np.ndarray, orientation: int) -> np.ndarray:
         image = image[::-1]
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
-    return image
+    return np.ascontiguousarray(image)
 
 
 @contextmanager
