@@ -27,6 +27,19 @@ OPTIONS = {
     "random": {},
 }
 
+_RANGES = {
+    "contrast_threshold": (0, 1),
+    "edge_threshold": (1, 1e6),
+    "octave_layers": (1, 16),
+    "sigma": (0.5, 16),
+    "hessian_threshold": (0, 1e12),
+    "octaves": (1, 5),
+    "features": (1, 1_000_000),
+    "levels": (1, 32),
+    "scale": (1.01, 4),
+    "fast_threshold": (1, 255),
+}
+
 # SIFT settings of the paper's data sets, to pass on: detect(image, **PRESETS["hand"]).
 PRESETS = {
     "head": {"contrast_threshold": 0.04, "edge_threshold": 10.0, "min_distance": 10.0},
@@ -91,12 +104,7 @@ def detect(
         raise ValueError(f"border must be in [0, 0.5), got {border}")
     if not 0 <= min_distance < np.inf:
         raise ValueError(f"min_distance must be a finite number of pixels >= 0, got {min_distance}")
-    unknown = sorted(set(options) - set(OPTIONS[method]))
-    if unknown:
-        raise TypeError(
-            f"{unknown[0]} is no option of {method}; it has: {', '.join(OPTIONS[method]) or 'none'}"
-        )
-    options = OPTIONS[method] | options
+    options = _check_options(method, options)
     if method == "random":
         xy = _random(image.shape, count, border, min_distance, seed, index)
         response = np.ones(len(xy))
@@ -108,6 +116,23 @@ def detect(
         name = "an image" if label is None else label
         warnings.warn(f"{name} has no {method} key point", RuntimeWarning, stacklevel=2)
     return KeyPoints(xy[keep].astype(np.float32), response[keep].astype(np.float32))
+
+
+def _check_options(method: str, options: dict) -> dict:
+    """All options of the method, each a number of the kind of its default and in its range."""
+    defaults = OPTIONS[method]
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        raise TypeError(
+            f"{unknown[0]} is no option of {method}; it has: {', '.join(defaults) or 'none'}"
+        )
+    checked = dict(defaults)
+    for name, value in options.items():
+        low, high = _RANGES[name]
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
+        checked[name] = type(defaults[name])(value)
+    return checked
 
 
 def _as_bytes(image: np.ndarray) -> np.ndarray:
@@ -198,7 +223,7 @@ def _from_opencv(points) -> tuple[np.ndarray, np.ndarray]:
 def _surf(image, hessian_threshold, octaves, octave_layers):
     from . import _core
 
-    found = _core.surf(image, float(hessian_threshold), int(octaves), int(octave_layers))
+    found = _core.surf(image, hessian_threshold, octaves, octave_layers)
     return found[:, :2], found[:, 3]
 
 

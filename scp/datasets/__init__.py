@@ -5,6 +5,7 @@ is (sy, sx) in millimetres.
 """
 
 from .base import Dataset, arrays, to_grid, to_original
+from .cephalometric import LANDMARKS as cephalometric_landmarks
 from .cephalometric import cephalometric
 from .duplicates import DuplicatePair, find_duplicates
 from .folder import folder
@@ -17,6 +18,7 @@ __all__ = [
     "DuplicatePair",
     "arrays",
     "cephalometric",
+    "cephalometric_landmarks",
     "find_duplicates",
     "folder",
     "phantom",
