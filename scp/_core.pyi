@@ -1,9 +1,78 @@
-"""Signatures of the C core; csrc/include/scp says what the functions mean."""
+"""The C core. Arrays must have exactly the stated dtype and be C-contiguous; nothing is converted.
+
+Every count is an int from 0 on (anything with __index__ will do). Errors name the argument:
+TypeError for a wrong type or dtype, ValueError for a wrong value, shape or order, MemoryError,
+InfeasibleError, or what a progress callback or signal handler raised.
+"""
+
+from collections.abc import Callable
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-# surf.c
+Progress = Callable[[int, int], object]
+
+class InfeasibleError(ValueError):
+    """No set of images satisfies the constraints."""
+
+# ---- threads, instruction sets ----
+
+def threads() -> int: ...
+def set_threads(count: SupportsIndex, /) -> None: ...
+def isa() -> str: ...
+def isas() -> list[str]: ...
+def set_isa(name: str | None, /) -> None: ...
+
+# ---- random numbers: Philox4x32-10 under key = seed, counter = (block, stream) ----
+
+def random_words(
+    seed: SupportsIndex, stream: SupportsIndex, count: SupportsIndex, /
+) -> NDArray[np.uint32]: ...
+def random_subset(
+    seed: SupportsIndex, stream: SupportsIndex, m: SupportsIndex, n: SupportsIndex, /
+) -> NDArray[np.uint32]: ...
+
+# ---- hooks for tests ----
+
+def alloc_state() -> tuple[int, int]: ...
+def alloc_fail_at(n: SupportsIndex, /) -> None: ...
+def pool_probe(
+    tasks: SupportsIndex, microseconds: SupportsIndex, progress: Progress | None = None
+) -> None: ...
+
+# ---- features and matching ----
+
+def gradient_pyramid(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    images: NDArray[np.float32],
+    levels: SupportsIndex,
+    progress: Progress | None = None,
+) -> None: ...
+def match(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    query_norms: NDArray[np.float32],
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool = False,
+    path: int = 0,
+    epsilon: float = 1e-3,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int, bool]]: ...
+def match_bytes(
+    levels: SupportsIndex,
+    channels: SupportsIndex,
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool,
+    /,
+) -> int: ...
+
+# ---- key points ----
+
 def surf(
     image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
 ) -> NDArray[np.float64]: ...

@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 #define SCP_SIMD_NAME avx2
+#define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    _Pragma("clang attribute push(__attribute__((target(\"avx2\"))), apply_to = function)")
-#define SCP_SIMD_END _Pragma("clang attribute pop")
+    PRAGMA(clang attribute push(__attribute__((target("avx2"))), apply_to = function))
+#define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
-#define SCP_SIMD_BEGIN _Pragma("GCC push_options") _Pragma("GCC target(\"avx2\")")
-#define SCP_SIMD_END _Pragma("GCC pop_options")
+#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2"))
+#define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
 SCP_SIMD_BEGIN

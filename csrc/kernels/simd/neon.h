@@ -28,6 +28,13 @@ static inline f32x16 f32x16_set(float x) {
     const float32x4_t v = vdupq_n_f32(x);
     return (f32x16){v, v, v, v};
 }
+/* Not vmaxq and vminq: those differ from a > b ? a : b on NaN and on zeros of two signs. */
+static inline float32x4_t neon_max(float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcgtq_f32(x, y), x, y);
+}
+static inline float32x4_t neon_min(float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcltq_f32(x, y), x, y);
+}
 #define EACH_REGISTER(op)                                                                          \
     (f32x16) {                                                                                     \
         op(x.a, y.a), op(x.b, y.b), op(x.c, y.c), op(x.d, y.d)                                     \
@@ -42,10 +49,10 @@ static inline f32x16 f32x16_mul(f32x16 x, f32x16 y) {
     return EACH_REGISTER(vmulq_f32);
 }
 static inline f32x16 f32x16_max(f32x16 x, f32x16 y) {
-    return EACH_REGISTER(vmaxq_f32);
+    return EACH_REGISTER(neon_max);
 }
 static inline f32x16 f32x16_min(f32x16 x, f32x16 y) {
-    return EACH_REGISTER(vminq_f32);
+    return EACH_REGISTER(neon_min);
 }
 #undef EACH_REGISTER
 static inline float32x4_t f32x16_fold4(f32x16 x) { /* lanes j + j+8, then j + j+4 */
