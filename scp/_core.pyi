@@ -40,3 +40,39 @@ def alloc_fail_at(n: SupportsIndex, /) -> None: ...
 def pool_probe(
     tasks: SupportsIndex, microseconds: SupportsIndex, progress: Progress | None = None
 ) -> None: ...
+
+# ---- features and matching ----
+
+def gradient_pyramid(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    images: NDArray[np.float32],
+    levels: SupportsIndex,
+    progress: Progress | None = None,
+) -> None: ...
+def match(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    query_norms: NDArray[np.float32],
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool = False,
+    path: int = 0,
+    epsilon: float = 1e-3,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int, bool]]: ...
+def match_bytes(
+    levels: SupportsIndex,
+    channels: SupportsIndex,
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool,
+    /,
+) -> int: ...
+
+# ---- key points ----
+
+def surf(
+    image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
+) -> NDArray[np.float64]: ...

@@ -3,6 +3,7 @@
 
 SCP_SIMD_BEGIN
 #include "dots_body.h"
+#include "expand_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -13,5 +14,8 @@ SCP_SIMD_END
 const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .name = NAME(SCP_SIMD_NAME),
     .dots_quad = dots_quad,
+    .dot = dot,
     .dots_block = dots_block,
+    .combine = combine,
+    .expand = expand,
 };

@@ -3,6 +3,8 @@
 #define SCP_SIMD_AVX512_H
 
 #include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SCP_SIMD_NAME avx512
 #define PRAGMA(text) _Pragma(#text)
@@ -61,6 +63,19 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     _MM_TRANSPOSE4_PS(p, q, r, s);
     _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
 }
+
+static inline f32x16 f32x16_load_twice(const float *p) {
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return (f32x16){_mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)))};
+}
+static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_div_ps(a.v, b.v)};
+}
+static inline float f32x16_largest(f32x16 a) {
+    return _mm512_reduce_max_ps(a.v);
+}
+
+#include "x86_quad.h"
 
 SCP_SIMD_END
 
