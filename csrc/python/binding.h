@@ -57,5 +57,6 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
 
 /* Function tables of the topic files, each ended by a zero entry. */
 extern PyMethodDef scp_py_base_methods[];
+extern PyMethodDef scp_py_select_methods[];
 
 #endif
