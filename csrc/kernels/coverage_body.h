@@ -111,24 +111,30 @@ static void coverage_draws(double *sums, const float *base, const float *values,
     }
 }
 
-static inline void coverage_exchange_one(double *gain, double *keep, float v, float d1, float d2,
-                                         double w) {
-    const double above = (double)v - (double)d1;
-    const double kept = (double)(v < d1 ? v : d1) - (double)d2;
-    *gain += w * (above > 0 ? above : 0);
-    *keep += w * (kept > 0 ? kept : 0);
-}
-
 static void coverage_exchange(double sums[2], const float *row, const uint32_t *client,
                               const float *d1, const float *d2, const double *w, size_t n) {
     double gain[8] = {0}, keep[8] = {0};
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++)
-            coverage_exchange_one(gain + j, keep + j, row[client[i + j]], d1[i + j], d2[i + j],
-                                  w[i + j]);
-    for (int j = 0; i < n; i++, j++)
-        coverage_exchange_one(gain + j, keep + j, row[client[i]], d1[i], d2[i], w[i]);
+    float above[COVERAGE_CHUNK], kept[COVERAGE_CHUNK], v[COVERAGE_CHUNK];
+    for (size_t at = 0; at < n; at += COVERAGE_CHUNK) {
+        const size_t size = n - at < COVERAGE_CHUNK ? n - at : COVERAGE_CHUNK;
+        for (size_t i = 0; i < size; i++) v[i] = row[client[at + i]];
+        for (size_t i = 0; i < size; i++) {
+            const float a = d1[at + i], b = d2[at + i], low = v[i] < a ? v[i] : a;
+            above[i] = v[i] > a ? v[i] : a;
+            kept[i] = low > b ? low : b;
+        }
+        size_t i = 0;
+        for (; i + 8 <= size; i += 8)
+            for (int j = 0; j < 8; j++) {
+                const size_t k = at + i + j;
+                gain[j] += w[k] * ((double)above[i + j] - (double)d1[k]);
+                keep[j] += w[k] * ((double)kept[i + j] - (double)d2[k]);
+            }
+        for (int j = 0; i < size; i++, j++) {
+            gain[j] += w[at + i] * ((double)above[i] - (double)d1[at + i]);
+            keep[j] += w[at + i] * ((double)kept[i] - (double)d2[at + i]);
+        }
+    }
     sums[0] = coverage_lanes_sum(gain);
     sums[1] = coverage_lanes_sum(keep);
 }

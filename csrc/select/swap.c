@@ -15,7 +15,10 @@
 #include "scp/alloc.h"
 #include "../kernels/kernels.h"
 
-#define TOLERANCE 1e-12 /* of p->size: an exchange must gain more */
+/* An exchange must gain more than this part of p->size: far above what rounding can add to the sums
+ * over FRESH exchanges, which is (2 FRESH + 1)(q / 8 + m + 8) 2^-52 of p->size. */
+#define TOLERANCE 1e-9
+#define FRESH 32
 
 /* Clients listed slot by slot, with what the sums need. */
 struct client_list {
@@ -114,7 +117,7 @@ static enum scp_status sums_afresh(struct swap *s, const struct scp_control *con
     return accumulate(s, 1, control);
 }
 
-/* Puts row c in slot i (i == m: appends, which needs fresh sums). */
+/* Puts row c in slot i and brings the sums up to date. */
 static enum scp_status exchange(struct swap *s, size_t i, uint32_t c,
                                 const struct scp_control *control) {
     const struct scp_select_input *in = &s->p->in;
@@ -207,26 +210,26 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
 static enum scp_status improve(struct swap *s, size_t *count, size_t *swaps, int may_add,
                                uint32_t *trial, uint32_t *leader,
                                const struct scp_control *control) {
-    int fresh = 1;
+    size_t since = 0;
     double score = scp_select_score(s->p, s->set, s->m);
     enum scp_status status = sums_afresh(s, control);
     while (status == SCP_OK) {
-        struct move move;
+        struct move move = {0};
         if (scp_poll(control, *swaps, *swaps + 1) != SCP_OK) return SCP_EINTERRUPTED;
-        if (!best_move(s, &move, may_add, trial, leader) || !(move.score > score)) {
-            if (fresh) return SCP_OK;
-            fresh = 1; /* confirm with sums free of accumulated rounding */
-            status = sums_afresh(s, control);
-            continue;
-        }
+        if (!best_move(s, &move, may_add, trial, leader) || !(move.score > score)) return SCP_OK;
         score = move.score;
         ++*swaps;
         if (move.slot == s->m) { /* the caller has room for one more only by starting again */
             s->set[(*count)++] = move.row;
             return SCP_OK;
         }
-        fresh = 0;
-        status = exchange(s, move.slot, move.row, control);
+        if (++since < FRESH) {
+            status = exchange(s, move.slot, move.row, control);
+        } else {
+            since = 0;
+            s->set[move.slot] = move.row;
+            status = sums_afresh(s, control);
+        }
     }
     return status;
 }

@@ -73,7 +73,7 @@ enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp
                                   size_t m, const struct scp_control *control);
 
 /* Best-improvement interchange from a feasible set[*count]: the exchange of one row with the
- * largest score, as long as it improves by more than 1e-12 of sum_q weights[q] * max_t |value|.
+ * largest score, as long as it improves by more than 1e-9 of sum_q weights[q] * max_t |value|.
  * With m == SCP_SELECT_ANY rows are also added while the budget allows. */
 enum scp_status scp_select_swap(uint32_t *set, size_t *count, size_t *swaps,
                                 const struct scp_select *problem, size_t m,
