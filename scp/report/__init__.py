@@ -71,20 +71,30 @@ def _check(n: int, points: np.ndarray, offsets: np.ndarray, values: Any, selecti
     if n == 0:
         raise ValueError("dataset: holds no images")
     if offsets.shape != (n + 1,) or offsets[0] != 0 or (np.diff(offsets) < 0).any():
-        raise ValueError(f"offsets: expected {n + 1} increasing numbers from 0, got shape {offsets.shape}")
+        raise ValueError(
+            f"offsets: expected {n + 1} increasing numbers from 0, got shape {offsets.shape}"
+        )
     q = int(offsets[-1])
     if len(points) != q:
         raise ValueError(f"keypoints_xy: expected {q} points as offsets says, got {len(points)}")
     if tuple(values.shape) != (n, q):
         raise ValueError(f"values: expected shape ({n}, {q}), got {tuple(values.shape)}")
     chosen = np.asarray(selection.selected)
-    if chosen.ndim != 1 or ((chosen < 0) | (chosen >= n)).any() or len(set(chosen.tolist())) != len(chosen):
+    if (
+        chosen.ndim != 1
+        or ((chosen < 0) | (chosen >= n)).any()
+        or len(set(chosen.tolist())) != len(chosen)
+    ):
         raise ValueError(f"selection.selected: expected distinct image numbers below {n}")
     if len(selection.gains) != len(chosen):
-        raise ValueError(f"selection.gains: expected {len(chosen)} numbers, got {len(selection.gains)}")
+        raise ValueError(
+            f"selection.gains: expected {len(chosen)} numbers, got {len(selection.gains)}"
+        )
     for name in ("cover", "cover_value"):
         if len(getattr(selection, name)) != q:
-            raise ValueError(f"selection.{name}: expected {q} entries, got {len(getattr(selection, name))}")
+            raise ValueError(
+                f"selection.{name}: expected {q} entries, got {len(getattr(selection, name))}"
+            )
     cover = np.asarray(selection.cover)
     if q and (cover.min() < -1 or cover.max() >= n):
         raise ValueError(f"selection.cover: expected image numbers below {n}")

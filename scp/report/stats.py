@@ -113,7 +113,7 @@ class Map:
 
 
 def project(values: Any, offsets: np.ndarray, first: np.ndarray, anchors: int = 800) -> Map | None:
-    """Classical scaling of values [N][Q] averaged to image-to-image similarity, or None (< 3 images).
+    """Classical scaling of the image-to-image means of values [N][Q]; None below three images.
 
     The similarity of two images is the mean over the key points of one, searched in the other,
     averaged over both directions. Its doubly centred matrix is the Gram matrix of the squared

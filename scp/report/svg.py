@@ -49,7 +49,9 @@ def fixed(x: float) -> str:
 
 def text(content: object, x: float, y: float, class_: str, anchor: str = "start") -> str:
     """Plain text at (x, y)."""
-    return tag("text", escape(clean(content)), x=float(x), y=float(y), class_=class_, text_anchor=anchor)
+    return tag(
+        "text", escape(clean(content)), x=float(x), y=float(y), class_=class_, text_anchor=anchor
+    )
 
 
 def title(content: object) -> str:
@@ -58,11 +60,15 @@ def title(content: object) -> str:
 
 
 def polyline(points: Iterable[tuple[float, float]], class_: str) -> str:
-    return tag("polyline", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_)
+    return tag(
+        "polyline", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_
+    )
 
 
 def polygon(points: Iterable[tuple[float, float]], class_: str) -> str:
-    return tag("polygon", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_)
+    return tag(
+        "polygon", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_
+    )
 
 
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
@@ -105,7 +111,9 @@ def tick_text(values: list[float]) -> list[str]:
     """Tick labels with just enough decimals to tell them apart."""
     for decimals in range(7):
         shown = [f"{v:.{decimals}f}" for v in values]
-        if all(abs(float(s) - v) <= 1e-9 * max(1.0, abs(v)) for s, v in zip(shown, values, strict=True)):
+        if all(
+            abs(float(s) - v) <= 1e-9 * max(1.0, abs(v)) for s, v in zip(shown, values, strict=True)
+        ):
             return [s.replace("-", "\u2212") for s in shown]
     return [f"{v:g}" for v in values]
 
@@ -130,13 +138,19 @@ class Frame:
 
     def py(self, v: float) -> float:
         low, high = self.y
-        return self.height - self.bottom - (v - low) / (high - low) * (self.height - self.top - self.bottom)
+        return (
+            self.height
+            - self.bottom
+            - (v - low) / (high - low) * (self.height - self.top - self.bottom)
+        )
 
     def axes(self, x_label: str, y_label: str, x_ticks: list[float], y_most: int = 6) -> None:
         base = self.height - self.bottom
         marks = ticks(*self.y, y_most)
         for v, shown in zip(marks, tick_text(marks), strict=True):
-            self.parts.append(line(self.left, self.py(v), self.width - self.right, self.py(v), "grid"))
+            self.parts.append(
+                line(self.left, self.py(v), self.width - self.right, self.py(v), "grid")
+            )
             self.parts.append(text(shown, self.left - 9, self.py(v) + 4, "tick", "end"))
         self.parts.append(line(self.left, base, self.width - self.right, base, "axis"))
         for v, shown in zip(x_ticks, tick_text(x_ticks), strict=True):

@@ -1,4 +1,4 @@
-"""Numbers and sentences as a reader sees them: safe text, rounding that never overstates a proof."""
+"""Numbers and sentences as a reader sees them: safe text, and rounding true to what is proved."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _decimals(x: float) -> int:
 
 
 def number(x: float | None) -> str:
-    """A score or similarity: four decimals near one, fewer for large numbers, an en dash if absent."""
+    """A score or similarity: four decimals near one, fewer when large, an en dash if absent."""
     if x is None or not math.isfinite(x):
         return "–"
     text = f"{x:,.{_decimals(x)}f}"
@@ -57,7 +57,7 @@ def percent_up(share: float) -> str:
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:
-    """"1 image", "2,000 images"."""
+    """ "1 image", "2,000 images"."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
@@ -107,7 +107,7 @@ def certificate(m: int, score: float, bound: float, gap: float, proven: bool, fr
     if not has_bound(bound):
         return "No bound was computed: nothing is proved about better choices."
     if proven:
-        return f"No {what} scores higher than {number_up(bound)}: this one is proved the best possible."
+        return f"No {what} scores higher: this one is proved the best possible."
     if bound <= 0:
         return f"No {what} can exceed {number_up(bound)}."
     if gap <= 0:
