@@ -44,10 +44,10 @@ def image_means(block: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return out
 
 
-def row_blocks(values: Any, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, np.ndarray]]:
-    """(first row, rows) pieces of values [N][Q], each about `block_bytes`, at least one row."""
+def row_blocks(values: Any) -> Iterator[tuple[int, np.ndarray]]:
+    """(first row, rows) pieces of values [N][Q], each about BLOCK_BYTES, at least one row."""
     n, q = values.shape
-    rows = max(1, block_bytes // max(1, q * 8))
+    rows = max(1, BLOCK_BYTES // max(1, q * 8))
     for first in range(0, n, rows):
         yield first, np.asarray(values[first : first + rows])
 

@@ -39,7 +39,7 @@ def number_up(x: float | None) -> str:
     if x is None or not math.isfinite(x):
         return "–"
     step = Decimal(1).scaleb(-_decimals(x))
-    return number(float(Decimal(x).quantize(step, ROUND_CEILING)))
+    return number(float(Decimal(repr(float(x))).quantize(step, ROUND_CEILING)))
 
 
 def signed(x: float) -> str:
@@ -49,7 +49,7 @@ def signed(x: float) -> str:
 
 def percent_up(share: float) -> str:
     """A share as a percentage, rounded up so that "within p %" is true."""
-    exact = Decimal(share) * 100
+    exact = Decimal(repr(float(share))) * 100
     for step in ("0.1", "0.01"):
         if exact >= Decimal(step):
             return f"{exact.quantize(Decimal(step), ROUND_CEILING):f} %".replace(" ", "\u00a0")
