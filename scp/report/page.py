@@ -61,7 +61,7 @@ def render(
         "map": gallery.map(where),
         "spread": _spread(pool),
         "notes": _notes(gallery, notes),
-        "details": _details(selection, notes),
+        "details": _details(ids, selection, notes),
         "w": words,
     }
     # Last: every picture has been tried by now.
@@ -209,12 +209,13 @@ def _cut(rows: list[Any]) -> dict[str, Any]:
     return {"rows": rows[:ROWS], "total": len(rows), "more": max(0, len(rows) - ROWS)}
 
 
-def _details(selection: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
+def _details(ids: list[str], selection: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
     elapsed = {words.clean(k): float(v) for k, v in (notes.get("elapsed") or {}).items()}
     chosen = {"method": selection.method, "m": len(selection.selected), "seed": selection.seed}
+    options = {k: _names(ids, k, v) for k, v in (selection.parameters or {}).items()}
     return {
         "parameters": words.flatten(notes.get("parameters")),
-        "selection": words.flatten(chosen | dict(selection.parameters or {})),
+        "selection": words.flatten(chosen | options),
         "elapsed": [(k, words.seconds(v)) for k, v in elapsed.items()],
         "total": words.seconds(sum(elapsed.values())),
         "command": words.clean(notes.get("command") or ""),
@@ -224,3 +225,13 @@ def _details(selection: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
             else ({"scp": notes["versions"]} if notes.get("versions") else {})
         ),
     }
+
+
+def _names(ids: list[str], key: str, value: Any) -> Any:
+    """Image numbers of an option as ids, where that is what they are; anything else unchanged."""
+    if key not in ("initial", "include", "exclude") or not words.is_set(value):
+        return value
+    numbers = np.asarray(value)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or numbers.min() < 0:
+        return value
+    return [ids[i] for i in numbers.tolist()] if numbers.max() < len(ids) else value
