@@ -127,7 +127,7 @@ def chosen_images(
     rows = -(-len(chosen) // columns)
     figure, _ = _axes(None, (2.5 * columns, 3.4 * rows), rows, columns)
     for ax in figure.axes:
-        ax.set_axis_off()
+        ax.set(xticks=[], yticks=[], frame_on=False)
     for k, (i, ax) in enumerate(zip(chosen, figure.axes, strict=False)):
         ax.imshow(dataset.image(i), cmap="gray", interpolation="antialiased")
         xy = np.asarray(keypoints_xy[offsets[i] : offsets[i + 1]])
