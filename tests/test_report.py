@@ -392,6 +392,7 @@ def test_already_annotated_images_have_their_own_names(tmp_path):
     selection = choose(values, [3, 7], initial=[5])
     page = checked(report(tmp_path, selection=selection))
     assert "already annotated image covers" in page.text
+    assert "The images already annotated reach" in page.text
     assert "A1" in page.text and page.text.count("ward/005.png") >= 3
 
 

@@ -27,17 +27,19 @@ def m_ticks(low: int, high: int) -> list[float]:
     """Whole numbers of templates for an axis."""
     if high - low <= 10:
         return [float(m) for m in range(low, high + 1)]
-    return [v for v in svg.ticks(low, high, 8) if v == int(v) and v >= 1]
+    return [v for v in svg.ticks(low, high, 8) if v == int(v)]
 
 
 def coverage_curve(points: Sequence[Any], current: Any, prefix: Sequence[float]) -> str:
     """Score against M with the certified bound. points: Selections by increasing M.
 
-    prefix [M]: score after each pick of `current`, drawn where there is no other curve.
+    prefix: score after each pick of `current`, the last one after all M; drawn where there is no
+    other curve. One value more than M starts it at the images that were given.
     """
     line = [(len(s.selected), float(s.score)) for s in points]
     bound = [(len(s.selected), float(s.upper_bound)) for s in points if has_bound(s.upper_bound)]
-    own = [(k + 1, float(v)) for k, v in enumerate(prefix)] if len(points) == 1 else []
+    start = len(current.selected) - len(prefix) + 1
+    own = [(k, float(v)) for k, v in enumerate(prefix, start)] if len(points) == 1 else []
     xs = [m for m, _ in line + own] or [0]
     ys = [v for _, v in line + bound + own] or [0.0]
     low, high = min(xs), max(xs)

@@ -55,7 +55,7 @@ def render(
         **_headline(gallery, selection),
         "chosen": gallery.chosen(),
         "given": gallery.given(),
-        "growth": _growth(selection, curve),
+        "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
         "map": gallery.map(where),
@@ -138,7 +138,7 @@ def _bound(selection: Any) -> str:
     )
 
 
-def _growth(selection: Any, curve: Sequence[Any]) -> dict[str, Any]:
+def _growth(selection: Any, curve: Sequence[Any], given: bool) -> dict[str, Any]:
     """Curve of score and bound, gains of the picks, and the same as a table."""
     from markupsafe import Markup
 
@@ -147,7 +147,11 @@ def _growth(selection: Any, curve: Sequence[Any]) -> dict[str, Any]:
     by_m[m] = selection
     points = [by_m[k] for k in sorted(by_m)]
     gains = np.asarray(selection.gains, dtype=np.float64)
-    prefix = selection.score - gains.sum() + np.cumsum(gains)
+    base = selection.score - gains.sum()
+    prefix = base + np.cumsum(gains)
+    path = np.concatenate([[base], prefix]) if given else prefix
+    # Alone the first pick takes nearly everything: drawn with the others it would hide them.
+    skip = 0 if given else 1
     table = [
         {
             "m": len(s.selected),
@@ -162,11 +166,11 @@ def _growth(selection: Any, curve: Sequence[Any]) -> dict[str, Any]:
     ]
     history = [(f"{int(d):,}", words.number(float(v))) for d, v in (selection.history or ())]
     return {
-        "curve": Markup(charts.coverage_curve(points, selection, prefix)) if m else "",
+        "curve": Markup(charts.coverage_curve(points, selection, path)) if m else "",
         "several": len(points) > 1,
-        # The first pick takes nearly everything: drawn with the others it would hide them.
-        "bars": Markup(charts.gain_bars(gains[1:], 2)) if m > 1 else "",
-        "bars_cut": max(0, m - 1 - charts.MOST_BARS),
+        "bars": Markup(charts.gain_bars(gains[skip:], skip + 1)) if m > skip else "",
+        "bars_cut": max(0, m - skip - charts.MOST_BARS),
+        "before": words.number(base) if given else "",
         "first": words.number(prefix[0]) if m else "",
         "table": table[:ROWS],
         "history": history[:ROWS],
