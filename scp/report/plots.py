@@ -25,11 +25,12 @@ COLOURS = (
     "#c75100",
     "#00855f",
     "#b3548f",
-    "#a87400",
-    "#3a9bd6",
+    "#9a6a00",
+    "#56b4e9",
     "#7f1f4d",
     "#6a6f75",
 )
+LIGHT = COLOURS[5]  # the only one that needs dark text
 MARKERS = "osD"
 
 
@@ -93,7 +94,13 @@ def coverage_map(
             ends = np.stack([xy, np.broadcast_to(centre, xy.shape)])
             ax.plot(ends[..., 0], ends[..., 1], color=colour, lw=0.6, alpha=0.35, zorder=1)
             ax.scatter(*centre, s=230, color=colour, edgecolors="w", linewidths=1.5, zorder=3)
-            name = {"ha": "center", "va": "center", "color": "w", "fontsize": 9, "zorder": 4}
+            name = {
+                "ha": "center",
+                "va": "center",
+                "color": "k" if colour == LIGHT else "w",
+                "fontsize": 9,
+                "zorder": 4,
+            }
             ax.text(*centre, label(pool, k), fontweight="bold", **name)
             if ids is not None:
                 note = {"xytext": (11, 5), "textcoords": "offset points", "fontsize": 8}

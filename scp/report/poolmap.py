@@ -44,12 +44,12 @@ def pool_map(pool: Pool, where: Map, ids: Sequence[str], thumbs: dict[int, Pictu
             hover = svg.title(
                 f"{label(pool, k)}: {clean(ids[n])}, covers {count(int(pool.images[k]), 'image')}"
             )
-            name = label(pool, k)
+            name, colour = label(pool, k), f"t{k % COLOURS}"
             radius = 11.0 if len(name) < 3 else 14.0
-            disc = svg.tag(
-                "circle", cx=float(x), cy=float(y), r=radius, class_=f"pick t{k % COLOURS}"
+            disc = svg.tag("circle", cx=float(x), cy=float(y), r=radius, class_=f"pick {colour}")
+            parts.append(
+                svg.tag("g", hover, disc, svg.text(name, x, y + 4.5, f"rank {colour}", "middle"))
             )
-            parts.append(svg.tag("g", hover, disc, svg.text(name, x, y + 4.5, "rank", "middle")))
     drawn = count(int(np.isfinite(place[:, 0]).sum()), "image")
     said = f"Map of {drawn}; similar images lie close together"
     return svg.picture(WIDE + 2 * side, TALL, said, parts, "map")
@@ -136,5 +136,5 @@ def _side_columns(
                     class_=f"flag t{k % COLOURS}",
                 )
             )
-            parts.append(svg.text(label(pool, k), x + 11, y + 13, "rank", "middle"))
+            parts.append(svg.text(label(pool, k), x + 11, y + 13, f"rank t{k % COLOURS}", "middle"))
     return parts

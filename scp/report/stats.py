@@ -39,7 +39,7 @@ def image_means(block: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     filled = np.flatnonzero(counts)
     if len(filled):
         # Images without key points take no columns, so the filled ones are adjacent.
-        sums = np.add.reduceat(block, offsets[filled], axis=1, dtype=np.float64)
+        sums = np.add.reduceat(block, offsets[filled], axis=1).astype(np.float64)
         out[:, filled] = sums / counts[filled]
     return out
 
