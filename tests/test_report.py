@@ -418,6 +418,17 @@ def test_statistics_agree_with_plain_loops():
     assert got.images.sum() == (got.owner >= 0).sum()
 
 
+def test_regions_average_the_right_key_points():
+    from scp.report.overlay import field
+
+    place = np.array([[0.1, 0.1]] * 3 + [[0.9, 0.6]] * 2 + [[1.0, 1.0]])
+    drawing, low, high = field(place, np.array([0.2, 0.4, 0.6, 0.8, 1.0, 0.5]), (40, 40), columns=2)
+    said = re.findall(r"<title>([^<]*)</title>", drawing)
+    assert said == ["3 key points, mean coverage 0.4000", "3 key points, mean coverage 0.7667"]
+    assert 0.4 <= low < high <= 0.7667
+    assert field(np.empty((0, 2)), np.empty(0), (40, 40)) is None
+
+
 def test_map_keeps_the_plane_of_planar_similarity():
     rng = np.random.default_rng(3)
     place = rng.normal(size=(60, 2)) * (2.0, 0.7)

@@ -154,6 +154,36 @@ class Gallery:
             tiles.append(tile)
         return {"tiles": tiles, "legend": Markup(overlay.ramp_legend(low, high)), "of": len(known)}
 
+    def regions(self) -> dict[str, Any] | None:
+        """Coverage by region of the frame over all images but the templates."""
+        from markupsafe import Markup
+
+        if not len(self.pool.templates):
+            return None
+        place, values = [], []
+        left_out = set(self.pool.templates.tolist())
+        for i in np.flatnonzero(self.pool.counts):
+            shape = None if int(i) in left_out else self.pictures.shape(int(i))
+            if shape is not None:
+                h, w = shape
+                place.append((self.points[self.own(i)] + 0.5) / (w, h))
+                values.append(self.cover_value[self.own(i)])
+        first = self.tile(int(self.pool.templates[0]), 420)
+        shape = first["picture"].original
+        if len(place) < 10 or shape is None:
+            return None
+        drawn = overlay.field(np.concatenate(place), np.concatenate(values), shape)
+        if drawn is None:
+            return None
+        drawing, low, high = drawn
+        return first | {
+            "overlay": Markup(drawing),
+            "legend": Markup(overlay.ramp_legend(low, high)),
+            "images": len(place),
+            "points": sum(len(v) for v in values),
+            "name": poolmap.label(self.pool, 0),
+        }
+
     def weak_region(self, i: int, picture: Picture) -> str:
         """The ninth of the image that holds most of its weakest quarter of key points."""
         if picture.original is None:

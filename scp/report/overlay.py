@@ -73,3 +73,51 @@ def ramp_legend(low: float, high: float) -> str:
         parts,
         "ramp",
     )
+
+
+def field(
+    place: np.ndarray, values: np.ndarray, shape: tuple[int, int], columns: int = 22
+) -> tuple[str, float, float] | None:
+    """Mean coverage by region of the frame, as discs over a picture of shape (H, W).
+
+    place [P][2]: key points of many images as shares (x, y) of their frames; values [P]: coverage.
+    The area of a disc follows the number of key points, its colour their mean; regions with fewer
+    than a fortieth of the most are left out. Returns the drawing and the ends of its colour scale,
+    or None if there is nothing to draw.
+    """
+    if not len(place):
+        return None
+    h, w = shape
+    rows = max(1, round(columns * h / w))
+    cell = np.clip((place * (columns, rows)).astype(np.int64), 0, (columns - 1, rows - 1))
+    flat = cell[:, 1] * columns + cell[:, 0]
+    amount = np.bincount(flat, minlength=rows * columns)
+    mean = np.bincount(flat, values, minlength=rows * columns) / np.maximum(amount, 1)
+    shown = np.flatnonzero(amount >= max(1, amount.max() / 40))
+    low, high = (float(v) for v in np.percentile(mean[shown], [5, 95]))
+    if not high > low:
+        low, high = low - 1e-3, high + 1e-3
+    step = w / columns
+    parts = []
+    for k in shown:
+        row, column = divmod(int(k), columns)
+        parts.append(
+            svg.tag(
+                "circle",
+                svg.title(f"{int(amount[k])} key points, mean coverage {number(mean[k])}"),
+                cx=(column + 0.5) * step,
+                cy=(row + 0.5) * h / rows,
+                r=step * (0.16 + 0.34 * float(amount[k] / amount.max()) ** 0.5),
+                fill=svg.ramp((mean[k] - low) / (high - low)),
+                class_="spot",
+            )
+        )
+    drawing = svg.tag(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {w} {h}",
+        class_="overlay",
+        aria_hidden="true",
+        preserveAspectRatio="none",
+    )
+    return drawing, low, high

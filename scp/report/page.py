@@ -58,6 +58,7 @@ def render(
         "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
+        "regions": gallery.regions(),
         "map": gallery.map(where),
         "spread": _spread(pool),
         "notes": _notes(gallery, notes),

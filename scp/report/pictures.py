@@ -37,7 +37,7 @@ class Pictures:
             grey = self._grey(np.asarray(self.dataset.image(i)))
         except Exception as error:
             self.problems.setdefault(i, f"{type(error).__name__}: {clean(error)}"[:300])
-            shape = self._shape(i)
+            shape = self.shape(i)
             h, w = shape or (5, 4)
             scale = size / max(h, w)
             return Picture("", max(1, round(w * scale)), max(1, round(h * scale)), shape)
@@ -66,7 +66,8 @@ class Pictures:
         scaled = (real - low) * (255.0 / max(high - low, 1e-12))
         return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
-    def _shape(self, i: int) -> tuple[int, int] | None:
+    def shape(self, i: int) -> tuple[int, int] | None:
+        """(H, W) of image i, or None if that cannot be told."""
         try:
             h, w = (int(v) for v in self.dataset.shape(i))
         except Exception:
