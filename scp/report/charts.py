@@ -199,7 +199,11 @@ def histogram(pool: Pool) -> str:
     side = "end" if x > frame.width * 0.7 else "start"
     frame.parts.append(
         svg.text(
-            f"mean {number(mean)}", x + (-7 if side == "end" else 7), frame.top + 6, "value", side
+            f"mean of the images {number(mean)}",
+            x + (-7 if side == "end" else 7),
+            frame.top + 6,
+            "value",
+            side,
         )
     )
     if own.any():
