@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -46,8 +47,9 @@ def test_stub_and_docstrings_name_the_same_arguments():
         doc = getattr(_core, node.name).__doc__
         assert doc and doc.startswith(f"{node.name}("), node.name
         arguments = [a.arg for a in node.args.posonlyargs + node.args.args + node.args.kwonlyargs]
-        head = doc[len(node.name) + 1 : doc.index(")")]
-        documented = [part.split("=")[0].strip() for part in head.split(",") if part.strip(" */")]
+        head = re.sub(r"=\([^)]*\)", "", doc[len(node.name) + 1 :]).partition(")")[0]
+        parts = [re.split("[=:]", part)[0].strip() for part in head.split(",")]
+        documented = [part for part in parts if part.strip("*/")]
         assert documented == arguments, node.name
 
 
@@ -86,3 +88,12 @@ def test_a_missing_compiler_is_one_line():
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: no C compiler (no-such-compiler): install one")
+
+
+@pytest.mark.skipif(not (ROOT / ".pre-commit-config.yaml").exists(), reason="needs a checkout")
+def test_pre_commit_pins_the_versions_of_the_lint_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r"[\w-]+==[\d.]+", hooks)) == set(
+        project["optional-dependencies"]["lint"]
+    )
