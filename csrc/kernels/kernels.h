@@ -42,15 +42,11 @@ struct scp_kernels {
     /* ---- expand_body.h: for each node[i] of a quadtree level and each of its four children j,
      * b = bound[i] * clamp(<query, child>_int16 * scale + slack, 0, 1); children with b >= least
      * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
-     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels]..
+     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels].
      * Returns how many were kept. ---- */
     size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, const int16_t *query, const int16_t *cells, size_t channels,
                      float scale, float slack, float least);
-    /* out[q * stride + i] = <query q, cell i> for queries[n_queries][channels] and
-     * cells[n_cells][channels]. */
-    void (*dots_block)(float *out, size_t stride, const float *queries, size_t n_queries,
-                       const float *cells, size_t n_cells, size_t channels);
 
     /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
      * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer
@@ -72,16 +68,16 @@ struct scp_kernels {
      * clients in float32. Error at most (n / 64 + 8) * 2^-24 * sum of the largest |value|. */
     void (*coverage_draws)(double *sums, const float *base, const float *values, size_t stride,
                            size_t n, const uint32_t *sets, size_t m, size_t n_sets);
-    /* sums[0] = sum_i w[i] * max(v - d1[i], 0), sums[1] = sum_i w[i] * max(min(v, d1[i]) - d2[i], 0)
-     * with v = row[client[i]]; float64 in 8 lanes. */
+    /* sums[0] = sum_i w[i] * max(v - d1[i], 0), sums[1] = sum_i w[i] * max(min(v, d1[i]) - d2[i],
+     * 0) with v = row[client[i]]; float64 in 8 lanes. */
     void (*coverage_exchange)(double sums[2], const float *row, const uint32_t *client,
                               const float *d1, const float *d2, const double *w, size_t n);
     /* counts[i] += row[i] > threshold[i]. */
     void (*coverage_count)(float *counts, const float *row, const float *threshold, size_t n);
     /* sum_i x[i], float64 in 8 lanes. */
     double (*coverage_sum)(const float *x, size_t n);
-    /* One smoothed subgradient: direction[i] = 1 - counts[i] + memory * direction[i], but 0 where it
-     * is positive and lambda[i] <= floor[i]. Returns its squared length, float64 in 8 lanes. */
+    /* One smoothed subgradient: direction[i] = 1 - counts[i] + memory * direction[i], but 0 where
+     * it is positive and lambda[i] <= floor[i]. Returns its squared length, float64 in 8 lanes. */
     double (*coverage_direct)(float *direction, const float *counts, const float *lambda,
                               const float *floor, float memory, size_t n);
     /* lambda[i] = max(lambda[i] - length * direction[i], floor[i]). */

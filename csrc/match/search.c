@@ -26,8 +26,8 @@ static void consider(struct best *best, const struct image *image, const float *
     scp_tree_place(grid, last, leaf, &y, &x);
     for (size_t d = 0; d <= last; d++) {
         const size_t cell = offset + (y >> (last - d)) * (grid->width << d) + (x >> (last - d));
-        const float dot = image->kernels->dot(query + d * channels,
-                                              image->features + cell * channels, channels);
+        const float dot =
+            image->kernels->dot(query + d * channels, image->features + cell * channels, channels);
         product *= scp_similarity(dot, query_norms[d], image->norms[cell], image->epsilon);
         offset += scp_grid_cells(grid, d);
     }
@@ -81,8 +81,10 @@ static float beam_bound(const struct list *list) {
         const float middle = 0.5f * (low + high);
         int reach = 0;
         for (size_t i = 0; i < list->count; i++) reach += list->bounds[i] >= middle;
-        if (reach > BEAM) low = middle;
-        else high = middle;
+        if (reach > BEAM)
+            low = middle;
+        else
+            high = middle;
     }
     return high;
 }
