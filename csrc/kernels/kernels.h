@@ -48,6 +48,11 @@ struct scp_kernels {
                      size_t count, const int16_t *query, const int16_t *cells, size_t channels,
                      float scale, float slack, float least);
 
+    /* The pairs (bound, node) with least <= bound < below, in order; returns how many. The outputs
+     * do not overlap the inputs and have room for count + 4. */
+    size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, float least, float below);
+
     /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
      * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer
      * needs alignment; outputs may not overlap inputs. ---- */

@@ -21,6 +21,7 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .dots_block = dots_block,
     .combine = combine,
     .expand = expand,
+    .filter = filter,
     .coverage_best = coverage_best,
     .coverage_score = coverage_score,
     .coverage_weighted_excess = coverage_weighted_excess,
