@@ -182,7 +182,7 @@ def choose(
                         epsilon=epsilon, max_memory=max_memory)  # fmt: skip
     if before_similarity is not None:
         before_similarity(job.estimate())
-    clock, bar = stage("similarity", len(dataset))
+    clock, bar = stage("similarity", 2 * len(dataset))
     with clock:
         values, _ = job.run(folder.path if folder else None, progress=bar)
 

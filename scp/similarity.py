@@ -210,13 +210,13 @@ class SimilarityJob:
 
         Args:
             folder: where similarity.npy, places.npy and similarity.ledger go (memory if None).
-            progress: called with (done, total) rows.
+            progress: called with (done, total): pyramids first, then rows.
 
         Returns:
             values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
             or read-only memmaps of the files.
         """
-        queries, norms, digest = self._queries()
+        queries, norms, digest = self._queries(progress)
         shape = self.n, int(self.offsets[-1])
         if folder is None:
             table = _Table(None, shape, "")
@@ -234,10 +234,10 @@ class SimilarityJob:
                 self.dots += stats["dots"]
                 self.brute += stats["brute"]
             if progress is not None:
-                progress(i + 1, self.n)
+                progress(self.n + i + 1, 2 * self.n)
         return table.finish()
 
-    def _queries(self):
+    def _queries(self, progress=None):
         """Vectors of all key points; a digest of all images; keeps the pyramids that fit."""
         e = self.extractor
         queries = np.empty((int(self.offsets[-1]), e.levels, e.channels), np.float32)
@@ -251,6 +251,8 @@ class SimilarityJob:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])
             queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
+            if progress is not None:
+                progress(i + 1, 2 * self.n)
         return queries, norms, digest.hexdigest()
 
     def _fingerprint(self, digest: str) -> str:
