@@ -123,8 +123,8 @@ def main():
     dense = seconds(lambda: scp.match(pyramids[0], *few, path="dense"), 3) / len(few[0])
     cells = extractor.cells
     header(
-        f"brute force is {2 * cells * 64 / 1e6:.2f} MFLOP per (key point, image); our dense kernels "
-        f"do {2 * cells * 64 / dense / 1e9:.0f} GFLOP/s here, {dense * 1e6:.0f} us each"
+        f"brute force is {2 * cells * 64 / 1e6:.2f} MFLOP per (key point, image); our dense "
+        f"kernels do {2 * cells * 64 / dense / 1e9:.0f} GFLOP/s here, {dense * 1e6:.0f} us each"
     )
     kind = "planted" if options.planted else "gradient"
     print(f"{kind} features, {n} images, {len(queries)} key points")
@@ -136,7 +136,7 @@ def main():
     total = time.perf_counter() - start
     pairs = n * len(queries)
     print(f"ours: {total:.2f} s in all, {total / pairs * 1e6:.2f} us per (key point, image); "
-          f"{dots / pairs:.0f} dot products of {cells}, {dots / brute:.2%} of brute force")  # fmt: skip
+          f"{dots / pairs:.0f} dot products of {cells}, {dots / brute:.2%} of all")  # fmt: skip
     if options.no_peer:
         return
     python, missing = interpreter(["torch==2.13.0", "numpy"], options.torch)
