@@ -24,7 +24,7 @@ static double coverage_score(const double *weights, const float *base, const flo
         for (size_t k = 0; k < count; k++) coverage_best(best, values + set[k] * stride + at, size);
         size_t i = 0;
         for (; i + 8 <= size; i += 8)
-            for (int j = 0; j < 8; j++) lane[j] += weights[at + i + j] * (double)best[i + j];
+            for (size_t j = 0; j < 8; j++) lane[j] += weights[at + i + j] * (double)best[i + j];
         for (int j = 0; i < size; i++, j++) lane[j] += weights[at + i] * (double)best[i];
     }
     return coverage_lanes_sum(lane);
@@ -35,7 +35,7 @@ static double coverage_weighted_excess(const double *weights, const double *thre
     double lane[8] = {0};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) {
+        for (size_t j = 0; j < 8; j++) {
             const double excess = weights[i + j] * (double)row[i + j] - threshold[i + j];
             lane[j] += excess > 0 ? excess : 0;
         }
@@ -126,7 +126,7 @@ static void coverage_exchange(double sums[2], const float *row, const uint32_t *
         }
         size_t i = 0;
         for (; i + 8 <= size; i += 8)
-            for (int j = 0; j < 8; j++) {
+            for (size_t j = 0; j < 8; j++) {
                 const size_t k = at + i + j;
                 gain[j] += w[k] * ((double)above[i + j] - (double)d1[k]);
                 keep[j] += w[k] * ((double)kept[i + j] - (double)d2[k]);
@@ -149,7 +149,7 @@ static double coverage_sum(const float *x, size_t n) {
     double lane[8] = {0};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) lane[j] += (double)x[i + j];
+        for (size_t j = 0; j < 8; j++) lane[j] += (double)x[i + j];
     for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i];
     return coverage_lanes_sum(lane);
 }
@@ -164,7 +164,7 @@ static double coverage_direct(float *restrict direction, const float *restrict c
         direction[k] = lambda[k] <= floor[k] && d > 0 ? 0 : d;
     }
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) {
+        for (size_t j = 0; j < 8; j++) {
             const double d = (double)direction[i + j];
             lane[j] += d * d;
         }
