@@ -89,6 +89,20 @@ def test_same_bits_on_every_set_and_thread_count(mode):
     assert len(set(outcomes)) == 1
 
 
+def test_norms_whose_product_overflows():
+    rng = np.random.default_rng(9)
+    p = pyramid(rng, 2, 2, 3, 16)
+    q, qn = queries(rng, p, 8)
+    p.norms[::2] = 1e30
+    qn[::2] = 1e30
+    for path in ("search", "dense"):
+        value, place, _ = match(p, q, qn, path=path)
+        for i in range(len(q)):
+            with np.errstate(over="ignore", invalid="ignore"):
+                expected, index = reference.match(p.features, p.norms, q[i], qn[i], 2, 3)
+            assert value[i] == expected and place[i, 1] * 6 + place[i, 0] == index
+
+
 def test_pruning_prunes_and_flat_features_go_dense():
     rng = np.random.default_rng(3)
     p = pyramid(rng, 5, 6, 6, 64, "smooth")
