@@ -13,22 +13,25 @@ from common import arguments, finish, header, seconds
 from peers import interpreter, run
 
 import scp
+from scp import _core
 
+# apricot takes square symmetric matrices only, so it gets one of its own.
 GREEDY_PEERS = {
     "apricot-select": r"""
 import numpy as np, time, json, sys
-v = np.load(sys.argv[1]); m = int(sys.argv[2])
+v = np.load(sys.argv[1].replace("v.npy", "square.npy")).astype(float)
+m = int(sys.argv[2])
 from apricot import FacilityLocationSelection
 def once():
-    s = FacilityLocationSelection(m, metric="precomputed", optimizer="lazy")
-    return s.fit(v).ranking
+    return FacilityLocationSelection(m, metric="precomputed", optimizer="lazy").fit(v).ranking
 """,
     "submodlib-py": r"""
 import numpy as np, time, json, sys
-v = np.load(sys.argv[1]); m = int(sys.argv[2])
+v = np.load(sys.argv[1])
+m = int(sys.argv[2])
 from submodlib import FacilityLocationFunction
-f = FacilityLocationFunction(n=v.shape[0], mode="dense", separate_rep=True,
-                             n_rep=v.shape[1], sijs=np.ascontiguousarray(v.T))
+f = FacilityLocationFunction(n=v.shape[0], mode="dense", separate_rep=True, n_rep=v.shape[1],
+                             sijs=np.ascontiguousarray(v.T))
 def once():
     return [i for i, _ in f.maximize(budget=m, optimizer="LazyGreedy", show_progress=False)]
 """,
@@ -42,6 +45,15 @@ print(json.dumps([sorted(times)[1], sorted(int(r) for r in rows)]))
 """
 
 EXACT_PEERS = {
+    "pbp-pmedian": r"""
+import json, sys, time
+import numpy as np
+from pbp_pmedian import solve
+v, m = np.load(sys.argv[1]).astype(float), int(sys.argv[2])
+start = time.perf_counter()
+value, rows, _, status, engine = solve(1 - v, p=m)
+print(json.dumps([time.perf_counter() - start, sorted(int(r) for r in rows), f"{status} {engine}"]))
+""",
     "highspy": r"""
 import json, sys, time
 import numpy as np, highspy
@@ -95,6 +107,16 @@ def best(title, function, limit, repeat):
     return t
 
 
+def prepared(v):
+    """The problem that every method of `scp.select` starts from."""
+    return scp.selection._Problem(v, None, (), (), (), None, 1, None, None, None, None)
+
+
+def greedy_rows(v, m):
+    """Greedy alone, preparation included: what the peers are timed on."""
+    return _core.select_greedy(prepared(v).core, m)
+
+
 def main():
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--run", metavar="DIR", help="run folder with similarity.npy")
@@ -109,8 +131,7 @@ def main():
         v = generated(150, 15_000)
         print("generated matrix, 150 x 15000; real ones are another matter")
     r = options.repeat
-    core = scp.selection._Problem(v, None, (), (), (), None, 1, None, None, None, None)
-    from scp import _core
+    core = prepared(v)
 
     best("random, 100,000 draws, M = 5, with bound",
          lambda: scp.select(v, 5, method="random"), 0.5, r)  # fmt: skip
@@ -120,9 +141,7 @@ def main():
         0.01,
         r,
     )
-    greedy = best("  greedy, M = 5, preparation included",
-                  lambda: scp.selection._Problem(v, None, (), (), (), None, 1, None, None, None,
-                  None)._call(5, _core.select_greedy, 5, None), 0.01, r)  # fmt: skip
+    greedy = best("  greedy, M = 5, preparation included", lambda: greedy_rows(v, 5), 0.01, r)
     best("swap with bound, all included, M = 5", lambda: scp.select(v, 5), 0.5, r)
     for m, limit in ((3, 1.0), (5, 20.0)):
         best(f"proved optimum, M = {m}", lambda m=m: scp.select(v, m, method="exact"), limit, 1)
@@ -133,7 +152,7 @@ def main():
     s = scp.select(large, 50)
     print(f"N = 609, Q = 60,900, M = 50: {time.perf_counter() - start:.2f} s with bound, "
           f"gap {s.gap:.2%} (reach 3 %)")  # fmt: skip
-    problem = scp.selection._Problem(large, None, (), (), (), None, 1, None, None, None, None)
+    problem = prepared(large)
     best("  greedy + swap, M = 50, prepared problem", lambda: _core.select_swap(
         problem.core, 50, _core.select_greedy(problem.core, 50)), 1.0, 1)  # fmt: skip
     if not options.peers:
@@ -142,16 +161,26 @@ def main():
     peer = None
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/v.npy", v)
+        square = generated(2000, 2000)
+        square = (square + square.T) / 2
+        np.save(f"{folder}/square.npy", square)
         small = np.ascontiguousarray(v[:, :: max(v.shape[1] // 300, 1)])
         np.save(f"{folder}/small.npy", small)
         for name, script in {**GREEDY_PEERS, **EXACT_PEERS}.items():
-            python, missing = interpreter([name], options.peer_python)
+            needs = [name, "scikit-learn"] if name == "apricot-select" else [name]
+            python, missing = interpreter(needs, options.peer_python)
             if missing:
                 print("peer not installed:", missing[0])
                 continue
             try:
                 if name in GREEDY_PEERS:
                     t, rows = json.loads(run(python, script + TIMED, f"{folder}/v.npy", "5"))
+                    if name == "apricot-select":
+                        own = scp.select(square, 5, method="greedy").selected.tolist()
+                        timed = seconds(lambda: greedy_rows(square, 5), 3)
+                        print(f"{name}, 2000 x 2000: {t * 1e3:.1f} ms, same set: "
+                              f"{rows == sorted(own)}; ours {timed * 1e3:.1f} ms")  # fmt: skip
+                        continue
                     print(f"{name}: {t * 1e3:.1f} ms, same set: {rows == mine}")
                     peer = t if peer is None else min(peer, t)
                 else:
