@@ -9,8 +9,8 @@
 #include "../kernels/kernels.h"
 
 #define STEPS 8       /* at most, per node */
-#define FACTOR 2.5     /* Polyak factor of the first step */
-#define DECAY 0.8      /* per step */
+#define FACTOR 1.7     /* Polyak factor of the first step */
+#define DECAY 0.87      /* per step */
 #define FORGET 0.7     /* per step, of the presence of rows */
 
 enum scp_status scp_work_create(struct scp_work *w, const struct scp_select *p) {
