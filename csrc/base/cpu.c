@@ -32,26 +32,26 @@ int scp_isa_available(enum scp_isa isa) {
 }
 
 static enum scp_isa best(void) {
-    for (int isa = SCP_ISA_COUNT - 1; isa > 0; isa--)
+    for (int isa = (int)SCP_ISA_COUNT - 1; isa > 0; isa--)
         if (scp_isa_available((enum scp_isa)isa)) return (enum scp_isa)isa;
     return SCP_ISA_PORTABLE;
 }
 
 enum scp_isa scp_isa(void) {
     int isa = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (isa < 0) {
-        isa = best();
-        atomic_store(&chosen, isa);
+    if (isa < 0) { /* unless somebody chose meanwhile */
+        const int found = (int)best();
+        if (atomic_compare_exchange_strong(&chosen, &isa, found)) isa = found;
     }
     return (enum scp_isa)isa;
 }
 
 enum scp_status scp_isa_set(const char *name) {
     if (!name) {
-        atomic_store(&chosen, best());
+        atomic_store(&chosen, (int)best());
         return SCP_OK;
     }
-    for (int isa = 0; isa < SCP_ISA_COUNT; isa++) {
+    for (int isa = 0; isa < (int)SCP_ISA_COUNT; isa++) {
         if (strcmp(name, names[isa]) != 0) continue;
         if (!scp_isa_available((enum scp_isa)isa)) return SCP_EUNSUPPORTED;
         atomic_store(&chosen, isa);

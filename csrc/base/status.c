@@ -15,7 +15,7 @@ const char *scp_status_text(enum scp_status status) {
     case SCP_EUNSUPPORTED:
         return "not supported by this CPU or build";
     case SCP_ETHREAD:
-        return "the system refused to start a thread";
+        return "a thread could not be started, or was lost to a fork";
     case SCP_STATUS_COUNT:
         break;
     }

@@ -1,5 +1,6 @@
 /* Coverage sums; included once per instruction set. See kernels.h for the orders of summation.
- * Plain loops here have explicit lanes: the compiler may use vectors but cannot change the order. */
+ * Plain loops here have explicit lanes: the compiler may use vectors but cannot change the order.
+ */
 
 #define COVERAGE_CHUNK 256
 

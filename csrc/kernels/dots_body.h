@@ -13,26 +13,50 @@ static void dots_quad(float out[4], const float *query, const float *row0, const
     f32x16_sum4(out, a, b, c, d);
 }
 
-static void dots_block(float *out, size_t stride, const float *queries, size_t n_queries,
-                       const float *cells, size_t n_cells, size_t channels) {
-    float tail[4];
-    for (size_t i = 0; i < n_cells; i += 4) {
+static float dot(const float *query, const float *cell, size_t channels) {
+    f32x16 a = f32x16_set(0);
+    for (size_t i = 0; i < channels; i += 16)
+        a = f32x16_add(a, f32x16_mul(f32x16_load(query + i), f32x16_load(cell + i)));
+    return f32x16_sum(a);
+}
+
+static void dots_block(float *out, size_t stride, const float *queries, size_t query_stride,
+                       size_t n_queries, const float *cells, size_t n_cells, size_t channels) {
+    const size_t whole = n_cells / 4 * 4;
+    for (size_t i = 0; i < whole; i += 4) {
         const float *first = cells + i * channels;
-        if (i + 4 <= n_cells) {
-            for (size_t q = 0; q < n_queries; q++)
-                dots_quad(out + q * stride + i, queries + q * channels, first, first + 2 * channels,
-                          channels);
-            continue;
-        }
-        for (size_t q = 0; q < n_queries; q++) { /* the last 1..3 cells */
-            for (size_t k = 0; i + k < n_cells; k++) {
-                const float *cell = first + k * channels, *query = queries + q * channels;
-                f32x16 a = f32x16_set(0);
-                for (size_t c = 0; c < channels; c += 16)
-                    a = f32x16_add(a, f32x16_mul(f32x16_load(query + c), f32x16_load(cell + c)));
-                tail[k] = f32x16_sum(a);
-            }
-            for (size_t k = 0; i + k < n_cells; k++) out[q * stride + i + k] = tail[k];
-        }
+        for (size_t q = 0; q < n_queries; q++)
+            dots_quad(out + q * stride + i, queries + q * query_stride, first, first + 2 * channels,
+                      channels);
     }
+    for (size_t i = whole; i < n_cells; i++)
+        for (size_t q = 0; q < n_queries; q++)
+            out[q * stride + i] = dot(queries + q * query_stride, cells + i * channels, channels);
+}
+
+/* The similarity of one level from dot products, and its product with the level above. */
+static float combine(float *row, const float *parents, float query_norm, const float *norms,
+                     float epsilon, size_t count) {
+    const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
+    const f32x16 query = f32x16_set(query_norm), eps = f32x16_set(epsilon);
+    const f32x16 tiny = f32x16_set(SCP_TINY);
+    f32x16 most = zero;
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const f32x16 n = f32x16_mul(query, f32x16_load(norms + i));
+        const f32x16 g = f32x16_div(n, f32x16_max(f32x16_add(n, eps), tiny));
+        f32x16 c = f32x16_mul(f32x16_load(row + i), g);
+        c = f32x16_min(f32x16_max(c, zero), one);
+        if (parents) c = f32x16_mul(f32x16_load_twice(parents + i / 2), c);
+        f32x16_store(row + i, c);
+        most = f32x16_max(most, c);
+    }
+    float largest = f32x16_largest(most);
+    for (; i < count; i++) {
+        float c = scp_similarity(row[i], query_norm, norms[i], epsilon);
+        if (parents) c = parents[i / 2] * c;
+        row[i] = c;
+        largest = c > largest ? c : largest;
+    }
+    return largest;
 }

@@ -7,6 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SCP_TINY 1.17549435e-38f
+
+/* The similarity of a query and a cell at one level, from the dot product of their unit vectors and
+ * their norms: clamp(dot * n / (n + epsilon), 0, 1), and 0 where n = 0. */
+static inline float scp_similarity(float dot, float query_norm, float cell_norm, float epsilon) {
+    const float n = query_norm * cell_norm, m = n + epsilon;
+    const float c = dot * (n / (m > SCP_TINY ? m : SCP_TINY));
+    return c > 0 ? (c < 1 ? c : 1) : 0;
+}
+
 struct scp_kernels {
     const char *name;
 
@@ -17,10 +27,31 @@ struct scp_kernels {
     /* out[i] = <query, cell i>; cells 0, 1 are the vectors at row0, cells 2, 3 those at row1. */
     void (*dots_quad)(float out[4], const float *query, const float *row0, const float *row1,
                       size_t channels);
-    /* out[q * stride + i] = <query q, cell i> for queries[n_queries][channels] and
-     * cells[n_cells][channels]. */
-    void (*dots_block)(float *out, size_t stride, const float *queries, size_t n_queries,
-                       const float *cells, size_t n_cells, size_t channels);
+    /* One dot product. */
+    float (*dot)(const float *query, const float *cell, size_t channels);
+    /* out[q * stride + i] = <query q, cell i>; query q lies at queries + q * query_stride, cells
+     * are [n_cells][channels]. */
+    void (*dots_block)(float *out, size_t stride, const float *queries, size_t query_stride,
+                       size_t n_queries, const float *cells, size_t n_cells, size_t channels);
+
+    /* In place: row[i] = scp_similarity(row[i], query_norm, norms[i], epsilon), times
+     * parents[i / 2] unless parents is NULL. Returns the largest value, at least 0. */
+    float (*combine)(float *row, const float *parents, float query_norm, const float *norms,
+                     float epsilon, size_t count);
+
+    /* ---- expand_body.h: for each node[i] of a quadtree level and each of its four children j,
+     * b = bound[i] * clamp(<query, child>_int16 * scale + slack, 0, 1); children with b >= least
+     * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
+     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels].
+     * Returns how many were kept. ---- */
+    size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, const int16_t *query, const int16_t *cells, size_t channels,
+                     float scale, float slack, float least);
+
+    /* The pairs (bound, node) with least <= bound < below, in order; returns how many. The outputs
+     * do not overlap the inputs and have room for count + 4. */
+    size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, float least, float below);
 
     /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
      * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer
@@ -42,16 +73,16 @@ struct scp_kernels {
      * clients in float32. Error at most (n / 64 + 8) * 2^-24 * sum of the largest |value|. */
     void (*coverage_draws)(double *sums, const float *base, const float *values, size_t stride,
                            size_t n, const uint32_t *sets, size_t m, size_t n_sets);
-    /* sums[0] = sum_i w[i] * max(v - d1[i], 0), sums[1] = sum_i w[i] * max(min(v, d1[i]) - d2[i], 0)
-     * with v = row[client[i]]; float64 in 8 lanes. */
+    /* sums[0] = sum_i w[i] * max(v - d1[i], 0), sums[1] = sum_i w[i] * max(min(v, d1[i]) - d2[i],
+     * 0) with v = row[client[i]]; float64 in 8 lanes. */
     void (*coverage_exchange)(double sums[2], const float *row, const uint32_t *client,
                               const float *d1, const float *d2, const double *w, size_t n);
     /* counts[i] += row[i] > threshold[i]. */
     void (*coverage_count)(float *counts, const float *row, const float *threshold, size_t n);
     /* sum_i x[i], float64 in 8 lanes. */
     double (*coverage_sum)(const float *x, size_t n);
-    /* One smoothed subgradient: direction[i] = 1 - counts[i] + memory * direction[i], but 0 where it
-     * is positive and lambda[i] <= floor[i]. Returns its squared length, float64 in 8 lanes. */
+    /* One smoothed subgradient: direction[i] = 1 - counts[i] + memory * direction[i], but 0 where
+     * it is positive and lambda[i] <= floor[i]. Returns its squared length, float64 in 8 lanes. */
     double (*coverage_direct)(float *direction, const float *counts, const float *lambda,
                               const float *floor, float memory, size_t n);
     /* lambda[i] = max(lambda[i] - length * direction[i], floor[i]). */

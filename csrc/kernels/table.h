@@ -5,6 +5,7 @@
 
 SCP_SIMD_BEGIN
 #include "dots_body.h"
+#include "expand_body.h"
 #include "coverage_body.h"
 SCP_SIMD_END
 
@@ -16,7 +17,11 @@ SCP_SIMD_END
 const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .name = NAME(SCP_SIMD_NAME),
     .dots_quad = dots_quad,
+    .dot = dot,
     .dots_block = dots_block,
+    .combine = combine,
+    .expand = expand,
+    .filter = filter,
     .coverage_best = coverage_best,
     .coverage_score = coverage_score,
     .coverage_weighted_excess = coverage_weighted_excess,

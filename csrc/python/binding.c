@@ -4,27 +4,6 @@
 
 #define POLL_SECONDS 0.02
 
-static const char *dtype_name(int dtype) {
-    switch (dtype) {
-    case NPY_BOOL:
-        return "bool";
-    case NPY_UINT8:
-        return "uint8";
-    case NPY_UINT32:
-        return "uint32";
-    case NPY_INT32:
-        return "int32";
-    case NPY_INT64:
-        return "int64";
-    case NPY_FLOAT32:
-        return "float32";
-    case NPY_FLOAT64:
-        return "float64";
-    default:
-        return "another dtype";
-    }
-}
-
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access) {
     if (!PyArray_Check(object)) {
         PyErr_Format(PyExc_TypeError, "%s must be a numpy array, got %s", name,
@@ -32,9 +11,12 @@ PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int n
         return NULL;
     }
     PyArrayObject *array = (PyArrayObject *)object;
-    if (PyArray_TYPE(array) != dtype || !PyArray_ISNOTSWAPPED(array)) {
-        PyErr_Format(PyExc_TypeError, "%s must have dtype %s, got %R", name, dtype_name(dtype),
-                     (PyObject *)PyArray_DESCR(array));
+    if (!PyArray_EquivTypenums(PyArray_TYPE(array), dtype) || !PyArray_ISNOTSWAPPED(array)) {
+        PyObject *wanted = (PyObject *)PyArray_DescrFromType(dtype);
+        if (wanted)
+            PyErr_Format(PyExc_TypeError, "%s must have dtype %S, got %S", name, wanted,
+                         (PyObject *)PyArray_DESCR(array));
+        Py_XDECREF(wanted);
         return NULL;
     }
     if (PyArray_NDIM(array) != ndim) {
@@ -61,6 +43,25 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
     return -1;
 }
 
+int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out) {
+    if (!PyIndex_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be an int, got %s", name, Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    PyObject *number = PyNumber_Index(object);
+    if (!number) return -1;
+    const unsigned long long value = PyLong_AsUnsignedLongLong(number);
+    const int failed = value == (unsigned long long)-1 && PyErr_Occurred();
+    if (failed && PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Clear();
+    if (!PyErr_Occurred() && (failed || value > most))
+        PyErr_Format(PyExc_ValueError, "%s must be from 0 to %llu, got %S", name,
+                     (unsigned long long)most, number);
+    Py_DECREF(number);
+    if (PyErr_Occurred()) return -1;
+    *out = value;
+    return 0;
+}
+
 PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where) {
     const struct scp_py_state *state = PyModule_GetState(module);
     PyObject *const exceptions[SCP_STATUS_COUNT] = {
@@ -83,33 +84,46 @@ static double now(void) {
 
 static int poll_python(void *data, size_t done, size_t total) {
     struct scp_py_call *call = data;
+    if (call->stopped) return 1;
     const double time = now();
     if (time < call->next_poll) return 0;
     call->next_poll = time + POLL_SECONDS;
     PyEval_RestoreThread(call->thread);
-    int failed = PyErr_CheckSignals();
+    int failed = PyErr_CheckSignals() != 0;
     if (!failed && call->progress) {
         PyObject *result =
             PyObject_CallFunction(call->progress, "nn", (Py_ssize_t)done, (Py_ssize_t)total);
         failed = result == NULL;
         Py_XDECREF(result);
     }
+    call->stopped = failed;
     call->thread = PyEval_SaveThread();
     return failed;
+}
+
+int scp_py_progress(PyObject *progress) {
+    if (progress == Py_None || PyCallable_Check(progress)) return 0;
+    PyErr_Format(PyExc_TypeError, "progress must be callable or None, got %s",
+                 Py_TYPE(progress)->tp_name);
+    return -1;
 }
 
 void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
     call->progress = progress && progress != Py_None ? progress : NULL;
     call->next_poll = now() + POLL_SECONDS;
+    call->stopped = 0;
     call->control.poll = poll_python;
     call->control.data = call;
     call->thread = PyEval_SaveThread();
+    scp_threads_pin();
 }
 
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where) {
+    scp_threads_unpin();
     PyEval_RestoreThread(call->thread);
+    if (call->stopped) return -1; /* even if the core had finished: an exception is set */
     if (status == SCP_OK) return 0;
-    if (!PyErr_Occurred()) scp_py_raise(module, status, where);
+    scp_py_raise(module, status, where);
     return -1;
 }

@@ -24,6 +24,8 @@
 #endif
 #include <numpy/arrayobject.h>
 
+#include <stdint.h>
+
 #include "scp/status.h"
 #include "scp/threads.h"
 
@@ -41,22 +43,32 @@ PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int n
 /* 0 when axis has that length; else -1 with ValueError. */
 int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
 
+/* `object`, an int (or what has __index__) from 0 to `most`, in *out: 0; else -1 with an exception
+ * that names the argument. */
+int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out);
+
 /* Sets the exception of a status. Returns NULL. */
 PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where);
 
-/* The frame of a core call. `progress`: None, or a callable(done, total) called now and then. */
+/* The frame of a core call. `progress`: None, or a callable(done, total) called now and then. What
+ * it raises, or a signal handler raises, ends the call. The number of threads is pinned meanwhile
+ * (scp/threads.h). */
 struct scp_py_call {
     struct scp_control control;
     PyThreadState *thread;
     PyObject *progress;
     double next_poll;
+    int stopped; /* an exception is set */
 };
+int scp_py_progress(PyObject *progress); /* 0 when it is None or callable; else -1 and TypeError */
 void scp_py_begin(struct scp_py_call *call, PyObject *progress);
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where);
 
 /* Function tables of the topic files, each ended by a zero entry. */
 extern PyMethodDef scp_py_base_methods[];
+extern PyMethodDef scp_py_match_methods[];
+extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 
 #endif

@@ -2,13 +2,12 @@
 #define SCP_PY_MAIN
 #include "binding.h"
 
-#include <stdlib.h>
-
-int scp_py_set_isa(PyObject *module, const char *name); /* base.c */
+int scp_py_read_environment(PyObject *module); /* base.c */
 
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
-    PyMethodDef *const tables[] = {scp_py_base_methods, scp_py_select_methods};
+    PyMethodDef *const tables[] = {scp_py_base_methods, scp_py_match_methods, scp_py_surf_methods,
+                                   scp_py_select_methods};
     if (PyArray_ImportNumPyAPI() < 0) return -1;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (PyModule_AddFunctions(module, tables[i])) return -1;
@@ -17,8 +16,7 @@ static int execute(PyObject *module) {
                                                   PyExc_ValueError, NULL);
     if (!state->infeasible || PyModule_AddObjectRef(module, "InfeasibleError", state->infeasible))
         return -1;
-    const char *isa = getenv("SCP_ISA");
-    return isa && *isa ? scp_py_set_isa(module, isa) : 0;
+    return scp_py_read_environment(module);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg) {
@@ -31,6 +29,10 @@ static int clear(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
     Py_CLEAR(state->infeasible);
     return 0;
+}
+
+static void release(void *module) {
+    clear(module);
 }
 
 static PyModuleDef_Slot slots[] = {
@@ -53,6 +55,7 @@ static struct PyModuleDef definition = {
     .m_slots = slots,
     .m_traverse = traverse,
     .m_clear = clear,
+    .m_free = release,
 };
 
 PyMODINIT_FUNC PyInit__core(void) {

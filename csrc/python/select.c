@@ -95,8 +95,10 @@ static PyObject *select_problem(PyObject *module, PyObject *args) {
     Py_BEGIN_ALLOW_THREADS;
     status = scp_select_create(&h->problem, &in);
     Py_END_ALLOW_THREADS;
-    if (status == SCP_EINVAL) raise_nonfinite(h);
-    else if (status != SCP_OK) scp_py_raise(module, status, "select_problem");
+    if (status == SCP_EINVAL)
+        raise_nonfinite(h);
+    else if (status != SCP_OK)
+        scp_py_raise(module, status, "select_problem");
     if (status != SCP_OK) goto fail;
     PyObject *capsule = PyCapsule_New(h, CAPSULE, capsule_free);
     if (capsule) return capsule;
@@ -189,8 +191,10 @@ static PyObject *select_explain(PyObject *module, PyObject *args) {
         status = scp_select_explain(&score, data_of(gains), data_of(cover), data_of(value),
                                     data_of(rows), count, h->problem);
         Py_END_ALLOW_THREADS;
-        if (status != SCP_OK) scp_py_raise(module, status, "select_explain");
-        else result = Py_BuildValue("OOdOO", rows, gains, score, cover, value);
+        if (status != SCP_OK)
+            scp_py_raise(module, status, "select_explain");
+        else
+            result = Py_BuildValue("OOdOO", rows, gains, score, cover, value);
     }
     Py_XDECREF(rows);
     Py_XDECREF(gains);
@@ -268,8 +272,8 @@ static PyObject *select_random(PyObject *module, PyObject *args) {
     const int64_t *at = PyArray_DATA(points);
     for (npy_intp i = 0; i < n_points; i++)
         if (at[i] < 1 || at[i] > draws || (i > 0 && at[i] <= at[i - 1]))
-            return PyErr_Format(PyExc_ValueError,
-                                "checkpoints must ascend within 1 to draws = %zd", draws);
+            return PyErr_Format(PyExc_ValueError, "checkpoints must ascend within 1 to draws = %zd",
+                                draws);
     PyObject *prefix = PyArray_SimpleNew(1, &n_points, NPY_FLOAT64);
     size_t *checkpoints = scp_alloc((size_t)n_points, sizeof *checkpoints);
     uint32_t *rows = rows_buffer(h, NULL, 0);

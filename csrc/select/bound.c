@@ -1,9 +1,9 @@
 /* The Lagrangian bound (Cornuejols, Fisher, Nemhauser 1977), by projected subgradient steps.
  *
  * Steps run in the units of `screen`, sums of excess in float32. The bound that is reported is
- * computed once more from the best multipliers in float64 on `values` with an error margin, so it is
- * valid whatever the steps did. Multipliers below the base of a client are never useful (raising one
- * to the base lowers the bound or leaves it), so lambda >= base throughout. */
+ * computed once more from the best multipliers in float64 on `values` with an error margin, so it
+ * is valid whatever the steps did. Multipliers below the base of a client are never useful (raising
+ * one to the base lowers the bound or leaves it), so lambda >= base throughout. */
 #include "problem.h"
 #include "steps.h"
 
@@ -63,8 +63,8 @@ static enum scp_status certify(double *bound, struct excess *e, struct scp_steps
     enum scp_status status = scp_parallel(row_tasks(p), excess_rows, e, control);
     if (status == SCP_OK) {
         struct scp_relax relax;
-        scp_relax_solve(&relax, s->chosen, s->profit, e->rho, p->open, p->n_open,
-                        p->included, p->n_included, r, p, s->order, s->used);
+        scp_relax_solve(&relax, s->chosen, s->profit, e->rho, p->open, p->n_open, p->included,
+                        p->n_included, r, p, s->order, s->used);
         double weight = 0;
         for (size_t i = 0; i < p->n_open; i++) weight += e->rho[i];
         const double error = ((double)p->in.q + (double)p->n_open + 64) * 0x1p-52;
@@ -125,8 +125,8 @@ enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_
             goto out;
         }
         struct scp_relax relax;
-        scp_relax_solve(&relax, s.chosen, s.profit, e.rho, p->open, p->n_open,
-                        p->included, p->n_included, r, p, s.order, s.used);
+        scp_relax_solve(&relax, s.chosen, s.profit, e.rho, p->open, p->n_open, p->included,
+                        p->n_included, r, p, s.order, s.used);
         const double value = scp_steps_sum(&s) + relax.value;
         if (value < least) {
             if (value < least - 1e-5 * fabs(least - target)) stale = 0;
@@ -135,8 +135,7 @@ enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_
         }
         if (++stale > SCP_STEP_PATIENCE) factor *= 0.5, stale = 0;
         if (least - target <= 1e-7 * fabs(target)) break;
-        if (scp_steps_move(&s, p->screen_floor, p->open, relax.count,
-                           factor * (value - target)))
+        if (scp_steps_move(&s, p->screen_floor, p->open, relax.count, factor * (value - target)))
             break;
     }
     if (least < INFINITY) {

@@ -100,8 +100,7 @@ static enum scp_status process(void *context, size_t task, size_t worker) {
 /* A child of the node in `w`: with the branch row taken, or without it and its twins. */
 static enum scp_status push_child(struct search *s, const struct scp_work *w, int taken,
                                   struct scp_multipliers *multipliers) {
-    struct scp_node *child =
-        node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
+    struct scp_node *child = node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
     if (!child) return SCP_ENOMEM;
     memcpy(child->rows, w->taken, w->n_taken * sizeof *child->rows);
     child->n_taken = w->n_taken;
@@ -144,8 +143,7 @@ static size_t next_wave(struct search *s, size_t limit) {
 static enum scp_status start(struct search *s, const struct scp_select *p, const float *lambda,
                              double bound) {
     enum scp_status status = find_twins(s, p);
-    for (size_t i = 0; i < WAVE && status == SCP_OK; i++)
-        status = scp_work_create(&s->work[i], p);
+    for (size_t i = 0; i < WAVE && status == SCP_OK; i++) status = scp_work_create(&s->work[i], p);
     if (status != SCP_OK) return status;
     struct scp_multipliers *multipliers = multipliers_create(lambda, p->in.q);
     if (!multipliers) return SCP_ENOMEM;

@@ -10,9 +10,9 @@
 
 struct greedy {
     const struct scp_select *p;
-    double *bound;  /* [n_candidates] bound on the gain; -infinity: cannot join any more */
-    size_t *tested; /* [n_candidates] the step of the last evaluation */
-    float *best;    /* [q] cover of the set */
+    double *bound;      /* [n_candidates] bound on the gain; -infinity: cannot join any more */
+    size_t *tested;     /* [n_candidates] the step of the last evaluation */
+    float *best;        /* [q] cover of the set */
     uint32_t *fallback; /* [n] a completion known to be feasible */
     uint32_t *trial;    /* [n] */
     void *scratch;
@@ -91,8 +91,8 @@ static void add(struct greedy *g, uint32_t *set, size_t *count, uint32_t row) {
     const struct scp_select_input *in = &g->p->in;
     set[(*count)++] = row;
     scp_kernels()->coverage_best(g->best, in->values + row * in->q, in->q);
-    g->covered = scp_kernels()->coverage_score(in->weights, g->best, in->values, in->q, NULL, 0,
-                                               in->q);
+    g->covered =
+        scp_kernels()->coverage_score(in->weights, g->best, in->values, in->q, NULL, 0, in->q);
     for (size_t i = 0; i < g->p->n_candidates; i++)
         if (g->p->candidates[i] == row) g->bound[i] = -INFINITY;
 }

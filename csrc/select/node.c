@@ -8,10 +8,10 @@
 #include "scp/alloc.h"
 #include "../kernels/kernels.h"
 
-#define STEPS 8       /* at most, per node */
-#define FACTOR 1.7     /* Polyak factor of the first step */
-#define DECAY 0.87      /* per step */
-#define FORGET 0.7     /* per step, of the presence of rows */
+#define STEPS 8    /* at most, per node */
+#define FACTOR 2.5 /* Polyak factor of the first step */
+#define DECAY 0.8  /* per step */
+#define FORGET 0.7 /* per step, of the presence of rows */
 
 enum scp_status scp_work_create(struct scp_work *w, const struct scp_select *p) {
     const size_t n = p->in.n + 1, q = p->in.q;
@@ -55,7 +55,8 @@ static double inflate(const struct scp_select *p, double sum, double profit) {
 static void consider(struct scp_work *w, const struct scp_select *p, const uint32_t *set,
                      size_t count) {
     const double score = scp_select_score(p, set, count);
-    if (w->n_found != SIZE_MAX && !scp_score_better(score, set, count, w->score, w->found, w->n_found))
+    if (w->n_found != SIZE_MAX &&
+        !scp_score_better(score, set, count, w->score, w->found, w->n_found))
         return;
     w->score = score;
     w->n_found = count;

@@ -37,10 +37,10 @@ struct scp_work {
     uint8_t *drop; /* [n] */
     size_t n_taken, n_open;
 
-    int closed;       /* nothing is left below this node */
-    uint32_t branch;  /* else the row to branch on */
-    double score;     /* of found[], -infinity: none */
-    uint32_t *found;  /* sorted */
+    int closed;      /* nothing is left below this node */
+    uint32_t branch; /* else the row to branch on */
+    double score;    /* of found[], -infinity: none */
+    uint32_t *found; /* sorted */
     size_t n_found;
 };
 

@@ -10,7 +10,7 @@
 
 struct scp_select {
     struct scp_select_input in; /* borrowed arrays */
-    uint32_t *candidates;       /* [n_candidates] rows that may be picked (FREE, INCLUDE), ascending */
+    uint32_t *candidates; /* [n_candidates] rows that may be picked (FREE, INCLUDE), ascending */
     size_t n_candidates;
     uint32_t *included; /* [n_included], ascending */
     size_t n_included;
@@ -21,9 +21,9 @@ struct scp_select {
     uint32_t *quota_left; /* [n]: what the initial rows left of each group's quota */
     double budget;        /* with its tolerance */
 
-    float *base;         /* [q] best initial value, or the smallest value of the candidates */
-    const float *screen; /* [n][q] */
-    float *screen_owned; /* the same, when it is not `values` */
+    float *base;              /* [q] best initial value, or the smallest value of the candidates */
+    const float *screen;      /* [n][q] */
+    float *screen_owned;      /* the same, when it is not `values` */
     const float *screen_base; /* [q] */
     float *screen_base_owned;
     float *floor;              /* [q] base with the included rows: every feasible set covers this */
@@ -55,15 +55,15 @@ int scp_rules_trivial(const struct scp_select *p);
  * taken[n_taken] is in the set already, relaxed by a multiplier on the budget; distances ignored.
  * r == SIZE_MAX: any number. */
 struct scp_relax {
-    double value;  /* upper bound of the sum */
-    double mu;     /* budget multiplier used: reduced profit of row c is rho[c] - mu * cost[c] */
-    double last;   /* smallest reduced profit chosen when r rows were chosen, else 0 */
-    double next;   /* largest reduced profit not chosen (no groups), -infinity if none */
-    size_t count;  /* rows chosen */
+    double value; /* upper bound of the sum */
+    double mu;    /* budget multiplier used: reduced profit of row c is rho[c] - mu * cost[c] */
+    double last;  /* smallest reduced profit chosen when r rows were chosen, else 0 */
+    double next;  /* largest reduced profit not chosen (no groups), -infinity if none */
+    size_t count; /* rows chosen */
 };
 
-/* rho[i] belongs to active[i]; profit[i] gets its reduced profit; chosen[] gets positions in active,
- * by falling reduced profit. chosen, profit and order have room for count, used for n. */
+/* rho[i] belongs to active[i]; profit[i] gets its reduced profit; chosen[] gets positions in
+ * active, by falling reduced profit. chosen, profit and order have room for count, used for n. */
 void scp_relax_solve(struct scp_relax *out, uint32_t *chosen, double *profit, const double *rho,
                      const uint32_t *active, size_t count, const uint32_t *taken, size_t n_taken,
                      size_t r, const struct scp_select *p, uint32_t *order, uint32_t *used);

@@ -1,8 +1,8 @@
 /* The paper's random search (Section 3.4): many random sets, keep the best.
  *
- * All draws are scored in float32 with a proven error margin, block of clients by block of clients so
- * that a block of all rows stays in cache; then, walking in draw order, only a draw that could beat
- * the best so far is scored again exactly. */
+ * All draws are scored in float32 with a proven error margin, block of clients by block of clients
+ * so that a block of all rows stays in cache; then, walking in draw order, only a draw that could
+ * beat the best so far is scored again exactly. */
 #include "problem.h"
 
 #include <math.h>
@@ -19,10 +19,10 @@
 
 struct round {
     const struct scp_select *p;
-    uint32_t *sets;     /* [TASKS * DRAWS][width] */
-    uint32_t *counts;   /* [TASKS * DRAWS]; UINT32_MAX: given up */
-    double *sums;       /* [TASKS * DRAWS] screen sums */
-    uint32_t *scratch;  /* [TASKS][2][n] */
+    uint32_t *sets;    /* [TASKS * DRAWS][width] */
+    uint32_t *counts;  /* [TASKS * DRAWS]; UINT32_MAX: given up */
+    double *sums;      /* [TASKS * DRAWS] screen sums */
+    uint32_t *scratch; /* [TASKS][2][n] */
     size_t m, width, first, end;
     uint64_t seed;
 };
@@ -81,7 +81,8 @@ static enum scp_status score_draws(void *context, size_t task, size_t worker) {
         uint32_t *set = sets + i * r->width;
         const size_t count = draw(r, set, r->first + at + i, r->scratch + task * 2 * p->in.n);
         r->counts[at + i] = (uint32_t)count;
-        for (size_t k = count == UINT32_MAX ? 0 : count; k < r->width; k++) /* repeats are harmless */
+        for (size_t k = count == UINT32_MAX ? 0 : count; k < r->width;
+             k++) /* repeats are harmless */
             set[k] = k > 0 ? set[0] : p->candidates[0];
         sums[i] = 0;
     }
@@ -137,8 +138,8 @@ static void walk_draws(struct walk *w, const struct round *r, double *prefix,
 }
 
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
-                                  const struct scp_select *p, size_t m, uint64_t seed,
-                                  size_t draws, const size_t *checkpoints, size_t n_checkpoints,
+                                  const struct scp_select *p, size_t m, uint64_t seed, size_t draws,
+                                  const size_t *checkpoints, size_t n_checkpoints,
                                   const struct scp_control *control) {
     const int any = m == SCP_SELECT_ANY;
     if (draws == 0) return SCP_EINVAL;

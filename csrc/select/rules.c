@@ -1,8 +1,9 @@
 /* Feasibility: roles, group quotas, budget, distances; and whether a partial set can be completed.
  *
  * Without distances completion is exact and cheap: group quotas form a matroid, so the cheapest
- * completion is found greedily by cost. With distances it is an independent set problem: a heuristic
- * first (fewest conflicts first), then depth-first search with a limit counted in steps. */
+ * completion is found greedily by cost. With distances it is an independent set problem: a
+ * heuristic first (fewest conflicts first), then depth-first search with a limit counted in steps.
+ */
 #include "problem.h"
 
 #include <string.h>

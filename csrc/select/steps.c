@@ -15,8 +15,8 @@ enum scp_status scp_steps_create(struct scp_steps *s, const struct scp_select *p
     s->chosen = scp_alloc(n, sizeof *s->chosen);
     s->order = scp_alloc(n, sizeof *s->order);
     s->used = scp_alloc(n, sizeof *s->used);
-    const int ok = s->lambda && s->direction && s->count && s->profit && s->chosen && s->order &&
-                   s->used;
+    const int ok =
+        s->lambda && s->direction && s->count && s->profit && s->chosen && s->order && s->used;
     return ok ? SCP_OK : SCP_ENOMEM;
 }
 

@@ -179,9 +179,8 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
         const uint32_t row = p->candidates[i];
         if (s->gain[i] <= most || in_set(s, row)) continue; /* keep <= loss: no change above gain */
         for (size_t k = 0; k < slots; k++) {
-            const double change = k < s->m
-                                      ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k]
-                                      : s->gain[i];
+            const double change =
+                k < s->m ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k] : s->gain[i];
             if (change > most && legal(s, trial, k, row)) most = change;
         }
     }
@@ -190,9 +189,8 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
         const uint32_t row = p->candidates[i];
         if (s->gain[i] < most - margin || in_set(s, row)) continue;
         for (size_t k = 0; k < slots; k++) {
-            const double change = k < s->m
-                                      ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k]
-                                      : s->gain[i];
+            const double change =
+                k < s->m ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k] : s->gain[i];
             if (!(change >= most - margin && change > margin) || !legal(s, trial, k, row)) continue;
             const size_t count = moved(s, trial, k, row);
             const double score = scp_select_score(p, trial, count);

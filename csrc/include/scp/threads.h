@@ -12,28 +12,41 @@
 #include "scp/status.h"
 
 /* How a caller watches and stops long work. `poll` is called on the calling thread only, between
- * tasks; a non-zero answer stops the work with SCP_EINTERRUPTED. Both a NULL control and a NULL
- * poll mean: run to the end. */
+ * tasks and while it waits for the last of them; a non-zero answer stops the work with
+ * SCP_EINTERRUPTED. Both a NULL control and a NULL poll mean: run to the end. */
 struct scp_control {
     int (*poll)(void *data, size_t done, size_t total);
     void *data;
 };
 
-/* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. */
+/* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. Long tasks may use it too: on a pool's thread
+ * it does not call the poll but tells whether the caller's own has asked to stop. */
 enum scp_status scp_poll(const struct scp_control *control, size_t done, size_t total);
 
 /* One task. `worker` < scp_threads() tells which of the scratch buffers of this call is free. */
 typedef enum scp_status (*scp_task)(void *context, size_t task, size_t worker);
 
 /* Runs tasks 0 .. count-1, each once. Returns the status of the lowest failing task; after a
- * failure tasks that have not started are dropped. */
+ * failure tasks that have not started are dropped. A child process forked from inside the poll gets
+ * SCP_ETHREAD when it returns into a call whose other threads stayed in the parent. */
 enum scp_status scp_parallel(size_t count, scp_task run, void *context,
                              const struct scp_control *control);
 
 /* The number of threads a call may use, at least 1. */
 size_t scp_threads(void);
 
-/* Changes it (1..256); 0 returns to the default. Waits for running calls to end. */
+/* Between pin and unpin (which nest) the calling thread's scp_threads() and the `worker` numbers of
+ * its calls do not grow, whatever other threads set. Whoever sizes scratch by scp_threads() runs
+ * inside a pin; the binding pins around every core call. */
+void scp_threads_pin(void);
+void scp_threads_unpin(void);
+
+/* What SCP_NUM_THREADS asks for, at most 256; 0 when it is unset or empty. SCP_EINVAL and 0: it is
+ * not a whole number above 0, and the pool ignores it. */
+enum scp_status scp_threads_wish(size_t *count);
+
+/* Changes it (1..256); 0 returns to the default. Waits for running calls to end. SCP_EINVAL: count
+ * is too large, or the caller is inside a task or a poll. */
 enum scp_status scp_threads_set(size_t count);
 
 /* Ends the pool's threads; the next call starts them again. For leak-checked tests. */

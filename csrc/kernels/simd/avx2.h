@@ -3,15 +3,18 @@
 #define SCP_SIMD_AVX2_H
 
 #include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SCP_SIMD_NAME avx2
+#define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    _Pragma("clang attribute push(__attribute__((target(\"avx2\"))), apply_to = function)")
-#define SCP_SIMD_END _Pragma("clang attribute pop")
+    PRAGMA(clang attribute push(__attribute__((target("avx2"))), apply_to = function))
+#define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
-#define SCP_SIMD_BEGIN _Pragma("GCC push_options") _Pragma("GCC target(\"avx2\")")
-#define SCP_SIMD_END _Pragma("GCC pop_options")
+#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2"))
+#define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
 SCP_SIMD_BEGIN
@@ -59,6 +62,23 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     _MM_TRANSPOSE4_PS(p, q, r, s);
     _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
 }
+
+static inline f32x16 f32x16_load_twice(const float *p) {
+    const __m256 v = _mm256_loadu_ps(p);
+    return (f32x16){_mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+                    _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
+}
+static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
+    return (f32x16){_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
+static inline float f32x16_largest(f32x16 a) {
+    const __m256 eight = _mm256_max_ps(a.lo, a.hi);
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
+#include "x86_quad.h"
 
 SCP_SIMD_END
 

@@ -3,18 +3,20 @@
 #define SCP_SIMD_AVX512_H
 
 #include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SCP_SIMD_NAME avx512
+#define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    _Pragma(                                                                                       \
-        "clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl\"))), "   \
-        "apply_to = function)")
-#define SCP_SIMD_END _Pragma("clang attribute pop")
+    PRAGMA(clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))),     \
+                                apply_to = function))
+#define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
 #define SCP_SIMD_BEGIN                                                                             \
-    _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl\")")
-#define SCP_SIMD_END _Pragma("GCC pop_options")
+    PRAGMA(GCC push_options) PRAGMA(GCC target("avx512f,avx512bw,avx512dq,avx512vl"))
+#define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
 SCP_SIMD_BEGIN
@@ -61,6 +63,19 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     _MM_TRANSPOSE4_PS(p, q, r, s);
     _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(p, r), _mm_add_ps(q, s)));
 }
+
+static inline f32x16 f32x16_load_twice(const float *p) {
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return (f32x16){_mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)))};
+}
+static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
+    return (f32x16){_mm512_div_ps(a.v, b.v)};
+}
+static inline float f32x16_largest(f32x16 a) {
+    return _mm512_reduce_max_ps(a.v);
+}
+
+#include "x86_quad.h"
 
 SCP_SIMD_END
 

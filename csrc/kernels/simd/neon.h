@@ -4,6 +4,8 @@
 #define SCP_SIMD_NEON_H
 
 #include <arm_neon.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SCP_SIMD_NAME neon
 #define SCP_SIMD_BEGIN
@@ -26,6 +28,13 @@ static inline f32x16 f32x16_set(float x) {
     const float32x4_t v = vdupq_n_f32(x);
     return (f32x16){v, v, v, v};
 }
+/* Not vmaxq and vminq: those differ from a > b ? a : b on NaN and on zeros of two signs. */
+static inline float32x4_t neon_max(float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcgtq_f32(x, y), x, y);
+}
+static inline float32x4_t neon_min(float32x4_t x, float32x4_t y) {
+    return vbslq_f32(vcltq_f32(x, y), x, y);
+}
 #define EACH_REGISTER(op)                                                                          \
     (f32x16) {                                                                                     \
         op(x.a, y.a), op(x.b, y.b), op(x.c, y.c), op(x.d, y.d)                                     \
@@ -40,10 +49,10 @@ static inline f32x16 f32x16_mul(f32x16 x, f32x16 y) {
     return EACH_REGISTER(vmulq_f32);
 }
 static inline f32x16 f32x16_max(f32x16 x, f32x16 y) {
-    return EACH_REGISTER(vmaxq_f32);
+    return EACH_REGISTER(neon_max);
 }
 static inline f32x16 f32x16_min(f32x16 x, f32x16 y) {
-    return EACH_REGISTER(vminq_f32);
+    return EACH_REGISTER(neon_min);
 }
 #undef EACH_REGISTER
 static inline float32x4_t f32x16_fold4(f32x16 x) { /* lanes j + j+8, then j + j+4 */
@@ -59,6 +68,64 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[1] = f32x16_sum(b);
     out[2] = f32x16_sum(c);
     out[3] = f32x16_sum(d);
+}
+
+static inline f32x16 f32x16_load_twice(const float *p) {
+    const float32x4_t lo = vld1q_f32(p), hi = vld1q_f32(p + 4);
+    return (f32x16){vzip1q_f32(lo, lo), vzip2q_f32(lo, lo), vzip1q_f32(hi, hi), vzip2q_f32(hi, hi)};
+}
+static inline f32x16 f32x16_div(f32x16 x, f32x16 y) {
+    return (f32x16){vdivq_f32(x.a, y.a), vdivq_f32(x.b, y.b), vdivq_f32(x.c, y.c),
+                    vdivq_f32(x.d, y.d)};
+}
+static inline float f32x16_largest(f32x16 x) {
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.a, x.b), vmaxq_f32(x.c, x.d)));
+}
+
+typedef float32x4_t f32x4;
+
+static inline int32_t i16_dot(const int16_t *query, const int16_t *cell, size_t channels) {
+    int32x4_t sum = vdupq_n_s32(0);
+    for (size_t c = 0; c < channels; c += 8) {
+        const int16x8_t q = vld1q_s16(query + c), t = vld1q_s16(cell + c);
+        sum = vmlal_s16(sum, vget_low_s16(q), vget_low_s16(t));
+        sum = vmlal_high_s16(sum, q, t);
+    }
+    return vaddvq_s32(sum);
+}
+static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
+    const int32_t dots[4] = {i16_dot(query, cells, channels),
+                             i16_dot(query, cells + channels, channels),
+                             i16_dot(query, cells + 2 * channels, channels),
+                             i16_dot(query, cells + 3 * channels, channels)};
+    return vcvtq_f32_s32(vld1q_s32(dots));
+}
+static inline f32x4 f32x4_bound(f32x4 a, float bound, float scale, float slack) {
+    const float32x4_t c = vaddq_f32(vmulq_n_f32(a, scale), vdupq_n_f32(slack));
+    return vmulq_n_f32(vminq_f32(vmaxq_f32(c, vdupq_n_f32(0)), vdupq_n_f32(1)), bound);
+}
+static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t first,
+                                float least) {
+    float lanes[4];
+    size_t kept = 0;
+    vst1q_f32(lanes, a);
+    for (uint32_t j = 0; j < 4; j++) {
+        value[kept] = lanes[j];
+        node[kept] = first + j;
+        kept += lanes[j] >= least;
+    }
+    return kept;
+}
+/* The same for four pairs with least <= value < below. */
+static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
+                                      const uint32_t *nodes, float least, float below) {
+    size_t kept = 0;
+    for (int j = 0; j < 4; j++) {
+        value[kept] = values[j];
+        node[kept] = nodes[j];
+        kept += (size_t)(values[j] >= least) & (size_t)(values[j] < below);
+    }
+    return kept;
 }
 
 #endif

@@ -6,6 +6,9 @@
 #ifndef SCP_SIMD_PORTABLE_H
 #define SCP_SIMD_PORTABLE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define SCP_SIMD_NAME portable
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
@@ -62,5 +65,69 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[3] = f32x16_sum(d);
 }
 #undef EACH_LANE
+
+/* Lane j = p[j / 2]; reads 8 floats. */
+static inline f32x16 f32x16_load_twice(const float *p) {
+    f32x16 r;
+    for (int j = 0; j < 16; j++) r.v[j] = p[j / 2];
+    return r;
+}
+static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
+    for (int j = 0; j < 16; j++) a.v[j] /= b.v[j];
+    return a;
+}
+static inline float f32x16_largest(f32x16 a) {
+    float most = a.v[0];
+    for (int j = 1; j < 16; j++) most = a.v[j] > most ? a.v[j] : most;
+    return most;
+}
+
+/* Four floats, for the four children of a quadtree node. */
+typedef struct {
+    float v[4];
+} f32x4;
+
+/* Lane j = <query, vector j of cells>, exact in int32. channels % 16 == 0. */
+static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
+    f32x4 r;
+    for (int j = 0; j < 4; j++, cells += channels) {
+        int32_t sum = 0;
+        for (size_t c = 0; c < channels; c++) sum += (int32_t)query[c] * cells[c];
+        r.v[j] = (float)sum;
+    }
+    return r;
+}
+/* bound * clamp(a * scale + slack, 0, 1) */
+static inline f32x4 f32x4_bound(f32x4 a, float bound, float scale, float slack) {
+    for (int j = 0; j < 4; j++) {
+        float c = a.v[j] * scale + slack;
+        c = c > 0 ? c : 0;
+        a.v[j] = bound * (c < 1 ? c : 1);
+    }
+    return a;
+}
+/* Writes the lanes >= least to value, and first + lane to node, packed; returns how many. May
+ * write four entries whatever it returns. */
+static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t first,
+                                float least) {
+    size_t kept = 0;
+    for (uint32_t j = 0; j < 4; j++) {
+        value[kept] = a.v[j];
+        node[kept] = first + j;
+        kept += a.v[j] >= least;
+    }
+    return kept;
+}
+/* The same for four pairs with least <= value < below. */
+static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
+                                      const uint32_t *nodes, float least, float below) {
+    size_t kept = 0;
+    for (int j = 0; j < 4; j++) {
+        value[kept] = values[j];
+        node[kept] = nodes[j];
+        kept += (size_t)(values[j] >= least) & (size_t)(values[j] < below);
+    }
+    return kept;
+}
 
 #endif

@@ -1,0 +1,105 @@
+# make help lists the targets. Everything happens in .venv and build; nothing else is touched.
+#
+#   PYTHON=/path/to/python3.12   the interpreter of .venv (default: the first one that is new enough)
+#   IMAGES=folder                make demo: your own images instead of generated ones
+#   ARGS="-k threads -x"         more arguments for pytest
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON := $(or $(PYTHON),$(shell for p in python3 python3.14 python3.13 python3.12 python3.11 \
+    python; do "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+    echo "$$p" && break; done),python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NATIVE := $(shell find csrc -name '*.[ch]') setup.py
+
+.PHONY: help demo test lint format sanitize tsan portable neon ctest package bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 12
+
+demo: $(VENV)/stamp-build ## choose 5 of some generated radiographs, or of IMAGES=folder
+ifdef IMAGES
+	$(BIN)/scp select "$(IMAGES)" -m 5
+else
+	$(BIN)/scp demo
+endif
+
+test: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/stamp-lint ## style of Python and C
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format --dry-run --Werror
+
+format: $(VENV)/stamp-lint ## rewrite Python and C in the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
+
+ctest: ## C tests, warnings are errors; CC=clang for another compiler
+	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
+
+# The sanitized package lives in build/asan; PYTHONSAFEPATH keeps ./scp from hiding it.
+sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
+	tests/c/run.sh asan
+	rm -rf build/asan
+	SCP_SANITIZE=address,undefined SCP_DEBUG=1 $(BIN)/python setup.py --quiet \
+	    build --build-base build/asan-objects --build-lib build/asan
+	PYTHONPATH=build/asan PYTHONSAFEPATH=1 PYTHONMALLOC=malloc \
+	    LD_PRELOAD="$$($${CC:-gcc} -print-file-name=libasan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 SCP_TEST_LOCATION=build/asan \
+	    $(BIN)/python -m pytest $(ARGS)
+
+tsan: ## C tests under ThreadSanitizer
+	tests/c/run.sh tsan
+
+portable: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests with the plain C kernels
+	SCP_ISA=portable $(BIN)/python -m pytest $(ARGS)
+
+neon: ## C tests built for 64-bit ARM, under qemu (gcc-aarch64-linux-gnu, qemu-user)
+	tests/c/run.sh neon
+
+package: $(VENV)/stamp-venv ## build sdist and wheel, try the wheel in an empty place
+	$(BIN)/python tools/check_package.py
+
+bench: $(VENV)/stamp-build ## every script in benchmarks
+	@for script in benchmarks/*.py; do \
+	    case $$script in */common.py) continue ;; esac; \
+	    echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info scp/*.so .pytest_cache .ruff_cache .hypothesis
+	find scp tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- set-up; stamps are newer than what they were made from ----
+
+$(VENV)/stamp-venv:
+	@command -v $(PYTHON) >/dev/null || { echo "error: no Python: install python3 (3.11 or newer)," \
+	    "or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) tools/preflight.py
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "setuptools>=77" "numpy>=2.0"
+	@touch $@
+
+$(VENV)/stamp-install: $(VENV)/stamp-venv pyproject.toml
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
+	$(PIP) --no-build-isolation --editable ".[test]"
+	@touch $(VENV)/stamp-install $@
+
+$(VENV)/stamp-build: $(VENV)/stamp-install $(NATIVE)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(VENV)/stamp-lint: $(VENV)/stamp-venv pyproject.toml
+	$(PIP) $$($(BIN)/python -c 'import tomllib; \
+	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])')
+	@touch $@

@@ -1,0 +1,74 @@
+/* Where in an image does each query point match best, and how well (the paper, Eq. 5, 7, 8).
+ *
+ * Layout. A feature pyramid has D levels; level d = 0 .. D-1 is a grid of (height << d) x
+ * (width << d) cells, coarsest first. Its features are float32 [cells of all levels][C], level
+ * after level, each row-major, one vector per cell: unit length, or all zero where the norm is 0.
+ * The norms of the vectors before normalisation lie beside them: float32 [cells of all levels]. A
+ * query is one vector per level: float32 [D][C], with norms [D]. C is a multiple of 16.
+ *
+ * Similarity of a query to a cell of level d, n = |query| |cell|:
+ *     c_d = clamp(<query, cell> * (n / (n + epsilon)), 0, 1),  0 where n is 0.
+ * Similarity at a position p:  s(p) = ((((1 * U_0) * U_1) ...) * U_{D-1})  with U_d = c_d brought
+ * to p: nearest   p is a cell of the finest grid, U_d = c_d of its ancestor; bilinear  p is a pixel
+ * of the image, twice the finest grid a side; U_d interpolates c_d between cell centres (borders
+ * replicated): with a, b the upper and c, d the lower neighbours, (1-v) * ((1-u) * a + u * b) + v *
+ * ((1-u) * c + u * d). All arithmetic is float32, rounded after every operation, dot products in
+ * the order stated in kernels/kernels.h. The answer is max over p and the first p in row-major
+ * order that reaches it; it is the brute-force answer to the last bit, whatever path computes it.
+ */
+#ifndef SCP_MATCH_H
+#define SCP_MATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scp/status.h"
+#include "scp/threads.h"
+
+#define SCP_MATCH_MAX_LEVELS 8
+
+struct scp_grid {
+    size_t levels, channels;
+    size_t height, width; /* of level 0, in cells */
+};
+
+/* SCP_EINVAL unless 1 <= levels <= SCP_MATCH_MAX_LEVELS, channels is a positive multiple of 16,
+ * height and width are positive, and the finest level has fewer than 2^28 cells. */
+enum scp_status scp_grid_check(const struct scp_grid *grid);
+
+/* Cells of one level, and of all levels before it (d = levels: of the whole pyramid). */
+size_t scp_grid_cells(const struct scp_grid *grid, size_t level);
+size_t scp_grid_offset(const struct scp_grid *grid, size_t level);
+
+enum scp_match_mode { SCP_NEAREST = 0, SCP_BILINEAR = 1 };
+
+enum scp_match_path {
+    SCP_MATCH_AUTO = 0,   /* a sample of the queries decides between the two others */
+    SCP_MATCH_SEARCH = 1, /* prune the quadtree by upper bounds */
+    SCP_MATCH_DENSE = 2,  /* all cells, in blocks */
+};
+
+struct scp_match_options {
+    enum scp_match_mode mode;
+    enum scp_match_path path;
+    float epsilon; /* >= 0, added to the product of the norms; the paper's code has 1e-3 */
+};
+
+struct scp_match_stats {
+    uint64_t dots;  /* dot products evaluated */
+    uint64_t brute; /* dot products of brute force: queries x cells of all levels */
+    int dense;      /* the path taken */
+};
+
+/* value[queries], index[queries]: row-major index of p in the finest grid (nearest) or the image
+ * (bilinear). SCP_EINVAL when a feature is not in [-1, 1] or a norm is negative or not finite. */
+enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *stats,
+                          const struct scp_grid *grid, const float *features, const float *norms,
+                          const float *queries, const float *query_norms, size_t n_queries,
+                          const struct scp_match_options *options,
+                          const struct scp_control *control);
+
+/* Bytes that scp_match allocates for this grid with that number of threads. */
+size_t scp_match_bytes(const struct scp_grid *grid, enum scp_match_mode mode, size_t threads);
+
+#endif

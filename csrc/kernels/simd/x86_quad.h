@@ -1,0 +1,64 @@
+/* The four children of a quadtree node in 128-bit registers, for both x86 sets. */
+#ifndef SCP_SIMD_X86_QUAD_H
+#define SCP_SIMD_X86_QUAD_H
+
+typedef __m128 f32x4;
+
+static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
+    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+    for (size_t i = 0; i < channels; i += 16) {
+        const __m256i q = _mm256_loadu_si256((const __m256i *)(query + i));
+        const int16_t *p = cells + i;
+        a = _mm256_add_epi32(a, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        p += channels;
+        b = _mm256_add_epi32(b, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        p += channels;
+        c = _mm256_add_epi32(c, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        p += channels;
+        d = _mm256_add_epi32(d, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+    }
+    const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_cvtepi32_ps(
+        _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+}
+static inline f32x4 f32x4_bound(f32x4 a, float bound, float scale, float slack) {
+    const __m128 c = _mm_add_ps(_mm_mul_ps(a, _mm_set1_ps(scale)), _mm_set1_ps(slack));
+    return _mm_mul_ps(_mm_set1_ps(bound),
+                      _mm_min_ps(_mm_max_ps(c, _mm_setzero_ps()), _mm_set1_ps(1)));
+}
+
+/* For each mask of kept lanes: the lanes in order (two bits each) and their number << 8. */
+#define PACK(a, b, c, d, count) ((a) | (b) << 2 | (c) << 4 | (d) << 6 | (count) << 8)
+static const uint16_t pack_table[16] = {
+    PACK(0, 0, 0, 0, 0), PACK(0, 0, 0, 0, 1), PACK(1, 0, 0, 0, 1), PACK(0, 1, 0, 0, 2),
+    PACK(2, 0, 0, 0, 1), PACK(0, 2, 0, 0, 2), PACK(1, 2, 0, 0, 2), PACK(0, 1, 2, 0, 3),
+    PACK(3, 0, 0, 0, 1), PACK(0, 3, 0, 0, 2), PACK(1, 3, 0, 0, 2), PACK(0, 1, 3, 0, 3),
+    PACK(2, 3, 0, 0, 2), PACK(0, 2, 3, 0, 3), PACK(1, 2, 3, 0, 3), PACK(0, 1, 2, 3, 4),
+};
+#undef PACK
+
+static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t first,
+                                float least) {
+    const int mask = _mm_movemask_ps(_mm_cmpge_ps(a, _mm_set1_ps(least)));
+    const uint32_t entry = pack_table[mask];
+    const __m128i lanes = _mm_and_si128(
+        _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
+    _mm_storeu_ps(value, _mm_permutevar_ps(a, lanes));
+    _mm_storeu_si128((__m128i *)node, _mm_add_epi32(lanes, _mm_set1_epi32((int)first)));
+    return entry >> 8;
+}
+
+static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
+                                      const uint32_t *nodes, float least, float below) {
+    const __m128 a = _mm_loadu_ps(values);
+    const __m128 in =
+        _mm_and_ps(_mm_cmpge_ps(a, _mm_set1_ps(least)), _mm_cmplt_ps(a, _mm_set1_ps(below)));
+    const uint32_t entry = pack_table[_mm_movemask_ps(in)];
+    const __m128i lanes = _mm_and_si128(
+        _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
+    _mm_storeu_ps(value, _mm_permutevar_ps(a, lanes));
+    _mm_storeu_ps((float *)node, _mm_permutevar_ps(_mm_loadu_ps((const float *)nodes), lanes));
+    return entry >> 8;
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* scp_match: checks, prepares the image, chooses a path, and spreads queries over threads. */
+#include "scp/match.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "match.h"
+#include "scp/alloc.h"
+
+#define BLOCK 32         /* queries per task; a multiple of SCP_DENSE_QUERIES */
+#define SAMPLE 16        /* queries that decide the path */
+#define DENSE_SHARE 0.25 /* search visits more than this share of all cells: dense is faster */
+
+struct work {
+    struct image image;
+    const float *queries, *query_norms;
+    size_t count, stride; /* queries answered, and the step between them in the arrays */
+    enum scp_match_path path;
+    float *value;
+    int32_t *index;
+    uint64_t *dots; /* [tasks] */
+    char *scratch;
+    size_t scratch_bytes;
+    uint32_t *stamps; /* [workers] */
+};
+
+static enum scp_status answer(void *context, size_t task, size_t worker) {
+    struct work *w = context;
+    const size_t levels = w->image.grid.levels, channels = w->image.grid.channels;
+    const size_t first = task * BLOCK, last = first + BLOCK < w->count ? first + BLOCK : w->count;
+    void *scratch = w->scratch + worker * w->scratch_bytes;
+    const int dense = w->path == SCP_MATCH_DENSE;
+    if (dense && w->image.mode == SCP_NEAREST) {
+        for (size_t q = first; q < last; q += SCP_DENSE_QUERIES) {
+            const size_t n = last - q < SCP_DENSE_QUERIES ? last - q : SCP_DENSE_QUERIES;
+            scp_dense_nearest(w->value + q, w->index + q, &w->image,
+                              w->queries + q * levels * channels, w->query_norms + q * levels, n,
+                              scratch);
+            w->dots[task] += n * scp_grid_offset(&w->image.grid, levels);
+        }
+        return SCP_OK;
+    }
+    for (size_t q = first; q < last; q++) {
+        const float *query = w->queries + q * w->stride * levels * channels;
+        const float *norms = w->query_norms + q * w->stride * levels;
+        if (w->image.mode == SCP_NEAREST) {
+            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, query, norms,
+                               scratch);
+            continue;
+        }
+        if (++w->stamps[worker] == 0) { /* wrapped round: forget the old stamps */
+            memset(scratch, 0, w->scratch_bytes);
+            w->stamps[worker] = 1;
+        }
+        scp_search_bilinear(w->value + q, w->index + q, &w->dots[task], &w->image, query, norms,
+                            scratch, w->stamps[worker], dense);
+    }
+    return SCP_OK;
+}
+
+static enum scp_status run(struct work *w, uint64_t *dots, const struct scp_control *control) {
+    const size_t tasks = (w->count + BLOCK - 1) / BLOCK;
+    *dots = 0;
+    memset(w->dots, 0, tasks * sizeof *w->dots);
+    const enum scp_status status = scp_parallel(tasks, answer, w, control);
+    for (size_t t = 0; t < tasks; t++) *dots += w->dots[t];
+    return status;
+}
+
+/* Counts, not seconds, decide: the same path on every machine. */
+static enum scp_status choose(struct work *w, const struct scp_control *control) {
+    struct work sample = *w;
+    uint64_t dots;
+    sample.path = SCP_MATCH_SEARCH;
+    if (w->count > SAMPLE) {
+        sample.stride = w->count / SAMPLE;
+        sample.count = SAMPLE;
+    }
+    const enum scp_status status = run(&sample, &dots, control);
+    const double cells = (double)scp_grid_offset(&w->image.grid, w->image.grid.levels);
+    const int flat = (double)dots > DENSE_SHARE * cells * (double)sample.count;
+    w->path = flat ? SCP_MATCH_DENSE : SCP_MATCH_SEARCH;
+    return status;
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + SCP_ALIGNMENT - 1) / SCP_ALIGNMENT * SCP_ALIGNMENT;
+}
+
+static size_t worker_bytes(const struct scp_grid *grid, enum scp_match_mode mode) {
+    size_t bytes = scp_search_scratch(grid);
+    const size_t dense = scp_dense_scratch(grid);
+    if (mode == SCP_BILINEAR) return round_up(scp_bilinear_scratch(grid));
+    return round_up(bytes > dense ? bytes : dense);
+}
+
+size_t scp_match_bytes(const struct scp_grid *grid, enum scp_match_mode mode, size_t threads) {
+    return scp_tree_bytes(grid) + threads * worker_bytes(grid, mode);
+}
+
+static enum scp_status check_queries(float *largest, const float *queries, const float *norms,
+                                     size_t count, const struct image *image) {
+    const size_t levels = image->grid.levels, channels = image->grid.channels;
+    for (size_t d = 0; d < levels; d++) largest[d] = 0;
+    for (size_t i = 0; i < count * levels; i++) {
+        const float *v = queries + i * channels;
+        if (!(norms[i] >= 0 && norms[i] < INFINITY)) return SCP_EINVAL;
+        if (!(image->kernels->dot(v, v, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
+        if (norms[i] > largest[i % levels]) largest[i % levels] = norms[i];
+    }
+    return SCP_OK;
+}
+
+enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *stats,
+                          const struct scp_grid *grid, const float *features, const float *norms,
+                          const float *queries, const float *query_norms, size_t n_queries,
+                          const struct scp_match_options *options,
+                          const struct scp_control *control) {
+    enum scp_status status = scp_grid_check(grid);
+    float largest[SCP_MATCH_MAX_LEVELS];
+    struct work w = {.image = {.grid = *grid,
+                               .features = features,
+                               .norms = norms,
+                               .epsilon = options->epsilon,
+                               .mode = options->mode,
+                               .kernels = scp_kernels()},
+                     .queries = queries,
+                     .query_norms = query_norms,
+                     .count = n_queries,
+                     .stride = 1,
+                     .path = options->path,
+                     .value = value,
+                     .index = index};
+    *stats = (struct scp_match_stats){0};
+    if (status != SCP_OK) return status;
+    if (!(options->epsilon >= 0 && options->epsilon < INFINITY)) return SCP_EINVAL;
+    if (n_queries == 0) return SCP_OK;
+    status = check_queries(largest, queries, query_norms, n_queries, &w.image);
+    if (status != SCP_OK) return status;
+
+    const size_t threads = scp_threads();
+    w.scratch_bytes = worker_bytes(grid, options->mode);
+    w.scratch = scp_calloc(threads, w.scratch_bytes);
+    w.dots = scp_alloc((n_queries + BLOCK - 1) / BLOCK, sizeof *w.dots);
+    w.stamps = scp_calloc(threads, sizeof *w.stamps);
+    if (!w.scratch || !w.dots || !w.stamps) {
+        status = SCP_ENOMEM;
+        goto end;
+    }
+    status = scp_tree_build(&w.image, largest, control);
+    if (status == SCP_OK && w.path == SCP_MATCH_AUTO) status = choose(&w, control);
+    if (status == SCP_OK) status = run(&w, &stats->dots, control);
+    stats->brute = (uint64_t)n_queries * scp_grid_offset(grid, grid->levels);
+    stats->dense = w.path == SCP_MATCH_DENSE;
+end:
+    scp_tree_free(&w.image);
+    scp_free(w.scratch);
+    scp_free(w.dots);
+    scp_free(w.stamps);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* Shared inside csrc/match: one prepared image, and what a path does with a block of queries. */
+#ifndef SCP_MATCH_INTERNAL_H
+#define SCP_MATCH_INTERNAL_H
+
+#include "../kernels/kernels.h"
+#include "scp/match.h"
+
+/* An image ready to be searched. */
+struct image {
+    struct scp_grid grid;
+    const float *features, *norms; /* as given */
+    int16_t *tree;                 /* quantised copy in quadtree order (tree.c) */
+    float *root_bounds;            /* all 1, and 0, 1, 2, ..: a list whose children are level 0 */
+    uint32_t *root_parents;
+    float slack; /* bounds the error of a quantised similarity */
+    float epsilon;
+    enum scp_match_mode mode;
+    const struct scp_kernels *kernels;
+};
+
+/* ---- tree.c: the quadtree. Level 0 is row-major; the children of node k of level d are nodes
+ * 4k .. 4k+3 of level d+1, in the order (0,0) (0,1) (1,0) (1,1). ---- */
+
+/* Allocates and fills the tree of an image. `largest` [D]: largest norm of any query, per level.
+ * SCP_EINVAL when a vector or norm breaks its contract. */
+enum scp_status scp_tree_build(struct image *image, const float *largest,
+                               const struct scp_control *control);
+void scp_tree_free(struct image *image);
+size_t scp_tree_bytes(const struct scp_grid *grid);
+
+/* Nodes of level 0 with what fills the last group of four, and where a level starts in the tree. */
+size_t scp_tree_roots(const struct scp_grid *grid);
+size_t scp_tree_offset(const struct scp_grid *grid, size_t level);
+
+/* Row and column of a node in the grid of its level. */
+void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x);
+
+/* Bounds are int product * SCP_TREE_SCALE + slack. */
+#define SCP_TREE_SCALE (1.0f / (32700.0f * 32700.0f))
+
+/* One query [D][C] as the tree wants it: [D][C] int16. */
+void scp_tree_query(int16_t *out, const float *query, size_t levels, size_t channels);
+
+/* ---- the paths; each answers query q of the block into value[q], index[q] ---- */
+
+size_t scp_search_scratch(const struct scp_grid *grid); /* bytes */
+void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
+                        const float *query, const float *query_norms, void *scratch);
+
+size_t scp_bilinear_scratch(const struct scp_grid *grid);
+/* `dense` fills every similarity first, by the blocked kernel. `stamp` differs in every call on
+ * the same scratch and is never 0; the scratch starts as zeros. */
+void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const struct image *image,
+                         const float *query, const float *query_norms, void *scratch,
+                         uint32_t stamp, int dense);
+
+#define SCP_DENSE_QUERIES 8
+size_t scp_dense_scratch(const struct scp_grid *grid);
+void scp_dense_nearest(float *value, int32_t *index, const struct image *image,
+                       const float *queries, const float *query_norms, size_t count, void *scratch);
+
+#define SCP_UNIT_LIMIT 1.001f /* largest squared length of a "unit" vector */
+
+#endif

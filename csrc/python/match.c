@@ -1,0 +1,161 @@
+/* scp._core: gradient features and the search for the best match. */
+#include "binding.h"
+
+#include "scp/gradient.h"
+#include "scp/match.h"
+
+/* The grid of arrays features[.., cells, C], norms[.., cells] whose coarsest level is height x
+ * width; -1 with an exception when the numbers of cells disagree. */
+static int check_grid(struct scp_grid *grid, Py_ssize_t levels, Py_ssize_t height, Py_ssize_t width,
+                      npy_intp cells, npy_intp channels) {
+    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS) {
+        PyErr_Format(PyExc_ValueError, "levels must be 1 to %d, got %zd", SCP_MATCH_MAX_LEVELS,
+                     levels);
+        return -1;
+    }
+    if (channels < 16 || channels % 16) {
+        PyErr_Format(PyExc_ValueError, "features must have a multiple of 16 channels, got %zd",
+                     (Py_ssize_t)channels);
+        return -1;
+    }
+    *grid = (struct scp_grid){(size_t)levels, (size_t)channels, (size_t)height, (size_t)width};
+    if (height < 1 || width < 1 || scp_grid_check(grid) != SCP_OK) {
+        PyErr_Format(PyExc_ValueError, "a coarsest grid of %zd x %zd cells is not usable", height,
+                     width);
+        return -1;
+    }
+    if ((size_t)cells != scp_grid_offset(grid, grid->levels)) {
+        PyErr_Format(PyExc_ValueError,
+                     "features must have %zu cells for a coarsest grid of %zd x %zd, got %zd",
+                     scp_grid_offset(grid, grid->levels), height, width, (Py_ssize_t)cells);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *gradient_pyramid(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"features", "norms", "images", "levels", "progress", NULL};
+    PyObject *features_object, *norms_object, *images_object, *progress = Py_None;
+    Py_ssize_t levels;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOn|O:gradient_pyramid", names,
+                                     &features_object, &norms_object, &images_object, &levels,
+                                     &progress))
+        return NULL;
+    PyArrayObject *features =
+        scp_py_array(features_object, "features", NPY_FLOAT32, 3, SCP_PY_WRITE);
+    if (!features) return NULL;
+    PyArrayObject *norms = scp_py_array(norms_object, "norms", NPY_FLOAT32, 2, SCP_PY_WRITE);
+    if (!norms) return NULL;
+    PyArrayObject *images = scp_py_array(images_object, "images", NPY_FLOAT32, 3, SCP_PY_READ);
+    if (!images) return NULL;
+    const npy_intp n = PyArray_DIM(images, 0);
+    const npy_intp height = PyArray_DIM(images, 1), width = PyArray_DIM(images, 2);
+    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS)
+        return PyErr_Format(PyExc_ValueError, "levels must be 1 to %d, got %zd",
+                            SCP_MATCH_MAX_LEVELS, levels);
+    const npy_intp unit = (npy_intp)1 << levels;
+    if (height < unit || width < unit || height % unit || width % unit)
+        return PyErr_Format(PyExc_ValueError,
+                            "images must have sides that are multiples of %zd, got %zd x %zd",
+                            (Py_ssize_t)unit, (Py_ssize_t)height, (Py_ssize_t)width);
+    struct scp_grid grid;
+    if (check_grid(&grid, levels, height / unit, width / unit, PyArray_DIM(features, 1),
+                   PyArray_DIM(features, 2)) ||
+        scp_py_length(features, "features", 0, n) || scp_py_length(norms, "norms", 0, n) ||
+        scp_py_length(norms, "norms", 1, PyArray_DIM(features, 1)))
+        return NULL;
+    struct scp_py_call call;
+    scp_py_begin(&call, progress);
+    const enum scp_status status = scp_gradient_pyramid(
+        PyArray_DATA(features), PyArray_DATA(norms), PyArray_DATA(images), (size_t)n,
+        (size_t)height, (size_t)width, (size_t)levels, grid.channels, &call.control);
+    if (scp_py_end(&call, module, status, "images must be finite")) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"features", "norms", "queries", "query_norms", "height", "width",
+                            "bilinear", "path",  "epsilon", "progress",    NULL};
+    PyObject *objects[4], *progress = Py_None;
+    Py_ssize_t height, width;
+    int bilinear = 0, path = SCP_MATCH_AUTO;
+    float epsilon = 1e-3f;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOnn|pifO:match", names, &objects[0],
+                                     &objects[1], &objects[2], &objects[3], &height, &width,
+                                     &bilinear, &path, &epsilon, &progress))
+        return NULL;
+    static const char *const labels[] = {"features", "norms", "queries", "query_norms"};
+    static const int dimensions[] = {2, 1, 3, 2};
+    PyArrayObject *arrays[4];
+    for (int i = 0; i < 4; i++) {
+        arrays[i] = scp_py_array(objects[i], labels[i], NPY_FLOAT32, dimensions[i], SCP_PY_READ);
+        if (!arrays[i]) return NULL;
+    }
+    const npy_intp cells = PyArray_DIM(arrays[0], 0), channels = PyArray_DIM(arrays[0], 1);
+    const npy_intp count = PyArray_DIM(arrays[2], 0), levels = PyArray_DIM(arrays[2], 1);
+    struct scp_grid grid;
+    if (check_grid(&grid, levels, height, width, cells, channels) ||
+        scp_py_length(arrays[1], "norms", 0, cells) ||
+        scp_py_length(arrays[2], "queries", 2, channels) ||
+        scp_py_length(arrays[3], "query_norms", 0, count) ||
+        scp_py_length(arrays[3], "query_norms", 1, levels))
+        return NULL;
+    if (path < SCP_MATCH_AUTO || path > SCP_MATCH_DENSE)
+        return PyErr_Format(PyExc_ValueError,
+                            "path must be 0 (auto), 1 (search) or 2 (dense), "
+                            "got %d",
+                            path);
+    if (!(epsilon >= 0 && epsilon < 1e30f))
+        return PyErr_Format(PyExc_ValueError, "epsilon must be finite and >= 0");
+    npy_intp shape = count;
+    PyObject *value = PyArray_SimpleNew(1, &shape, NPY_FLOAT32);
+    PyObject *index = PyArray_SimpleNew(1, &shape, NPY_INT32);
+    if (!value || !index) goto fail;
+    const struct scp_match_options options = {bilinear ? SCP_BILINEAR : SCP_NEAREST,
+                                              (enum scp_match_path)path, epsilon};
+    struct scp_match_stats stats;
+    struct scp_py_call call;
+    scp_py_begin(&call, progress);
+    const enum scp_status status = scp_match(
+        PyArray_DATA((PyArrayObject *)value), PyArray_DATA((PyArrayObject *)index), &stats, &grid,
+        PyArray_DATA(arrays[0]), PyArray_DATA(arrays[1]), PyArray_DATA(arrays[2]),
+        PyArray_DATA(arrays[3]), (size_t)count, &options, &call.control);
+    if (scp_py_end(&call, module, status,
+                   "features and queries must be unit vectors with finite norms"))
+        goto fail;
+    return Py_BuildValue("NN(KKO)", value, index, (unsigned long long)stats.dots,
+                         (unsigned long long)stats.brute, stats.dense ? Py_True : Py_False);
+fail:
+    Py_XDECREF(value);
+    Py_XDECREF(index);
+    return NULL;
+}
+
+static PyObject *match_bytes(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_ssize_t levels, channels, height, width;
+    int bilinear;
+    if (!PyArg_ParseTuple(args, "nnnnp:match_bytes", &levels, &channels, &height, &width,
+                          &bilinear))
+        return NULL;
+    struct scp_grid grid = {(size_t)levels, (size_t)channels, (size_t)height, (size_t)width};
+    if (levels < 1 || channels < 1 || height < 1 || width < 1 || scp_grid_check(&grid) != SCP_OK)
+        return PyErr_Format(PyExc_ValueError, "not a usable grid");
+    return PyLong_FromSize_t(
+        scp_match_bytes(&grid, bilinear ? SCP_BILINEAR : SCP_NEAREST, scp_threads()));
+}
+
+PyMethodDef scp_py_match_methods[] = {
+    {"gradient_pyramid", (PyCFunction)(void (*)(void))gradient_pyramid,
+     METH_VARARGS | METH_KEYWORDS,
+     "gradient_pyramid(features, norms, images, levels, progress=None)\n\n"
+     "Fill features[N][cells][C] and norms[N][cells] from images[N][H][W] (scp/gradient.h)."},
+    {"match", (PyCFunction)(void (*)(void))match, METH_VARARGS | METH_KEYWORDS,
+     "match(features, norms, queries, query_norms, height, width, bilinear=False, path=0,\n"
+     "      epsilon=1e-3, progress=None) -> (value, index, (dots, brute, dense))\n\n"
+     "The best match of every query in one image (scp/match.h)."},
+    {"match_bytes", match_bytes, METH_VARARGS,
+     "match_bytes(levels, channels, height, width, bilinear) -> int\n\n"
+     "Working memory of match in bytes."},
+    {NULL, NULL, 0, NULL},
+};

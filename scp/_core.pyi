@@ -1,0 +1,137 @@
+"""The C core. Arrays must have exactly the stated dtype and be C-contiguous; nothing is converted.
+
+Every count is an int from 0 on (anything with __index__ will do). Errors name the argument:
+TypeError for a wrong type or dtype, ValueError for a wrong value, shape or order, MemoryError,
+InfeasibleError, or what a progress callback or signal handler raised.
+"""
+
+from collections.abc import Callable
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+Progress = Callable[[int, int], object]
+
+class InfeasibleError(ValueError):
+    """No set of images satisfies the constraints."""
+
+# ---- threads, instruction sets ----
+
+def threads() -> int: ...
+def set_threads(count: SupportsIndex, /) -> None: ...
+def isa() -> str: ...
+def isas() -> list[str]: ...
+def set_isa(name: str | None, /) -> None: ...
+
+# ---- random numbers: Philox4x32-10 under key = seed, counter = (block, stream) ----
+
+def random_words(
+    seed: SupportsIndex, stream: SupportsIndex, count: SupportsIndex, /
+) -> NDArray[np.uint32]: ...
+def random_subset(
+    seed: SupportsIndex, stream: SupportsIndex, m: SupportsIndex, n: SupportsIndex, /
+) -> NDArray[np.uint32]: ...
+
+# ---- hooks for tests ----
+
+def alloc_state() -> tuple[int, int]: ...
+def alloc_fail_at(n: SupportsIndex, /) -> None: ...
+def pool_probe(
+    tasks: SupportsIndex, microseconds: SupportsIndex, progress: Progress | None = None
+) -> None: ...
+
+# ---- features and matching ----
+
+def gradient_pyramid(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    images: NDArray[np.float32],
+    levels: SupportsIndex,
+    progress: Progress | None = None,
+) -> None: ...
+def match(
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    query_norms: NDArray[np.float32],
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool = False,
+    path: int = 0,
+    epsilon: float = 1e-3,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int, bool]]: ...
+def match_bytes(
+    levels: SupportsIndex,
+    channels: SupportsIndex,
+    height: SupportsIndex,
+    width: SupportsIndex,
+    bilinear: bool,
+    /,
+) -> int: ...
+
+# ---- selection: problems are prepared once; m = -1 means as many as the budget allows ----
+
+class _Problem: ...
+
+def select_problem(
+    values: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    roles: NDArray[np.uint8],
+    groups: NDArray[np.uint32] | None,
+    quota: int,
+    costs: NDArray[np.float64] | None,
+    budget: float,
+    distances: NDArray[np.float64] | None,
+    min_distance: float,
+    /,
+) -> _Problem: ...
+def select_score(problem: _Problem, set: NDArray[np.uint32], /) -> float: ...
+def select_explain(
+    problem: _Problem, set: NDArray[np.uint32], /
+) -> tuple[
+    NDArray[np.uint32], NDArray[np.float64], float, NDArray[np.int64], NDArray[np.float32]
+]: ...
+def select_violates(problem: _Problem, set: NDArray[np.uint32], /) -> bool: ...
+def select_greedy(
+    problem: _Problem, m: int, progress: Progress | None = None, /
+) -> NDArray[np.uint32]: ...
+def select_swap(
+    problem: _Problem, m: int, set: NDArray[np.uint32], progress: Progress | None = None, /
+) -> tuple[NDArray[np.uint32], int]: ...
+def select_random(
+    problem: _Problem,
+    m: int,
+    seed: int,
+    draws: int,
+    checkpoints: NDArray[np.int64],
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.uint32], NDArray[np.float64]]: ...
+def select_bound(
+    problem: _Problem,
+    m: int,
+    set: NDArray[np.uint32],
+    score: float,
+    iterations: int,
+    multipliers: NDArray[np.float32],
+    progress: Progress | None = None,
+    /,
+) -> float: ...
+def select_exact(
+    problem: _Problem,
+    m: int,
+    set: NDArray[np.uint32],
+    bound: float,
+    multipliers: NDArray[np.float32],
+    max_nodes: int,
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
+
+# ---- key points ----
+
+def surf(
+    image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
+) -> NDArray[np.float64]: ...

@@ -1,0 +1,274 @@
+"""What a data set offers: ids, pixels, spacing, landmarks, coordinates on a resized grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import reading
+from .reading import DatasetError
+
+ON_ERROR = ("raise", "skip")
+
+
+def to_grid(xy, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """Points of the original image as points of the image resized to `size`.
+
+    Args:
+        xy: points [...][2], (x, y), pixel centres at integers.
+        shape: (H, W) of the original.
+        size: (h, w) of the grid.
+
+    Returns:
+        float64 [...][2]: ((x + 0.5) * w / W - 0.5, (y + 0.5) * h / H - 0.5).
+    """
+    return _rescale(xy, shape, size)
+
+
+def to_original(xy, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """Points of the grid as points of the original image: the inverse of `to_grid`."""
+    return _rescale(xy, size, shape)
+
+
+def _rescale(xy, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
+    xy = np.asarray(xy, dtype=np.float64)
+    if xy.ndim == 0 or xy.shape[-1] != 2:
+        raise ValueError(f"xy must have a last axis of length 2, got shape {xy.shape}")
+    for name, value in (("shape", source), ("size", target)):
+        if len(value) != 2 or min(value) < 1:
+            raise ValueError(f"{name} must be two positive numbers (rows, columns), got {value}")
+    scale = np.array([target[1] / source[1], target[0] / source[0]])
+    return (xy + 0.5) * scale - 0.5
+
+
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A grey image as float32 [h][w] in [0, 1], antialiased.
+
+    8 and 16 bit are scaled by the full range of the type; a float image is taken as it is. An
+    axis that shrinks is averaged over areas, an axis that grows is interpolated linearly.
+    """
+    import cv2
+
+    height, width = check_size(size)
+    if image.dtype == np.uint8:
+        image = image.astype(np.float32) * np.float32(1 / 255)
+    elif image.dtype == np.uint16:
+        image = image.astype(np.float32) * np.float32(1 / 65535)
+    elif image.dtype != np.float32:
+        raise TypeError(f"image must be uint8, uint16 or float32, got {image.dtype}")
+    smaller = (min(height, image.shape[0]), min(width, image.shape[1]))
+    if smaller != image.shape:
+        image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
+    if smaller != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(image, 0, 1, dtype=np.float32)
+
+
+def check_size(size) -> tuple[int, int]:
+    """`size` as two positive ints, or ValueError."""
+    try:
+        height, width = (int(v) for v in size)
+    except (TypeError, ValueError):
+        raise ValueError(f"size must be (rows, columns), got {size!r}") from None
+    if min(height, width) < 1 or max(height, width) > 1 << 15:
+        raise ValueError(f"size must be (rows, columns), each from 1 to 32768, got {size!r}")
+    return height, width
+
+
+def check_on_error(on_error: str) -> None:
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
+
+
+class Dataset:
+    """A pool of grey images. Nothing is kept in memory: every call of `image` reads again.
+
+    Attributes:
+        name: kind of the data set, "folder", "cephalometric", "phantom", "arrays".
+        root: its folder, or None.
+        ids: one name per image; unique, in a stable order.
+        spacing: float64 [N][2], millimetres per original pixel (sy, sx), or None.
+        landmarks: float64 [N][L][2], (x, y) in original pixels, or None.
+        landmark_names: L names, empty without landmarks.
+        groups: one name per image (a patient, say) or None.
+        skipped: (id, reason) of each image left out with on_error="skip".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ids: Sequence[str],
+        *,
+        root: Path | None = None,
+        files: Sequence[Path] | None = None,
+        shapes: Sequence[tuple[int, int]],
+        spacing: np.ndarray | None = None,
+        landmarks: np.ndarray | None = None,
+        landmark_names: Sequence[str] = (),
+        groups: Sequence[str] | None = None,
+        skipped: Sequence[tuple[str, str]] = (),
+    ):
+        self.name = name
+        self.root = None if root is None else str(root)
+        self.ids = list(ids)
+        self.spacing = spacing
+        self.landmarks = landmarks
+        self.landmark_names = list(landmark_names)
+        self.groups = None if groups is None else list(groups)
+        self.skipped = list(skipped)
+        self._files = None if files is None else list(files)
+        self._shapes = list(shapes)
+        if len(set(self.ids)) != len(self.ids):
+            raise DatasetError("the image ids are not unique")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} images"]
+        if self.landmarks is not None:
+            parts.append(f"{self.landmarks.shape[1]} landmarks")
+        if self.skipped:
+            parts.append(f"{len(self.skipped)} skipped")
+        return f"<{self.name} data set: {', '.join(parts)}>"
+
+    def _check(self, i: int) -> int:
+        index = int(i)
+        if not 0 <= index < len(self):
+            raise IndexError(f"image index {i} is outside 0..{len(self) - 1}")
+        return index
+
+    def path(self, i: int) -> str | None:
+        """The file of image i; None when it has none."""
+        i = self._check(i)
+        return None if self._files is None else str(self._files[i])
+
+    def shape(self, i: int) -> tuple[int, int]:
+        """(H, W) of image i as `image` returns it, without decoding it."""
+        return self._shapes[self._check(i)]
+
+    def image(self, i: int) -> np.ndarray:
+        """Image i, grey, uint8 or uint16 [H][W], in its original size; decoded anew each time.
+
+        Raises:
+            DatasetError: the file cannot be decoded, or changed its size since construction.
+        """
+        path = self.path(i)
+        if path is None:
+            raise NotImplementedError
+        image = reading.read_grey(path)
+        if image.shape != self.shape(i):
+            raise DatasetError(
+                f"{path}: the image is {image.shape[1]} x {image.shape[0]} pixels now, it was "
+                f"{self.shape(i)[1]} x {self.shape(i)[0]} when the data set was opened"
+            )
+        return image
+
+    def grid(self, i: int, size: tuple[int, int] = (384, 384)) -> np.ndarray:
+        """Image i resized to `size` (rows, columns), float32 [h][w] in [0, 1], antialiased.
+
+        The two axes are scaled independently; `to_grid` and `to_original` convert points.
+        """
+        return resize(self.image(i), size)
+
+    def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
+        """As `grid`, faster where the file format can decode at a fraction of its size; for looking
+        and comparing, not for features."""
+        path = self.path(i)
+        if path is None:
+            return self.grid(i, size)
+        return resize(reading.read_grey(path, at_least=check_size(size)), size)
+
+
+class ArrayDataset(Dataset):
+    """Images that are in memory already; see `arrays`."""
+
+    def __init__(self, images: list[np.ndarray], ids: list[str], **rest):
+        super().__init__("arrays", ids, shapes=[image.shape for image in images], **rest)
+        self._images = images
+
+    def image(self, i: int) -> np.ndarray:
+        return self._images[self._check(i)].copy()
+
+
+def arrays(
+    images: Iterable[np.ndarray],
+    ids: Sequence[str] | None = None,
+    *,
+    spacing=None,
+    landmarks=None,
+    landmark_names: Sequence[str] = (),
+    groups: Sequence[str] | None = None,
+) -> Dataset:
+    """A data set of grey images in memory, uint8 or uint16 [H][W] each.
+
+    Args:
+        images: the images; they may differ in size.
+        ids: one unique name per image; "0000", "0001", ... by default.
+        spacing: [N][2] or [2], millimetres per pixel (sy, sx).
+        landmarks: [N][L][2], (x, y) in pixels.
+        landmark_names: L names.
+        groups: one name per image.
+    """
+    images = list(images)
+    if not images:
+        raise DatasetError("images: at least one is needed")
+    for i, image in enumerate(images):
+        if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
+            raise TypeError(f"images[{i}] must be a uint8 or uint16 array")
+        if image.ndim != 2 or image.size == 0:
+            raise ValueError(f"images[{i}] must be [rows][columns] and not empty: {image.shape}")
+    n = len(images)
+    ids = [f"{i:04d}" for i in range(n)] if ids is None else [str(v) for v in ids]
+    if spacing is not None:
+        spacing = np.broadcast_to(np.asarray(spacing, np.float64), (n, 2)).copy()
+        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+            raise ValueError("spacing must be positive")
+    if landmarks is not None:
+        landmarks = np.array(landmarks, np.float64)
+        if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:
+            raise ValueError(f"landmarks must be [{n}][L][2], got {list(landmarks.shape)}")
+        if landmark_names and len(landmark_names) != landmarks.shape[1]:
+            raise ValueError(f"landmark_names must hold {landmarks.shape[1]} names")
+    for name, value in (("ids", ids), ("groups", groups)):
+        if value is not None and len(value) != n:
+            raise ValueError(f"{name} must hold {n} names, got {len(value)}")
+    return ArrayDataset(
+        images,
+        ids,
+        spacing=spacing,
+        landmarks=landmarks,
+        landmark_names=landmark_names,
+        groups=groups,
+    )
+
+
+def check_files(
+    ids: Sequence[str],
+    files: Sequence[Path],
+    on_error: str,
+    also: Callable[[int, tuple[int, int]], None] | None = None,
+) -> tuple[list[int], list[tuple[int, int]], list[tuple[str, str]]]:
+    """Header and end marker of each file.
+
+    Returns:
+        indices kept, their shapes, and (id, reason) of the others. With on_error="raise" the
+        first bad file raises DatasetError. `also(index, shape)` may raise DatasetError too.
+    """
+    check_on_error(on_error)
+    keep, shapes, skipped = [], [], []
+    for i, path in enumerate(files):
+        try:
+            shape = reading.inspect(path).shape
+            if also is not None:
+                also(i, shape)
+        except DatasetError as error:
+            if on_error == "raise":
+                raise
+            skipped.append((ids[i], str(error)))
+        else:
+            keep.append(i)
+            shapes.append(shape)
+    return keep, shapes, skipped

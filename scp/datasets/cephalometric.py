@@ -1,0 +1,179 @@
+"""The ISBI 2015 cephalometric challenge in its official layout (Wang et al., Medical Image Analysis
+2016).
+
+    RawImage/TrainingData/001.bmp .. 150.bmp     or .png, .jpg
+    RawImage/Test1Data/151.bmp .. 300.bmp
+    RawImage/Test2Data/301.bmp .. 400.bmp
+    400_junior/001.txt, 400_senior/001.txt       19 lines "x,y", then lines that are not read
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .base import Dataset, check_files, check_on_error
+from .reading import DatasetError
+
+SPLITS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
+ANNOTATORS = {
+    "mean": ("400_junior", "400_senior"),
+    "junior": ("400_junior",),
+    "senior": ("400_senior",),
+}
+SPACING = 0.1  # mm per pixel
+LANDMARKS = (
+    "sella",
+    "nasion",
+    "orbitale",
+    "porion",
+    "subspinale",
+    "supramentale",
+    "pogonion",
+    "menton",
+    "gnathion",
+    "gonion",
+    "lower incisal incision",
+    "upper incisal incision",
+    "upper lip",
+    "lower lip",
+    "subnasale",
+    "soft tissue pogonion",
+    "posterior nasal spine",
+    "anterior nasal spine",
+    "articulare",
+)
+_SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")  # lossless first
+
+
+def cephalometric(
+    root: str | os.PathLike,
+    split: str = "train",
+    annotator: str = "mean",
+    on_error: str = "raise",
+) -> Dataset:
+    """The cephalograms of one split, with 19 landmarks and a spacing of 0.1 mm.
+
+    Ids are the numbers, "001". When a number exists in several formats, a lossless one is taken.
+    Without both landmark folders the data set has no landmarks.
+
+    Args:
+        root: the folder that holds RawImage.
+        split: "train", "test1", "test2", or "all" for those that are there.
+        annotator: "junior", "senior", or "mean" of both (not rounded).
+        on_error: what a damaged image or landmark file does: "raise" or "skip".
+
+    Raises:
+        DatasetError: names the folder, or the file and line.
+    """
+    check_on_error(on_error)
+    if split not in (*SPLITS, "all"):
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, all; got {split!r}")
+    if annotator not in ANNOTATORS:
+        raise ValueError(f"annotator must be one of {', '.join(ANNOTATORS)}; got {annotator!r}")
+    root = Path(root)
+    images = root / "RawImage"
+    if not images.is_dir():
+        raise DatasetError(f"{root}: no folder RawImage in it")
+    files = _images(images, split)
+    numbers = sorted(files)
+    readers = _annotators(root, annotator)
+    points = np.zeros((len(numbers), len(LANDMARKS), 2))
+
+    def landmarks(i: int, shape: tuple[int, int]) -> None:
+        for reader in readers:
+            points[i] += read_landmarks(reader / f"{numbers[i]}.txt", shape)
+        points[i] /= max(len(readers), 1)
+
+    keep, shapes, skipped = check_files(numbers, [files[n] for n in numbers], on_error, landmarks)
+    if not keep:
+        raise DatasetError(f"{images}: none of {len(numbers)} images is usable; {skipped[0][1]}")
+    kept = [numbers[i] for i in keep]
+    return Dataset(
+        "cephalometric",
+        kept,
+        root=root,
+        files=[files[n] for n in kept],
+        shapes=shapes,
+        spacing=np.full((len(kept), 2), SPACING),
+        landmarks=points[keep] if readers else None,
+        landmark_names=LANDMARKS if readers else (),
+        skipped=skipped,
+    )
+
+
+def _images(images: Path, split: str) -> dict[str, Path]:
+    """Number -> file, of the split."""
+    files: dict[str, Path] = {}
+    for name in SPLITS if split == "all" else [split]:
+        part = images / SPLITS[name]
+        if not part.is_dir():
+            if split == "all":
+                continue
+            raise DatasetError(f"{part}: the folder of split {name!r} is missing")
+        best: dict[str, Path] = {}
+        for path in sorted(part.iterdir(), key=lambda p: (_rank(p), p.name)):
+            if _rank(path) < len(_SUFFIXES) and len(path.stem) == 3 and path.stem.isdecimal():
+                best.setdefault(path.stem, path)
+        if not best and split != "all":
+            raise DatasetError(f"{part}: no image in it (looked for 001.bmp, .png, .jpg, ...)")
+        for number, path in best.items():
+            if number in files:
+                raise DatasetError(f"{path}: the number is also in another split: {files[number]}")
+            files[number] = path
+    if not files:
+        raise DatasetError(f"{images}: no image in {', '.join(SPLITS.values())}")
+    return files
+
+
+def _rank(path: Path) -> int:
+    suffix = path.suffix.lower()
+    return _SUFFIXES.index(suffix) if suffix in _SUFFIXES else len(_SUFFIXES)
+
+
+def _annotators(root: Path, annotator: str) -> list[Path]:
+    if not any((root / name).is_dir() for name in ANNOTATORS["mean"]):
+        return []
+    folders = [root / name for name in ANNOTATORS[annotator]]
+    for path in folders:
+        if not path.is_dir():
+            raise DatasetError(f"{path}: the folder is missing; annotator={annotator!r} needs it")
+    return folders
+
+
+def read_landmarks(path: str | os.PathLike, shape: tuple[int, int]) -> np.ndarray:
+    """The first 19 lines of a landmark file, float64 [19][2], (x, y) in pixels.
+
+    Args:
+        path: the file.
+        shape: (H, W) of its image; a point more than a tenth of it outside is an error.
+
+    Raises:
+        DatasetError: names the file and the line.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            lines = file.read(1 << 16).splitlines()[: len(LANDMARKS)]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    points = np.empty((len(LANDMARKS), 2))
+    for i, line in enumerate(lines):
+        try:
+            x, y = (float(v) for v in line.split(","))
+        except ValueError:
+            raise DatasetError(f"{path}, line {i + 1}: expected x,y; got {line[:40]!r}") from None
+        inside = -0.1 * shape[1] <= x <= 1.1 * shape[1] and -0.1 * shape[0] <= y <= 1.1 * shape[0]
+        if not (math.isfinite(x) and math.isfinite(y) and inside):
+            raise DatasetError(
+                f"{path}, line {i + 1}: ({x:g}, {y:g}) is outside the image of "
+                f"{shape[1]} x {shape[0]} pixels"
+            )
+        points[i] = x, y
+    if len(lines) < len(LANDMARKS):
+        raise DatasetError(
+            f"{path}, line {len(lines) + 1}: {len(LANDMARKS)} lines x,y expected, got {len(lines)}"
+        )
+    return points

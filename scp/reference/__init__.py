@@ -1,0 +1,1 @@
+"""Readable NumPy twins of the C operations: their specification and oracle."""
