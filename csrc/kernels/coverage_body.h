@@ -24,8 +24,8 @@ static double coverage_score(const double *weights, const float *base, const flo
         for (size_t k = 0; k < count; k++) coverage_best(best, values + set[k] * stride + at, size);
         size_t i = 0;
         for (; i + 8 <= size; i += 8)
-            for (int j = 0; j < 8; j++) lane[j] += weights[at + i + j] * (double)best[i + j];
-        for (int j = 0; i < size; i++, j++) lane[j] += weights[at + i] * (double)best[i];
+            for (size_t j = 0; j < 8; j++) lane[j] += weights[at + i + j] * (double)best[i + j];
+        for (size_t j = 0; i < size; i++, j++) lane[j] += weights[at + i] * (double)best[i];
     }
     return coverage_lanes_sum(lane);
 }
@@ -35,11 +35,11 @@ static double coverage_weighted_excess(const double *weights, const double *thre
     double lane[8] = {0};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) {
+        for (size_t j = 0; j < 8; j++) {
             const double excess = weights[i + j] * (double)row[i + j] - threshold[i + j];
             lane[j] += excess > 0 ? excess : 0;
         }
-    for (int j = 0; i < n; i++, j++) {
+    for (size_t j = 0; i < n; i++, j++) {
         const double excess = weights[i] * (double)row[i] - threshold[i];
         lane[j] += excess > 0 ? excess : 0;
     }
@@ -126,12 +126,12 @@ static void coverage_exchange(double sums[2], const float *row, const uint32_t *
         }
         size_t i = 0;
         for (; i + 8 <= size; i += 8)
-            for (int j = 0; j < 8; j++) {
+            for (size_t j = 0; j < 8; j++) {
                 const size_t k = at + i + j;
                 gain[j] += w[k] * ((double)above[i + j] - (double)d1[k]);
                 keep[j] += w[k] * ((double)kept[i + j] - (double)d2[k]);
             }
-        for (int j = 0; i < size; i++, j++) {
+        for (size_t j = 0; i < size; i++, j++) {
             gain[j] += w[at + i] * ((double)above[i] - (double)d1[at + i]);
             keep[j] += w[at + i] * ((double)kept[i] - (double)d2[at + i]);
         }
@@ -149,8 +149,8 @@ static double coverage_sum(const float *x, size_t n) {
     double lane[8] = {0};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) lane[j] += (double)x[i + j];
-    for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i];
+        for (size_t j = 0; j < 8; j++) lane[j] += (double)x[i + j];
+    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)x[i];
     return coverage_lanes_sum(lane);
 }
 
@@ -164,11 +164,11 @@ static double coverage_direct(float *restrict direction, const float *restrict c
         direction[k] = lambda[k] <= floor[k] && d > 0 ? 0 : d;
     }
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) {
+        for (size_t j = 0; j < 8; j++) {
             const double d = (double)direction[i + j];
             lane[j] += d * d;
         }
-    for (int j = 0; i < n; i++, j++) lane[j] += (double)direction[i] * (double)direction[i];
+    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)direction[i] * (double)direction[i];
     return coverage_lanes_sum(lane);
 }
 
