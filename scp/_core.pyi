@@ -71,9 +71,7 @@ def match_bytes(
     /,
 ) -> int: ...
 
-# ---- selection: problems are prepared once; m = -1 means as many as the budget allows ----
-
-class _Problem: ...
+# ---- selection: a prepared problem is an opaque object; m = -1: as many as the budget allows ----
 
 def select_problem(
     values: NDArray[np.float32],
@@ -86,22 +84,22 @@ def select_problem(
     distances: NDArray[np.float64] | None,
     min_distance: float,
     /,
-) -> _Problem: ...
-def select_score(problem: _Problem, set: NDArray[np.uint32], /) -> float: ...
+) -> object: ...
+def select_score(problem: object, set: NDArray[np.uint32], /) -> float: ...
 def select_explain(
-    problem: _Problem, set: NDArray[np.uint32], /
+    problem: object, set: NDArray[np.uint32], /
 ) -> tuple[
     NDArray[np.uint32], NDArray[np.float64], float, NDArray[np.int64], NDArray[np.float32]
 ]: ...
-def select_violates(problem: _Problem, set: NDArray[np.uint32], /) -> bool: ...
+def select_violates(problem: object, set: NDArray[np.uint32], /) -> bool: ...
 def select_greedy(
-    problem: _Problem, m: int, progress: Progress | None = None, /
+    problem: object, m: int, progress: Progress | None = None, /
 ) -> NDArray[np.uint32]: ...
 def select_swap(
-    problem: _Problem, m: int, set: NDArray[np.uint32], progress: Progress | None = None, /
+    problem: object, m: int, set: NDArray[np.uint32], progress: Progress | None = None, /
 ) -> tuple[NDArray[np.uint32], int]: ...
 def select_random(
-    problem: _Problem,
+    problem: object,
     m: int,
     seed: int,
     draws: int,
@@ -110,7 +108,7 @@ def select_random(
     /,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64]]: ...
 def select_bound(
-    problem: _Problem,
+    problem: object,
     m: int,
     set: NDArray[np.uint32],
     score: float,
@@ -120,7 +118,7 @@ def select_bound(
     /,
 ) -> float: ...
 def select_exact(
-    problem: _Problem,
+    problem: object,
     m: int,
     set: NDArray[np.uint32],
     bound: float,

@@ -62,6 +62,7 @@ static size_t draw(const struct round *r, uint32_t *set, uint64_t stream, uint32
     for (int trial = 0; trial < MOST_TRIALS; trial++) {
         const size_t count = pick_in_turn(r, scratch, &rng, scratch + p->in.n);
         if (!any && count != r->m) continue;
+        if (scp_select_violates(p, scratch, count)) continue; /* included rows may clash */
         memcpy(set, scratch, count * sizeof *set);
         scp_sort_set(set, count);
         return count;
