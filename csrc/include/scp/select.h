@@ -13,9 +13,9 @@
  * Ties go to the lexicographically smallest set of indices.
  *
  * Rules. `initial` rows are already annotated: free, never picked, but they count for the group
- * quota and for the distances. A set is feasible when it holds every INCLUDE row, no EXCLUDE row, at
- * most `quota` rows of a group, costs no more than `budget` (a relative 1e-9 above passes, so that
- * 0.1 + 0.2 fits 0.3), and no two of its rows are closer than `min_distance`. */
+ * quota and for the distances. A set is feasible when it holds every INCLUDE row, no EXCLUDE row,
+ * at most `quota` rows of a group, costs no more than `budget` (a relative 1e-9 above passes, so
+ * that 0.1 + 0.2 fits 0.3), and no two of its rows are closer than `min_distance`. */
 #ifndef SCP_SELECT_H
 #define SCP_SELECT_H
 
@@ -32,14 +32,14 @@ enum scp_role { SCP_FREE = 0, SCP_INITIAL = 1, SCP_INCLUDE = 2, SCP_EXCLUDE = 3 
 
 /* A problem as the caller states it. All arrays are borrowed and must outlive the problem. */
 struct scp_select_input {
-    const float *values;    /* [N][Q], finite */
-    const double *weights;  /* [Q], finite, >= 0 */
-    const uint8_t *roles;   /* [N], enum scp_role */
-    const uint32_t *groups; /* [N], numbers below N; NULL: no groups */
-    const double *costs;    /* [N], finite, >= 0; NULL: no budget */
+    const float *values;     /* [N][Q], finite */
+    const double *weights;   /* [Q], finite, >= 0 */
+    const uint8_t *roles;    /* [N], enum scp_role */
+    const uint32_t *groups;  /* [N], numbers below N; NULL: no groups */
+    const double *costs;     /* [N], finite, >= 0; NULL: no budget */
     const double *distances; /* [N][N], symmetric; NULL: no minimum distance */
-    size_t n, q;            /* N >= 1 (below 2^32), Q >= 1 */
-    size_t quota;           /* at most so many per group, initial rows included */
+    size_t n, q;             /* N >= 1 (below 2^32), Q >= 1 */
+    size_t quota;            /* at most so many per group, initial rows included */
     double budget;
     double min_distance;
 };
@@ -66,9 +66,9 @@ enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover,
 int scp_select_violates(const struct scp_select *problem, const uint32_t *set, size_t count);
 
 /* Lazy greedy: set[*count], m rows (or as many as the budget allows). Each step takes the row with
- * the largest score from which m rows can still be reached. With a budget it also tries the order by
- * gain per cost and keeps the better answer. set has room for N. SCP_EINFEASIBLE: no such set, or
- * none found within a fixed number of search steps (only with a minimum distance). */
+ * the largest score from which m rows can still be reached. With a budget it also tries the order
+ * by gain per cost and keeps the better answer. set has room for N. SCP_EINFEASIBLE: no such set,
+ * or none found within a fixed number of search steps (only with a minimum distance). */
 enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp_select *problem,
                                   size_t m, const struct scp_control *control);
 
@@ -80,9 +80,9 @@ enum scp_status scp_select_swap(uint32_t *set, size_t *count, size_t *swaps,
                                 const struct scp_control *control);
 
 /* The paper's random search: `draws` uniform sets of m rows, draw i from stream i of `seed`; the
- * first best wins. checkpoints[n_checkpoints], ascending, <= draws: prefix[i] becomes the best score
- * of the first checkpoints[i] draws (-infinity: none of them was feasible). With rules a draw is
- * repeated until it is feasible, at most 100 times, then picked row by row among the rows still
+ * first best wins. checkpoints[n_checkpoints], ascending, <= draws: prefix[i] becomes the best
+ * score of the first checkpoints[i] draws (-infinity: none of them was feasible). With rules a draw
+ * is repeated until it is feasible, at most 100 times, then picked row by row among the rows still
  * allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws were given up. */
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
                                   const struct scp_select *problem, size_t m, uint64_t seed,
