@@ -106,9 +106,7 @@ def test_the_curve_starts_each_bound_from_the_one_before():
         assert s.selected.tolist() == alone.selected.tolist() and s.score == alone.score
         assert s.upper_bound >= s.score and s.gap <= alone.gap + 0.01
     assert curve[-1].proven and curve[-1].gap == 0
-    assert all(
-        a.upper_bound <= b.upper_bound + 1e-12 for a, b in itertools.pairwise(curve)
-    )
+    assert all(a.upper_bound <= b.upper_bound + 1e-12 for a, b in itertools.pairwise(curve))
 
 
 def test_one_problem_serves_many_threads():

@@ -41,7 +41,7 @@ def swap(values, rows, weights, allowed=lambda rows: True) -> list[int]:
 
 
 def bound(values, m, weights, multipliers) -> float:
-    """The Lagrangian bound of any multipliers [Q]: sum of them, and the m largest sums of excess."""
+    """The Lagrangian bound: the sum of the multipliers [Q] and the m largest sums of excess."""
     excess = np.maximum(weights * np.asarray(values, np.float64) - multipliers, 0).sum(1)
     return float(multipliers.sum() + np.sort(excess)[::-1][:m].sum())
 
