@@ -25,7 +25,7 @@ static double coverage_score(const double *weights, const float *base, const flo
         size_t i = 0;
         for (; i + 8 <= size; i += 8)
             for (size_t j = 0; j < 8; j++) lane[j] += weights[at + i + j] * (double)best[i + j];
-        for (size_t j = 0; i < size; i++, j++) lane[j] += weights[at + i] * (double)best[i];
+        for (int j = 0; i < size; i++, j++) lane[j] += weights[at + i] * (double)best[i];
     }
     return coverage_lanes_sum(lane);
 }
@@ -39,7 +39,7 @@ static double coverage_weighted_excess(const double *weights, const double *thre
             const double excess = weights[i + j] * (double)row[i + j] - threshold[i + j];
             lane[j] += excess > 0 ? excess : 0;
         }
-    for (size_t j = 0; i < n; i++, j++) {
+    for (int j = 0; i < n; i++, j++) {
         const double excess = weights[i] * (double)row[i] - threshold[i];
         lane[j] += excess > 0 ? excess : 0;
     }
@@ -131,7 +131,7 @@ static void coverage_exchange(double sums[2], const float *row, const uint32_t *
                 gain[j] += w[k] * ((double)above[i + j] - (double)d1[k]);
                 keep[j] += w[k] * ((double)kept[i + j] - (double)d2[k]);
             }
-        for (size_t j = 0; i < size; i++, j++) {
+        for (int j = 0; i < size; i++, j++) {
             gain[j] += w[at + i] * ((double)above[i] - (double)d1[at + i]);
             keep[j] += w[at + i] * ((double)kept[i] - (double)d2[at + i]);
         }
@@ -150,7 +150,7 @@ static double coverage_sum(const float *x, size_t n) {
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
         for (size_t j = 0; j < 8; j++) lane[j] += (double)x[i + j];
-    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)x[i];
+    for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i];
     return coverage_lanes_sum(lane);
 }
 
@@ -168,7 +168,7 @@ static double coverage_direct(float *restrict direction, const float *restrict c
             const double d = (double)direction[i + j];
             lane[j] += d * d;
         }
-    for (size_t j = 0; i < n; i++, j++) lane[j] += (double)direction[i] * (double)direction[i];
+    for (int j = 0; i < n; i++, j++) lane[j] += (double)direction[i] * (double)direction[i];
     return coverage_lanes_sum(lane);
 }
 

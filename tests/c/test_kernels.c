@@ -55,7 +55,7 @@ static void dots_of_this_set(void) {
         for (size_t n = 0; n <= CELLS_MOST; n++) {
             const size_t stride = CELLS_MOST + 2;
             for (size_t i = 0; i < 3 * stride; i++) out[i] = 77;
-            kernels->dots_block(out, stride, query, 3, cell, n, channels);
+            kernels->dots_block(out, stride, query, channels, 3, cell, n, channels);
             for (size_t q = 0; q < 3; q++)
                 for (size_t i = 0; i < stride; i++) {
                     const float expected =
