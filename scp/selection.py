@@ -19,7 +19,8 @@ from . import _core
 from ._core import InfeasibleError
 
 METHODS = ("random", "greedy", "swap", "exact")
-BOUND_STEPS = 300  # of the subgradient ascent; it stops by itself when steps become tiny
+BOUND_STEPS = 300  # of the subgradient descent; it stops by itself when steps become tiny
+CURVE_STEPS = 150  # from the multipliers of the curve's point before
 MAX_NODES = 1_000_000
 
 
@@ -106,8 +107,8 @@ def select(
     Args:
         values: float [N][Q], finite; row = candidate image, column = client (key point). float64
             is rounded to float32.
-        m: number of rows; a sequence gives a list, one Selection per entry; None: as many as the
-            budget allows.
+        m: number of rows; a sequence gives a list, one Selection per entry (the curve: each bound
+            starts from the multipliers of the one before); None: as many as the budget allows.
         weights: float64 [Q], >= 0; 1 / Q each if None.
         method: "random" (the paper's seeded draws), "greedy", "swap" (greedy, then exchanges),
             "exact" (branch and bound: proved, or the best after max_nodes nodes).
@@ -195,6 +196,7 @@ class _Problem:
             "budget": budget,
             "min_distance": min_distance,
         }
+        self.multipliers = np.full(self.q, np.nan, np.float32)  # of the last bound; NaN: none yet
         self.core = _core.select_problem(
             self.values, self.weights, self.roles, self.groups, self.quota, self.costs,
             self.budget, self.distances, self.min_distance,
@@ -247,8 +249,12 @@ class _Problem:
 
     def _certified(self, m, rows, method, seed, progress, history=(), max_nodes=0) -> Selection:
         score = _core.select_score(self.core, rows)
-        multipliers = np.full(self.q, np.nan, np.float32)
-        bound = _core.select_bound(self.core, m, rows, score, BOUND_STEPS, multipliers, progress)
+        multipliers, steps = self.multipliers.copy(), BOUND_STEPS
+        if not np.isnan(multipliers[0]):
+            steps = CURVE_STEPS
+        bound = _core.select_bound(self.core, m, rows, score, steps, multipliers, progress)
+        if len(rows) > 1:  # those of a single pick are no start for more
+            self.multipliers = multipliers
         proven = bool(bound <= score)
         if method == "exact" and not proven:
             rows, score, bound, _, proven = _core.select_exact(

@@ -116,6 +116,10 @@ enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_
     double least = INFINITY, factor = SCP_STEP_FIRST;
     size_t stale = 0;
     if (r <= 1) iterations = 0;
+    if (r == 0 || r == p->n_open) { /* one set only */
+        iterations = 0;
+        *bound = score;
+    }
     for (size_t it = 0; it < iterations && factor > SCP_STEP_LAST; it++) {
         e.lambda = s.lambda;
         status = scp_parallel(row_tasks(p), excess_rows, &e, NULL);

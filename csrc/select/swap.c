@@ -55,7 +55,6 @@ static void cover_client(struct swap *s, size_t q) {
             d2 = v, slot2 = k;
         }
     }
-    s->changed[q] = d1 != s->d1[q] || d2 != s->d2[q] || slot != s->slot[q];
     s->d1[q] = d1, s->d2[q] = d2;
     s->slot[q] = slot, s->slot2[q] = slot2;
 }
@@ -117,22 +116,28 @@ static enum scp_status sums_afresh(struct swap *s, const struct scp_control *con
     return accumulate(s, 1, control);
 }
 
-/* Puts row c in slot i and brings the sums up to date. */
-static enum scp_status exchange(struct swap *s, size_t i, uint32_t c,
+/* Puts row c in slot i and brings the sums up to date: by difference when less than half of the
+ * clients change (*since counts how often), else afresh. */
+static enum scp_status exchange(struct swap *s, size_t i, uint32_t c, size_t *since,
                                 const struct scp_control *control) {
     const struct scp_select_input *in = &s->p->in;
     const float *row = in->values + c * in->q;
-    for (size_t q = 0; q < in->q; q++)
+    size_t touched = 0;
+    for (size_t q = 0; q < in->q; q++) {
         s->changed[q] = s->slot[q] == i || s->slot2[q] == i || row[q] > s->d2[q];
+        touched += s->changed[q];
+    }
+    if (2 * touched >= in->q || ++*since >= FRESH) {
+        *since = 0;
+        s->set[i] = c;
+        return sums_afresh(s, control);
+    }
     list_clients(s, 0);
     enum scp_status status = accumulate(s, -1, control);
     if (status != SCP_OK) return status;
     s->set[i] = c;
     for (size_t q = 0; q < in->q; q++)
-        if (s->changed[q]) {
-            cover_client(s, q);
-            s->changed[q] = 1;
-        }
+        if (s->changed[q]) cover_client(s, q);
     list_clients(s, 0);
     return accumulate(s, 1, control);
 }
@@ -221,13 +226,7 @@ static enum scp_status improve(struct swap *s, size_t *count, size_t *swaps, int
             s->set[(*count)++] = move.row;
             return SCP_OK;
         }
-        if (++since < FRESH) {
-            status = exchange(s, move.slot, move.row, control);
-        } else {
-            since = 0;
-            s->set[move.slot] = move.row;
-            status = sums_afresh(s, control);
-        }
+        status = exchange(s, move.slot, move.row, &since, control);
     }
     return status;
 }

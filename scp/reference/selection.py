@@ -23,6 +23,29 @@ def greedy(values, m, weights) -> list[int]:
     return rows
 
 
+def swap(values, rows, weights, allowed=lambda rows: True) -> list[int]:
+    """Exchanges of one row, the best score first (ties: the smallest sorted set), while one gains
+    more than 1e-9 of sum_q weights[q] * max over rows of |values|."""
+    rows = sorted(rows)
+    least = 1e-9 * float(weights @ np.abs(np.asarray(values, np.float64)).max(0))
+    while True:
+        moves = []
+        for old in rows:
+            for new in set(range(len(values))) - set(rows):
+                move = sorted([*(r for r in rows if r != old), new])
+                if allowed(move):
+                    moves.append((-score(values, move, weights), move))
+        if not moves or -min(moves)[0] <= score(values, rows, weights) + least:
+            return rows
+        rows = min(moves)[1]
+
+
+def bound(values, m, weights, multipliers) -> float:
+    """The Lagrangian bound: the sum of the multipliers [Q] and the m largest sums of excess."""
+    excess = np.maximum(weights * np.asarray(values, np.float64) - multipliers, 0).sum(1)
+    return float(multipliers.sum() + np.sort(excess)[::-1][:m].sum())
+
+
 def random(values, m, weights, seed, draws) -> tuple[list[int], float]:
     """The first best of `draws` uniform subsets; draw i uses Philox stream i."""
     best, found = -np.inf, []
