@@ -71,6 +71,63 @@ def match_bytes(
     /,
 ) -> int: ...
 
+# ---- selection: a prepared problem is an opaque object; m = -1: as many as the budget allows ----
+
+def select_problem(
+    values: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    roles: NDArray[np.uint8],
+    groups: NDArray[np.uint32] | None,
+    quota: int,
+    costs: NDArray[np.float64] | None,
+    budget: float,
+    distances: NDArray[np.float64] | None,
+    min_distance: float,
+    /,
+) -> object: ...
+def select_score(problem: object, set: NDArray[np.uint32], /) -> float: ...
+def select_explain(
+    problem: object, set: NDArray[np.uint32], /
+) -> tuple[
+    NDArray[np.uint32], NDArray[np.float64], float, NDArray[np.int64], NDArray[np.float32]
+]: ...
+def select_violates(problem: object, set: NDArray[np.uint32], /) -> bool: ...
+def select_greedy(
+    problem: object, m: int, progress: Progress | None = None, /
+) -> NDArray[np.uint32]: ...
+def select_swap(
+    problem: object, m: int, set: NDArray[np.uint32], progress: Progress | None = None, /
+) -> tuple[NDArray[np.uint32], int]: ...
+def select_random(
+    problem: object,
+    m: int,
+    seed: int,
+    draws: int,
+    checkpoints: NDArray[np.int64],
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.uint32], NDArray[np.float64]]: ...
+def select_bound(
+    problem: object,
+    m: int,
+    set: NDArray[np.uint32],
+    score: float,
+    iterations: int,
+    multipliers: NDArray[np.float32],
+    progress: Progress | None = None,
+    /,
+) -> float: ...
+def select_exact(
+    problem: object,
+    m: int,
+    set: NDArray[np.uint32],
+    bound: float,
+    multipliers: NDArray[np.float32],
+    max_nodes: int,
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
+
 # ---- key points ----
 
 def surf(

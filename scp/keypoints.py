@@ -167,7 +167,9 @@ def _spread(
 ) -> np.ndarray:
     """Indices kept by the border and the greedy minimum distance, at most count, in order."""
     size = np.array([shape[1], shape[0]], np.float64)
-    inside = ((xy > border * size) & (xy < size - border * size)).all(axis=1)
+    low, high = np.float32(border * size), np.float32(size - border * size)
+    single = xy.astype(np.float32)  # as returned: on the border is outside there too
+    inside = ((single > low) & (single < high)).all(axis=1)
     left = np.flatnonzero(inside)
     keep = []
     while len(left) and len(keep) < count:

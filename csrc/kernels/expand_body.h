@@ -28,3 +28,17 @@ static size_t expand(float *out_bound, uint32_t *out_node, const float *bound, c
     return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, scale,
                            slack, least);
 }
+
+static size_t filter(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, float least, float below) {
+    size_t kept = 0;
+    for (size_t i = 0; i + 4 <= count; i += 4)
+        kept +=
+            f32x4_pack_range(out_bound + kept, out_node + kept, bound + i, node + i, least, below);
+    for (size_t i = count / 4 * 4; i < count; i++) {
+        out_bound[kept] = bound[i];
+        out_node[kept] = node[i];
+        kept += (size_t)(bound[i] >= least && bound[i] < below);
+    }
+    return kept;
+}

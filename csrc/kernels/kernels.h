@@ -42,11 +42,54 @@ struct scp_kernels {
     /* ---- expand_body.h: for each node[i] of a quadtree level and each of its four children j,
      * b = bound[i] * clamp(<query, child>_int16 * scale + slack, 0, 1); children with b >= least
      * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
-     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels]..
+     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels].
      * Returns how many were kept. ---- */
     size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, const int16_t *query, const int16_t *cells, size_t channels,
                      float scale, float slack, float least);
+
+    /* The pairs (bound, node) with least <= bound < below, in order; returns how many. The outputs
+     * do not overlap the inputs and have room for count + 4. */
+    size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, float least, float below);
+
+    /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
+     * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer
+     * needs alignment; outputs may not overlap inputs. ---- */
+
+    /* best[i] = max(best[i], row[i]). */
+    void (*coverage_best)(float *best, const float *row, size_t n);
+    /* sum_i weights[i] * max(base[i], max_k values[set[k] * stride + i]), float64 in 8 lanes. */
+    double (*coverage_score)(const double *weights, const float *base, const float *values,
+                             size_t stride, const uint32_t *set, size_t count, size_t n);
+    /* sum_i max(weights[i] * row[i] - threshold[i], 0), float64 in 8 lanes. */
+    double (*coverage_weighted_excess)(const double *weights, const double *threshold,
+                                       const float *row, size_t n);
+    /* out[k] = sum_i max(rk[i] - threshold[i], 0): float32 over 512 clients (32 per lane), the
+     * partial sums in float64. Relative error at most 38 * 2^-24. */
+    void (*coverage_excess4)(double out[4], const float *r0, const float *r1, const float *r2,
+                             const float *r3, const float *threshold, size_t n);
+    /* sums[s] += sum_{i < n} max(base[i], max_{k < m} values[sets[s][k] * stride + i]), the n
+     * clients in float32. Error at most (n / 64 + 8) * 2^-24 * sum of the largest |value|. */
+    void (*coverage_draws)(double *sums, const float *base, const float *values, size_t stride,
+                           size_t n, const uint32_t *sets, size_t m, size_t n_sets);
+    /* sums[0] = sum_i w[i] * max(v - d1[i], 0), sums[1] = sum_i w[i] * max(min(v, d1[i]) - d2[i],
+     * 0) with v = row[client[i]]; float64 in 8 lanes. */
+    void (*coverage_exchange)(double sums[2], const float *row, const uint32_t *client,
+                              const float *d1, const float *d2, const double *w, size_t n);
+    /* counts[i] += row[i] > threshold[i]. */
+    void (*coverage_count)(float *counts, const float *row, const float *threshold, size_t n);
+    /* sum_i x[i], float64 in 8 lanes. */
+    double (*coverage_sum)(const float *x, size_t n);
+    /* One smoothed subgradient: direction[i] = 1 - counts[i] + memory * direction[i], but 0 where
+     * it is positive and lambda[i] <= floor[i]. Returns its squared length, float64 in 8 lanes. */
+    double (*coverage_direct)(float *direction, const float *counts, const float *lambda,
+                              const float *floor, float memory, size_t n);
+    /* lambda[i] = max(lambda[i] - length * direction[i], floor[i]). */
+    void (*coverage_step)(float *lambda, const float *direction, const float *floor, float length,
+                          size_t n);
+    /* low[i] = min(low[i], row[i]), high[i] = max(high[i], |row[i]|). */
+    void (*coverage_range)(float *low, float *high, const float *row, size_t n);
 };
 
 /* The table of the instruction set in use (scp/cpu.h). */

@@ -1,9 +1,12 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
 
+#include <string.h>
+
 SCP_SIMD_BEGIN
 #include "dots_body.h"
 #include "expand_body.h"
+#include "coverage_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -18,4 +21,16 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .dots_block = dots_block,
     .combine = combine,
     .expand = expand,
+    .filter = filter,
+    .coverage_best = coverage_best,
+    .coverage_score = coverage_score,
+    .coverage_weighted_excess = coverage_weighted_excess,
+    .coverage_excess4 = coverage_excess4,
+    .coverage_draws = coverage_draws,
+    .coverage_exchange = coverage_exchange,
+    .coverage_count = coverage_count,
+    .coverage_sum = coverage_sum,
+    .coverage_direct = coverage_direct,
+    .coverage_step = coverage_step,
+    .coverage_range = coverage_range,
 };

@@ -7,9 +7,7 @@
 
 /* Nodes that the beam expands on each level. Fewer find a worse value to beat, more expand nodes
  * that the value would have excluded. */
-#ifndef BEAM
 #define BEAM 10
-#endif
 
 struct best {
     float value;
@@ -26,8 +24,8 @@ static void consider(struct best *best, const struct image *image, const float *
     scp_tree_place(grid, last, leaf, &y, &x);
     for (size_t d = 0; d <= last; d++) {
         const size_t cell = offset + (y >> (last - d)) * (grid->width << d) + (x >> (last - d));
-        const float dot = image->kernels->dot(query + d * channels,
-                                              image->features + cell * channels, channels);
+        const float dot =
+            image->kernels->dot(query + d * channels, image->features + cell * channels, channels);
         product *= scp_similarity(dot, query_norms[d], image->norms[cell], image->epsilon);
         offset += scp_grid_cells(grid, d);
     }
@@ -37,34 +35,16 @@ static void consider(struct best *best, const struct image *image, const float *
         *best = (struct best){product, place};
 }
 
-/* The nodes of a level that are known and not expanded yet. */
+/* The known nodes of a level. The beam expanded those of the first `seen` that reach `taken`. */
 struct list {
     float *bounds;
     uint32_t *nodes;
-    size_t count;
+    size_t count, seen;
+    float taken;
 };
 
 static size_t list_room(const struct scp_grid *grid, size_t level) {
-    return (scp_grid_cells(grid, level) + 8 + 15) / 16 * 16; /* 8: what expand may overwrite */
-}
-
-/* Moves the entries with bound >= least to `to` (up to its room of `room`), drops the others if
- * `drop`, else keeps them. */
-static void split(struct list *from, struct list *to, float least, int drop) {
-    size_t kept = 0, moved = 0;
-    for (size_t i = 0; i < from->count; i++) {
-        const float bound = from->bounds[i];
-        const uint32_t node = from->nodes[i];
-        const size_t move = bound >= least;
-        to->bounds[moved] = bound;
-        to->nodes[moved] = node;
-        from->bounds[kept] = bound;
-        from->nodes[kept] = node;
-        moved += move;
-        kept += 1 - move;
-    }
-    to->count = moved;
-    from->count = drop ? 0 : kept;
+    return (scp_grid_cells(grid, level) + 8 + 15) / 16 * 16; /* 8: what kernels may overwrite */
 }
 
 static size_t argmax(const struct list *list) {
@@ -81,8 +61,10 @@ static float beam_bound(const struct list *list) {
         const float middle = 0.5f * (low + high);
         int reach = 0;
         for (size_t i = 0; i < list->count; i++) reach += list->bounds[i] >= middle;
-        if (reach > BEAM) low = middle;
-        else high = middle;
+        if (reach > BEAM)
+            low = middle;
+        else
+            high = middle;
     }
     return high;
 }
@@ -97,54 +79,68 @@ size_t scp_search_scratch(const struct scp_grid *grid) {
 static void *carve(struct list *list, void *memory, size_t room) {
     list->bounds = memory;
     list->nodes = (uint32_t *)(list->bounds + room);
-    list->count = 0;
+    list->count = list->seen = 0;
     return list->nodes + room;
+}
+
+/* Expands count nodes of level d and appends the children with bound >= least to the next level. */
+static void descend(struct list *levels, size_t d, const float *bounds, const uint32_t *nodes,
+                    size_t count, const struct image *image, const int16_t *query, float least,
+                    uint64_t *dots) {
+    const size_t channels = image->grid.channels;
+    struct list *below = &levels[d + 1];
+    below->count += image->kernels->expand(
+        below->bounds + below->count, below->nodes + below->count, bounds, nodes, count,
+        query + (d + 1) * channels, image->tree + scp_tree_offset(&image->grid, d + 1) * channels,
+        channels, SCP_TREE_SCALE, image->slack, least);
+    *dots += 4 * count;
 }
 
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
                         const float *query, const float *query_norms, void *memory) {
     const struct scp_grid *grid = &image->grid;
-    const size_t channels = grid->channels, last = grid->levels - 1;
+    const struct scp_kernels *kernels = image->kernels;
+    const size_t last = grid->levels - 1;
     struct list levels[SCP_MATCH_MAX_LEVELS], now;
     for (size_t d = 0; d <= last; d++) memory = carve(&levels[d], memory, list_room(grid, d));
     int16_t *quantised = carve(&now, memory, list_room(grid, last));
-    scp_tree_query(quantised, query, grid->levels, channels);
+    scp_tree_query(quantised, query, grid->levels, grid->channels);
 
     struct list *roots = &levels[0];
-    image->kernels->expand(roots->bounds, roots->nodes, image->root_bounds, image->root_parents,
-                           scp_tree_roots(grid) / 4, quantised, image->tree, channels,
-                           SCP_TREE_SCALE, image->slack, 0);
+    kernels->expand(roots->bounds, roots->nodes, image->root_bounds, image->root_parents,
+                    scp_tree_roots(grid) / 4, quantised, image->tree, grid->channels,
+                    SCP_TREE_SCALE, image->slack, 0);
     roots->count = scp_grid_cells(grid, 0); /* without the filling */
     *dots += roots->count;
 
-    struct best best = {0, UINT32_MAX};
-    float least = 0;
-    uint32_t dived = UINT32_MAX;
-    for (int walk = 0; walk < 2; walk++) {
-        for (size_t d = 0; d < last; d++) {
-            struct list *level = &levels[d], *below = &levels[d + 1];
-            if (level->count == 0) continue;
-            if (!walk) least = beam_bound(level);
-            split(level, &now, least, walk);
-            below->count += image->kernels->expand(
-                below->bounds + below->count, below->nodes + below->count, now.bounds, now.nodes,
-                now.count, quantised + (d + 1) * channels,
-                image->tree + scp_tree_offset(grid, d + 1) * channels, channels, SCP_TREE_SCALE,
-                image->slack, walk ? least : 0);
-            *dots += 4 * now.count;
-        }
-        const struct list *leaves = &levels[last];
-        if (!walk) {
-            dived = leaves->nodes[argmax(leaves)];
-            consider(&best, image, query, query_norms, dived, dots);
-            least = best.value > 0 ? best.value : SCP_TINY; /* bounds of 0 are never worth it */
-            continue;
-        }
-        for (size_t i = 0; i < leaves->count; i++)
-            if (leaves->bounds[i] >= best.value && leaves->bounds[i] > 0 &&
-                leaves->nodes[i] != dived)
-                consider(&best, image, query, query_norms, leaves->nodes[i], dots);
+    /* The beam. */
+    for (size_t d = 0; d < last; d++) {
+        struct list *level = &levels[d];
+        level->taken = beam_bound(level);
+        level->seen = level->count;
+        now.count = kernels->filter(now.bounds, now.nodes, level->bounds, level->nodes,
+                                    level->count, level->taken, 2);
+        descend(levels, d, now.bounds, now.nodes, now.count, image, quantised, 0, dots);
     }
+    struct best best = {0, UINT32_MAX};
+    const struct list *leaves = &levels[last];
+    const uint32_t dived = leaves->nodes[argmax(leaves)];
+    consider(&best, image, query, query_norms, dived, dots);
+    const float least = best.value > 0 ? best.value : SCP_TINY; /* a bound of 0 is worth nothing */
+
+    /* The walk: what the beam saw and left, then what the walk itself brought. */
+    for (size_t d = 0; d < last; d++) {
+        const struct list *level = &levels[d];
+        const size_t seen = level->seen;
+        now.count = kernels->filter(now.bounds, now.nodes, level->bounds, level->nodes, seen, least,
+                                    level->taken);
+        descend(levels, d, now.bounds, now.nodes, now.count, image, quantised, least, dots);
+        descend(levels, d, level->bounds + seen, level->nodes + seen, level->count - seen, image,
+                quantised, least, dots);
+    }
+    for (size_t i = 0; i < leaves->count; i++)
+        if (leaves->bounds[i] >= best.value && leaves->bounds[i] > 0 && leaves->nodes[i] != dived)
+            consider(&best, image, query, query_norms, leaves->nodes[i], dots);
     if (!(best.value > 0)) best = (struct best){0, 0};
     *value = best.value;
     *index = (int32_t)best.place;

@@ -69,7 +69,8 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
             const size_t cell = offset + y * width + x;
             const float norm = image->norms[cell], n = norm * build->largest[d];
             if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
-            const float scale = n > 0 ? SCALE * (n / (n + image->epsilon)) : 0;
+            const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
+            const float scale = n > 0 ? SCALE * factor : 0;
             const float *from = image->features + cell * channels;
             int16_t *to = image->tree + (scp_tree_offset(grid, d) + node) * channels;
             if (!(image->kernels->dot(from, from, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;

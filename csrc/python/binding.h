@@ -69,5 +69,6 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
 extern PyMethodDef scp_py_base_methods[];
 extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
+extern PyMethodDef scp_py_select_methods[];
 
 #endif

@@ -50,6 +50,11 @@ _MEAN = {
     "hyoid": (178, 420),
 }
 
+# The fossa of the sella from its front wall to the dorsum, about the landmark.
+_FOSSA = np.array(
+    [(66, -15), (26, -11), (13, -10), (10, 0), (4, 8), (-4, 8), (-9, 1), (-9, -9)], np.float64
+)
+
 # Modes: how far (dx, dy) one deviation moves a point. A tuple of names shares a value.
 _CHIN = ("pogonion", "menton", "gnathion", "soft tissue pogonion")
 _LOWER = (*_CHIN, "supramentale", "lower lip", "infradentale", "lower incisal incision")
@@ -86,7 +91,8 @@ _MODES = (
     {("opisthocranion",): (-9, 3)},
     {("vertex",): (2, -9), ("opisthocranion",): (0, -3)},
 )  # fmt: skip
-_SPREAD = 1.1  # independent deviation of each point
+_MODE_SPREAD = 1.2
+_SPREAD = 1.5  # independent deviation of each point
 
 
 @dataclass
@@ -98,6 +104,7 @@ class Anatomy:
     second: np.ndarray  # offset of the farther side of paired structures
     spine: np.ndarray  # float64 [7][3]: x, y and angle of the second to the eighth vertebra
     vault: float  # thickness of the skull
+    fossa: np.ndarray  # float64 [8][2]: the outline of the sella, from the landmark
     fillings: np.ndarray  # brightness of five upper and five lower teeth, 0 = sound
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -112,7 +119,7 @@ def anatomy(draw: Draw) -> Anatomy:
     """One patient."""
     points = {name: np.array(xy, np.float64) for name, xy in _MEAN.items()}
     for mode in _MODES:
-        amount = draw.normal()
+        amount = draw.normal(_MODE_SPREAD)
         for names, shift in mode.items():
             for name in names:
                 points[name] += amount * np.array(shift)
@@ -134,8 +141,9 @@ def anatomy(draw: Draw) -> Anatomy:
     return Anatomy(
         points,
         (0.45 + draw.normal(0.09), 0.45 + draw.normal(0.09)),
-        np.array([draw.normal(2.5), draw.normal(2.0)]),
+        np.array([draw.normal(3.0), draw.normal(2.5)]),
         spine,
-        5.0 + draw.uniform(-1, 2),
+        5.0 + draw.uniform(-1.5, 3),
+        _FOSSA * (1 + draw.normal(0.15), 1 + draw.normal(0.2)) + 0.8 * draw.normals(8, 2),
         fillings,
     )

@@ -5,9 +5,10 @@ brightness, contrast, gamma and recompression matter little. All pairs are compa
 small shifts by matrix products; the likely ones are aligned and compared at 128 x 128.
 
 Measured on the 300 cephalograms of ISBI 2015 (training and Test1): all 23 pairs that occur twice
-have distance 0.00 to 0.03, the nearest of all other pairs 0.49. A copy with one of these changes
-stays below 0.35: a shift of up to 5 % of the side, a scale of up to 4 %, a turn of up to 2
-degrees, gamma 0.6 to 1.7, JPEG quality 30, noise of deviation 0.04, a loss of half the resolution.
+are found, at distances of 0.00 to 0.04, and none of the 44,827 others; the nearest of those that
+reach the second comparison is at 0.48. Of 690 changed copies (30 images; shifts to 6 % of the side,
+scales 0.96 to 1.04, turns to 2 degrees, gamma 0.5 to 2, JPEG quality 20, noise of deviation 0.1,
+a quarter of the size) all are found, at up to 0.34.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from .skeleton import draw_head
 
 # Streams of one image: its number times _STREAMS plus one of these.
 _STREAMS = 8
-_PATIENT, _POSE, _EXPOSURE, _GRAIN, _TEXTURE = range(5)
+_PATIENT, _LOOK, _POSE, _EXPOSURE, _GRAIN, _TEXTURE = range(6)
 
 
 def phantom(
@@ -66,8 +66,8 @@ class Phantom(Dataset):
     def _place(self, i: int):
         """The pose of image i: reference coordinates to pixels."""
         draw = self._draw(i, _POSE)
-        angle, scale = draw.normal(0.05), 1.0 + draw.normal(0.03)
-        shift = np.array([draw.normal(6.0), draw.normal(6.0)])
+        angle, scale = draw.normal(0.06), 1.0 + draw.normal(0.035)
+        shift = np.array([draw.normal(7.0), draw.normal(7.0)])
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
         matrix = np.array([[cos, -sin], [sin, cos]])
         centre = np.array([190.0, 240.0])
@@ -80,7 +80,9 @@ class Phantom(Dataset):
     def image(self, i: int) -> np.ndarray:
         """Image i, uint8 [H][W]."""
         i = self._check(i)
-        return render(self._patient(i), self._place(i), self.seed, i * _STREAMS, self.size)
+        look = self._draw(i // self.per_patient, _LOOK)
+        place = self._place(i)
+        return render(self._patient(i), look, place, self.seed, i * _STREAMS, self.size)
 
 
 def _to_pixels(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -88,13 +90,22 @@ def _to_pixels(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return (np.asarray(points) + 0.5) * scale - 0.5
 
 
-def render(patient: Anatomy, place, seed: int, stream: int, size: tuple[int, int]) -> np.ndarray:
-    """A radiograph, uint8 [H][W]."""
+def render(
+    patient: Anatomy, look: Draw, place, seed: int, stream: int, size: tuple[int, int]
+) -> np.ndarray:
+    """A radiograph, uint8 [H][W].
+
+    Args:
+        patient: the shape.
+        look: for what else is the patient's: densities, small structures.
+        place: reference coordinates to pixels.
+        seed, stream: of what is the image's alone: exposure, grain, texture.
+        size: (H, W).
+    """
     draw = Draw(seed, stream + _EXPOSURE)
     scale = (size[0] * size[1] / (FRAME[0] * FRAME[1])) ** 0.5
-    head = Canvas(size, place, scale)
-    texture = noise(seed, stream + _TEXTURE, size)
-    draw_head(head, patient, draw, texture)
+    head = Canvas(size, place, scale, vary=look)
+    draw_head(head, patient, look, noise(seed, stream + _TEXTURE, size))
     film = Canvas(size, lambda points: _to_pixels(points, size), scale)
     _cephalostat(film, head, patient, draw)
     return _expose(head.value, film, draw, noise(seed, stream + _GRAIN, size), scale)
@@ -142,8 +153,8 @@ def _expose(attenuation, film: Canvas, draw: Draw, grain: np.ndarray, scale: flo
     gain, gamma = draw.uniform(1.15, 1.75), draw.uniform(0.85, 1.3)
     value = 1 - np.exp(-np.float32(gain) * np.maximum(value, 0))
     value = value ** np.float32(gamma)
-    value = blurred(value, draw.uniform(0.45, 0.8) * scale)
-    grain = blurred(grain, 0.6 * scale) if scale > 0.6 else grain
+    value = blurred(value, max(0.65, draw.uniform(0.65, 0.95) * scale))
+    grain = blurred(grain, 0.7 * scale)
     level = np.float32(draw.uniform(0.006, 0.02) / max(float(grain.std()), 1e-6))
     value += level * (np.float32(0.4) + value) * grain
     low, high = draw.uniform(0.0, 0.05), draw.uniform(0.93, 1.0)

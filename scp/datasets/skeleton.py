@@ -17,6 +17,7 @@ def draw_head(canvas: Canvas, patient: Anatomy, draw: Draw, texture: np.ndarray)
     cranial_base(canvas, patient, draw, texture)
     spine(canvas, patient, draw)
     face(canvas, patient, draw)
+    small_structures(canvas, patient, draw)
     mandible(canvas, patient, draw)
     teeth(canvas, patient)
     np.maximum(canvas.value, 0, out=canvas.value)
@@ -55,8 +56,9 @@ def soft_tissue(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     face = [
         n + (13, 4),
         0.55 * n + 0.45 * tip + (6, -4),
-        tip + (-2, -6),
-        tip + (-3, 6),
+        tip + (-9, -10),
+        tip,
+        tip + (-6, 8),
         sn,
         0.5 * (sn + ul) + (-1, 0),
         ul,
@@ -138,10 +140,9 @@ def cranial_base(canvas: Canvas, p: Anatomy, draw: Draw, texture: np.ndarray) ->
     # Sphenoid sinus below the fossa, then the fossa itself with the clinoid processes.
     canvas.fill(spline([s + (4, 12), s + (34, 6), s + (40, 26), s + (14, 30)], closed=True))
     canvas.add(-0.10, 2.2)
-    fossa = [s + (66, -15), s + (26, -11), s + (13, -10), s + (10, 0), s + (4, 8), s + (-4, 8),
-             s + (-9, 1), s + (-9, -9)]  # fmt: skip
+    fossa = s + p.fossa
     for offset, level in (((0, 0), 255), (p.second * 0.5, 150)):
-        canvas.line(spline(np.array(fossa) + offset), 1.7, level)
+        canvas.line(spline(fossa + offset), 1.7, level)
     canvas.add(0.26, 0.5)
     canvas.fill(spline([s + (-9, -10), s + (-14, 2), ba + (3, -3), ba + (14, -5), s + (-1, 14)],
                        closed=True))  # fmt: skip
@@ -199,17 +200,36 @@ def face(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     canvas.add(0.26, 0.5)
 
 
+def small_structures(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
+    """Cells, plates and grooves that are every patient's own, where many of them overlap."""
+    s, pns, o, po = p["sella"], p["posterior nasal spine"], p["orbitale"], p["porion"]
+    places = [(0.5 * (s + o) + (10, -8), 34, 18), (pns + (30, -26), 36, 14), (po + (0, 8), 34, 18),
+              (0.5 * (s + pns), 18, 26), (p["nasion"] + (-30, 6), 16, 16)]  # fmt: skip
+    for weight in (0.14, -0.09):
+        for centre, wide, high in places:
+            for _ in range(4):
+                start = centre + (draw.normal(wide / 1.5), draw.normal(high / 1.5))
+                angle, length = draw.uniform(0, np.pi), draw.uniform(8, 26)
+                step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+                bow = np.array([-step[1], step[0]]) * draw.normal(0.4)
+                curve = spline([start - step, start + bow, start + step])
+                canvas.line(curve, draw.uniform(1, 2.6), int(draw.uniform(90, 255)))
+        canvas.add(weight, 0.8)
+
+
 def mandible(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     ar, go, me, gn, pg = (p[k] for k in ("articulare", "gonion", "menton", "gnathion", "pogonion"))
     b, ridge, co, cr = p["supramentale"], p["infradentale"], p["condyle"], p["coronoid"]
+    down = (go - ar) / np.hypot(*(go - ar))
+    along = (me - go) / np.hypot(*(me - go))
     lower = [
         co + (-7, 2),
         ar,
         0.5 * (ar + go) + (4, 2),
-        go + (-1, -10),
+        go - 18 * down + (-3, 0),
         go,
-        go + (8, 8),
-        0.62 * go + 0.38 * me + (2, 5),
+        go + 18 * along + (0, 3),
+        0.62 * go + 0.38 * me + (2, 1 + draw.normal(2)),
         0.3 * go + 0.7 * me + (0, 3),
         me,
         gn,

@@ -48,4 +48,17 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t 
     return entry >> 8;
 }
 
+static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
+                                      const uint32_t *nodes, float least, float below) {
+    const __m128 a = _mm_loadu_ps(values);
+    const __m128 in =
+        _mm_and_ps(_mm_cmpge_ps(a, _mm_set1_ps(least)), _mm_cmplt_ps(a, _mm_set1_ps(below)));
+    const uint32_t entry = pack_table[_mm_movemask_ps(in)];
+    const __m128i lanes = _mm_and_si128(
+        _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
+    _mm_storeu_ps(value, _mm_permutevar_ps(a, lanes));
+    _mm_storeu_ps((float *)node, _mm_permutevar_ps(_mm_loadu_ps((const float *)nodes), lanes));
+    return entry >> 8;
+}
+
 #endif

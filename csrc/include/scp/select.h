@@ -1,0 +1,115 @@
+/* Selection: which images to annotate. Weighted facility location (the paper, Eq. 9-10):
+ *
+ *     score(S) = sum_q weights[q] * max_{t in S or initial} values[t][q]          (maximise)
+ *
+ * Letters: N images (candidates), Q clients (key points of all images), M picks.
+ *
+ * The score is computed in float64 in one stated order, so that equal sets have equal bits
+ * everywhere: lane j sums, over q = j, j+8, j+16, ... ascending, the rounded products
+ * weights[q] * best[q]; then lane j + lane j+4, j+2, j+1. Clients beyond Q count as zero.
+ *
+ * Work that only screens is done in float32 with a proven error margin; every decision is taken on
+ * float64 scores. Results are the same bits at any number of threads and on every instruction set.
+ * Ties go to the lexicographically smallest set of indices.
+ *
+ * Rules. `initial` rows are already annotated: free, never picked, but they count for the group
+ * quota and for the distances. A set is feasible when it holds every INCLUDE row, no EXCLUDE row,
+ * at most `quota` rows of a group, costs no more than `budget` (a relative 1e-9 above passes, so
+ * that 0.1 + 0.2 fits 0.3), and no two of its rows are closer than `min_distance`. */
+#ifndef SCP_SELECT_H
+#define SCP_SELECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scp/status.h"
+#include "scp/threads.h"
+
+enum scp_role { SCP_FREE = 0, SCP_INITIAL = 1, SCP_INCLUDE = 2, SCP_EXCLUDE = 3 };
+
+/* "As many as the budget allows", for the parameter m. */
+#define SCP_SELECT_ANY SIZE_MAX
+
+/* A problem as the caller states it. All arrays are borrowed and must outlive the problem. */
+struct scp_select_input {
+    const float *values;     /* [N][Q], finite */
+    const double *weights;   /* [Q], finite, >= 0 */
+    const uint8_t *roles;    /* [N], enum scp_role */
+    const uint32_t *groups;  /* [N], numbers below N; NULL: no groups */
+    const double *costs;     /* [N], finite, >= 0; NULL: no budget */
+    const double *distances; /* [N][N], symmetric; NULL: no minimum distance */
+    size_t n, q;             /* N >= 1 (below 2^32), Q >= 1 */
+    size_t quota;            /* at most so many per group, initial rows included */
+    double budget;
+    double min_distance;
+};
+
+struct scp_select; /* the prepared problem; read-only after creation, shared by threads */
+
+/* SCP_EINVAL: a value is not finite (scp_select_nonfinite tells which). */
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input);
+void scp_select_free(struct scp_select *problem);
+
+/* Position of the first value that is NaN or infinite, row by row; count when there is none. */
+size_t scp_select_nonfinite(const float *values, size_t count);
+
+/* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
+double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
+
+/* Puts set[count] in pick order (each next row adds most, ties to the lowest index) and fills
+ * gains[count] (score added by each pick), cover[Q] (the row that serves a client, the first pick
+ * wins ties and initial rows come before picks; -1 when there is none) and cover_value[Q]. */
+enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover, float *cover_value,
+                                   uint32_t *set, size_t count, const struct scp_select *problem);
+
+/* 0 when set[count] is feasible. Does not look at the size. */
+int scp_select_violates(const struct scp_select *problem, const uint32_t *set, size_t count);
+
+/* Lazy greedy: set[*count], m rows (or as many as the budget allows). Each step takes the row with
+ * the largest score from which m rows can still be reached. With a budget it also tries the order
+ * by gain per cost and keeps the better answer. set has room for N. SCP_EINFEASIBLE: no such set,
+ * or none found within a fixed number of search steps (only with a minimum distance). */
+enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp_select *problem,
+                                  size_t m, const struct scp_control *control);
+
+/* Best-improvement interchange from a feasible set[*count]: the exchange of one row with the
+ * largest score, as long as it improves by more than 1e-9 of sum_q weights[q] * max_t |value|.
+ * With m == SCP_SELECT_ANY rows are also added while the budget allows. */
+enum scp_status scp_select_swap(uint32_t *set, size_t *count, size_t *swaps,
+                                const struct scp_select *problem, size_t m,
+                                const struct scp_control *control);
+
+/* The paper's random search: `draws` uniform sets of m rows, draw i from stream i of `seed`; the
+ * first best wins. checkpoints[n_checkpoints], ascending, <= draws: prefix[i] becomes the best
+ * score of the first checkpoints[i] draws (-infinity: none of them was feasible). With rules a draw
+ * is repeated until it is feasible, at most 100 times, then picked row by row among the rows still
+ * allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws were given up. */
+enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
+                                  const struct scp_select *problem, size_t m, uint64_t seed,
+                                  size_t draws, const size_t *checkpoints, size_t n_checkpoints,
+                                  const struct scp_control *control);
+
+/* Lagrangian upper bound: *bound >= score of every feasible set of m rows, rigorous under rounding.
+ * For multipliers lambda, with base the best initial value (or the smallest of the candidates),
+ *     bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq - lambda_q, 0),
+ * the maximum taken exactly under size and groups, relaxed under the budget and without distances.
+ * `iterations` subgradient steps from lambda[Q] (in units of scp_select's screen; NULL or all NaN:
+ * from the set best[count]); the best multipliers go back to lambda. `score` is that of best. */
+enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_select *problem,
+                                 size_t m, const uint32_t *best, size_t count, double score,
+                                 size_t iterations, const struct scp_control *control);
+
+struct scp_select_proof {
+    double score, bound; /* bound == score when proven */
+    size_t nodes;        /* branch and bound nodes processed */
+    int proven;
+};
+
+/* Branch and bound from a feasible start set[*count] (replaced by the best found) and the
+ * multipliers lambda[Q] of scp_select_bound. Stops after max_nodes nodes. */
+enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select_proof *proof,
+                                 const struct scp_select *problem, size_t m, double bound,
+                                 const float *lambda, size_t max_nodes,
+                                 const struct scp_control *control);
+
+#endif

@@ -1,0 +1,215 @@
+/* Branch and bound on the rows. Nodes are processed in waves of fixed size taken from the top of a
+ * stack, with the incumbent frozen during a wave: the tree, and so the node count, does not depend
+ * on the number of threads. */
+#include "node.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "scp/alloc.h"
+
+#define WAVE 16
+
+struct search {
+    struct scp_tree tree;
+    struct scp_work work[WAVE];
+    struct scp_node *nodes[WAVE]; /* of the wave */
+    struct scp_node **stack;
+    size_t depth, room;
+    uint32_t *twins;
+};
+
+static void release_multipliers(struct scp_multipliers *x) {
+    if (x && --x->users == 0) scp_free(x);
+}
+
+static void node_free(struct scp_node *node) {
+    if (!node) return;
+    release_multipliers(node->multipliers);
+    scp_free(node->rows);
+    scp_free(node);
+}
+
+static struct scp_node *node_create(size_t n_rows, struct scp_multipliers *multipliers,
+                                    double bound) {
+    struct scp_node *node = scp_calloc(1, sizeof *node);
+    if (!node) return NULL;
+    node->rows = scp_alloc(n_rows, sizeof *node->rows);
+    if (!node->rows) {
+        scp_free(node);
+        return NULL;
+    }
+    node->bound = bound;
+    node->multipliers = multipliers;
+    multipliers->users++;
+    return node;
+}
+
+static struct scp_multipliers *multipliers_create(const float *lambda, size_t q) {
+    if (q > (SIZE_MAX - sizeof(struct scp_multipliers)) / sizeof(float)) return NULL;
+    struct scp_multipliers *x = scp_alloc(sizeof *x + q * sizeof(float), 1);
+    if (!x) return NULL;
+    x->users = 0;
+    memcpy(x->lambda, lambda, q * sizeof(float));
+    return x;
+}
+
+static enum scp_status push(struct search *s, struct scp_node *node) {
+    if (s->depth == s->room) {
+        const size_t room = s->room ? 2 * s->room : 64;
+        struct scp_node **stack = scp_alloc(room, sizeof(struct scp_node *));
+        if (!stack) return SCP_ENOMEM;
+        if (s->depth) memcpy(stack, s->stack, s->depth * sizeof *stack);
+        scp_free(s->stack);
+        s->stack = stack;
+        s->room = room;
+    }
+    s->stack[s->depth++] = node;
+    return SCP_OK;
+}
+
+/* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
+static enum scp_status find_twins(struct search *s, const struct scp_select *p) {
+    if (!scp_rules_trivial(p)) return SCP_OK;
+    s->twins = scp_alloc(p->in.n, sizeof *s->twins);
+    if (!s->twins) return SCP_ENOMEM;
+    for (uint32_t t = 0; t < p->in.n; t++) {
+        s->twins[t] = t;
+        if (p->in.roles[t] != SCP_FREE) continue;
+        for (uint32_t u = 0; u < t; u++) {
+            const float *a = p->in.values + t * p->in.q, *b = p->in.values + u * p->in.q;
+            if (p->in.roles[u] != SCP_FREE || a[0] != b[0] || a[p->in.q / 2] != b[p->in.q / 2] ||
+                memcmp(a, b, p->in.q * sizeof *a) != 0)
+                continue;
+            s->twins[t] = u;
+            break;
+        }
+    }
+    s->tree.twin = s->twins;
+    return SCP_OK;
+}
+
+static enum scp_status process(void *context, size_t task, size_t worker) {
+    struct search *s = context;
+    (void)worker;
+    s->work[task].node = s->nodes[task];
+    scp_node_process(&s->work[task], &s->tree);
+    return SCP_OK;
+}
+
+/* A child of the node in `w`: with the branch row taken, or without it and its twins. */
+static enum scp_status push_child(struct search *s, const struct scp_work *w, int taken,
+                                  struct scp_multipliers *multipliers) {
+    struct scp_node *child = node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
+    if (!child) return SCP_ENOMEM;
+    memcpy(child->rows, w->taken, w->n_taken * sizeof *child->rows);
+    child->n_taken = w->n_taken;
+    if (taken) child->rows[child->n_taken++] = w->branch;
+    scp_sort_set(child->rows, child->n_taken);
+    for (size_t i = 0; i < w->n_open; i++) {
+        const uint32_t row = w->open[i];
+        const int twin = s->twins && s->twins[row] == s->twins[w->branch];
+        if (row == w->branch || (!taken && twin)) continue;
+        child->rows[child->n_taken + child->n_open++] = row;
+    }
+    const enum scp_status status = push(s, child);
+    if (status != SCP_OK) node_free(child);
+    return status;
+}
+
+static enum scp_status push_children(struct search *s, const struct scp_work *w) {
+    struct scp_multipliers *multipliers = multipliers_create(w->best, s->tree.p->in.q);
+    if (!multipliers) return SCP_ENOMEM;
+    multipliers->users = 1; /* ours, until both children hold it */
+    enum scp_status status = push_child(s, w, 0, multipliers);
+    if (status == SCP_OK) status = push_child(s, w, 1, multipliers);
+    release_multipliers(multipliers);
+    return status;
+}
+
+/* Takes up to WAVE nodes that may still hold something better; the top of the stack first. */
+static size_t next_wave(struct search *s, size_t limit) {
+    size_t size = 0;
+    while (s->depth > 0 && size < WAVE && size < limit) {
+        struct scp_node *node = s->stack[--s->depth];
+        if (node->bound < s->tree.incumbent)
+            node_free(node);
+        else
+            s->nodes[size++] = node;
+    }
+    return size;
+}
+
+static enum scp_status start(struct search *s, const struct scp_select *p, const float *lambda,
+                             double bound) {
+    enum scp_status status = find_twins(s, p);
+    for (size_t i = 0; i < WAVE && status == SCP_OK; i++) status = scp_work_create(&s->work[i], p);
+    if (status != SCP_OK) return status;
+    struct scp_multipliers *multipliers = multipliers_create(lambda, p->in.q);
+    if (!multipliers) return SCP_ENOMEM;
+    multipliers->users = 1;
+    struct scp_node *root = node_create(p->in.n, multipliers, bound);
+    release_multipliers(multipliers);
+    if (!root) return SCP_ENOMEM;
+    memcpy(root->rows, p->included, p->n_included * sizeof *root->rows);
+    memcpy(root->rows + p->n_included, p->open, p->n_open * sizeof *root->rows);
+    root->n_taken = p->n_included;
+    root->n_open = p->n_open;
+    status = push(s, root);
+    if (status != SCP_OK) node_free(root);
+    return status;
+}
+
+static void finish(struct search *s) {
+    for (size_t i = 0; i < s->depth; i++) node_free(s->stack[i]);
+    for (size_t i = 0; i < WAVE; i++) {
+        node_free(s->nodes[i]);
+        scp_work_free(&s->work[i]);
+    }
+    scp_free(s->stack);
+    scp_free(s->twins);
+    scp_free(s);
+}
+
+enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select_proof *proof,
+                                 const struct scp_select *p, size_t m, double bound,
+                                 const float *lambda, size_t max_nodes,
+                                 const struct scp_control *control) {
+    struct search *s = scp_calloc(1, sizeof *s);
+    if (!s) return SCP_ENOMEM;
+    s->tree.p = p;
+    s->tree.m = m;
+    proof->nodes = 0;
+    scp_sort_set(set, *count);
+    s->tree.incumbent = proof->score = scp_select_score(p, set, *count);
+    if (bound < proof->score) bound = proof->score;
+    enum scp_status status = start(s, p, lambda, bound);
+    while (status == SCP_OK && proof->nodes < max_nodes) {
+        const size_t size = next_wave(s, max_nodes - proof->nodes);
+        if (size == 0) break;
+        proof->nodes += size;
+        if (scp_poll(control, proof->nodes, max_nodes) != SCP_OK) status = SCP_EINTERRUPTED;
+        if (status == SCP_OK) status = scp_parallel(size, process, s, control);
+        for (size_t i = size; i-- > 0;) { /* the first node's children end on top */
+            struct scp_work *w = &s->work[i];
+            if (status == SCP_OK && w->n_found != SIZE_MAX &&
+                scp_score_better(w->score, w->found, w->n_found, proof->score, set, *count)) {
+                proof->score = s->tree.incumbent = w->score;
+                *count = w->n_found;
+                memcpy(set, w->found, w->n_found * sizeof *set);
+            }
+            if (status == SCP_OK && !w->closed) status = push_children(s, w);
+            node_free(s->nodes[i]);
+            s->nodes[i] = NULL;
+        }
+    }
+    proof->bound = proof->score;
+    for (size_t i = 0; i < s->depth; i++)
+        if (s->stack[i]->bound > proof->bound) proof->bound = s->stack[i]->bound;
+    if (proof->bound > bound) proof->bound = bound;
+    size_t left = 0;
+    for (size_t i = 0; i < s->depth; i++) left += s->stack[i]->bound >= proof->score;
+    proof->proven = left == 0;
+    finish(s);
+    return status;
+}

@@ -1,0 +1,184 @@
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "scp/alloc.h"
+#include "../kernels/kernels.h"
+
+#define BLOCK 2048 /* clients per task: a row's piece is 8 KiB */
+
+size_t scp_select_nonfinite(const float *values, size_t count) {
+    for (size_t at = 0; at < count; at += BLOCK) {
+        const size_t end = count - at < BLOCK ? count : at + BLOCK;
+        uint32_t bad = 0;
+        for (size_t i = at; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, values + i, sizeof bits);
+            bad |= (bits & 0x7f800000u) == 0x7f800000u;
+        }
+        for (size_t i = at; bad && i < end; i++)
+            if (!isfinite(values[i])) return i;
+    }
+    return count;
+}
+
+struct prepare {
+    struct scp_select *p;
+    float *high; /* [q] largest |value| */
+    const double *factor;
+};
+
+/* Checks one block of clients, and finds its base and the largest magnitude. */
+static enum scp_status scan_block(void *context, size_t task, size_t worker) {
+    const struct prepare *prepare = context;
+    struct scp_select *p = prepare->p;
+    const struct scp_select_input *in = &p->in;
+    const struct scp_kernels *kernels = scp_kernels();
+    const size_t at = task * BLOCK, size = in->q - at < BLOCK ? in->q - at : BLOCK;
+    float *base = p->base + at, *high = prepare->high + at, *floor = p->floor + at;
+    (void)worker;
+    for (size_t i = 0; i < size; i++) base[i] = INFINITY, high[i] = 0;
+    for (size_t t = 0; t < in->n; t++) {
+        const float *row = in->values + t * in->q + at;
+        if (scp_select_nonfinite(row, size) < size) return SCP_EINVAL;
+        if (in->roles[t] != SCP_EXCLUDE) kernels->coverage_range(base, high, row, size);
+    }
+    for (size_t k = 0; k < p->n_initial; k++) {
+        const float *row = in->values + p->initial[k] * in->q + at;
+        if (k == 0) memcpy(base, row, size * sizeof *base);
+        kernels->coverage_best(base, row, size);
+    }
+    for (size_t i = 0; i < size; i++)
+        if (base[i] == INFINITY) base[i] = 0; /* every row is excluded */
+    memcpy(floor, base, size * sizeof *floor);
+    for (size_t k = 0; k < p->n_included; k++)
+        kernels->coverage_best(floor, in->values + p->included[k] * in->q + at, size);
+    return SCP_OK;
+}
+
+/* Rows 0 .. n-1, then base and floor. */
+static enum scp_status screen_row(void *context, size_t t, size_t worker) {
+    const struct prepare *prepare = context;
+    struct scp_select *p = prepare->p;
+    const float *row = p->in.values + t * p->in.q;
+    float *out = p->screen_owned + t * p->in.q;
+    (void)worker;
+    if (t >= p->in.n) {
+        row = t == p->in.n ? p->base : p->floor;
+        out = t == p->in.n ? p->screen_base_owned : p->screen_floor_owned;
+    }
+    for (size_t i = 0; i < p->in.q; i++) out[i] = (float)((double)row[i] * prepare->factor[i]);
+    return SCP_OK;
+}
+
+/* screen = values when weights are equal and magnitudes ordinary, else a scaled copy. */
+static enum scp_status make_screen(struct scp_select *p, const float *high) {
+    const struct scp_select_input *in = &p->in;
+    enum scp_status status = SCP_ENOMEM;
+    double heaviest = 0, largest = 0;
+    int equal = 1;
+    for (size_t q = 0; q < in->q; q++) {
+        heaviest = in->weights[q] > heaviest ? in->weights[q] : heaviest;
+        largest = high[q] > largest ? high[q] : largest;
+        equal &= in->weights[q] == in->weights[0];
+    }
+    p->screen = in->values;
+    p->screen_base = p->base;
+    p->screen_floor = p->floor;
+    p->scale = heaviest;
+    p->screen_error = p->score_error;
+    if (heaviest == 0 || (equal && (largest == 0 || (largest < 1e25 && largest > 1e-25))))
+        return SCP_OK;
+    int exponent = 0; /* brings the largest magnitude near 1 */
+    if (largest > 0) frexp(largest, &exponent);
+    size_t cells;
+    if (scp_size_mul(in->n, in->q, &cells)) return SCP_ENOMEM;
+    double *factor = scp_alloc(in->q, sizeof *factor);
+    p->screen_owned = scp_alloc(cells, sizeof(float));
+    p->screen_base_owned = scp_alloc(in->q, sizeof(float));
+    p->screen_floor_owned = scp_alloc(in->q, sizeof(float));
+    if (!factor || !p->screen_owned || !p->screen_base_owned || !p->screen_floor_owned) goto out;
+    for (size_t q = 0; q < in->q; q++) factor[q] = ldexp(in->weights[q] / heaviest, -exponent);
+    p->scale = ldexp(heaviest, exponent);
+    p->screen = p->screen_owned;
+    p->screen_base = p->screen_base_owned;
+    p->screen_floor = p->screen_floor_owned;
+    p->screen_error += p->size * 0x1p-23 + (double)in->q * p->scale * 0x1p-148;
+    struct prepare prepare = {.p = p, .factor = factor};
+    status = scp_parallel(in->n + 2, screen_row, &prepare, NULL);
+out:
+    scp_free(factor);
+    return status;
+}
+
+static enum scp_status list_roles(struct scp_select *p) {
+    const struct scp_select_input *in = &p->in;
+    p->candidates = scp_alloc(in->n, sizeof(uint32_t));
+    p->included = scp_alloc(in->n, sizeof(uint32_t));
+    p->open = scp_alloc(in->n, sizeof(uint32_t));
+    p->initial = scp_alloc(in->n, sizeof(uint32_t));
+    p->quota_left = scp_alloc(in->n, sizeof(uint32_t));
+    if (!p->candidates || !p->included || !p->open || !p->initial || !p->quota_left)
+        return SCP_ENOMEM;
+    const size_t quota = in->quota < in->n ? in->quota : in->n;
+    for (size_t g = 0; g < in->n; g++) p->quota_left[g] = (uint32_t)quota;
+    for (uint32_t t = 0; t < in->n; t++) {
+        if (in->roles[t] > SCP_EXCLUDE || (in->groups && in->groups[t] >= in->n)) return SCP_EINVAL;
+        if (in->roles[t] == SCP_INCLUDE) p->included[p->n_included++] = t;
+        if (in->roles[t] == SCP_INITIAL) p->initial[p->n_initial++] = t;
+        if (in->roles[t] == SCP_FREE) p->open[p->n_open++] = t;
+        if (in->roles[t] == SCP_FREE || in->roles[t] == SCP_INCLUDE)
+            p->candidates[p->n_candidates++] = t;
+        if (in->roles[t] == SCP_INITIAL && in->groups && p->quota_left[in->groups[t]] > 0)
+            p->quota_left[in->groups[t]]--;
+    }
+    return SCP_OK;
+}
+
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input) {
+    *out = NULL;
+    if (input->n == 0 || input->q == 0 || input->n >= UINT32_MAX) return SCP_EINVAL;
+    enum scp_status status = SCP_ENOMEM;
+    struct prepare prepare = {0};
+    struct scp_select *p = scp_calloc(1, sizeof *p);
+    if (!p) return SCP_ENOMEM;
+    p->in = *input;
+    p->budget = input->budget + 1e-9 * fabs(input->budget);
+    status = list_roles(p);
+    if (status != SCP_OK) goto fail;
+    status = SCP_ENOMEM;
+    p->base = scp_alloc(input->q, sizeof(float));
+    p->floor = scp_alloc(input->q, sizeof(float));
+    prepare.high = scp_alloc(input->q, sizeof(float));
+    if (!p->base || !p->floor || !prepare.high) goto fail;
+    prepare.p = p;
+    status = scp_parallel((input->q + BLOCK - 1) / BLOCK, scan_block, &prepare, NULL);
+    if (status != SCP_OK) goto fail;
+    for (size_t q = 0; q < input->q; q++) p->size += input->weights[q] * (double)prepare.high[q];
+    p->score_error = ((double)input->q / 8 + 16) * 0x1p-53 * p->size;
+    status = make_screen(p, prepare.high);
+    if (status != SCP_OK) goto fail;
+    scp_free(prepare.high);
+    *out = p;
+    return SCP_OK;
+fail:
+    scp_free(prepare.high);
+    scp_select_free(p);
+    return status;
+}
+
+void scp_select_free(struct scp_select *p) {
+    if (!p) return;
+    scp_free(p->candidates);
+    scp_free(p->included);
+    scp_free(p->open);
+    scp_free(p->initial);
+    scp_free(p->quota_left);
+    scp_free(p->base);
+    scp_free(p->floor);
+    scp_free(p->screen_floor_owned);
+    scp_free(p->screen_owned);
+    scp_free(p->screen_base_owned);
+    scp_free(p);
+}

@@ -1,0 +1,181 @@
+/* The paper's random search (Section 3.4): many random sets, keep the best.
+ *
+ * All draws are scored in float32 with a proven error margin, block of clients by block of clients
+ * so that a block of all rows stays in cache; then, walking in draw order, only a draw that could
+ * beat the best so far is scored again exactly. */
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "scp/alloc.h"
+#include "scp/random.h"
+#include "../kernels/kernels.h"
+
+#define CLIENTS 256     /* per block: 150 rows of it are 150 KiB */
+#define DRAWS 2048      /* per task */
+#define TASKS 16        /* per round */
+#define MOST_TRIALS 100 /* of each kind, per draw */
+
+struct round {
+    const struct scp_select *p;
+    uint32_t *sets;    /* [TASKS * DRAWS][width] */
+    uint32_t *counts;  /* [TASKS * DRAWS]; UINT32_MAX: given up */
+    double *sums;      /* [TASKS * DRAWS] screen sums */
+    uint32_t *scratch; /* [TASKS][2][n] */
+    size_t m, width, first, end;
+    uint64_t seed;
+};
+
+/* The included rows, then rows one by one, each uniform among those still allowed. */
+static size_t pick_in_turn(const struct round *r, uint32_t *set, struct scp_rng *rng,
+                           uint32_t *allowed) {
+    const struct scp_select *p = r->p;
+    size_t count = p->n_included, n_allowed = p->n_open;
+    memcpy(set, p->included, count * sizeof *set);
+    memcpy(allowed, p->open, n_allowed * sizeof *allowed);
+    while (count < r->m) {
+        size_t kept = 0;
+        for (size_t i = 0; i < n_allowed; i++)
+            if (scp_rules_allow(p, set, count, allowed[i])) allowed[kept++] = allowed[i];
+        n_allowed = kept;
+        if (n_allowed == 0) break;
+        set[count++] = allowed[scp_rng_below(rng, (uint32_t)n_allowed)];
+    }
+    return count;
+}
+
+static size_t draw(const struct round *r, uint32_t *set, uint64_t stream, uint32_t *scratch) {
+    const struct scp_select *p = r->p;
+    const int any = r->m == SCP_SELECT_ANY, trivial = scp_rules_trivial(p);
+    struct scp_rng rng;
+    scp_rng_init(&rng, r->seed, stream);
+    for (int trial = 0; !any && trial < MOST_TRIALS; trial++) {
+        const size_t extra = r->m - p->n_included;
+        memcpy(set, p->included, p->n_included * sizeof *set);
+        uint32_t *drawn = set + p->n_included;
+        scp_rng_subset(&rng, drawn, (uint32_t)extra, (uint32_t)p->n_open);
+        for (size_t k = 0; k < extra; k++) drawn[k] = p->open[drawn[k]];
+        if (p->n_included) scp_sort_set(set, r->m);
+        if (trivial || !scp_select_violates(p, set, r->m)) return r->m;
+    }
+    for (int trial = 0; trial < MOST_TRIALS; trial++) {
+        const size_t count = pick_in_turn(r, scratch, &rng, scratch + p->in.n);
+        if (!any && count != r->m) continue;
+        if (scp_select_violates(p, scratch, count)) continue; /* included rows may clash */
+        memcpy(set, scratch, count * sizeof *set);
+        scp_sort_set(set, count);
+        return count;
+    }
+    return UINT32_MAX;
+}
+
+static enum scp_status score_draws(void *context, size_t task, size_t worker) {
+    const struct round *r = context;
+    const struct scp_select *p = r->p;
+    const size_t at = task * DRAWS, left = r->end - r->first - at;
+    const size_t size = left < DRAWS ? left : DRAWS;
+    uint32_t *sets = r->sets + at * r->width;
+    double *sums = r->sums + at;
+    (void)worker;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t *set = sets + i * r->width;
+        const size_t count = draw(r, set, r->first + at + i, r->scratch + task * 2 * p->in.n);
+        r->counts[at + i] = (uint32_t)count;
+        for (size_t k = count == UINT32_MAX ? 0 : count; k < r->width;
+             k++) /* repeats are harmless */
+            set[k] = k > 0 ? set[0] : p->candidates[0];
+        sums[i] = 0;
+    }
+    for (size_t q = 0; q < p->in.q; q += CLIENTS) {
+        const size_t clients = p->in.q - q < CLIENTS ? p->in.q - q : CLIENTS;
+        scp_kernels()->coverage_draws(sums, p->screen_base + q, p->screen + q, p->in.q, clients,
+                                      sets, r->width, size);
+    }
+    return SCP_OK;
+}
+
+/* The largest number of rows any feasible set can have under the budget alone. */
+static size_t widest(const struct scp_select *p, uint32_t *order) {
+    double spent = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < p->n_candidates; i++) { /* insertion by cost */
+        const uint32_t row = p->candidates[i];
+        size_t at = i;
+        for (; at > 0 && p->in.costs[order[at - 1]] > p->in.costs[row]; at--)
+            order[at] = order[at - 1];
+        order[at] = row;
+    }
+    while (count < p->n_candidates && (spent += p->in.costs[order[count]]) <= p->budget) count++;
+    return count + 1 < p->n_candidates ? count + 1 : p->n_candidates; /* order of sums may differ */
+}
+
+struct walk {
+    uint32_t *set;
+    size_t *count;
+    double best;
+    int found;
+};
+
+/* In draw order: exact scores of the draws of this round that may beat the best so far. */
+static void walk_draws(struct walk *w, const struct round *r, double *prefix,
+                       const size_t *checkpoints, size_t n_checkpoints, size_t *next) {
+    const struct scp_select *p = r->p;
+    const double margin = ((double)CLIENTS / 64 + 14) * 0x1p-24 * p->size + 2 * p->screen_error;
+    for (size_t i = 0; i < r->end - r->first; i++) {
+        const uint32_t *set = r->sets + i * r->width;
+        if (r->counts[i] != UINT32_MAX && (!w->found || p->scale * r->sums[i] + margin > w->best)) {
+            const double score = scp_select_score(p, set, r->counts[i]);
+            if (!w->found || score > w->best) {
+                w->found = 1;
+                w->best = score;
+                *w->count = r->counts[i];
+                memcpy(w->set, set, r->counts[i] * sizeof *set);
+            }
+        }
+        while (*next < n_checkpoints && checkpoints[*next] == r->first + i + 1)
+            prefix[(*next)++] = w->found ? w->best : -INFINITY;
+    }
+}
+
+enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
+                                  const struct scp_select *p, size_t m, uint64_t seed, size_t draws,
+                                  const size_t *checkpoints, size_t n_checkpoints,
+                                  const struct scp_control *control) {
+    const int any = m == SCP_SELECT_ANY;
+    if (draws == 0) return SCP_EINVAL;
+    if ((any && !p->in.costs) || p->n_candidates == 0 || (!any && m > p->n_candidates) ||
+        (!any && m < p->n_included))
+        return SCP_EINFEASIBLE;
+    enum scp_status status = SCP_ENOMEM;
+    struct round r = {.p = p, .m = m, .seed = seed};
+    struct walk w = {.set = set, .count = count};
+    size_t cells, next = 0;
+    r.scratch = scp_alloc(p->in.n, 2 * TASKS * sizeof *r.scratch);
+    if (!r.scratch) goto out;
+    r.width = any ? widest(p, r.scratch) : m;
+    if (r.width == 0) r.width = 1;
+    const size_t most = draws < TASKS * DRAWS ? draws : TASKS * DRAWS;
+    if (scp_size_mul(most, r.width, &cells)) goto out;
+    r.sets = scp_alloc(cells, sizeof *r.sets);
+    r.counts = scp_alloc(most, sizeof *r.counts);
+    r.sums = scp_alloc(most, sizeof *r.sums);
+    if (!r.sets || !r.counts || !r.sums) goto out;
+    for (r.first = 0; r.first < draws; r.first = r.end) {
+        r.end = draws - r.first < most ? draws : r.first + most;
+        if (scp_poll(control, r.first, draws) != SCP_OK) {
+            status = SCP_EINTERRUPTED;
+            goto out;
+        }
+        status = scp_parallel((r.end - r.first + DRAWS - 1) / DRAWS, score_draws, &r, control);
+        if (status != SCP_OK) goto out;
+        walk_draws(&w, &r, prefix, checkpoints, n_checkpoints, &next);
+    }
+    status = w.found ? SCP_OK : SCP_EINFEASIBLE;
+out:
+    scp_free(r.sets);
+    scp_free(r.counts);
+    scp_free(r.sums);
+    scp_free(r.scratch);
+    return status;
+}

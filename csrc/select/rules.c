@@ -1,0 +1,141 @@
+/* Feasibility: roles, group quotas, budget, distances; and whether a partial set can be completed.
+ *
+ * Without distances completion is exact and cheap: group quotas form a matroid, so the cheapest
+ * completion is found greedily by cost. With distances it is an independent set problem: a
+ * heuristic first (fewest conflicts first), then depth-first search with a limit counted in steps.
+ */
+#include "problem.h"
+
+#include <string.h>
+
+#define SEARCH_LIMIT 200000
+
+int scp_rules_trivial(const struct scp_select *p) {
+    return !p->in.groups && !p->in.costs && !p->in.distances;
+}
+
+static int conflict(const struct scp_select *p, uint32_t a, uint32_t b) {
+    return p->in.distances && !(p->in.distances[a * p->in.n + b] >= p->in.min_distance);
+}
+
+int scp_rules_allow(const struct scp_select *p, const uint32_t *set, size_t count, uint32_t c) {
+    const struct scp_select_input *in = &p->in;
+    if (in->roles[c] == SCP_INITIAL || in->roles[c] == SCP_EXCLUDE) return 0;
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (set[i] == c || conflict(p, set[i], c)) return 0;
+        same += in->groups && in->groups[set[i]] == in->groups[c];
+    }
+    if (in->groups && same >= p->quota_left[in->groups[c]]) return 0;
+    if (in->distances)
+        for (size_t k = 0; k < p->n_initial; k++)
+            if (conflict(p, p->initial[k], c)) return 0;
+    if (in->costs) {
+        double spent = in->costs[c];
+        for (size_t i = 0; i < count; i++) spent += in->costs[set[i]];
+        if (!(spent <= p->budget)) return 0;
+    }
+    return 1;
+}
+
+int scp_select_violates(const struct scp_select *p, const uint32_t *set, size_t count) {
+    size_t included = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!scp_rules_allow(p, set, i, set[i])) return 1;
+        included += p->in.roles[set[i]] == SCP_INCLUDE;
+    }
+    return included != p->n_included;
+}
+
+/* ---- completion ---- */
+
+/* Scratch: the rows still open at each depth, one list after the other. */
+size_t scp_rules_scratch(const struct scp_select *p) {
+    return (p->in.n + 1) * 3 * sizeof(uint32_t);
+}
+
+/* The open row that the completion takes next: fewest conflicts, then cheapest, then lowest. */
+static size_t easiest(const struct scp_select *p, const uint32_t *open, size_t count) {
+    size_t at = 0, fewest = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        size_t conflicts = 0;
+        if (p->in.distances)
+            for (size_t j = 0; j < count; j++) conflicts += j != i && conflict(p, open[i], open[j]);
+        const int cheaper = p->in.costs && p->in.costs[open[i]] < p->in.costs[open[at]];
+        if (conflicts < fewest || (conflicts == fewest && cheaper)) fewest = conflicts, at = i;
+    }
+    return at;
+}
+
+static size_t open_rows(const struct scp_select *p, uint32_t *open, const uint32_t *from,
+                        size_t n_from, const uint32_t *set, size_t count) {
+    size_t n_open = 0;
+    for (size_t i = 0; i < n_from; i++)
+        if (scp_rules_allow(p, set, count, from[i])) open[n_open++] = from[i];
+    return n_open;
+}
+
+/* How many rows may still be taken by the quotas alone: an upper bound on the completion. */
+static size_t room(const struct scp_select *p, const uint32_t *open, size_t n_open,
+                   const uint32_t *set, size_t count, uint32_t *used) {
+    if (!p->in.groups) return n_open;
+    size_t total = 0;
+    for (size_t i = 0; i < n_open; i++) used[p->in.groups[open[i]]] = 0;
+    for (size_t i = 0; i < n_open; i++) {
+        const uint32_t g = p->in.groups[open[i]];
+        if (used[g] == 0)
+            for (size_t k = 0; k < count; k++) used[g] += p->in.groups[set[k]] == g;
+        if (used[g] < p->quota_left[g]) used[g]++, total++;
+    }
+    return total;
+}
+
+static int heuristic(const struct scp_select *p, uint32_t *set, size_t count, size_t m,
+                     uint32_t *open) {
+    size_t n_open = open_rows(p, open, p->candidates, p->n_candidates, set, count);
+    while (count < m && n_open > 0) {
+        set[count] = open[easiest(p, open, n_open)];
+        count++;
+        n_open = open_rows(p, open, open, n_open, set, count);
+    }
+    return count == m;
+}
+
+/* Depth first over the candidates in ascending order: take, then leave. Iterative; set[] is the
+ * stack. Rows below the last one taken are never tried again. */
+static int search(const struct scp_select *p, uint32_t *set, size_t count, size_t m, uint32_t *open,
+                  uint32_t *used) {
+    const size_t start = count;
+    size_t next = 0, steps = 0;
+    uint32_t *position = open + p->in.n + 1; /* of each taken row in candidates */
+    for (;;) {
+        if (count == m) return 1;
+        if (++steps > SEARCH_LIMIT) return -1;
+        const size_t n_open =
+            open_rows(p, open, p->candidates + next, p->n_candidates - next, set, count);
+        if (room(p, open, n_open, set, count, used) >= m - count) {
+            for (next = 0; p->candidates[next] != open[0]; next++) {
+            }
+            position[count] = (uint32_t)next;
+            set[count++] = open[0];
+            next++;
+            continue;
+        }
+        if (count == start) return 0;
+        next = position[--count] + 1;
+    }
+}
+
+int scp_rules_complete(const struct scp_select *p, uint32_t *set, size_t count, size_t m,
+                       void *scratch) {
+    uint32_t *open = scratch, *used = open + 2 * (p->in.n + 1);
+    for (size_t k = 0; k < p->n_included; k++) { /* these come first */
+        size_t at = 0;
+        while (at < count && set[at] != p->included[k]) at++;
+        if (at < count) continue;
+        if (count >= m || !scp_rules_allow(p, set, count, p->included[k])) return 0;
+        set[count++] = p->included[k];
+    }
+    if (heuristic(p, set, count, m, open)) return 1;
+    return p->in.distances ? search(p, set, count, m, open, used) : 0;
+}

@@ -1,0 +1,299 @@
+"""The command line: scp select, scp demo, scp info."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from . import __version__, _core
+
+EXIT_ERROR, EXIT_STOPPED = 2, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; the exit code: 0, 2 (an error, said in one line), 130 (stopped)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(argv)
+    args.command_text = shlex.join(["scp", *argv])
+    try:
+        if getattr(args, "threads", None) is not None:
+            _core.set_threads(args.threads)
+        return args.run_command(args)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    except MemoryError as error:
+        print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
+        return EXIT_ERROR
+    except (ValueError, OSError, TypeError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scp", description="Which few medical images to annotate, and how good that choice is."
+    )
+    parser.add_argument("--version", action="version", version=f"scp {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    select = commands.add_parser(
+        "select", help="choose the images to annotate", description="Choose M images to annotate."
+    )
+    select.set_defaults(run_command=_select)
+    select.add_argument("images", help="folder of images, or root of the data set")
+    select.add_argument("-m", type=_counts, default=[5], metavar="M",
+                        help="how many images; 1,3,5 or 1-5 for a curve (default 5)")  # fmt: skip
+    data = select.add_argument_group("data")
+    data.add_argument("--dataset", choices=["folder", "cephalometric"], default="folder")
+    data.add_argument("--split", default="train", help="cephalometric: train, test1, test2, all")
+    data.add_argument("--annotator", default="mean", help="cephalometric: mean, junior, senior")
+    data.add_argument("--on-error", choices=["raise", "skip"], default="raise",
+                      help="what to do with a file that cannot be read")  # fmt: skip
+    data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
+    _add_method(select)
+    rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
+    for name, text in (
+        ("initial", "already annotated: free, and counted"),
+        ("include", "must be chosen"),
+        ("exclude", "must not be chosen"),
+    ):
+        rules.add_argument(f"--{name}", type=_names, default=[], metavar="IDS", help=text)
+    rules.add_argument("--groups", metavar="CSV", help="lines id,group, a patient say")
+    rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
+    rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
+    rules.add_argument("--budget", type=float, help="sum of the costs at most")
+    rules.add_argument("--min-distance", type=float, metavar="D",
+                       help="between chosen images, 0 to 1: 1 - mean similarity")  # fmt: skip
+    _add_output(select)
+
+    demo = commands.add_parser(
+        "demo", help="the whole path on generated radiographs",
+        description="Choose 5 of 40 generated radiographs and write a report.",
+    )  # fmt: skip
+    demo.set_defaults(run_command=_demo)
+    demo.add_argument("-m", type=_counts, default=[5], metavar="M")
+    demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
+    _add_method(demo)
+    _add_output(demo)
+
+    info = commands.add_parser("info", help="versions, threads, instruction sets, GPU")
+    info.set_defaults(run_command=_info)
+    info.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_method(parser) -> None:
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
+    method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
+    method.add_argument("--count", type=int, default=100, help="key points per image at most")
+    method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
+    method.add_argument("--size", type=int, default=384, help="side of the grid in pixels")
+    method.add_argument("--channels", type=int, default=64, help="of the features")
+    method.add_argument("--draws", type=int, default=100_000, help="of the random search")
+    method.add_argument("--max-nodes", type=int, help="of the exact search")
+    method.add_argument("--seed", type=int, default=0)
+
+
+def _add_output(parser) -> None:
+    output = parser.add_argument_group("output and resources")
+    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
+    output.add_argument("--json", action="store_true", help="print selection.json")
+    output.add_argument("--no-report", action="store_true")
+    output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
+    output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
+    output.add_argument("--threads", type=int, help="default: all this process may use")
+    output.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _select(args) -> int:
+    from . import datasets
+
+    if args.dataset == "cephalometric":
+        pool = datasets.cephalometric(args.images, split=args.split, annotator=args.annotator,
+                                      on_error=args.on_error)  # fmt: skip
+    else:
+        pool = datasets.folder(args.images, on_error=args.on_error)
+    rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
+    if args.groups:
+        table = _table(args.groups, pool.ids)
+        rules.update(groups=[table.get(i, f"\0{i}") for i in pool.ids], quota=args.quota)
+    elif pool.groups is not None:
+        rules.update(groups=pool.groups, quota=args.quota)
+    if (args.costs is None) != (args.budget is None):
+        raise ValueError("--costs and --budget go together")
+    if args.costs:
+        table = _table(args.costs, pool.ids)
+        missing = [i for i in pool.ids if i not in table]
+        if missing:
+            raise ValueError(f"{args.costs}: no cost for {missing[0]} ({len(missing)} missing)")
+        try:
+            rules.update(costs=[float(table[i]) for i in pool.ids], budget=args.budget)
+        except ValueError as error:
+            raise ValueError(f"{args.costs}: {error}") from None
+    name = Path(args.images).resolve().name or "images"
+    return _choose(args, pool, name, rules, not args.no_duplicates)
+
+
+def _demo(args) -> int:
+    from . import datasets
+
+    if args.n < 2:
+        raise ValueError(f"-n must be at least 2, got {args.n}")
+    return _choose(args, datasets.phantom(args.n, seed=args.seed), "demo", {}, True)
+
+
+class _Estimated(Exception):
+    pass
+
+
+def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
+    from .features import GradientExtractor
+    from .pipeline import choose
+
+    def say(text=""):
+        if not args.json:
+            print(text, flush=True)
+
+    def estimated(estimate):
+        say(f"similarity: {estimate}")
+        if args.estimate:
+            raise _Estimated
+
+    if args.method == "random":
+        rules["draws"] = args.draws
+        rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
+    if args.max_nodes is not None:
+        rules["max_nodes"] = args.max_nodes
+    run = args.run or os.path.join("runs", name)
+    say(f"{len(pool)} images")
+    try:
+        choice = choose(
+            pool, args.m, method=args.method,
+            extractor=GradientExtractor((args.size, args.size), channels=args.channels),
+            keypoints=args.keypoints, count=args.count, mode=args.mode, max_memory=args.max_memory,
+            min_distance=getattr(args, "min_distance", None), random_state=args.seed,
+            duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
+            progress=None if args.quiet else _bar, before_similarity=estimated, **rules,
+        )  # fmt: skip
+    except _Estimated:
+        return 0
+    for text in choice.warnings:
+        print(f"warning: {text}", file=sys.stderr)
+    if args.json:
+        print(Path(run, "selection.json").read_text(encoding="utf-8"), end="")
+        return 0
+    s = choice.selection
+    if choice.resumed:
+        say(f"{choice.resumed} of {len(pool)} similarity rows were done already")
+    if choice.brute:
+        share = choice.dots / choice.brute
+        say(f"similarity took {choice.elapsed['similarity']:.1f} s, {share:.2%} of brute force")
+    say()
+    for other in choice.curve[:-1]:
+        say(f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, "
+            f"gap {other.gap:.2%}")  # fmt: skip
+    say(f"Annotate these {len(s.selected)}:")
+    for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
+        say(f"  {rank}. {image}   gain {gain:.4f}")
+    proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
+    say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
+    say(f"files in {run}" + ("" if args.no_report else f"; open {run}/report.html"))
+    return 0
+
+
+def _bar(name: str, total: int):
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, desc=name, delay=1, leave=False, file=sys.stderr)
+
+    def update(done, total):
+        bar.total = total
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+
+    return update
+
+
+def _info(args) -> int:
+    from .pipeline import versions
+
+    content = {
+        **versions(),
+        "instruction sets": ", ".join(_core.isas()),
+        "instruction set in use": _core.isa(),
+        "threads": _core.threads(),
+        "gpu": "not used: this version has no GPU kernels",
+    }
+    if args.json:
+        print(json.dumps(content, indent=1))
+    else:
+        for key, value in content.items():
+            print(f"{key:24s}{value}")
+    return 0
+
+
+# ---- argument types ----
+
+
+def _counts(text: str) -> list[int]:
+    out: list[int] = []
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            out += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5 or 1-5") from None
+    if not out or min(out) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: M must be at least 1")
+    return out
+
+
+def _names(text: str) -> list[str]:
+    if text.startswith("@"):
+        try:
+            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return [line.strip() for line in lines if line.strip()]
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _bytes(text: str) -> int:
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    number = text.upper().removesuffix("B").removesuffix("I")
+    scale = units.get(number[-1:], 1)
+    try:
+        value = float(number[:-1] if scale > 1 else number) * scale
+    except ValueError:
+        value = -1
+    if not 0 < value < 1 << 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2G")
+    return int(value)
+
+
+def _table(path: str, ids: list[str]) -> dict[str, str]:
+    """Lines "id,value"; every id must be known and appear once."""
+    known, table = set(ids), {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, comma, value = (part.strip() for part in line.rpartition(","))
+        if not comma or not name or not value:
+            raise ValueError(f"{path}, line {number}: expected id,value, got {line!r}")
+        if name not in known:
+            raise ValueError(f"{path}, line {number}: no image is called {name!r}")
+        if name in table:
+            raise ValueError(f"{path}, line {number}: {name!r} appears twice")
+        table[name] = value
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Dense feature pyramids: what two places of two images are compared by.
+
+A pyramid has D levels with strides 2^D .. 2 pixels, coarsest first. Every cell of every level holds
+one vector of C channels, unit length, with the norm it had before kept beside it. All extractors
+give this type, so what follows does not know where features come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def cell_offsets(levels: int, height: int, width: int) -> np.ndarray:
+    """First cell of each level, and their number: int64 [D+1]; level 0 is height x width cells."""
+    return np.concatenate([[0], np.cumsum([height * width << 2 * d for d in range(levels)])])
+
+
+@dataclass(frozen=True)
+class FeaturePyramid:
+    """Features of one image.
+
+    Attributes:
+        features: float32 [cells of all levels][C], unit vectors (zero where the norm is 0); level
+            after level, coarsest first, each row-major.
+        norms: float32 [cells of all levels], lengths before normalisation.
+        levels: D. height, width: the grid of level 0, in cells.
+    """
+
+    features: np.ndarray
+    norms: np.ndarray
+    levels: int
+    height: int
+    width: int
+
+    @classmethod
+    def from_levels(cls, maps: list[np.ndarray]) -> FeaturePyramid:
+        """A pyramid from raw maps [H_d][W_d][C], coarsest first, each twice as large as the last.
+
+        Vectors are normalised here; channels are filled up with zeros to a multiple of 16, which
+        changes no similarity.
+        """
+        if not maps:
+            raise ValueError("maps must hold at least one level")
+        height, width, channels = maps[0].shape
+        padded = -(-channels // 16) * 16
+        rows, norms = [], []
+        for d, level in enumerate(maps):
+            if level.shape != (height << d, width << d, channels):
+                raise ValueError(
+                    f"maps[{d}] must have shape {(height << d, width << d, channels)}, "
+                    f"got {level.shape}"
+                )
+            flat = np.zeros((level.shape[0] * level.shape[1], padded), np.float32)
+            flat[:, :channels] = level.reshape(-1, channels)
+            if not np.isfinite(flat).all():
+                raise ValueError(f"maps[{d}] must be finite")
+            norm = np.sqrt(np.einsum("nc,nc->n", flat, flat, dtype=np.float64))
+            flat /= np.maximum(norm, 1e-30)[:, None].astype(np.float32)
+            rows.append(flat)
+            norms.append(norm.astype(np.float32))
+        return cls(np.concatenate(rows), np.concatenate(norms), len(maps), height, width)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the image the pyramid describes."""
+        return self.height << self.levels, self.width << self.levels
+
+    def level(self, d: int) -> tuple[np.ndarray, np.ndarray]:
+        """Features [H_d][W_d][C] and norms [H_d][W_d] of one level (views)."""
+        if not 0 <= d < self.levels:
+            raise ValueError(f"d must be 0 to {self.levels - 1}, got {d}")
+        first, last = cell_offsets(self.levels, self.height, self.width)[d : d + 2]
+        shape = self.height << d, self.width << d
+        return (
+            self.features[first:last].reshape(*shape, -1),
+            self.norms[first:last].reshape(shape),
+        )
+
+    def at(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The query vectors of points, float32 [K][D][C], and their norms [K][D].
+
+        xy: points [K][2] in pixels of the described image. A point takes the vector of the cell
+        that holds its nearest pixel, without interpolation (the paper's code does the same).
+        """
+        height, width = self.size
+        x = np.clip(np.floor(xy[:, 0] + 0.5).astype(np.int64), 0, width - 1)
+        y = np.clip(np.floor(xy[:, 1] + 0.5).astype(np.int64), 0, height - 1)
+        offsets = cell_offsets(self.levels, self.height, self.width)
+        shifts = self.levels - np.arange(self.levels)
+        columns = self.width << np.arange(self.levels)
+        cells = offsets[:-1] + (y[:, None] >> shifts) * columns + (x[:, None] >> shifts)
+        return self.features[cells], self.norms[cells]
+
+
+class GradientExtractor:
+    """Features without training: a pyramid of gradient orientations (csrc/include/scp/gradient.h).
+
+    Args:
+        size: (H, W) that images are resized to; multiples of 2^levels.
+        levels: D.
+        channels: C, a multiple of 16: 4 x 4 places times C / 16 directions.
+    """
+
+    name = "gradient"
+
+    def __init__(self, size: tuple[int, int] = (384, 384), levels: int = 5, channels: int = 64):
+        self.size = size
+        self.levels = levels
+        self.channels = channels
+        unit = 1 << levels
+        if not 1 <= levels <= 8:
+            raise ValueError(f"levels must be 1 to 8, got {levels}")
+        if len(size) != 2 or any(s < unit or s % unit for s in size):
+            raise ValueError(f"size must be two multiples of {unit} (2^levels), got {size}")
+        if channels < 16 or channels % 16:
+            raise ValueError(f"channels must be a multiple of 16, got {channels}")
+
+    def parameters(self) -> dict:
+        """What the features depend on besides the image."""
+        return {
+            "features": self.name,
+            "size": list(self.size),
+            "levels": self.levels,
+            "channels": self.channels,
+        }
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of level 0 in cells."""
+        return self.size[0] >> self.levels, self.size[1] >> self.levels
+
+    @property
+    def cells(self) -> int:
+        """Cells of all levels."""
+        return int(cell_offsets(self.levels, *self.grid)[-1])
+
+    def pyramid_bytes(self) -> int:
+        """Memory of one pyramid."""
+        return self.cells * (self.channels + 1) * 4
+
+    def pyramid(self, image: np.ndarray) -> FeaturePyramid:
+        """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""
+        from . import _core
+
+        image = np.ascontiguousarray(image, np.float32)
+        if image.shape != tuple(self.size):
+            raise ValueError(f"image must have shape {tuple(self.size)}, got {image.shape}")
+        features = np.empty((1, self.cells, self.channels), np.float32)
+        norms = np.empty((1, self.cells), np.float32)
+        _core.gradient_pyramid(features, norms, image[None], self.levels)
+        return FeaturePyramid(features[0], norms[0], self.levels, *self.grid)

@@ -1,0 +1,350 @@
+"""The main job in one call: from a data set to "annotate these M", with files and a report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import __version__, _core
+from .features import GradientExtractor
+from .run import RunFolder
+from .similarity import SimilarityJob, client_weights, image_distances
+
+CURVE = 10  # the report's curve goes to this M at least
+
+
+@dataclass
+class Choice:
+    """What `choose` found.
+
+    Attributes:
+        selection: the Selection for the largest M asked for.
+        curve: Selections for the M asked for, ascending.
+        ids: ids of the chosen images, in pick order.
+        values: float32 [N][Q], similarity; offsets: int64 [N+1], columns of every image.
+        points: float32 [Q][2], key points (x, y) in original pixels.
+        warnings: what a user should know. elapsed: seconds per stage.
+        run: the run folder or None. dots, brute: work done, and what brute force would do.
+    """
+
+    selection: object
+    curve: list
+    ids: list[str]
+    values: np.ndarray
+    offsets: np.ndarray
+    points: np.ndarray
+    warnings: list[str] = field(default_factory=list)
+    duplicates: list = field(default_factory=list)
+    elapsed: dict[str, float] = field(default_factory=dict)
+    run: RunFolder | None = None
+    resumed: int = 0
+    dots: int = 0
+    brute: int = 0
+
+
+class Pool:
+    """Images of a data set with their key points, ready for similarity.
+
+    Args:
+        dataset: a `scp.datasets.Dataset`.
+        extractor: features; its `size` is the grid.
+        keypoints: method of `scp.keypoints.detect`; count, seed and options: its arguments.
+    """
+
+    def __init__(self, dataset, extractor, keypoints="sift", count=100, seed=0, progress=None,
+                 **options):  # fmt: skip
+        from .datasets import to_original
+        from .keypoints import detect
+
+        self.dataset, self.extractor = dataset, extractor
+        self.grids: list[np.ndarray | None] = [None] * len(dataset)
+        self.points, self.empty = [], []
+        original, response = [], []
+        for i in range(len(dataset)):
+            image = dataset.grid(i, extractor.size)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
+                found = detect(image, keypoints, count, seed=seed, index=i, **options)
+            if len(found.xy) == 0:
+                self.empty.append(dataset.ids[i])
+            self.grids[i] = np.rint(image * 65535).astype(np.uint16)
+            self.points.append(found.xy)
+            original.append(to_original(found.xy, dataset.shape(i), extractor.size))
+            response.append(found.response)
+            if progress is not None:
+                progress(i + 1, len(dataset))
+        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
+        self.offsets = self.offsets.astype(np.int64)
+        self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
+        self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
+        self.response = np.concatenate(response).astype(np.float32)
+
+    def image(self, i: int) -> np.ndarray:
+        """Image i on the grid, float32 in [0, 1] (kept in 16 bits)."""
+        return self.grids[i].astype(np.float32) * np.float32(1 / 65535)
+
+
+def choose(
+    dataset,
+    m,
+    *,
+    method: str = "swap",
+    extractor=None,
+    keypoints: str = "sift",
+    count: int = 100,
+    keypoint_options: dict | None = None,
+    mode: str = "nearest",
+    epsilon: float = 1e-3,
+    max_memory: int | None = None,
+    min_distance: float | None = None,
+    random_state: int = 0,
+    duplicates: bool = True,
+    run: str | os.PathLike | None = None,
+    report: bool = True,
+    command: str | None = None,
+    progress=None,
+    before_similarity=None,
+    **rules,
+) -> Choice:
+    """Which M images to annotate, with files and a report in `run`.
+
+    Args:
+        dataset: a `scp.datasets.Dataset`.
+        m: how many images; a sequence gives one answer per entry.
+        method, min_distance, random_state, rules: see `scp.select`. Images may be named by id or
+            index in `initial`, `include`, `exclude`. min_distance is that of `image_distances`.
+        extractor: features, GradientExtractor() if None.
+        keypoints, count, keypoint_options: see `scp.keypoints.detect`.
+        mode, epsilon, max_memory: see `SimilarityJob`.
+        duplicates: look for images that show the same picture and warn of them.
+        run: folder for the files; nothing is written if None. A stopped run goes on from there.
+        report: write report.html into the run folder.
+        progress: function (stage, total) -> function (done, total), or None.
+        before_similarity: called with the Estimate of the similarity stage.
+    """
+    from .selection import select
+
+    if len(dataset) == 0:
+        raise ValueError("dataset: holds no images")
+    sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+    if sizes and not 1 <= sizes[0] <= sizes[-1] <= len(dataset):
+        raise ValueError(f"m must be 1 to {len(dataset)} (the number of images), got {m}")
+    rules = _rows(rules, dataset.ids)
+    extractor = extractor or GradientExtractor()
+    folder = RunFolder(run) if run is not None else None
+    elapsed: dict[str, float] = {}
+
+    def stage(name, total):
+        clock = _Clock(elapsed, name)
+        bar = progress(name, total) if progress else None
+        return clock, bar
+
+    notes, pairs = [], []
+    if dataset.skipped:
+        notes.append(f"{len(dataset.skipped)} files could not be read and were left out")
+    if duplicates and len(dataset) > 1:
+        from .datasets import find_duplicates
+
+        clock, bar = stage("duplicates", len(dataset))
+        with clock:
+            pairs = [
+                (dataset.ids[p.a], dataset.ids[p.b], p.kind)
+                for p in find_duplicates(dataset, progress=bar)
+            ]
+        if pairs:
+            named = ", ".join(f"{a} = {b}" for a, b, _ in pairs[:5])
+            more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
+            notes.append(f"{len(pairs)} pairs of images show the same picture: {named}{more}")
+
+    clock, bar = stage("key points", len(dataset))
+    with clock:
+        pool = Pool(dataset, extractor, keypoints, count, seed=random_state, progress=bar,
+                    **(keypoint_options or {}))  # fmt: skip
+    if pool.empty:
+        named = ", ".join(pool.empty[:5])
+        notes.append(
+            f"{len(pool.empty)} images have no key points and count as not covered: {named}"
+        )
+    if pool.offsets[-1] == 0:
+        raise ValueError(
+            f"keypoints: {keypoints} finds no key point in any image; try another method"
+        )
+    if folder:
+        folder.write_keypoints(dataset.ids, pool.xy, pool.xy_grid, pool.response, pool.offsets)
+
+    job = SimilarityJob(pool.image, len(dataset), pool.points, extractor, mode=mode,
+                        epsilon=epsilon, max_memory=max_memory)  # fmt: skip
+    if before_similarity is not None:
+        before_similarity(job.estimate())
+    clock, bar = stage("similarity", 2 * len(dataset))
+    with clock:
+        values, _ = job.run(folder.path if folder else None, progress=bar)
+
+    clock, bar = stage("selection", 1)
+    with clock:
+        if min_distance is not None:
+            rules.update(distances=image_distances(values, pool.offsets), min_distance=min_distance)
+        matrix = np.ascontiguousarray(values)
+        options = {"weights": client_weights(pool.offsets), "random_state": random_state, **rules}
+        if sizes is None:
+            curve = [select(matrix, None, method=method, **options)]
+        else:
+            curve = select(matrix, sizes, method=method, **options)
+        selection = curve[-1]
+        if bar:
+            bar(1, 1)
+
+    choice = Choice(selection, curve, [dataset.ids[i] for i in selection.selected], values,
+                    pool.offsets, pool.xy, notes, pairs, elapsed, folder, job.resumed, job.dots,
+                    job.brute)  # fmt: skip
+    if folder:
+        parameters = {
+            "dataset": {"name": dataset.name, "root": dataset.root, "images": len(dataset)},
+            "features": extractor.parameters(),
+            "keypoints": {"method": keypoints, "count": count, **(keypoint_options or {})},
+            "similarity": {"mode": mode, "epsilon": epsilon},
+            "selection": {
+                "method": method,
+                "m": sizes,
+                "min_distance": min_distance,
+                "random_state": random_state,
+            },
+        }
+        folder.write_config(parameters)
+        folder.write_json("selection.json", describe(choice, dataset, parameters))
+        if report:
+            _report(choice, dataset, matrix, options, parameters, command, stage)
+    return choice
+
+
+def describe(choice: Choice, dataset, parameters: dict) -> dict:
+    """selection.json, field by field in docs/files.md."""
+    s = choice.selection
+    return {
+        "version": 1,
+        "scp": __version__,
+        "method": s.method,
+        "seed": s.seed,
+        "m": len(s.selected),
+        "selected": [
+            {"id": dataset.ids[i], "index": int(i), "gain": float(g)}
+            for i, g in zip(s.selected, s.gains, strict=True)
+        ],
+        "score": float(s.score),
+        "upper_bound": float(s.upper_bound),
+        "gap": float(s.gap),
+        "proven": bool(s.proven),
+        "curve": [
+            {
+                "m": len(c.selected),
+                "selected": [dataset.ids[i] for i in c.selected],
+                "score": float(c.score),
+                "upper_bound": float(c.upper_bound),
+                "gap": float(c.gap),
+                "proven": bool(c.proven),
+            }
+            for c in choice.curve
+        ],
+        "history": [[int(d), float(v)] for d, v in s.history],
+        "parameters": parameters,
+        "rules": _plain(s.parameters),
+        "images": len(dataset),
+        "keypoints": int(choice.offsets[-1]),
+        "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
+        "warnings": choice.warnings,
+        "skipped": [list(x) for x in dataset.skipped],
+        "duplicates": [list(x) for x in choice.duplicates],
+    }
+
+
+def _report(choice, dataset, matrix, options, parameters, command, stage) -> None:
+    from .report import write_report
+    from .selection import select
+
+    clock, bar = stage("report", 1)
+    with clock:
+        curve = choice.curve
+        if len(curve) == 1 and choice.selection.m and not _restricted(options):
+            most = min(max(CURVE, 2 * choice.selection.m), len(dataset))
+            more = select(matrix, range(1, most + 1), method="swap", **options)
+            curve = sorted(
+                [c for c in more if c.m != choice.selection.m] + [choice.selection],
+                key=lambda c: c.m,
+            )
+        write_report(
+            choice.run / "report.html",
+            dataset=dataset,
+            keypoints_xy=choice.points,
+            offsets=choice.offsets,
+            values=choice.values,
+            selection=choice.selection,
+            curve=curve,
+            notes={
+                "parameters": parameters,
+                "warnings": choice.warnings,
+                "skipped": dataset.skipped,
+                "duplicates": choice.duplicates,
+                "elapsed": choice.elapsed,
+                "command": command,
+                "versions": versions(),
+            },
+        )
+        if bar:
+            bar(1, 1)
+
+
+def versions() -> dict[str, str]:
+    """What a result depends on besides its inputs."""
+    return {
+        "scp": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {_core.isa()}, {_core.threads()} threads",
+    }
+
+
+def _restricted(options: dict) -> bool:
+    """Whether smaller and larger sets may be impossible under the rules."""
+    return any(options.get(k) is not None for k in ("costs", "budget", "groups", "min_distance"))
+
+
+def _rows(rules: dict, ids: list[str]) -> dict:
+    """Ids in initial, include and exclude become row numbers."""
+    index = {name: i for i, name in enumerate(ids)}
+    out = dict(rules)
+    for key in ("initial", "include", "exclude"):
+        if key in out and out[key] is not None:
+            rows = []
+            for entry in out[key]:
+                if isinstance(entry, str) and entry not in index:
+                    raise ValueError(f"{key}: no image is called {entry!r}")
+                rows.append(index[entry] if isinstance(entry, str) else int(entry))
+            out[key] = rows
+    return out
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray) and value.size > 10_000:
+        return f"array {list(value.shape)}"
+    if isinstance(value, (list, tuple, np.ndarray, range)):
+        return [_plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class _Clock:
+    def __init__(self, elapsed: dict[str, float], name: str):
+        self.elapsed, self.name = elapsed, name
+
+    def __enter__(self):
+        self.start = time.perf_counter()
+
+    def __exit__(self, *_):
+        self.elapsed[self.name] = time.perf_counter() - self.start

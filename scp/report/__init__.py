@@ -1,0 +1,100 @@
+"""The report: one HTML file, self-contained and offline, that explains a selection.
+
+    from scp.report import write_report
+    write_report("report.html", dataset=images, keypoints_xy=xy, offsets=offsets,
+                 values=similarity, selection=selection)
+
+The file makes no request of any kind: pictures are data: URIs, plots are SVG, and its own content
+security policy forbids the rest. Ids, file names and messages are untrusted text and are escaped.
+The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    dataset: Any,
+    keypoints_xy: np.ndarray,
+    offsets: np.ndarray,
+    values: np.ndarray,
+    selection: Any,
+    curve: Sequence[Any] = (),
+    notes: Mapping[str, Any] | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write the HTML report of a selection and return its path.
+
+    dataset: N images with `ids`, `image(i)` and `shape(i)`; an image that cannot be read is shown
+        as a placeholder and listed.
+    keypoints_xy: float32 [Q][2], (x, y) in original pixels, image by image.
+    offsets: int64 [N+1]; the key points of image n are offsets[n] .. offsets[n+1]-1. An image may
+        have none.
+    values: float [N][Q], similarity of every key point (column) in every image (row). May be a
+        memmap: it is read in blocks of rows.
+    selection: the Selection to explain.
+    curve: Selections for increasing M, for the curve of score and bound.
+    notes: optional `parameters` (nested mapping), `warnings` (texts), `skipped` ((id, reason)
+        pairs), `duplicates` ((id, id, kind) triples), `elapsed` (stage -> seconds), `command`
+        (text) and `versions` (mapping).
+    title: heading above the report; the dataset's name if None.
+
+    The file appears whole or not at all. Raises ValueError when shapes do not agree.
+    """
+    from .page import render
+
+    offsets = np.asarray(offsets, dtype=np.int64)
+    points = np.asarray(keypoints_xy, dtype=np.float32).reshape(-1, 2)
+    _check(len(dataset), points, offsets, values, selection)
+    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title)
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(html.encode("utf-8"))
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return target
+
+
+def _check(n: int, points: np.ndarray, offsets: np.ndarray, values: Any, selection: Any) -> None:
+    if n == 0:
+        raise ValueError("dataset: holds no images")
+    if offsets.shape != (n + 1,) or offsets[0] != 0 or (np.diff(offsets) < 0).any():
+        raise ValueError(
+            f"offsets: expected {n + 1} increasing numbers from 0, got shape {offsets.shape}"
+        )
+    q = int(offsets[-1])
+    if len(points) != q:
+        raise ValueError(f"keypoints_xy: expected {q} points as offsets says, got {len(points)}")
+    if tuple(values.shape) != (n, q):
+        raise ValueError(f"values: expected shape ({n}, {q}), got {tuple(values.shape)}")
+    chosen = np.asarray(selection.selected)
+    if (
+        chosen.ndim != 1
+        or ((chosen < 0) | (chosen >= n)).any()
+        or len(set(chosen.tolist())) != len(chosen)
+    ):
+        raise ValueError(f"selection.selected: expected distinct image numbers below {n}")
+    if len(selection.gains) != len(chosen):
+        raise ValueError(
+            f"selection.gains: expected {len(chosen)} numbers, got {len(selection.gains)}"
+        )
+    for name in ("cover", "cover_value"):
+        if len(getattr(selection, name)) != q:
+            raise ValueError(
+                f"selection.{name}: expected {q} entries, got {len(getattr(selection, name))}"
+            )
+    cover = np.asarray(selection.cover)
+    if q and (cover.min() < -1 or cover.max() >= n):
+        raise ValueError(f"selection.cover: expected image numbers below {n}")

@@ -1,0 +1,242 @@
+"""Puts the report together: picks what to show, hands it to the template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from . import charts, words
+from .gallery import Gallery
+from .pictures import Pictures
+from .stats import Pool, measure, project
+
+ROWS = 200  # rows of a list or table
+
+# The report works without it: it only reveals the copy button where the clipboard can be used.
+SCRIPT = """
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  const source = document.getElementById(button.dataset.copy);
+  if (!source || !navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    button.textContent = "Copied";
+  });
+}
+"""
+
+
+def render(
+    dataset: Any,
+    points: np.ndarray,
+    offsets: np.ndarray,
+    values: Any,
+    selection: Any,
+    curve: Sequence[Any],
+    notes: Mapping[str, Any],
+    title: str | None,
+) -> str:
+    """The whole page. Arguments as in `write_report`, already checked."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    ids = [words.clean(i) for i in dataset.ids]
+    pool = measure(values, offsets, selection)
+    where = project(values, offsets, pool.templates)
+    pictures = Pictures(dataset)
+    gallery = Gallery(ids, points, offsets, selection, pool, pictures)
+    context = {
+        "title": words.clean(title or getattr(dataset, "name", None) or "Image pool"),
+        **_headline(gallery, selection),
+        "chosen": gallery.chosen(),
+        "given": gallery.given(),
+        "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
+        "galleries": gallery.galleries(),
+        "worst": gallery.worst(),
+        "regions": gallery.regions(),
+        "map": gallery.map(where),
+        "spread": _spread(pool),
+        "notes": _notes(gallery, notes),
+        "details": _details(ids, selection, notes),
+        "w": words,
+    }
+    # Last: every picture has been tried by now.
+    context["unread"] = [(ids[i], why) for i, why in sorted(pictures.problems.items())]
+    context["windowed"] = pictures.windowed
+
+    folder = resources.files(__package__)
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
+    context |= {
+        "style": Markup(style),
+        "script": Markup(SCRIPT),
+        "style_hash": _hash(style),
+        "script_hash": _hash(SCRIPT),
+    }
+    return template.render(context)
+
+
+def _hash(content: str) -> str:
+    """The content security policy's name for exactly this inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode()
+
+
+def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
+    m = len(selection.selected)
+    pool = gallery.pool
+    parameters = selection.parameters or {}
+    free = not words.constrained(parameters)
+    said = words.certificate(
+        m, selection.score, selection.upper_bound, selection.gap, selection.proven, free
+    )
+    bounded = words.has_bound(selection.upper_bound)
+    gap = words.percent_up(max(selection.gap, 0.0)) if bounded else "–"
+    facts = [
+        (
+            "Score",
+            words.number(selection.score),
+            "mean similarity of every key point to its best chosen image",
+        ),
+        (
+            "Certified bound",
+            _bound(selection),
+            f"what the best {'allowed ' if not free else ''}choice could reach at most",
+        ),
+        (
+            "Gap",
+            "0\u00a0%" if selection.proven else gap,
+            "proved best possible" if selection.proven else "room left between score and bound",
+        ),
+        (
+            "Pool",
+            f"{len(gallery.ids):,}",
+            f"images with {words.count(int(pool.counts.sum()), 'key point')}",
+        ),
+    ]
+    return {
+        "heading": words.heading(m),
+        "certificate": said,
+        "constrained": not free,
+        "facts": facts,
+        "picked": [gallery.ids[i] for i in pool.templates[:m]],
+        "method": words.clean(selection.method),
+        "m": m,
+    }
+
+
+def _bound(selection: Any) -> str:
+    """The bound as shown: rounded up, or the score itself where that is proved to be the best."""
+    return (
+        words.number(selection.score)
+        if selection.proven
+        else words.number_up(selection.upper_bound)
+    )
+
+
+def _growth(selection: Any, curve: Sequence[Any], given: bool) -> dict[str, Any]:
+    """Curve of score and bound, gains of the picks, and the same as a table."""
+    from markupsafe import Markup
+
+    m = len(selection.selected)
+    by_m = {len(s.selected): s for s in curve}
+    by_m[m] = selection
+    points = [by_m[k] for k in sorted(by_m)]
+    gains = np.asarray(selection.gains, dtype=np.float64)
+    base = selection.score - gains.sum()
+    prefix = base + np.cumsum(gains)
+    path = np.concatenate([[base], prefix]) if given else prefix
+    # Alone the first pick takes nearly everything: drawn with the others it would hide them.
+    skip = 0 if given else 1
+    table = [
+        {
+            "m": len(s.selected),
+            "score": words.number(s.score),
+            "bound": _bound(s),
+            "gap": ("proved best" if s.proven else words.percent_up(max(s.gap, 0.0)))
+            if words.has_bound(s.upper_bound)
+            else "–",
+            "here": s is selection,
+        }
+        for s in points
+    ]
+    history = [(f"{int(d):,}", words.number(float(v))) for d, v in (selection.history or ())]
+    return {
+        "curve": Markup(charts.coverage_curve(points, selection, path)) if m else "",
+        "several": len(points) > 1,
+        "bars": Markup(charts.gain_bars(gains[skip:], skip + 1)) if m > skip else "",
+        "bars_cut": max(0, m - skip - charts.MOST_BARS),
+        "before": words.number(base) if given else "",
+        "first": words.number(prefix[0]) if m else "",
+        "table": table[:ROWS],
+        "history": history[:ROWS],
+    }
+
+
+def _spread(pool: Pool) -> dict[str, Any] | None:
+    from markupsafe import Markup
+
+    known = pool.coverage[np.isfinite(pool.coverage)]
+    if not len(known):
+        return None
+    at = np.percentile(known, [0, 5, 25, 50, 75, 100])
+    names = ("lowest", "5 % of images below", "quarter below", "median", "quarter above", "highest")
+    return {
+        "svg": Markup(charts.histogram(pool)),
+        "points": [(n, words.number(float(v))) for n, v in zip(names, at, strict=True)],
+    }
+
+
+def _notes(gallery: Gallery, notes: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = {gallery.ids[i] for i in gallery.pool.templates}
+    skipped = [(words.clean(i), words.clean(why)) for i, why in notes.get("skipped") or ()]
+    pairs = []
+    for a, b, kind in notes.get("duplicates") or ():
+        a, b = words.clean(a), words.clean(b)
+        hit = [x for x in (a, b) if x in chosen]
+        pairs.append((a, b, words.clean(kind), len(hit)))
+    pairs.sort(key=lambda pair: -pair[3])
+    empty = [gallery.ids[i] for i in np.flatnonzero(gallery.pool.counts == 0)]
+    return {
+        "warnings": [words.clean(x) for x in notes.get("warnings") or ()],
+        "skipped": _cut(skipped),
+        "duplicates": _cut(pairs),
+        "empty": _cut(empty),
+    }
+
+
+def _cut(rows: list[Any]) -> dict[str, Any]:
+    return {"rows": rows[:ROWS], "total": len(rows), "more": max(0, len(rows) - ROWS)}
+
+
+def _details(ids: list[str], selection: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
+    elapsed = {words.clean(k): float(v) for k, v in (notes.get("elapsed") or {}).items()}
+    chosen = {"method": selection.method, "m": len(selection.selected), "seed": selection.seed}
+    options = {k: _names(ids, k, v) for k, v in (selection.parameters or {}).items()}
+    return {
+        "parameters": words.flatten(notes.get("parameters")),
+        "selection": words.flatten(chosen | options),
+        "elapsed": [(k, words.seconds(v)) for k, v in elapsed.items()],
+        "total": words.seconds(sum(elapsed.values())),
+        "command": words.clean(notes.get("command") or ""),
+        "versions": words.flatten(
+            notes.get("versions")
+            if isinstance(notes.get("versions"), Mapping)
+            else ({"scp": notes["versions"]} if notes.get("versions") else {})
+        ),
+    }
+
+
+def _names(ids: list[str], key: str, value: Any) -> Any:
+    """Image numbers of an option as ids, where that is what they are; anything else unchanged."""
+    if key not in ("initial", "include", "exclude") or not words.is_set(value):
+        return value
+    numbers = np.asarray(value)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or numbers.min() < 0:
+        return value
+    return [ids[i] for i in numbers.tolist()] if numbers.max() < len(ids) else value

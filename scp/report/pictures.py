@@ -1,0 +1,75 @@
+"""Thumbnails as data: URIs; an image that cannot be read becomes a note, not a failure."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .words import clean
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small JPEG of one image, or a placeholder (uri empty)."""
+
+    uri: str
+    width: int  # of the thumbnail
+    height: int
+    original: tuple[int, int] | None  # (H, W) of the image the key points refer to
+
+
+class Pictures:
+    """Makes thumbnails of a dataset's images and remembers which could not be read."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.problems: dict[int, str] = {}
+        self.windowed = False  # an image deeper than 8 bits was shown between its percentiles
+
+    def small(self, i: int, size: int, quality: int = 78) -> Picture:
+        """Image i with its longer side at most `size` pixels, as a grey JPEG."""
+        import cv2
+
+        try:
+            grey = self._grey(np.asarray(self.dataset.image(i)))
+        except Exception as error:
+            self.problems.setdefault(i, f"{type(error).__name__}: {clean(error)}"[:300])
+            shape = self.shape(i)
+            h, w = shape or (5, 4)
+            scale = size / max(h, w)
+            return Picture("", max(1, round(w * scale)), max(1, round(h * scale)), shape)
+        h, w = grey.shape
+        scale = min(1.0, size / max(h, w))
+        thumb = (max(1, round(w * scale)), max(1, round(h * scale)))
+        if scale < 1:
+            grey = cv2.resize(grey, thumb, interpolation=cv2.INTER_AREA)
+        done, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if not done:
+            raise RuntimeError("OpenCV could not encode a JPEG thumbnail")
+        uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+        return Picture(uri, thumb[0], thumb[1], (h, w))
+
+    def _grey(self, image: np.ndarray) -> np.ndarray:
+        """uint8 [H][W]; deeper images are shown between their 0.5 and 99.5 percentiles."""
+        if image.ndim == 3:
+            image = image[..., :3].mean(axis=2).astype(image.dtype)
+        if image.ndim != 2 or image.size == 0:
+            raise ValueError(f"expected a grey image [H][W], got shape {image.shape}")
+        if image.dtype == np.uint8:
+            return np.ascontiguousarray(image)
+        self.windowed = True
+        real = np.nan_to_num(image.astype(np.float32))
+        low, high = np.percentile(real[::4, ::4] if real.size > 1 << 20 else real, [0.5, 99.5])
+        scaled = (real - low) * (255.0 / max(high - low, 1e-12))
+        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+    def shape(self, i: int) -> tuple[int, int] | None:
+        """(H, W) of image i, or None if that cannot be told."""
+        try:
+            h, w = (int(v) for v in self.dataset.shape(i))
+        except Exception:
+            return None
+        return (h, w) if h > 0 and w > 0 else None

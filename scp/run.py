@@ -1,0 +1,71 @@
+"""The run folder: one file per stage, each written beside and then renamed (docs/files.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+class RunFolder:
+    """A folder that every verb reads and writes. Made on first use."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(f"run folder {self.path}: this is a file")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @contextlib.contextmanager
+    def writing(self, name: str):
+        """A path to write; it becomes `name` when the block ends without an error."""
+        beside = self.path / f".{os.getpid()}.{name}"
+        try:
+            yield beside
+            os.replace(beside, self.path / name)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def write_text(self, name: str, text: str) -> None:
+        with self.writing(name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def write_json(self, name: str, content: dict) -> None:
+        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+        with self.writing("keypoints.npz") as path, path.open("wb") as file:
+            np.savez(
+                file,
+                xy=np.asarray(xy, np.float32),
+                xy_grid=np.asarray(xy_grid, np.float32),
+                response=np.asarray(response, np.float32),
+                offsets=np.asarray(offsets, np.int64),
+                ids=np.asarray(ids, dtype=np.str_),
+            )
+
+    def write_config(self, tables: dict[str, dict]) -> None:
+        """config.toml: the resolved settings, a table per stage; None is left out."""
+        lines = []
+        for table, settings in tables.items():
+            lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
+            lines += [f"{key} = {_toml(v)}" for key, v in settings.items() if v is not None]
+        self.write_text("config.toml", "\n".join(lines) + "\n")
+
+
+def _toml(value) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value))
+    return json.dumps(str(value))  # a JSON string is a TOML basic string

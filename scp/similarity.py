@@ -1,0 +1,351 @@
+"""How well each image explains the key points of every other (the paper, Eq. 5, 7, 8).
+
+`SimilarityJob` computes S float32 [N][Q]: row = searched image, column = key point, the columns
+image by image, and the place where each maximum lies. Rows go to .npy files with a ledger beside
+them, so a stopped job resumes: a row counts as done when the ledger names it and its checksum
+holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import _core
+from .features import FeaturePyramid
+
+MODES = ("nearest", "bilinear")
+PATHS = ("auto", "search", "dense")
+
+
+def match(
+    pyramid: FeaturePyramid,
+    queries: np.ndarray,
+    query_norms: np.ndarray,
+    *,
+    mode: str = "nearest",
+    epsilon: float = 1e-3,
+    path: str = "auto",
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """The best match of every query in one image, exactly as brute force finds it.
+
+    Args:
+        pyramid: the searched image.
+        queries, query_norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`.
+        mode: "nearest" (a position is a cell of the finest level) or "bilinear" (a pixel; each
+            level is interpolated).
+        epsilon: added to the product of the norms.
+        path: "search" prunes, "dense" visits all cells, "auto" lets a sample decide. The answer
+            is the same to the last bit.
+
+    Returns:
+        value float32 [Q] in [0, 1]; place int32 [Q][2], (x, y): the cell of the finest level
+        (nearest) or the pixel (bilinear); statistics: dots, brute, dense.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if path not in PATHS:
+        raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
+    value, index, (dots, brute, dense) = _core.match(
+        pyramid.features,
+        pyramid.norms,
+        queries,
+        query_norms,
+        pyramid.height,
+        pyramid.width,
+        bilinear=mode == "bilinear",
+        path=PATHS.index(path),
+        epsilon=epsilon,
+        progress=progress,
+    )
+    width = pyramid.size[1] if mode == "bilinear" else pyramid.size[1] // 2
+    place = np.stack([index % width, index // width], axis=1)
+    return value, place, {"dots": dots, "brute": brute, "dense": dense}
+
+
+def client_weights(offsets: np.ndarray) -> np.ndarray:
+    """Weight of every key point in the score, float64 [Q]: 1 / (N K_n) for a point of image n.
+
+    The score is then the mean over images of the mean over their key points (the paper, Eq. 9);
+    an image without key points counts as 0.
+    """
+    counts = np.diff(offsets)
+    return np.repeat(1.0 / (len(counts) * np.maximum(counts, 1)), counts)
+
+
+def code_direction(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The other reading of Eq. 7, as the authors' code has it: key points of the *template*
+    searched in the image.
+
+    Returns V float32 [N][N * K], K = max K_n, with V[t][x * K + k] = similarity of key point k of
+    template t in image x (0 where t has fewer points), and weights [N * K] that make
+    the score a mean. Pass both to `scp.select`. Key point k of one template has nothing to do with
+    key point k of another, so prefer the default direction; this one is for comparison.
+    """
+    n = len(offsets) - 1
+    most = int(np.diff(offsets).max(initial=0))
+    out = np.zeros((n, n, most), np.float32)
+    for t in range(n):
+        block = values[:, offsets[t] : offsets[t + 1]]
+        out[t, :, : block.shape[1]] = block
+    return out.reshape(n, -1), np.full(n * most, 1.0 / max(n * most, 1))
+
+
+def image_distances(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Distance of images, float64 [N][N] in [0, 1]: 1 - the mean similarity of one image's key
+    points in the other, averaged over both directions; 0 on the diagonal."""
+    n = len(offsets) - 1
+    mean = np.zeros((n, n))
+    for a in range(n):
+        if offsets[a + 1] > offsets[a]:
+            mean[:, a] = values[:, offsets[a] : offsets[a + 1]].mean(axis=1, dtype=np.float64)
+    distance = 1 - (mean + mean.T) / 2
+    np.fill_diagonal(distance, 0)
+    return np.clip(distance, 0, 1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job will cost: seconds, bytes of memory at most, bytes on disk."""
+
+    seconds: float
+    memory: int
+    disk: int
+
+    def __str__(self) -> str:
+        return (
+            f"about {self.seconds:.0f} s, {self.memory / 2**20:.0f} MiB of memory, "
+            f"{self.disk / 2**20:.0f} MiB on disk"
+        )
+
+
+class SimilarityJob:
+    """Similarity of all key points in all images, image by image.
+
+    Args:
+        image: function i -> float32 [H][W] in [0, 1], the image at the extractor's size.
+        n: number of images.
+        points: per image, float32 [K_n][2], key points (x, y) on that grid.
+        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`.
+        mode, epsilon, path: see `match`.
+        max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
+            Refused when even one image does not fit.
+    """
+
+    def __init__(
+        self,
+        image: Callable[[int], np.ndarray],
+        n: int,
+        points: list[np.ndarray],
+        extractor,
+        *,
+        mode: str = "nearest",
+        epsilon: float = 1e-3,
+        path: str = "auto",
+        max_memory: int | None = None,
+    ):
+        if n < 1:
+            raise ValueError("images: at least one is needed")
+        if len(points) != n:
+            raise ValueError(f"points must have one entry per image, got {len(points)} for {n}")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        if path not in PATHS:
+            raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
+        self.image, self.n, self.points, self.extractor = image, n, points, extractor
+        self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
+        self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
+        self.dots = self.brute = self.resumed = 0
+        self._kept: dict[int, FeaturePyramid] = {}
+        room = self.max_memory - self.fixed_bytes()
+        self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
+        if room < 0:
+            raise MemoryError(
+                f"max_memory: {self.max_memory} bytes are not enough for {n} images with "
+                f"{self.offsets[-1]} key points; at least {self.fixed_bytes()} are needed"
+            )
+
+    def fixed_bytes(self) -> int:
+        """Memory that is needed however little is kept: queries, one pyramid, working memory."""
+        e = self.extractor
+        queries = int(self.offsets[-1]) * e.levels * (e.channels + 1) * 4
+        work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
+        return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
+
+    def estimate(self) -> Estimate:
+        """Cost of the whole job; times a sample of the work (well under a second)."""
+        start = time.perf_counter()
+        pyramid = self.extractor.pyramid(self.image(0))
+        features = time.perf_counter() - start
+        sample = next((p for p in self.points if len(p)), np.zeros((0, 2), np.float32))[:64]
+        seconds = self.n * features * (1 if self._keep >= self.n else 2)
+        if len(sample):
+            query = pyramid.at(np.tile(sample, (4, 1)))
+            start = time.perf_counter()
+            match(pyramid, *query, mode=self.mode, epsilon=self.epsilon, path=self.path)
+            once = time.perf_counter() - start
+            start = time.perf_counter()
+            match(
+                pyramid, query[0][:1], query[1][:1], mode=self.mode, epsilon=self.epsilon,
+                path="search",
+            )  # fmt: skip
+            fixed = time.perf_counter() - start
+            per_query = max(once - fixed, 0.1 * once) / len(query[0])
+            seconds += self.n * (fixed + per_query * float(self.offsets[-1]))
+        memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
+        return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
+
+    def run(self, folder: str | os.PathLike | None = None, progress=None):
+        """Compute, or finish, the matrix.
+
+        Args:
+            folder: where similarity.npy, places.npy and similarity.ledger go (memory if None).
+            progress: called with (done, total): pyramids first, then rows.
+
+        Returns:
+            values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
+            or read-only memmaps of the files.
+        """
+        queries, norms, digest = self._queries(progress)
+        shape = self.n, int(self.offsets[-1])
+        if folder is None:
+            table = _Table(None, shape, "")
+        else:
+            table = _Table(Path(folder), shape, self._fingerprint(digest))
+        self.resumed = len(table.done)
+        for i in range(self.n):
+            if i not in table.done:
+                pyramid = self._kept.get(i) or self.extractor.pyramid(self.image(i))
+                value, place, stats = match(
+                    pyramid, queries, norms, mode=self.mode, epsilon=self.epsilon, path=self.path
+                )
+                width = self.extractor.size[1] // (1 if self.mode == "bilinear" else 2)
+                table.put(i, value, place[:, 1] * np.int32(width) + place[:, 0])
+                self.dots += stats["dots"]
+                self.brute += stats["brute"]
+            if progress is not None:
+                progress(self.n + i + 1, 2 * self.n)
+        return table.finish()
+
+    def _queries(self, progress=None):
+        """Vectors of all key points; a digest of all images; keeps the pyramids that fit."""
+        e = self.extractor
+        queries = np.empty((int(self.offsets[-1]), e.levels, e.channels), np.float32)
+        norms = np.empty(queries.shape[:2], np.float32)
+        digest = hashlib.sha256()
+        for i in range(self.n):
+            image = np.ascontiguousarray(self.image(i), np.float32)
+            digest.update(image)
+            pyramid = e.pyramid(image)
+            if i < self._keep:
+                self._kept[i] = pyramid
+            part = slice(self.offsets[i], self.offsets[i + 1])
+            queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
+            if progress is not None:
+                progress(i + 1, 2 * self.n)
+        return queries, norms, digest.hexdigest()
+
+    def _fingerprint(self, digest: str) -> str:
+        points = hashlib.sha256(
+            b"".join(np.ascontiguousarray(p, np.float32).tobytes() for p in self.points)
+        )
+        points.update(self.offsets.tobytes())
+        content = {
+            **self.extractor.parameters(),
+            "mode": self.mode,
+            "epsilon": self.epsilon,
+            "images": digest,
+            "points": points.hexdigest(),
+        }
+        return json.dumps(content, sort_keys=True)
+
+
+class _Table:
+    """similarity.npy and places.npy with their ledger, or two arrays in memory.
+
+    The ledger's first line is the fingerprint of everything the rows depend on; then one line
+    "row checksum" per finished row. A line is written after its row; the checksum shows a row that
+    never reached the disk.
+    """
+
+    def __init__(self, folder: Path | None, shape: tuple[int, int], fingerprint: str):
+        self.done: set[int] = set()
+        self.ledger = None
+        if folder is None or shape[1] == 0:
+            self.arrays = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+            if folder is not None:
+                np.save(folder / "similarity.npy", self.arrays[0])
+                np.save(folder / "places.npy", self.arrays[1])
+            return
+        paths = folder / "similarity.npy", folder / "places.npy"
+        ledger = folder / "similarity.ledger"
+        lines = ledger.read_text().split("\n") if ledger.is_file() else []
+        known = lines[1:-1] if lines and lines[0] == fingerprint else []  # the last may be cut off
+        arrays = self._open(paths, shape) if known else None
+        if arrays is None:
+            ledger.unlink(missing_ok=True)
+            arrays = self._create(paths, shape)
+            known = []
+        self.arrays = arrays
+        for line in known:
+            row, _, checksum = line.partition(" ")
+            if row.isdigit() and int(row) < shape[0] and checksum == self._checksum(int(row)):
+                self.done.add(int(row))
+        good = [fingerprint, *(f"{row} {self._checksum(row)}" for row in sorted(self.done)), ""]
+        beside = ledger.with_suffix(".tmp")
+        beside.write_text("\n".join(good))
+        os.replace(beside, ledger)
+        self.ledger = ledger.open("a")
+        self.paths = paths
+
+    @staticmethod
+    def _open(paths, shape):
+        try:
+            arrays = tuple(np.lib.format.open_memmap(p, mode="r+") for p in paths)
+        except (OSError, ValueError):
+            return None
+        right = all(a.shape == shape for a in arrays) and [a.dtype for a in arrays] == [
+            np.dtype(np.float32),
+            np.dtype(np.int32),
+        ]
+        return arrays if right else None
+
+    @staticmethod
+    def _create(paths, shape):
+        arrays = []
+        for path, dtype in zip(paths, (np.float32, np.int32), strict=True):
+            path.unlink(missing_ok=True)
+            arrays.append(np.lib.format.open_memmap(path, "w+", dtype, shape))
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash later
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return tuple(arrays)
+
+    def _checksum(self, row: int) -> str:
+        return f"{zlib.crc32(self.arrays[1][row], zlib.crc32(self.arrays[0][row])):08x}"
+
+    def put(self, row: int, value: np.ndarray, place: np.ndarray) -> None:
+        self.arrays[0][row] = value
+        self.arrays[1][row] = place
+        self.done.add(row)
+        if self.ledger is not None:
+            self.ledger.write(f"{row} {self._checksum(row)}\n")
+            self.ledger.flush()
+
+    def finish(self):
+        if self.ledger is None:
+            return self.arrays
+        for array in self.arrays:
+            array.flush()
+        self.ledger.close()
+        return tuple(np.load(p, mmap_mode="r") for p in self.paths)

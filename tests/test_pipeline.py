@@ -1,0 +1,253 @@
+"""From images to files: resumption, the command line, and errors as a user meets them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import scp
+from scp import cli
+from scp.pipeline import Pool
+
+DATA = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[2] / "shared" / "data")
+CEPHALOMETRIC = DATA if (DATA / "RawImage").is_dir() else DATA / "cephalometric"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder of 8 small phantom radiographs."""
+    folder = tmp_path_factory.mktemp("images")
+    pool = scp.datasets.phantom(8, seed=3, size=(240, 192))
+    for i in range(8):
+        cv2.imwrite(str(folder / f"p{i}.png"), pool.image(i))
+    return folder
+
+
+SMALL = ["--size", "128", "--count", "30", "--quiet"]
+
+
+def job(images, points=None):
+    pool = scp.datasets.folder(images)
+    found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
+    return scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
+
+
+def test_select_writes_the_documented_files(images, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert cli.main(["select", str(images), "-m", "3", "--run", str(run), *SMALL]) == 0
+    text = capsys.readouterr().out
+    assert "Annotate these 3" in text and "report.html" in text
+    assert sorted(p.name for p in run.iterdir()) == [
+        "config.toml", "keypoints.npz", "places.npy", "report.html", "selection.json",
+        "similarity.ledger", "similarity.npy",
+    ]  # fmt: skip
+    answer = json.loads((run / "selection.json").read_text())
+    points = np.load(run / "keypoints.npz")
+    values = np.load(run / "similarity.npy")
+    offsets = points["offsets"]
+    assert values.shape == (8, offsets[-1]) and values.dtype == np.float32
+    assert points["xy"].shape == (offsets[-1], 2) == points["xy_grid"].shape
+    weights = scp.client_weights(offsets)
+    rows = [s["index"] for s in answer["selected"]]
+    assert [s["id"] for s in answer["selected"]] == [f"p{r}.png" for r in rows]
+    assert abs(weights @ values[rows].max(0) - answer["score"]) <= 1e-9
+    assert answer["score"] <= answer["upper_bound"] and answer["version"] == 1
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert config["features"]["size"] == [128, 128]
+    for n in range(8):  # a key point is best matched by itself
+        own = values[n, offsets[n] : offsets[n + 1]]
+        assert (own >= 0.6).all()
+
+
+def test_json_and_curve(images, tmp_path, capsys):
+    arguments = ["select", str(images), "-m", "1-3", "--json", "--run", str(tmp_path), *SMALL]
+    assert cli.main([*arguments, "--method", "exact", "--no-report"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [c["m"] for c in answer["curve"]] == [1, 2, 3] and answer["proven"]
+
+
+def test_rules_by_id(images, tmp_path, capsys):
+    costs, groups = tmp_path / "costs.csv", tmp_path / "groups.csv"
+    costs.write_text("".join(f"p{i}.png,{1 + i % 2}\n" for i in range(8)))
+    groups.write_text("".join(f"p{i}.png,{i // 2}\n" for i in range(8)))
+    arguments = ["select", str(images), "-m", "2", "--run", str(tmp_path / "r"), "--json", *SMALL]
+    assert cli.main([*arguments, "--include", "p4.png", "--exclude", "p0.png,p1.png", "--initial",
+                     "p2.png", "--costs", str(costs), "--budget", "5", "--groups", str(groups),
+                     "--no-report"]) == 0  # fmt: skip
+    chosen = [s["index"] for s in json.loads(capsys.readouterr().out)["selected"]]
+    assert 4 in chosen and not {0, 1, 2} & set(chosen)
+    assert len({i // 2 for i in chosen} | {1}) == 3
+    assert sum(1 + i % 2 for i in chosen) <= 5
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["select", "/nowhere"], "/nowhere"),
+        (["select", "IMAGES", "-m", "99"], "m must be 1 to 8"),
+        (["select", "IMAGES", "--include", "nobody.png"], "no image is called 'nobody.png'"),
+        (["select", "IMAGES", "--costs", "x.csv"], "--costs and --budget go together"),
+        (["select", "IMAGES", "--size", "100"], "size must be two multiples of 32"),
+        (["select", "IMAGES", "--max-memory", "1M"], "max_memory"),
+        (["select", "IMAGES", "--dataset", "cephalometric"], "RawImage"),
+        (["demo", "-n", "1"], "-n must be at least 2"),
+    ],
+)
+def test_errors_are_one_line(images, tmp_path, capsys, arguments, text, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([str(images) if a == "IMAGES" else a for a in arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and text in error
+
+
+def test_unreadable_files_are_named_or_skipped(images, tmp_path, capsys):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for p in images.iterdir():
+        (folder / p.name).write_bytes(p.read_bytes())
+    (folder / "broken.png").write_bytes((folder / "p0.png").read_bytes()[:500])
+    (folder / "blank.png").write_bytes(cv2.imencode(".png", np.full((99, 99), 7, np.uint8))[1])
+    run = ["--run", str(tmp_path / "r"), *SMALL]
+    assert cli.main(["select", str(folder), "-m", "2", *run]) == 2
+    assert "broken.png" in capsys.readouterr().err
+    assert cli.main(["select", str(folder), "-m", "2", "--on-error", "skip", *run]) == 0
+    error = capsys.readouterr().err
+    assert "1 files could not be read" in error and "no key points" in error
+    assert "broken.png" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_duplicates_are_warned_of(images, tmp_path, capsys):
+    folder = tmp_path / "twice"
+    folder.mkdir()
+    for p in images.iterdir():
+        (folder / p.name).write_bytes(p.read_bytes())
+    (folder / "copy.png").write_bytes((folder / "p5.png").read_bytes())
+    assert cli.main(["select", str(folder), "-m", "2", "--run", str(tmp_path / "r"), *SMALL]) == 0
+    assert "copy.png = p5.png" in capsys.readouterr().err
+
+
+KILLED = """
+import os, sys, scp
+from scp.pipeline import Pool
+pool = scp.datasets.folder(sys.argv[1])
+found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
+job = scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
+def progress(done, total):
+    if done == len(pool) + int(sys.argv[3]):
+        os.kill(os.getpid(), 9)
+job.run(sys.argv[2], progress)
+"""
+
+
+def test_kill_and_resume_gives_the_same_file(images, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir(), parts.mkdir()
+    job(images).run(whole)
+    for rows in (2, 5):
+        done = subprocess.run([sys.executable, "-c", KILLED, images, parts, str(rows)], check=False)
+        assert done.returncode == -signal.SIGKILL
+    last = job(images)
+    last.run(parts)
+    assert last.resumed == 5
+    for name in ("similarity.npy", "places.npy"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes()
+
+
+def test_damaged_rows_and_other_inputs_are_computed_again(images, tmp_path):
+    first = job(images)
+    values, _ = first.run(tmp_path)
+    expected = np.array(values)
+    for damage, kept in (("row", 7), ("ledger", 7), ("file", 0), ("foreign", 0)):
+        if damage == "row":
+            spoiled = np.load(tmp_path / "similarity.npy", mmap_mode="r+")
+            spoiled[3, 5] += 1
+            spoiled.flush()
+        elif damage == "ledger":  # cut off in the middle of its last line
+            text = (tmp_path / "similarity.ledger").read_text()
+            (tmp_path / "similarity.ledger").write_text(text[:-4])
+        elif damage == "file":
+            (tmp_path / "similarity.npy").write_bytes(b"no array")
+        else:
+            (tmp_path / "similarity.ledger").write_text("something else\n0 00000000\n")
+        again = job(images)
+        values, _ = again.run(tmp_path)
+        assert again.resumed == kept
+        assert np.array_equal(values, expected)
+
+
+def test_ctrl_c_stops_and_resumes(images, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "scp",
+        "select",
+        str(images),
+        "-m",
+        "2",
+        "--run",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen([*command, "--size", "384"], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "similarity.ledger").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have been faster than the signal
+        assert process.returncode == 130 and "goes on from here" in error
+    assert subprocess.run([*command, "--size", "384", "--quiet"], check=False).returncode == 0
+
+
+def test_memory_limit_changes_nothing_but_time(images):
+    free = job(images)
+    tight = job(images)
+    tight = scp.SimilarityJob(tight.image, tight.n, tight.points, tight.extractor,
+                              max_memory=tight.fixed_bytes())  # fmt: skip
+    assert np.array_equal(free.run()[0], tight.run()[0])
+    estimate = free.estimate()
+    assert estimate.memory >= free.fixed_bytes() and estimate.disk == 8 * 8 * free.offsets[-1]
+    with pytest.raises(MemoryError, match="max_memory"):
+        scp.SimilarityJob(tight.image, tight.n, tight.points, tight.extractor, max_memory=1000)
+
+
+def test_both_directions_and_distances(images):
+    j = job(images)
+    values, _ = j.run()
+    other, weights = scp.code_direction(values, j.offsets)
+    most = int(np.diff(j.offsets).max())
+    assert other.shape == (8, 8 * most) and abs(weights.sum() - 1) <= 1e-12
+    t, x, k = 2, 5, 3
+    assert other[t, x * most + k] == values[x, j.offsets[t] + k]
+    assert len(scp.select(other, 2, weights=weights).selected) == 2
+    d = scp.image_distances(values, j.offsets)
+    assert np.array_equal(d, d.T) and not np.diag(d).any() and d.max() <= 1
+
+
+def test_demo(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo", "-n", "6", "-m", "2", *SMALL]) == 0
+    assert (tmp_path / "runs" / "demo" / "report.html").stat().st_size > 10_000
+    assert cli.main(["info"]) == 0
+    assert "instruction set" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (CEPHALOMETRIC / "RawImage").is_dir(),
+    reason=f"the ISBI 2015 cephalograms are not at {CEPHALOMETRIC}; set SCP_DATA",
+)
+def test_real_radiographs(tmp_path, capsys):
+    arguments = ["select", str(CEPHALOMETRIC), "--dataset", "cephalometric", "--split", "train"]
+    run = ["--run", str(tmp_path), "--quiet", "--no-duplicates"]
+    assert cli.main([*arguments, "-m", "5", "--method", "exact", *run]) == 0
+    answer = json.loads((tmp_path / "selection.json").read_text())
+    assert answer["images"] == 150 and len(answer["selected"]) == 5 and answer["proven"]
+    values = np.load(tmp_path / "similarity.npy", mmap_mode="r")
+    assert ((values >= 0) & (values <= 1)).all()
