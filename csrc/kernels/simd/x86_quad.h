@@ -7,15 +7,15 @@ typedef __m128 f32x4;
 static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
     __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
     for (size_t i = 0; i < channels; i += 16) {
-        const __m256i q = _mm256_loadu_si256((const __m256i *)(query + i));
+        const __m256i q = _mm256_loadu_si256((const void *)(query + i));
         const int16_t *p = cells + i;
-        a = _mm256_add_epi32(a, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        a = _mm256_add_epi32(a, _mm256_madd_epi16(q, _mm256_loadu_si256((const void *)p)));
         p += channels;
-        b = _mm256_add_epi32(b, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        b = _mm256_add_epi32(b, _mm256_madd_epi16(q, _mm256_loadu_si256((const void *)p)));
         p += channels;
-        c = _mm256_add_epi32(c, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        c = _mm256_add_epi32(c, _mm256_madd_epi16(q, _mm256_loadu_si256((const void *)p)));
         p += channels;
-        d = _mm256_add_epi32(d, _mm256_madd_epi16(q, _mm256_loadu_si256((const __m256i *)p)));
+        d = _mm256_add_epi32(d, _mm256_madd_epi16(q, _mm256_loadu_si256((const void *)p)));
     }
     const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
     return _mm_cvtepi32_ps(
@@ -44,7 +44,7 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t 
     const __m128i lanes = _mm_and_si128(
         _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
     _mm_storeu_ps(value, _mm_permutevar_ps(a, lanes));
-    _mm_storeu_si128((__m128i *)node, _mm_add_epi32(lanes, _mm_set1_epi32((int)first)));
+    _mm_storeu_si128((void *)node, _mm_add_epi32(lanes, _mm_set1_epi32((int)first)));
     return entry >> 8;
 }
 
