@@ -44,6 +44,7 @@ format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 ctest: ## C tests, warnings are errors; CC=clang for another compiler
 	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
 
+# OpenCV throws C++ exceptions, which ASan forwards only if libstdc++ is loaded with it.
 # The sanitized package lives in build/asan; PYTHONSAFEPATH keeps ./scp from hiding it.
 sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	tests/c/run.sh asan
@@ -51,7 +52,7 @@ sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	SCP_SANITIZE=address,undefined SCP_DEBUG=1 $(BIN)/python setup.py --quiet \
 	    build --build-base build/asan-objects --build-lib build/asan
 	PYTHONPATH=build/asan PYTHONSAFEPATH=1 PYTHONMALLOC=malloc \
-	    LD_PRELOAD="$$($${CC:-gcc} -print-file-name=libasan.so)" \
+	    LD_PRELOAD="$$($${CC:-gcc} -print-file-name=libasan.so) $$($${CC:-gcc} -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 SCP_TEST_LOCATION=build/asan \
 	    $(BIN)/python -m pytest $(ARGS)
