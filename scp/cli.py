@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     select.set_defaults(run_command=_select)
     select.add_argument("images", help="folder of images, or root of the data set")
     select.add_argument("-m", type=_counts, default=[5], metavar="M",
-                        help="how many images; 1,3,5 or 1-5 for a curve (default 5)")  # fmt: skip
+                        help="how many; 1,3,5 or 1-5: a curve; any: by the budget")  # fmt: skip
     data = select.add_argument_group("data")
     data.add_argument("--dataset", choices=["folder", "cephalometric"], default="folder")
     data.add_argument("--split", default="train", help="cephalometric: train, test1, test2, all")
@@ -242,14 +242,16 @@ def _info(args) -> int:
 # ---- argument types ----
 
 
-def _counts(text: str) -> list[int]:
+def _counts(text: str) -> list[int] | None:
+    if text == "any":
+        return None
     out: list[int] = []
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
             out += range(int(first), int(last) + 1) if dash else [int(first)]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5 or 1-5") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5, 1-5 or any") from None
     if not out or min(out) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: M must be at least 1")
     return out

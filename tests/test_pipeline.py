@@ -86,6 +86,10 @@ def test_rules_by_id(images, tmp_path, capsys):
     assert 4 in chosen and not {0, 1, 2} & set(chosen)
     assert len({i // 2 for i in chosen} | {1}) == 3
     assert sum(1 + i % 2 for i in chosen) <= 5
+    arguments[arguments.index("-m") + 1] = "any"
+    assert cli.main([*arguments, "--costs", str(costs), "--budget", "4", "--no-report"]) == 0
+    chosen = [s["index"] for s in json.loads(capsys.readouterr().out)["selected"]]
+    assert chosen and sum(1 + i % 2 for i in chosen) <= 4
 
 
 @pytest.mark.parametrize(
