@@ -1,0 +1,55 @@
+/* Convolution of maps: forward, and the gradients with respect to data and weights.
+ *
+ *     y[b][i][j][o] = bias[o] + sum_{u,v,c} w[u][v][c][o] z[b][i*stride + u*dilation - pad_y]
+ *                                                             [j*stride + v*dilation - pad_x][c]
+ * with zeros outside z. Weights are [kernel_y][kernel_x][in][out]. 3 x 3 kernels with stride and
+ * dilation 1 run as Winograd F(4x4, 3x3) (Lavin and Gray, CVPR 2016) where that pays, everything
+ * else as implicit GEMM; both end in the one packed GEMM of the kernel table.
+ *
+ * Products are float32. The order of every sum depends on the shapes only, so results are the same
+ * bits at any number of threads. */
+#ifndef SCP_NN_CONV_H
+#define SCP_NN_CONV_H
+
+#include "map.h"
+#include "scp/status.h"
+#include "scp/threads.h"
+
+struct scp_conv {
+    size_t in, out; /* channels */
+    size_t kernel_y, kernel_x, stride, dilation, pad_y, pad_x;
+    int transposed; /* the adjoint in data: (H - 1) * stride - 2 pad + dilation * (kernel - 1) + 1
+                     * rows; weights are [kernel_y][kernel_x][in][out] all the same */
+};
+
+/* Height and width of the output; 0 where the kernel does not fit. */
+void scp_conv_size(size_t *height, size_t *width, const struct scp_conv *conv, size_t in_height,
+                   size_t in_width);
+
+/* Floats of workspace that the calls below need for maps of this size (the largest of the three
+ * when `train`, else of forward), with that number of threads. SIZE_MAX when it overflows. */
+size_t scp_conv_workspace(const struct scp_conv *conv, size_t batch, size_t in_height,
+                          size_t in_width, int train, size_t threads);
+
+/* y = conv(pending(x)) + bias. bias[out] may be NULL. Writes all scp_lanes_up(out) floats of y's
+ * pixels where y.stride >= that. */
+enum scp_status scp_conv_forward(const struct scp_map *y, const struct scp_map *x,
+                                 const struct scp_pending *pending, const float *weights,
+                                 const float *bias, const struct scp_conv *conv, float *workspace,
+                                 const struct scp_control *control);
+
+/* dz (gradient at the input after its pending transform) = or += conv^T(pull(dy)). */
+enum scp_status scp_conv_backward_data(const struct scp_map *dz, int accumulate,
+                                       const struct scp_map *dy, const struct scp_pull *pull,
+                                       const float *weights, const struct scp_conv *conv,
+                                       float *workspace, const struct scp_control *control);
+
+/* weight_grads += and bias_grads[out] += (NULL: no bias). */
+enum scp_status scp_conv_backward_weights(float *weight_grads, float *bias_grads,
+                                          const struct scp_map *x,
+                                          const struct scp_pending *pending,
+                                          const struct scp_map *dy, const struct scp_pull *pull,
+                                          const struct scp_conv *conv, float *workspace,
+                                          const struct scp_control *control);
+
+#endif
