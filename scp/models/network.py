@@ -54,7 +54,8 @@ class Network:
     Args:
         init: how `initial` draws the weights of convolutions: "torch", U(+-1/sqrt(fan in)) for
             weights and biases, what PyTorch does by default; "he", U(+-sqrt(6 / fan in)) for
-            weights and zero for biases (He et al., ICCV 2015).
+            weights and zero for biases (He et al., ICCV 2015). May be set between layers: it
+            holds for those that follow.
 
     Attributes:
         layers: list of Layer. names: their names. outputs: numbers of the layers that are read.
@@ -65,6 +66,7 @@ class Network:
         if init not in INITS:
             raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
         self.init = init
+        self.inits: list[str] = []
         self.layers: list[Layer] = []
         self.names: list[str] = []
         self.channels: list[int] = []
@@ -281,7 +283,7 @@ class Network:
                 fan *= l.kernel_y * l.kernel_x
                 words = _core.random_words(seed, STREAM + i, int(n))
                 u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
-                if self.init == "he":
+                if self.inits[i] == "he":
                     u *= np.float32(np.sqrt(6 / fan))
                     u[n - l.bias * l.channels :] = 0
                 else:
@@ -322,6 +324,7 @@ class Network:
         self.layers.append(Layer(op, numbers, **fields))
         self.names.append(name)
         self.channels.append(width)
+        self.inits.append(self.init)
         self._graph = None
         return number
 
