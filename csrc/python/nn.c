@@ -273,6 +273,7 @@ static PyObject *plan_forward(PyObject *module, PyObject *args) {
         return PyErr_Format(PyExc_ValueError, "state must not be None outside training");
     }
     if (enter(plan)) return NULL;
+    Py_XSETREF(plan->images, Py_NewRef(images_object));
     struct scp_py_call call;
     scp_py_begin(&call, progress);
     const enum scp_status status =
