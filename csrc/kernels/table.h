@@ -1,5 +1,6 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
+#include "nn.h"
 
 #include <string.h>
 
@@ -8,10 +9,13 @@ SCP_SIMD_BEGIN
 #include "expand_body.h"
 #include "coverage_body.h"
 #include "passes_body.h"
+#include "gemm_body.h"
+#include "maps_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
 #define TABLE(isa) JOIN(scp_kernels_, isa)
+#define NN_TABLE(isa) JOIN(scp_nn_kernels_, isa)
 #define TEXT(isa) #isa
 #define NAME(isa) TEXT(isa)
 
@@ -36,4 +40,12 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .coverage_range = coverage_range,
     .passes = {pass_finish, pass_settle, pass_moments, pass_pull_sums, pass_pool, pass_pool_pull,
                pass_blend, pass_stretch, pass_add},
+};
+
+const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
+    .gemm = gemm,
+    .copy = maps_copy,
+    .pending = maps_pending,
+    .pull = maps_pull,
+    .add = maps_add,
 };

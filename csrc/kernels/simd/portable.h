@@ -1,7 +1,8 @@
 /* f32x16 in plain C: the meaning of every other file of this folder.
  *
  * A vector is 16 floats. Operations are elementwise IEEE single precision, never fused, so that
- * every instruction set gives the same bits. f32x16_sum4 adds the lanes in one stated order:
+ * every instruction set gives the same bits; only f32x16_fma, which the networks alone use, is
+ * fused where the set can. f32x16_sum4 adds the lanes in one stated order:
  * lane j with lane j+8, then j+4, then j+2, then j+1. */
 #ifndef SCP_SIMD_PORTABLE_H
 #define SCP_SIMD_PORTABLE_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #define SCP_SIMD_NAME portable
+#define SCP_SIMD_ROWS 2 /* of a register block of 16 columns */
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
 
@@ -42,6 +44,14 @@ static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
 }
 static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
     EACH_LANE a.v[j] *= b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_fma(f32x16 a, f32x16 b, f32x16 c) { /* a * b + c, fused or not */
+    EACH_LANE a.v[j] = a.v[j] * b.v[j] + c.v[j];
+    return a;
+}
+static inline f32x16 f32x16_choose(f32x16 t, f32x16 a, f32x16 b) { /* t > 0 ? a : b */
+    EACH_LANE a.v[j] = t.v[j] > 0 ? a.v[j] : b.v[j];
     return a;
 }
 static inline f32x16 f32x16_max(f32x16 a, f32x16 b) { /* a > b ? a : b */
