@@ -88,7 +88,8 @@ static int read_map(struct scp_map *map, PyObject *object, const char *name, int
                             (size_t)shape[1],
                             (size_t)shape[2],
                             channels,
-                            (size_t)shape[3]};
+                            (size_t)shape[3],
+                            0};
     return 0;
 }
 
@@ -257,12 +258,15 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
     {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS, text}
 
 PyMethodDef scp_py_conv_methods[] = {
-    METHOD(conv_forward, "conv_forward(y, x, weights, bias, geometry, pending=None, ...)\n\n"
+    METHOD(conv_forward, "conv_forward(y, x, weights, bias, geometry, pending=None, "
+                         "first_y=0, first_x=0, progress=None)\n\n"
                          "Convolution of maps (csrc/nn/conv.h)."),
     METHOD(conv_backward_data, "conv_backward_data(dz, accumulate, dy, weights, geometry, "
-                               "pull=None, ...)\n\nIts gradient with respect to the input."),
+                               "pull=None, first_dz=0, first_dy=0, progress=None)\n\n"
+                               "Its gradient with respect to the input."),
     METHOD(conv_backward_weights, "conv_backward_weights(weight_grads, bias_grads, x, dy, "
-                                  "geometry, pending=None, pull=None, ...)\n\nIts gradients with "
+                                  "geometry, pending=None, pull=None, first_x=0, first_dy=0, "
+                                  "progress=None)\n\nIts gradients with "
                                   "respect to weights and bias, added to what is there."),
     {NULL, NULL, 0, NULL},
 };
