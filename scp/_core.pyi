@@ -101,7 +101,7 @@ def select_swap(
 def select_random(
     problem: object,
     m: int,
-    seed: int,
+    seed: SupportsIndex,
     draws: int,
     checkpoints: NDArray[np.int64],
     progress: Progress | None = None,

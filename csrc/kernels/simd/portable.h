@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quad_pack.h"
+
 #define SCP_SIMD_NAME portable
 #define SCP_SIMD_ROWS 2 /* of a register block of 16 columns */
 #define SCP_SIMD_BEGIN
@@ -135,17 +137,6 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t 
         value[kept] = a.v[j];
         node[kept] = first + j;
         kept += a.v[j] >= least;
-    }
-    return kept;
-}
-/* The same for four pairs with least <= value < below. */
-static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
-                                      const uint32_t *nodes, float least, float below) {
-    size_t kept = 0;
-    for (int j = 0; j < 4; j++) {
-        value[kept] = values[j];
-        node[kept] = nodes[j];
-        kept += (size_t)(values[j] >= least) & (size_t)(values[j] < below);
     }
     return kept;
 }
