@@ -25,6 +25,26 @@ TRANSFORMS: dict[str, tuple[str, float]] = {
 VIEWS = ("image", "crop", "both")
 
 
+def _real(name: str, value: Any) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        if isinstance(value, str):
+            return int(value)
+        if isinstance(value, bool) or value != int(value):
+            raise TypeError
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+
+
 @dataclass(frozen=True)
 class Transform:
     """One augmentation: name and strength as in TRANSFORMS (0: off); views: which views get it,
@@ -219,26 +239,6 @@ _CHOICES = {
     "interpolation": ("bilinear", "cubic"),
     "border": ("constant", "replicate"),
 }
-
-
-def _real(name: str, value: Any) -> float:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, str):
-            return int(value)
-        if isinstance(value, bool) or value != int(value):
-            raise TypeError
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
 
 
 def _coerced(name: str, value: Any, default: Any) -> Any:
