@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {
@@ -27,11 +28,11 @@ STORAGES = {
     "LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1",
     "ByteStorage": "u1", "BoolStorage": "u1",
 }  # fmt: skip
-MAPPING, TENSOR, TENSOR_1 = "OrderedDict", "_rebuild_tensor_v2", "_rebuild_tensor"
+MAPPING, PARAMETER = "OrderedDict", "_rebuild_parameter"
+TENSORS = "_rebuild_tensor_v2", "_rebuild_tensor"
 NAMES = {
     ("collections", "OrderedDict"): MAPPING,
-    ("torch._utils", "_rebuild_tensor_v2"): TENSOR,
-    ("torch._utils", "_rebuild_tensor"): TENSOR_1,
+    **{("torch._utils", name): name for name in (*TENSORS, PARAMETER)},
     **{(m, s): s for s in STORAGES for m in ("torch", "torch.cuda")},
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -63,6 +64,7 @@ class _Tensor:
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
 def read_torch(
@@ -163,8 +165,9 @@ def _collect(content, keep, load) -> dict[str, np.ndarray]:
             key = tensor.storage.key
             if key not in storages:
                 storages[key] = load(tensor.storage)
-            end = tensor.offset + math.prod(tensor.shape)
-            out[name] = storages[key][tensor.offset : end].reshape(tensor.shape)
+            start = storages[key][tensor.offset :]
+            strides = [s * start.itemsize for s in tensor.strides]
+            out[name] = as_strided(start, tensor.shape, strides, writeable=False)
     return out
 
 
@@ -321,8 +324,10 @@ class _Machine:
             raise UnsafeFileError("the pickle calls something that is not a name of the list")
         if what.name == MAPPING:
             self.stack.append(dict(*arguments) if arguments else {})
-        elif what.name in (TENSOR, TENSOR_1):
+        elif what.name in TENSORS:
             self.stack.append(self._tensor(*arguments[:4]))
+        elif what.name == PARAMETER and isinstance(arguments[0], _Tensor):
+            self.stack.append(arguments[0])
         else:
             raise UnsafeFileError(f"the pickle calls {what.name}")
 
@@ -349,14 +354,10 @@ class _Machine:
         numbers = [offset, *shape, *strides]
         if not isinstance(storage, _Storage) or any(type(v) is not int or v < 0 for v in numbers):
             raise ValueError("a tensor needs a storage and whole numbers")
-        expected, step = [], 1
-        for n in reversed(shape):
-            expected.insert(0, step)
-            step *= n
-        if len(strides) != len(shape) or any(
-            s != e for s, e, n in zip(strides, expected, shape, strict=True) if n > 1
-        ):
-            raise UnsafeFileError("a tensor that does not lie in row order is not read")
-        if offset + step > storage.count:
+        if len(strides) != len(shape):
+            raise ValueError("a tensor needs as many strides as dimensions")
+        count = math.prod(shape)
+        reach = sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + 1 if count else 0
+        if offset + reach > storage.count or count > storage.count:
             raise ValueError("a tensor reaches beyond its storage")
-        return _Tensor(storage, offset, tuple(shape))
+        return _Tensor(storage, offset, tuple(shape), tuple(strides))

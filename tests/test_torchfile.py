@@ -51,6 +51,14 @@ def test_reads_parts_of_a_storage_and_nested_dicts(write, tmp_path):
     assert (read_torch(path)["part"] == np.arange(6).reshape(2, 3)).all()
 
 
+def test_reads_transposed_tensors(write, tmp_path):
+    path, values = tmp_path / "a.pth", np.arange(6, dtype=np.float32).reshape(2, 3)
+    write(path, {"x": Fake(values, "0", strides=(1, 2))})
+    assert (read_torch(path)["x"] == values.reshape(3, 2).T).all()
+    write(path, {"x": Fake(values, "0", strides=(0, 0))})
+    assert (read_torch(path)["x"] == 0).all()
+
+
 class Hostile:
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -108,9 +116,10 @@ def test_refuses_strange_programs(write, tmp_path, code, text):
 @pytest.mark.parametrize(
     "wrong, text",
     [
-        ({"strides": (1, 2)}, "row order"),
-        ({"strides": (0, 0)}, "row order"),
-        ({"strides": (3, 1, 1)}, "row order"),
+        ({"strides": (4, 1)}, "beyond its storage"),
+        ({"strides": (3, 2)}, "beyond its storage"),
+        ({"strides": (3, -1)}, "whole numbers"),
+        ({"strides": (3, 1, 1)}, "as many strides"),
     ],
 )
 def test_refuses_tensors_that_do_not_fit(write, tmp_path, wrong, text):
