@@ -170,8 +170,8 @@ def plan_forward(
     progress: Progress | None,
     /,
 ) -> list[NDArray[np.float32]]:
-    """The outputs [B][H][W][C] for images [B][H][W][C]. A training plan updates state in place (None:
-    it does not) and keeps the images for plan_backward: they must not change before it."""
+    """The outputs [B][H][W][C] for images [B][H][W][C]. A training plan updates state in place
+    (None: it does not) and keeps the images for plan_backward: they must not change before it."""
 
 def plan_backward(
     plan: Plan,

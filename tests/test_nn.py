@@ -157,9 +157,9 @@ def test_shapes_agree_with_the_network():
     np.testing.assert_array_equal(blocks, net.blocks)
 
 
-def run_unet(threads=None):
+def run_unet():
     net = chain(unet)
-    parameters, state, images, rng = problem(net, (3, 32, 32))
+    parameters, state, images, _ = problem(net, (3, 32, 32))
     plan = _core.plan_create(net.graph(), 3, 32, 32, True)
     outputs = _core.plan_forward(plan, parameters, state, images, 0, 0, None)
     gradients = np.zeros_like(parameters)

@@ -128,7 +128,7 @@ static void lower_layer(struct scp_plan *plan, size_t i) {
         plan->values[v].map.stride = plan->values[v].map.channels; /* the caller's array */
     } else if (l->op == SCP_OP_BATCH_NORM || l->op == SCP_OP_INSTANCE_NORM) {
         v = host(plan, i, 1);
-        plan->values[v].norm = l->op;
+        plan->values[v].norm = (int)l->op;
         plan->values[v].norm_layer = i;
         plan->values[v].pending = 1;
         if (l->op == SCP_OP_INSTANCE_NORM) plan->values[v].images = plan->batch;

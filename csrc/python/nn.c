@@ -15,7 +15,7 @@
 
 struct plan {
     struct scp_plan *core;
-    PyObject *graph;
+    PyObject *graph, *images; /* what the core borrows */
     npy_intp batch, height, width, channels;
     size_t parameters, state, outputs;
     int train;
@@ -48,6 +48,7 @@ static void free_plan(PyObject *capsule) {
     struct plan *plan = PyCapsule_GetPointer(capsule, PLAN);
     scp_plan_free(plan->core);
     Py_DECREF(plan->graph);
+    Py_XDECREF(plan->images);
     scp_free(plan);
 }
 
@@ -272,6 +273,7 @@ static PyObject *plan_forward(PyObject *module, PyObject *args) {
         return PyErr_Format(PyExc_ValueError, "state must not be None outside training");
     }
     if (enter(plan)) return NULL;
+    Py_XSETREF(plan->images, Py_NewRef(images_object));
     struct scp_py_call call;
     scp_py_begin(&call, progress);
     const enum scp_status status =
@@ -346,12 +348,25 @@ static PyObject *plan_backward(PyObject *module, PyObject *args) {
 }
 
 PyMethodDef scp_py_nn_methods[] = {
-    {"graph_create", graph_create, METH_VARARGS, NULL},
-    {"graph_blocks", graph_blocks, METH_O, NULL},
-    {"plan_bytes", plan_bytes, METH_VARARGS, NULL},
-    {"plan_create", plan_create, METH_VARARGS, NULL},
-    {"plan_shapes", plan_shapes, METH_O, NULL},
-    {"plan_forward", plan_forward, METH_VARARGS, NULL},
-    {"plan_backward", plan_backward, METH_VARARGS, NULL},
+    {"graph_create", graph_create, METH_VARARGS,
+     "graph_create(ints, floats) -> graph\n\n"
+     "A network from int32 ints[n][16], float32 floats[n][4]: struct scp_layer of scp/nn.h."},
+    {"graph_blocks", graph_blocks, METH_O,
+     "graph_blocks(graph) -> (parameters, state, outputs, int64[n][4])\n\n"
+     "Sizes of the flat arrays, and every layer's blocks in them."},
+    {"plan_bytes", plan_bytes, METH_VARARGS,
+     "plan_bytes(graph, batch, height, width, train) -> bytes\n\n"
+     "Memory of the plan, known before it is made."},
+    {"plan_create", plan_create, METH_VARARGS,
+     "plan_create(graph, batch, height, width, train) -> plan\n\n"
+     "The graph bound to a batch and an image size."},
+    {"plan_shapes", plan_shapes, METH_O,
+     "plan_shapes(plan) -> int64[n][4]\n\nHeight, width, channels, multiply-adds of the layers."},
+    {"plan_forward", plan_forward, METH_VARARGS,
+     "plan_forward(plan, parameters, state, images, seed, step, progress) -> list of arrays\n\n"
+     "Runs the network: the outputs, float32[B][H][W][C]."},
+    {"plan_backward", plan_backward, METH_VARARGS,
+     "plan_backward(plan, gradients, input_gradient, parameters, output_gradients, progress)\n\n"
+     "Adds the gradient of the parameters; input_gradient may be None."},
     {NULL, NULL, 0, NULL},
 };
