@@ -13,7 +13,7 @@ from . import _core
 from .datasets import Dataset
 from .datasets.base import check_size, resize
 from .features import FeaturePyramid, cell_offsets
-from .models import Network, build, preset
+from .models import PRESETS, Network, build
 from .store import PyramidStore
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
@@ -56,7 +56,6 @@ class FeatureExtractor:
         weights: str | os.PathLike | None = None,
         **options,
     ):
-        from .models import PRESETS  # the argument hides the function
         from .training import TrainingOptions
 
         self.preset = preset
@@ -261,9 +260,7 @@ class FeatureExtractor:
         save_model(path, self._trained())
 
     @classmethod
-    def load(
-        cls, path: str | os.PathLike, size: tuple[int, int] | None = None
-    ) -> FeatureExtractor:
+    def load(cls, path: str | os.PathLike, size: tuple[int, int] | None = None) -> FeatureExtractor:
         """A trained extractor from a file of `save`; size: other than it was trained with."""
         from .training import TrainingOptions
 
@@ -312,6 +309,3 @@ def _grid(image, size: tuple[int, int], name: str) -> np.ndarray:
     elif image.dtype not in (np.uint8, np.uint16):
         raise TypeError(f"{name} must be uint8, uint16 or floating point, got {image.dtype}")
     return resize(image, size)
-
-
-__all__ = ["WEIGHTS", "FeatureExtractor", "describe_layers", "preset"]

@@ -41,7 +41,7 @@ class PyramidStore(Sequence):
                 self._kept.append(pyramid)
             else:
                 if self._file is None:
-                    self._file = tempfile.TemporaryFile(dir=folder)
+                    self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
                 self._file.write(np.ascontiguousarray(pyramid.features, np.float32))
                 self._file.write(np.ascontiguousarray(pyramid.norms, np.float32))
             self._count += 1
