@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 from . import datasets, keypoints
 from ._core import InfeasibleError
+from .extractor import FeatureExtractor
 from .features import FeaturePyramid, GradientExtractor
 from .pipeline import Choice, choose
 from .selection import Selection, TemplateSelector, select, verify
@@ -26,6 +27,7 @@ from .similarity import (
 
 __all__ = [
     "Choice",
+    "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
     "InfeasibleError",

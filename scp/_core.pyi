@@ -50,6 +50,9 @@ def gradient_pyramid(
     levels: SupportsIndex,
     progress: Progress | None = None,
 ) -> None: ...
+def pyramid_pack(
+    features: NDArray[np.float32], norms: NDArray[np.float32], map: NDArray[np.float32], /
+) -> None: ...
 def match(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],

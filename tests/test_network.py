@@ -1,5 +1,7 @@
 """The builder of networks: numbers for the core, shapes, blocks, first weights."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,26 @@ def test_digest_tells_structures_apart():
     other = small()
     other.output(8)
     assert other.digest() != small().digest()
+
+
+def test_description_gives_the_same_network():
+    net = small()
+    content = json.loads(json.dumps(net.describe()))
+    again = Network.from_description(content)
+    assert again.names == net.names and again.digest() == net.digest()
+    for change, text in (
+        ({"op": "graph"}, "op must be one of"),
+        ({"kernel": 3}, "not a description"),
+        ({"inputs": [99]}, "99 is not the number"),
+        ({"inputs": []}, "not a description"),
+        ({"channels": 0}, "channels must be"),
+    ):
+        wrong = json.loads(json.dumps(content))
+        wrong["layers"][1].update(change)
+        with pytest.raises(ValueError, match=text):
+            Network.from_description(wrong)
+    with pytest.raises(ValueError, match="not a description"):
+        Network.from_description({"layers": 3})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 #include "scp/gradient.h"
 #include "scp/match.h"
+#include "scp/pyramid.h"
 
 /* The grid of arrays features[.., cells, C], norms[.., cells] whose coarsest level is height x
  * width; -1 with an exception when the numbers of cells disagree. */
@@ -70,6 +71,31 @@ static PyObject *gradient_pyramid(PyObject *module, PyObject *args, PyObject *ke
         PyArray_DATA(features), PyArray_DATA(norms), PyArray_DATA(images), (size_t)n,
         (size_t)height, (size_t)width, (size_t)levels, grid.channels, &call.control);
     if (scp_py_end(&call, module, status, "images must be finite")) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pyramid_pack(PyObject *module, PyObject *args) {
+    PyObject *features_object, *norms_object, *map_object;
+    if (!PyArg_ParseTuple(args, "OOO:pyramid_pack", &features_object, &norms_object, &map_object))
+        return NULL;
+    PyArrayObject *features =
+        scp_py_array(features_object, "features", NPY_FLOAT32, 2, SCP_PY_WRITE);
+    PyArrayObject *norms = scp_py_array(norms_object, "norms", NPY_FLOAT32, 1, SCP_PY_WRITE);
+    if (!features || !norms) return NULL;
+    PyArrayObject *map = scp_py_array(map_object, "map", NPY_FLOAT32, 2, SCP_PY_READ);
+    if (!map) return NULL;
+    const npy_intp cells = PyArray_DIM(map, 0), channels = PyArray_DIM(map, 1);
+    if (scp_py_length(features, "features", 0, cells) || scp_py_length(norms, "norms", 0, cells))
+        return NULL;
+    if (channels > PyArray_DIM(features, 1))
+        return PyErr_Format(PyExc_ValueError, "map must have at most %zd channels, got %zd",
+                            (Py_ssize_t)PyArray_DIM(features, 1), (Py_ssize_t)channels);
+    struct scp_py_call call;
+    scp_py_begin(&call, Py_None);
+    const enum scp_status status = scp_pyramid_pack(
+        PyArray_DATA(features), PyArray_DATA(norms), PyArray_DATA(map), (size_t)cells,
+        (size_t)channels, (size_t)channels, (size_t)PyArray_DIM(features, 1), &call.control);
+    if (scp_py_end(&call, module, status, "map must be finite")) return NULL;
     Py_RETURN_NONE;
 }
 
@@ -150,6 +176,9 @@ PyMethodDef scp_py_match_methods[] = {
      METH_VARARGS | METH_KEYWORDS,
      "gradient_pyramid(features, norms, images, levels, progress=None)\n\n"
      "Fill features[N][cells][C] and norms[N][cells] from images[N][H][W] (scp/gradient.h)."},
+    {"pyramid_pack", pyramid_pack, METH_VARARGS,
+     "pyramid_pack(features, norms, map)\n\n"
+     "Fill features[cells][width] and norms[cells] from map[cells][channels] (scp/pyramid.h)."},
     {"match", (PyCFunction)(void (*)(void))match, METH_VARARGS | METH_KEYWORDS,
      "match(features, norms, queries, query_norms, height, width, bilinear=False, path=0,\n"
      "      epsilon=1e-3, progress=None) -> (value, index, (dots, brute, dense))\n\n"

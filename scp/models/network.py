@@ -13,7 +13,7 @@ float32 arrays, `parameters` and `state` (running statistics), in the order of `
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -232,6 +232,31 @@ class Network:
         content.update(self.floats.astype("<f4").tobytes())
         return content.hexdigest()
 
+    def describe(self) -> dict:
+        """The structure as plain values, for a file; `Network.from_description` reads it."""
+        plain = Layer("")
+        layers = []
+        for name, l in zip(self.names, self.layers, strict=True):
+            entry = {"op": l.op, "name": name, "inputs": list(l.inputs)}
+            for f in fields(Layer)[2:]:
+                if getattr(l, f.name) != getattr(plain, f.name):
+                    entry[f.name] = getattr(l, f.name)
+            layers.append(entry)
+        return {"layers": layers, "outputs": self.outputs}
+
+    @classmethod
+    def from_description(cls, content: dict) -> Network:
+        """The network that `describe` told of; every layer is checked as when it was built."""
+        net = cls()
+        try:
+            for entry in content["layers"]:
+                net._replay(**entry)
+            for number in content["outputs"]:
+                net.output(number)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"network: not a description of layers: {error}") from None
+        return net
+
     def shapes(self, height: int, width: int) -> np.ndarray:
         """int64 [n][4]: height, width, channels and multiply-adds of every layer for one image.
 
@@ -312,6 +337,26 @@ class Network:
         return out
 
     # ---- inside ----
+
+    def _replay(self, op, name, inputs, channels=0, kernel_y=0, kernel_x=0, stride=0, dilation=0,
+                pad_y=0, pad_x=0, bias=0, factor=0, align=0, slope=0.0, epsilon=0.0, momentum=0.0,
+                rate=0.0) -> None:  # fmt: skip
+        if op == "input":
+            self.input(channels, name)
+        elif op in ("conv", "transposed"):
+            self._conv(op, *inputs, channels, (kernel_y, kernel_x), stride, dilation,
+                       (pad_y, pad_x), bias, name)  # fmt: skip
+        else:
+            options = {
+                "batch_norm": {"epsilon": epsilon, "momentum": momentum},
+                "instance_norm": {"epsilon": epsilon},
+                "leaky": {"slope": slope},
+                "resize": {"factor": factor, "align": align},
+                "dropout": {"rate": rate},
+            }
+            if op not in OPS:
+                raise ValueError(f"op must be one of {', '.join(OPS)}, got {op!r}")
+            getattr(self, op)(*inputs, name=name, **options.get(op, {}))
 
     def _add(self, name: str | None, width: int, op: str, *inputs: int, **fields) -> int:
         if op != "input" and not self.layers:
