@@ -133,3 +133,50 @@ def select_exact(
 def surf(
     image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
 ) -> NDArray[np.float64]: ...
+
+# ---- networks (csrc/include/scp/nn.h); build them with scp.models.network.Network ----
+
+Graph = object  # capsules
+Plan = object
+
+def graph_create(ints: NDArray[np.int32], floats: NDArray[np.float32], /) -> Graph:
+    """ints [n][16], floats [n][4]: the rows of Network.ints and Network.floats."""
+
+def graph_blocks(graph: Graph, /) -> tuple[int, int, int, NDArray[np.int64]]:
+    """Parameters, state and outputs of the graph; [n][4]: offset and number of a layer's
+    parameters, offset and number of its state."""
+
+def plan_bytes(
+    graph: Graph, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, train: bool, /
+) -> int:
+    """Memory that plan_create takes, with the present number of threads."""
+
+def plan_create(
+    graph: Graph, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, train: bool, /
+) -> Plan: ...
+def plan_shapes(plan: Plan, /) -> NDArray[np.int64]:
+    """[n][4]: height, width, channels and multiply-adds (of one image) of every layer."""
+
+def plan_forward(
+    plan: Plan,
+    parameters: NDArray[np.float32],
+    state: NDArray[np.float32] | None,
+    images: NDArray[np.float32],
+    seed: SupportsIndex,
+    step: SupportsIndex,
+    progress: Progress | None,
+    /,
+) -> list[NDArray[np.float32]]:
+    """The outputs [B][H][W][C] for images [B][H][W][C]. A training plan updates state in place (None:
+    it does not) and keeps the images for plan_backward: they must not change before it."""
+
+def plan_backward(
+    plan: Plan,
+    gradients: NDArray[np.float32],
+    input_gradient: NDArray[np.float32] | None,
+    parameters: NDArray[np.float32],
+    output_gradients: list[NDArray[np.float32]],
+    progress: Progress | None,
+    /,
+) -> None:
+    """Adds to gradients; overwrites input_gradient [B][H][W][C]."""

@@ -9,6 +9,7 @@ SCP_SIMD_BEGIN
 #include "expand_body.h"
 #include "coverage_body.h"
 #include "train_body.h"
+#include "passes_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -35,6 +36,8 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .coverage_direct = coverage_direct,
     .coverage_step = coverage_step,
     .coverage_range = coverage_range,
+    .passes = {pass_finish, pass_settle, pass_moments, pass_pull_sums, pass_pool, pass_pool_pull,
+               pass_blend, pass_stretch, pass_add},
 };
 
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)

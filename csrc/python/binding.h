@@ -65,10 +65,15 @@ void scp_py_begin(struct scp_py_call *call, PyObject *progress);
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where);
 
+/* The graph in a capsule of graph_create (borrowed), or NULL with an exception. */
+struct scp_graph;
+const struct scp_graph *scp_py_graph(PyObject *object, const char *name);
+
 /* Function tables of the topic files, each ended by a zero entry. */
 extern PyMethodDef scp_py_base_methods[];
 extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
+extern PyMethodDef scp_py_nn_methods[];
 
 #endif

@@ -18,20 +18,20 @@
 #include "scp/threads.h"
 
 enum scp_op {
-    SCP_OP_INPUT = 0,      /* the images; exactly one, layer 0: channels */
-    SCP_OP_CONV,           /* channels, kernel, stride, dilation, pad, bias */
-    SCP_OP_TRANSPOSED,     /* transposed convolution: the same fields */
-    SCP_OP_BATCH_NORM,     /* epsilon, momentum; gamma, beta; state mean, variance */
-    SCP_OP_INSTANCE_NORM,  /* epsilon; no parameters */
-    SCP_OP_LEAKY,          /* value > 0 ? value : slope * value; slope 0 is ReLU */
+    SCP_OP_INPUT = 0,     /* the images; exactly one, layer 0: channels */
+    SCP_OP_CONV,          /* channels, kernel, stride, dilation, pad, bias */
+    SCP_OP_TRANSPOSED,    /* transposed convolution: the same fields */
+    SCP_OP_BATCH_NORM,    /* epsilon, momentum; gamma, beta; state mean, variance */
+    SCP_OP_INSTANCE_NORM, /* epsilon; no parameters */
+    SCP_OP_LEAKY,         /* value > 0 ? value : slope * value; slope 0 is ReLU */
     SCP_OP_SIGMOID,
     SCP_OP_TANH,
-    SCP_OP_MAX_POOL,       /* 2 x 2, stride 2, floor */
-    SCP_OP_RESIZE,         /* bilinear, `factor` times larger; align: align_corners */
-    SCP_OP_CONCAT,         /* 2 to 4 inputs along the channels */
-    SCP_OP_ADD,            /* 2 inputs */
-    SCP_OP_MEAN,           /* global average pool: 1 x 1; a linear layer is a 1 x 1 convolution */
-    SCP_OP_DROPOUT,        /* rate */
+    SCP_OP_MAX_POOL, /* 2 x 2, stride 2, floor */
+    SCP_OP_RESIZE,   /* bilinear, `factor` times larger; align: align_corners */
+    SCP_OP_CONCAT,   /* 2 to 4 inputs along the channels */
+    SCP_OP_ADD,      /* 2 inputs */
+    SCP_OP_MEAN,     /* global average pool: 1 x 1; a linear layer is a 1 x 1 convolution */
+    SCP_OP_DROPOUT,  /* rate */
     SCP_OP_COUNT
 };
 
@@ -53,8 +53,8 @@ struct scp_layer {
 struct scp_graph;
 
 /* A layer's block in the flat arrays, in floats. Parameters of CONV: weights
- * [kernel_y][kernel_x][in][out], then bias[out]; BATCH_NORM: gamma[C], beta[C]. State of BATCH_NORM:
- * mean[C], variance[C]. */
+ * [kernel_y][kernel_x][in][out], then bias[out]; BATCH_NORM: gamma[C], beta[C]. State of
+ * BATCH_NORM: mean[C], variance[C]. */
 struct scp_block {
     size_t parameters, n_parameters;
     size_t state, n_state;
@@ -64,6 +64,7 @@ struct scp_block {
 enum scp_status scp_graph_create(struct scp_graph **graph, size_t *bad,
                                  const struct scp_layer *layers, size_t count);
 void scp_graph_free(struct scp_graph *graph);
+size_t scp_graph_layers(const struct scp_graph *graph);
 size_t scp_graph_parameters(const struct scp_graph *graph); /* floats */
 size_t scp_graph_state(const struct scp_graph *graph);      /* floats */
 size_t scp_graph_outputs(const struct scp_graph *graph);
@@ -100,7 +101,8 @@ struct scp_output {
 void scp_plan_output(struct scp_output *output, const struct scp_plan *plan, size_t index);
 
 /* images[batch][height][width][channels of the input]: read again by backward. In SCP_PLAN_TRAIN
- * the running statistics in state are updated (unless NULL), and dropout draws from (seed, step). */
+ * the running statistics in state are updated (unless NULL), and dropout draws from (seed, step).
+ */
 enum scp_status scp_plan_forward(struct scp_plan *plan, const float *parameters, float *state,
                                  const float *images, uint64_t seed, uint64_t step,
                                  const struct scp_control *control);

@@ -1,0 +1,379 @@
+"""Networks as data: a list of layers that the core compiles and runs (csrc/include/scp/nn.h).
+
+    net = Network()
+    x = net.input(1)
+    x = net.relu(net.batch_norm(net.conv(x, 32, stride=2, kernel=4, name="stem")))
+    net.output(net.conv(x, 16, kernel=1, name="head"))
+    parameters, state = net.initial(seed=0)
+
+Every method appends a layer and returns its number. The network owns no weights: these are two flat
+float32 arrays, `parameters` and `state` (running statistics), in the order of `blocks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _core
+
+OPS = ("input", "conv", "transposed", "batch_norm", "instance_norm", "leaky", "sigmoid", "tanh",
+       "max_pool", "resize", "concat", "add", "mean", "dropout")  # fmt: skip
+OP = {name: number for number, name in enumerate(OPS)}
+INITS = ("torch", "he")
+STREAM = 0x6E65_7400_0000_0000  # streams of `initial`: this + layer number
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer; fields that an operator does not use are 0 (struct scp_layer)."""
+
+    op: str
+    inputs: tuple[int, ...] = ()
+    channels: int = 0
+    kernel_y: int = 0
+    kernel_x: int = 0
+    stride: int = 0
+    dilation: int = 0
+    pad_y: int = 0
+    pad_x: int = 0
+    bias: int = 0
+    factor: int = 0
+    align: int = 0
+    slope: float = 0.0
+    epsilon: float = 0.0
+    momentum: float = 0.0
+    rate: float = 0.0
+
+
+class Network:
+    """Builder of a network.
+
+    Args:
+        init: how `initial` draws the weights of convolutions: "torch", U(+-1/sqrt(fan in)) for
+            weights and biases, what PyTorch does by default; "he", U(+-sqrt(6 / fan in)) for
+            weights and zero for biases (He et al., ICCV 2015). May be set between layers: it
+            holds for those that follow.
+
+    Attributes:
+        layers: list of Layer. names: their names. outputs: numbers of the layers that are read.
+        channels: channels of every layer's output.
+    """
+
+    def __init__(self, init: str = "torch"):
+        if init not in INITS:
+            raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
+        self.init = init
+        self.inits: list[str] = []
+        self.layers: list[Layer] = []
+        self.names: list[str] = []
+        self.channels: list[int] = []
+        self.outputs: list[int] = []
+        self._graph = None
+
+    # ---- layers ----
+
+    def input(self, channels: int, name: str | None = None) -> int:
+        """The images, [H][W][channels]: the first layer."""
+        if self.layers:
+            raise ValueError("input: it must be the first layer, and there is one already")
+        channels = _positive("channels", channels)
+        return self._add(name, channels, "input", channels=channels)
+
+    def conv(self, x: int, channels: int, kernel=3, stride: int = 1, dilation: int = 1,
+             padding="same", bias: bool = True, name: str | None = None) -> int:  # fmt: skip
+        """Convolution. kernel: a number or (ky, kx). padding: zeros on every side, a number or
+        (y, x); "same" is dilation * (kernel - 1) // 2, which keeps the size at stride 1."""
+        return self._conv("conv", x, channels, kernel, stride, dilation, padding, bias, name)
+
+    def transposed(self, x: int, channels: int, kernel=4, stride: int = 2, dilation: int = 1,
+                   padding="same", bias: bool = True, name: str | None = None) -> int:  # fmt: skip
+        """Transposed convolution, output (H - 1) stride - 2 padding + dilation (kernel - 1) + 1;
+        "same" makes that H * stride."""
+        return self._conv("transposed", x, channels, kernel, stride, dilation, padding, bias, name)
+
+    def linear(self, x: int, channels: int, bias: bool = True, name: str | None = None) -> int:
+        """A linear layer, in every pixel by itself: a 1 x 1 convolution."""
+        return self.conv(x, channels, 1, bias=bias, name=name)
+
+    def batch_norm(self, x: int, epsilon: float = 1e-5, momentum: float = 0.1,
+                   name: str | None = None) -> int:  # fmt: skip
+        """Batch normalisation with gamma and beta; running = (1 - momentum) running + momentum
+        batch (the variance unbiased)."""
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must be 0 to 1, got {momentum}")
+        return self._map(name, x, "batch_norm", epsilon=_above("epsilon", epsilon),
+                         momentum=float(momentum))  # fmt: skip
+
+    def instance_norm(self, x: int, epsilon: float = 1e-5, name: str | None = None) -> int:
+        """Instance normalisation, without gamma and beta."""
+        return self._map(name, x, "instance_norm", epsilon=_above("epsilon", epsilon))
+
+    def relu(self, x: int, name: str | None = None) -> int:
+        return self.leaky(x, 0.0, name=name)
+
+    def leaky(self, x: int, slope: float = 0.01, name: str | None = None) -> int:
+        """x > 0 ? x : slope * x."""
+        if not np.isfinite(slope):
+            raise ValueError(f"slope must be finite, got {slope}")
+        return self._map(name, x, "leaky", slope=float(slope))
+
+    def sigmoid(self, x: int, name: str | None = None) -> int:
+        return self._map(name, x, "sigmoid")
+
+    def tanh(self, x: int, name: str | None = None) -> int:
+        return self._map(name, x, "tanh")
+
+    def max_pool(self, x: int, name: str | None = None) -> int:
+        """2 x 2 with stride 2; an odd last row or column is left out."""
+        return self._map(name, x, "max_pool")
+
+    def resize(self, x: int, factor: int = 2, align: bool = True, name: str | None = None) -> int:
+        """Bilinear, `factor` times larger. align: corner pixels keep their place, as PyTorch's
+        align_corners=True."""
+        return self._map(name, x, "resize", factor=_positive("factor", factor), align=int(align))
+
+    def concat(self, *xs: int, name: str | None = None) -> int:
+        """2 to 4 maps of one size, channel after channel."""
+        if not 2 <= len(xs) <= 4:
+            raise ValueError(f"concat: takes 2 to 4 layers, got {len(xs)}")
+        channels = sum(self.channels[self._number(x)] for x in xs)
+        return self._add(name, channels, "concat", *xs)
+
+    def add(self, x: int, y: int, name: str | None = None) -> int:
+        """Sum of two maps of one shape."""
+        a, b = (self.channels[self._number(v)] for v in (x, y))
+        if a != b:
+            raise ValueError(f"add: both layers must have the same channels, got {a} and {b}")
+        return self._add(name, a, "add", x, y)
+
+    def mean(self, x: int, name: str | None = None) -> int:
+        """Mean over all pixels: a 1 x 1 map."""
+        return self._map(name, x, "mean")
+
+    def dropout(self, x: int, rate: float = 0.5, name: str | None = None) -> int:
+        """In training each value is zero with probability rate, else divided by 1 - rate."""
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
+        return self._map(name, x, "dropout", rate=float(rate))
+
+    def output(self, x: int) -> int:
+        """Marks a layer as read by the caller. Outputs come in the order of their layers."""
+        if self._number(x) in self.outputs:
+            raise ValueError(f"output: layer {self.names[x]} is an output already")
+        self.outputs = sorted([*self.outputs, int(x)])
+        self._graph = None
+        return x
+
+    # ---- what the core reads ----
+
+    @property
+    def ints(self) -> np.ndarray:
+        """int32 [n][16]: op, 4 inputs (-1: none), channels, kernel y x, stride, dilation, pad y x,
+        bias, factor, align, output."""
+        rows = []
+        for i, l in enumerate(self.layers):
+            inputs = [*l.inputs, *[-1] * (4 - len(l.inputs))]
+            rows.append([OP[l.op], *inputs, l.channels, l.kernel_y, l.kernel_x, l.stride,
+                         l.dilation, l.pad_y, l.pad_x, l.bias, l.factor, l.align,
+                         int(i in self.outputs)])  # fmt: skip
+        return np.array(rows, np.int32).reshape(-1, 16)
+
+    @property
+    def floats(self) -> np.ndarray:
+        """float32 [n][4]: slope, epsilon, momentum, rate."""
+        rows = [[l.slope, l.epsilon, l.momentum, l.rate] for l in self.layers]
+        return np.array(rows, np.float32).reshape(-1, 4)
+
+    def graph(self):
+        """The core's graph (a capsule), made on first use."""
+        if self._graph is None:
+            if not self.outputs:
+                raise ValueError("network: it has no output")
+            self._graph = _core.graph_create(self.ints, self.floats)
+        return self._graph
+
+    @property
+    def blocks(self) -> np.ndarray:
+        """int64 [n][4]: offset and number of a layer's parameters, offset and number of its state.
+
+        Convolutions: weights [ky][kx][in][out], then bias; batch norm: gamma, beta; state: mean,
+        variance.
+        """
+        counts = np.zeros((len(self.layers), 2), np.int64)
+        for i, l in enumerate(self.layers):
+            if l.op in ("conv", "transposed"):
+                weights = l.kernel_y * l.kernel_x * self.channels[l.inputs[0]] * l.channels
+                counts[i, 0] = weights + l.bias * l.channels
+            elif l.op == "batch_norm":
+                counts[i] = 2 * self.channels[i]
+        ends = np.cumsum(counts, axis=0)
+        return np.stack([ends[:, 0] - counts[:, 0], counts[:, 0],
+                         ends[:, 1] - counts[:, 1], counts[:, 1]], axis=1)  # fmt: skip
+
+    @property
+    def n_parameters(self) -> int:
+        return int(self.blocks[:, 1].sum())
+
+    @property
+    def n_state(self) -> int:
+        return int(self.blocks[:, 3].sum())
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images."""
+        return self.layers[0].channels
+
+    def digest(self) -> str:
+        """SHA-256 of the structure: equal for networks that take the same weights."""
+        content = hashlib.sha256(self.ints.astype("<i4").tobytes())
+        content.update(self.floats.astype("<f4").tobytes())
+        return content.hexdigest()
+
+    def shapes(self, height: int, width: int) -> np.ndarray:
+        """int64 [n][4]: height, width, channels and multiply-adds of every layer for one image.
+
+        Only the products of convolutions are counted. Raises ValueError naming the layer whose
+        inputs do not fit.
+        """
+        out = np.zeros((len(self.layers), 4), np.int64)
+        for i, l in enumerate(self.layers):
+            sizes = [tuple(int(v) for v in out[k, :2]) for k in l.inputs]
+            h, w = sizes[0] if sizes else (int(height), int(width))
+            if any(s != (h, w) for s in sizes):
+                raise ValueError(f"layer {self.names[i]}: inputs of different sizes: {sizes}")
+            macs = 0
+            if l.op in ("conv", "transposed"):
+                reach = [l.dilation * (k - 1) + 1 for k in (l.kernel_y, l.kernel_x)]
+                pads, before = (2 * l.pad_y, 2 * l.pad_x), h * w
+                if l.op == "conv":
+                    h, w = ((s + p - r) // l.stride + 1
+                            for s, p, r in zip((h, w), pads, reach, strict=True))  # fmt: skip
+                    before = h * w
+                else:
+                    h, w = ((s - 1) * l.stride - p + r
+                            for s, p, r in zip((h, w), pads, reach, strict=True))  # fmt: skip
+                macs = before * l.kernel_y * l.kernel_x * self.channels[l.inputs[0]] * l.channels
+            elif l.op == "max_pool":
+                h, w = h // 2, w // 2
+            elif l.op == "resize":
+                h, w = h * l.factor, w * l.factor
+            elif l.op == "mean":
+                h, w = 1, 1
+            if h < 1 or w < 1:
+                raise ValueError(f"layer {self.names[i]}: images {height} x {width} are too small")
+            out[i] = h, w, self.channels[i], macs
+        return out
+
+    # ---- weights ----
+
+    def initial(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Fresh parameters float32 [P] and state float32 [S]; they depend on the seed only."""
+        parameters = np.zeros(self.n_parameters, np.float32)
+        state = np.zeros(self.n_state, np.float32)
+        for i, (l, (at, n, state_at, _)) in enumerate(zip(self.layers, self.blocks, strict=True)):
+            if l.op == "batch_norm":
+                c = self.channels[i]
+                parameters[at : at + c] = 1  # gamma; beta, mean: 0
+                state[state_at + c : state_at + 2 * c] = 1  # variance
+            elif n:
+                fan = l.channels if l.op == "transposed" else self.channels[l.inputs[0]]
+                fan *= l.kernel_y * l.kernel_x
+                words = _core.random_words(seed, STREAM + i, int(n))
+                u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
+                if self.inits[i] == "he":
+                    u *= np.float32(np.sqrt(6 / fan))
+                    u[n - l.bias * l.channels :] = 0
+                else:
+                    u *= np.float32(1 / np.sqrt(fan))
+                parameters[at : at + n] = u
+        return parameters, state
+
+    def tensors(self, parameters: np.ndarray, state: np.ndarray) -> dict[str, np.ndarray]:
+        """Views of all weights by name: "LAYER.weight" [ky][kx][in][out], "LAYER.bias" [out] of
+        convolutions; "LAYER.gamma", "LAYER.beta", "LAYER.mean", "LAYER.variance" [C]."""
+        out = {}
+        for i, (l, block) in enumerate(zip(self.layers, self.blocks, strict=True)):
+            at, n, state_at, _ = (int(v) for v in block)
+            name, c = self.names[i], self.channels[i]
+            if l.op == "batch_norm":
+                out[f"{name}.gamma"] = parameters[at : at + c]
+                out[f"{name}.beta"] = parameters[at + c : at + n]
+                out[f"{name}.mean"] = state[state_at : state_at + c]
+                out[f"{name}.variance"] = state[state_at + c : state_at + 2 * c]
+            elif n:
+                shape = l.kernel_y, l.kernel_x, self.channels[l.inputs[0]], c
+                weights = n - l.bias * c
+                out[f"{name}.weight"] = parameters[at : at + weights].reshape(shape)
+                if l.bias:
+                    out[f"{name}.bias"] = parameters[at + weights : at + n]
+        return out
+
+    # ---- inside ----
+
+    def _add(self, name: str | None, width: int, op: str, *inputs: int, **fields) -> int:
+        if op != "input" and not self.layers:
+            raise ValueError(f"{op}: the first layer must be an input")
+        number = len(self.layers)
+        name = name or f"{op}{number}"
+        if name in self.names:
+            raise ValueError(f"name: there is a layer called {name!r} already")
+        numbers = tuple(self._number(x) for x in inputs)
+        self.layers.append(Layer(op, numbers, **fields))
+        self.names.append(name)
+        self.channels.append(width)
+        self.inits.append(self.init)
+        self._graph = None
+        return number
+
+    def _map(self, name, x, op, **fields) -> int:
+        return self._add(name, self.channels[self._number(x)], op, x, **fields)
+
+    def _conv(self, op, x, channels, kernel, stride, dilation, padding, bias, name) -> int:
+        channels = _positive("channels", channels)
+        stride, dilation = _positive("stride", stride), _positive("dilation", dilation)
+        kernel = tuple(_positive("kernel", k) for k in _pair("kernel", kernel))
+        if padding == "same":
+            spare = [dilation * (k - 1) + 1 - (stride if op == "transposed" else 1) for k in kernel]
+            if op == "transposed" and any(s < 0 or s % 2 for s in spare):
+                raise ValueError(
+                    f"padding: 'same' needs kernel - stride even and not negative, got kernel "
+                    f"{kernel} and stride {stride}"
+                )
+            pads = tuple(s // 2 for s in spare)
+        else:
+            pads = _pair("padding", padding)
+            if any(p < 0 for p in pads):
+                raise ValueError(f"padding must be 'same' or at least 0, got {padding}")
+        return self._add(name, channels, op, x, channels=channels, kernel_y=kernel[0],
+                         kernel_x=kernel[1], stride=stride, dilation=dilation, pad_y=pads[0],
+                         pad_x=pads[1], bias=int(bool(bias)))  # fmt: skip
+
+    def _number(self, x) -> int:
+        if isinstance(x, bool) or not isinstance(x, (int, np.integer)):
+            raise TypeError(f"layer: expected the number of a layer, got {x!r}")
+        if not 0 <= x < len(self.layers):
+            raise ValueError(f"layer: {x} is not the number of a layer before this one")
+        return int(x)
+
+
+def _positive(name: str, value) -> int:
+    if value != int(value) or not 1 <= value < 1 << 31:
+        raise ValueError(f"{name} must be a whole number above 0, got {value}")
+    return int(value)
+
+
+def _above(name: str, value) -> float:
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} must be above 0, got {value}")
+    return float(value)
+
+
+def _pair(name: str, value) -> tuple[int, int]:
+    if isinstance(value, (int, np.integer)):
+        return int(value), int(value)
+    if len(value) != 2 or any(v != int(v) for v in value):
+        raise ValueError(f"{name} must be a whole number or a pair (y, x), got {value!r}")
+    return int(value[0]), int(value[1])

@@ -1,0 +1,237 @@
+"""Twin of csrc/nn: networks run and differentiated layer by layer, in the dtype of the images.
+
+Maps are [B][H][W][C]. Layers come as the rows of struct scp_layer that `Network.layers` holds. A
+forward keeps every map; backward walks the layers in reverse. No fusion, no memory plan: what the
+core's plans must agree with, and what central differences check in float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def taps(out: int, size: int, align: bool) -> np.ndarray:
+    """Bilinear weights along one axis, [out][size]."""
+    i = np.arange(out)
+    if align:
+        at = i * (size - 1) / (out - 1) if out > 1 else np.zeros(1)
+    else:
+        at = np.maximum((i + 0.5) * size / out - 0.5, 0)
+    low = np.minimum(at.astype(int), size - 1)
+    matrix = np.zeros((out, size))
+    np.add.at(matrix, (i, low), 1 - (at - low))
+    np.add.at(matrix, (i, np.minimum(low + 1, size - 1)), at - low)
+    return matrix
+
+
+def windows(layer, shape: tuple[int, int], out: tuple[int, int]):
+    """For each kernel tap (u, v): the slices of the padded input and its place in the kernel."""
+    for u in range(layer.kernel_y):
+        for v in range(layer.kernel_x):
+            y, x = u * layer.dilation, v * layer.dilation
+            yield (
+                (u, v),
+                np.s_[
+                    :,
+                    y : y + (out[0] - 1) * layer.stride + 1 : layer.stride,
+                    x : x + (out[1] - 1) * layer.stride + 1 : layer.stride,
+                ],
+            )
+
+
+def _padded(x: np.ndarray, layer) -> np.ndarray:
+    return np.pad(x, ((0, 0), (layer.pad_y,) * 2, (layer.pad_x,) * 2, (0, 0)))
+
+
+def _unpadded(x: np.ndarray, layer) -> np.ndarray:
+    return x[:, layer.pad_y : x.shape[1] - layer.pad_y, layer.pad_x : x.shape[2] - layer.pad_x]
+
+
+def conv(x: np.ndarray, weights: np.ndarray, layer) -> np.ndarray:
+    """Convolution without bias; weights [ky][kx][in][out]."""
+    padded = _padded(x, layer)
+    reach = [layer.dilation * (k - 1) + 1 for k in weights.shape[:2]]
+    out = [(s - r) // layer.stride + 1 for s, r in zip(padded.shape[1:3], reach, strict=True)]
+    y = np.zeros((x.shape[0], *out, weights.shape[3]), x.dtype)
+    for tap, view in windows(layer, x.shape[1:3], out):
+        y += padded[view] @ weights[tap]
+    return y
+
+
+def conv_pull(dy: np.ndarray, x: np.ndarray, weights: np.ndarray, layer):
+    """Gradients of conv: with respect to x and to the weights."""
+    padded = _padded(x, layer)
+    dx, dw = np.zeros_like(padded), np.zeros_like(weights)
+    for tap, view in windows(layer, x.shape[1:3], dy.shape[1:3]):
+        dx[view] += dy @ weights[tap].T
+        dw[tap] = np.tensordot(padded[view], dy, ((0, 1, 2), (0, 1, 2)))
+    return _unpadded(dx, layer), dw
+
+
+def transposed(x: np.ndarray, weights: np.ndarray, layer) -> np.ndarray:
+    """Transposed convolution without bias: the adjoint of conv in its data."""
+    reach = [layer.dilation * (k - 1) + 1 for k in weights.shape[:2]]
+    size = [(s - 1) * layer.stride + r for s, r in zip(x.shape[1:3], reach, strict=True)]
+    y = np.zeros((x.shape[0], *size, weights.shape[3]), x.dtype)
+    for tap, view in windows(layer, size, x.shape[1:3]):
+        y[view] += x @ weights[tap]
+    return _unpadded(y, layer)
+
+
+def transposed_pull(dy: np.ndarray, x: np.ndarray, weights: np.ndarray, layer):
+    """Gradients of transposed: with respect to x and to the weights."""
+    padded = _padded(dy, layer)
+    dx, dw = np.zeros_like(x), np.zeros_like(weights)
+    for tap, view in windows(layer, padded.shape[1:3], x.shape[1:3]):
+        dx += padded[view] @ weights[tap].T
+        dw[tap] = np.tensordot(x, padded[view], ((0, 1, 2), (0, 1, 2)))
+    return dx, dw
+
+
+class Twin:
+    """A network in NumPy.
+
+    Args:
+        layers, blocks: of the Network. parameters: float [P]. state: float [S], updated in place
+            when training.
+        train: batch statistics instead of running ones; dropout (masks given to forward).
+    """
+
+    def __init__(self, layers, blocks, outputs, parameters, state, train: bool = True):
+        self.layers, self.blocks, self.outputs = layers, np.asarray(blocks), list(outputs)
+        self.parameters, self.state, self.train = parameters, state, train
+        self.maps: list[np.ndarray] = []
+        self.cache: dict[int, tuple] = {}
+
+    def block(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        at, n, state_at, n_state = self.blocks[i]
+        return self.parameters[at : at + n], self.state[state_at : state_at + n_state]
+
+    def weights(self, i: int) -> tuple[np.ndarray, np.ndarray | None]:
+        layer, (values, _) = self.layers[i], self.block(i)
+        c_in = self.maps[layer.inputs[0]].shape[3]
+        n = layer.kernel_y * layer.kernel_x * c_in * layer.channels
+        shape = layer.kernel_y, layer.kernel_x, c_in, layer.channels
+        return values[:n].reshape(shape), values[n:] if layer.bias else None
+
+    def norm(self, i: int, x: np.ndarray) -> np.ndarray:
+        layer, (values, state) = self.layers[i], self.block(i)
+        axes = (0, 1, 2) if layer.op == "batch_norm" else (1, 2)
+        c = x.shape[3]
+        gamma, beta = (values[:c], values[c:]) if len(values) else (np.ones(c), np.zeros(c))
+        if layer.op == "batch_norm" and not self.train:
+            mean, variance = state[:c], state[c:]
+        else:
+            mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+            if layer.op == "batch_norm" and len(state):
+                n, m = x.size // c, layer.momentum
+                state[:c] = (1 - m) * state[:c] + m * mean.ravel()
+                state[c:] = (1 - m) * state[c:] + m * variance.ravel() * n / max(n - 1, 1)
+        inverse = 1 / np.sqrt(variance + layer.epsilon)
+        xhat = (x - mean) * inverse
+        self.cache[i] = xhat, inverse, axes
+        return (gamma * xhat + beta).astype(x.dtype)
+
+    def norm_pull(self, i: int, dy: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+        xhat, inverse, axes = self.cache[i]
+        at, n = self.blocks[i][:2]
+        c = dy.shape[3]
+        if n:
+            gradients[at : at + c] += (dy * xhat).sum((0, 1, 2))
+            gradients[at + c : at + n] += dy.sum((0, 1, 2))
+            dy = dy * self.parameters[at : at + c]
+        mean = dy.mean(axes, keepdims=True)
+        return inverse * (dy - mean - xhat * (dy * xhat).mean(axes, keepdims=True))
+
+    def forward(self, images: np.ndarray) -> list[np.ndarray]:
+        """The outputs, in order of their layers."""
+        self.maps = []
+        for i, layer in enumerate(self.layers):
+            xs = [self.maps[k] for k in layer.inputs]
+            x = xs[0] if xs else images
+            if layer.op in ("conv", "transposed"):
+                w, bias = self.weights(i)
+                x = (conv if layer.op == "conv" else transposed)(x, w, layer)
+                x = x if bias is None else x + bias
+            elif layer.op in ("batch_norm", "instance_norm"):
+                x = self.norm(i, x)
+            elif layer.op == "leaky":
+                x = np.where(x > 0, x, x * layer.slope).astype(x.dtype)
+            elif layer.op == "sigmoid":
+                x = 1 / (1 + np.exp(-x))
+            elif layer.op == "tanh":
+                x = np.tanh(x)
+            elif layer.op == "max_pool":
+                x = self._quads(x).max(3)
+            elif layer.op == "resize":
+                h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
+                x = np.einsum("yi,xj,bijc->byxc", h, w, x, optimize=True).astype(x.dtype)
+            elif layer.op == "concat":
+                x = np.concatenate(xs, axis=3)
+            elif layer.op == "add":
+                x = xs[0] + xs[1]
+            elif layer.op == "mean":
+                x = x.mean((1, 2), keepdims=True)
+            elif layer.op == "dropout" and self.train and layer.rate:
+                raise NotImplementedError("the twin has no dropout: its masks are the core's")
+            self.maps.append(x)
+        return [self.maps[i] for i in self.outputs]
+
+    @staticmethod
+    def _quads(x: np.ndarray) -> np.ndarray:
+        b, h, w, c = x.shape
+        x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c)
+        return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4, c)
+
+    def _pool_pull(self, dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+        first = self._quads(x).argmax(3)  # the first of equal ones
+        dx = np.zeros_like(x)
+        b, y, c_x, c = np.indices(dy.shape)
+        np.add.at(dx, (b, 2 * y + first // 2, 2 * c_x + first % 2, c), dy)
+        return dx
+
+    def backward(self, output_gradients) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients with respect to the parameters [P] and to the images."""
+        gradients = np.zeros_like(self.parameters)
+        grads = [np.zeros_like(m) for m in self.maps]
+        for i, g in zip(self.outputs, output_gradients, strict=True):
+            grads[i] += g
+        for i in range(len(self.layers) - 1, 0, -1):
+            layer, dy = self.layers[i], grads[i]
+            xs = [self.maps[k] for k in layer.inputs]
+            x = xs[0]
+            if layer.op in ("conv", "transposed"):
+                at, n = self.blocks[i][:2]
+                w, bias = self.weights(i)
+                pull = conv_pull if layer.op == "conv" else transposed_pull
+                dx, dw = pull(dy, x, w, layer)
+                gradients[at : at + w.size] += dw.ravel()
+                if bias is not None:
+                    gradients[at + w.size : at + n] += dy.sum((0, 1, 2))
+            elif layer.op in ("batch_norm", "instance_norm"):
+                dx = self.norm_pull(i, dy, gradients)
+            elif layer.op == "leaky":
+                dx = np.where(x > 0, dy, dy * layer.slope)
+            elif layer.op == "sigmoid":
+                dx = dy * self.maps[i] * (1 - self.maps[i])
+            elif layer.op == "tanh":
+                dx = dy * (1 - self.maps[i] ** 2)
+            elif layer.op == "max_pool":
+                dx = self._pool_pull(dy, x)
+            elif layer.op == "resize":
+                h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
+                dx = np.einsum("yi,xj,byxc->bijc", h, w, dy, optimize=True)
+            elif layer.op == "concat":
+                ends = np.cumsum([m.shape[3] for m in xs])[:-1]
+                for k, part in zip(layer.inputs, np.split(dy, ends, axis=3), strict=True):
+                    grads[k] += part
+                continue
+            elif layer.op == "add":
+                grads[layer.inputs[1]] += dy
+                dx = dy
+            elif layer.op == "mean":
+                dx = np.broadcast_to(dy / (x.shape[1] * x.shape[2]), x.shape)
+            else:
+                dx = dy
+            grads[layer.inputs[0]] += dx
+        return gradients, grads[0]
