@@ -78,9 +78,8 @@ static void train_adam16(float *p, float *m, float *v, const float *gradients,
                                 f32x16_mul(f32x16_set(step->decay), old));
     const f32x16 first = f32x16_add(f32x16_mul(f32x16_set(step->beta1), f32x16_load(m)),
                                     f32x16_mul(f32x16_set(1 - step->beta1), g));
-    const f32x16 second =
-        f32x16_add(f32x16_mul(f32x16_set(step->beta2), f32x16_load(v)),
-                   f32x16_mul(f32x16_mul(f32x16_set(1 - step->beta2), g), g));
+    const f32x16 second = f32x16_add(f32x16_mul(f32x16_set(step->beta2), f32x16_load(v)),
+                                     f32x16_mul(f32x16_mul(f32x16_set(1 - step->beta2), g), g));
     const f32x16 root = f32x16_sqrt(f32x16_mul(second, f32x16_set(step->correction)));
     const f32x16 move = f32x16_div(f32x16_mul(f32x16_set(step->rate), first),
                                    f32x16_add(root, f32x16_set(step->epsilon)));

@@ -88,8 +88,7 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
                       p->cells + first * p->stride, weight, back, p->stride, wide, p->channels);
     }
     float *gradient = p->query_gradients + query * p->query_stride;
-    for (size_t c = 0; c < p->channels; c++)
-        gradient[c] += p->sum[c] - (float)along * p->unit[c];
+    for (size_t c = 0; c < p->channels; c++) gradient[c] += p->sum[c] - (float)along * p->unit[c];
     return (double)largest + log(total) - positive_logit;
 }
 

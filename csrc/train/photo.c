@@ -19,8 +19,8 @@ static void blur(float *restrict pixels, float *restrict scratch, size_t width, 
         }
         float *out = scratch + y * width;
         for (size_t x = 0; x < width; x++)
-            out[x] = ((row[0][x] + row[4][x]) + 4 * (row[1][x] + row[3][x]) + 6 * row[2][x]) *
-                     0.0625f;
+            out[x] =
+                ((row[0][x] + row[4][x]) + 4 * (row[1][x] + row[3][x]) + 6 * row[2][x]) * 0.0625f;
     }
     for (size_t y = 0; y < height; y++) {
         const float *in = scratch + y * width;
@@ -36,8 +36,8 @@ static void blur(float *restrict pixels, float *restrict scratch, size_t width, 
         }
         if (width > 4)
             for (size_t x = 2; x < width - 2; x++)
-                line[x] = ((in[x - 2] + in[x + 2]) + 4 * (in[x - 1] + in[x + 1]) + 6 * in[x]) *
-                          0.0625f;
+                line[x] =
+                    ((in[x - 2] + in[x + 2]) + 4 * (in[x - 1] + in[x + 1]) + 6 * in[x]) * 0.0625f;
         for (size_t x = 0; x < width; x++) out[x] = unit(out[x] + v * (line[x] - out[x]));
     }
 }

@@ -50,8 +50,7 @@ void view_draw(struct view *view, const struct scp_sample_options *options, int 
     view->base[1] = top + cy + shift_y - view->matrix[1][0] * cx - view->matrix[1][1] * cy;
     const size_t nodes = 3 + scp_rng_below(&rng, FIELD_MAX_NODES - 2);
     for (int axis = 0; axis < 2; axis++)
-        field_draw(&view->elastic[axis], &rng, nodes, width, height,
-                   side * (double)s[SCP_ELASTIC]);
+        field_draw(&view->elastic[axis], &rng, nodes, width, height, side * (double)s[SCP_ELASTIC]);
     view->warped = s[SCP_ROTATION] > 0 || s[SCP_SCALE] > 0 || s[SCP_TRANSLATION] > 0 ||
                    s[SCP_FLIP] > 0 || s[SCP_ELASTIC] > 0;
     if (!view->warped) { /* exactly, where the products above round */
@@ -80,7 +79,7 @@ void view_source(double out[2], const struct view *view, double x, double y) {
 
 /* Newton's iteration with the matrix as the derivative: the elastic part is a small disturbance. */
 int view_inverse(double out[2], const struct view *view, double x, double y) {
-    const double(*m)[2] = view->matrix;
+    const double (*m)[2] = view->matrix;
     const double determinant = m[0][0] * m[1][1] - m[0][1] * m[1][0];
     out[0] = ((double)view->width - 1) / 2;
     out[1] = ((double)view->height - 1) / 2;

@@ -16,8 +16,8 @@ static void window(struct window *w, const struct scp_objective_options *options
     around(&w->left, &w->right, column, reach, width);
 }
 
-static void bias(float *logits, const struct scp_objective_options *options,
-                 const struct window *w, size_t y, size_t row, size_t column) {
+static void bias(float *logits, const struct scp_objective_options *options, const struct window *w,
+                 size_t y, size_t row, size_t column) {
     const float dy = (float)y - (float)row, dy2 = dy * dy;
     const float slope = options->margin / options->temperature;
     const float limit = options->limit / options->temperature;

@@ -66,11 +66,11 @@ struct scp_pool {
  * that shows the same; pixel centres are integers. A pair for which no place inside both views was
  * found has the pixel (-1, -1). */
 struct scp_batch {
-    float *images;         /* [batch][height][width][channels], grey in every channel */
-    float *crops;          /* [batch][P][P][channels] */
-    int32_t *crop_points;  /* [batch][points][2] */
-    float *image_points;   /* [batch][points][2] */
-    uint32_t *sources;     /* [batch]: the image of the pool */
+    float *images;        /* [batch][height][width][channels], grey in every channel */
+    float *crops;         /* [batch][P][P][channels] */
+    int32_t *crop_points; /* [batch][points][2] */
+    float *image_points;  /* [batch][points][2] */
+    uint32_t *sources;    /* [batch]: the image of the pool */
     size_t channels;
 };
 
@@ -152,7 +152,6 @@ void scp_train_free(struct scp_trainer *trainer);
  * SCP_EINTERRUPTED the step that was running is half done: its numbers are not to be kept. */
 enum scp_status scp_train_run(struct scp_trainer *trainer, double *losses, size_t *done,
                               float *parameters, float *state, float *m, float *v, uint64_t first,
-                              const double *rates, size_t count,
-                              const struct scp_control *control);
+                              const double *rates, size_t count, const struct scp_control *control);
 
 #endif
