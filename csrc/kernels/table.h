@@ -1,6 +1,7 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
 #include "nn.h"
+#include "train.h"
 
 #include <string.h>
 
@@ -8,6 +9,7 @@ SCP_SIMD_BEGIN
 #include "dots_body.h"
 #include "expand_body.h"
 #include "coverage_body.h"
+#include "train_body.h"
 #include "passes_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
@@ -48,4 +50,15 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .pending = maps_pending,
     .pull = maps_pull,
     .add = maps_add,
+};
+
+#define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
+
+const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
+    .dots = train_dots,
+    .norms = train_norms,
+    .pull = train_pull,
+    .project = train_project,
+    .squares = train_squares,
+    .adam = train_adam,
 };
