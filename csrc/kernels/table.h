@@ -10,6 +10,7 @@ SCP_SIMD_BEGIN
 #include "coverage_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
+#include "winograd_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -45,4 +46,9 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .pending = maps_pending,
     .pull = maps_pull,
     .add = maps_add,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .winograd_gradient = winograd_gradient,
+    .winograd_weights = winograd_weights,
+    .winograd_collect = winograd_collect,
 };
