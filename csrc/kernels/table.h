@@ -13,6 +13,7 @@ SCP_SIMD_BEGIN
 #include "passes_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
+#include "winograd_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -50,6 +51,11 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .pending = maps_pending,
     .pull = maps_pull,
     .add = maps_add,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .winograd_gradient = winograd_gradient,
+    .winograd_weights = winograd_weights,
+    .winograd_collect = winograd_collect,
 };
 
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
