@@ -135,6 +135,7 @@ def test_memory_is_told_before_and_not_exceeded():
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         from test_training import *
+        from scp import _core
         _core.pool_probe(1, 0)
         events, before = [], _core.alloc_state()[0]
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
