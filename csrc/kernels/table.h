@@ -1,5 +1,6 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
+#include "train.h"
 
 #include <string.h>
 
@@ -7,6 +8,7 @@ SCP_SIMD_BEGIN
 #include "dots_body.h"
 #include "expand_body.h"
 #include "coverage_body.h"
+#include "train_body.h"
 #include "passes_body.h"
 SCP_SIMD_END
 
@@ -36,4 +38,15 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .coverage_range = coverage_range,
     .passes = {pass_finish, pass_settle, pass_moments, pass_pull_sums, pass_pool, pass_pool_pull,
                pass_blend, pass_stretch, pass_add},
+};
+
+#define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
+
+const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
+    .dots = train_dots,
+    .norms = train_norms,
+    .pull = train_pull,
+    .project = train_project,
+    .squares = train_squares,
+    .adam = train_adam,
 };

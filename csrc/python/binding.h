@@ -75,5 +75,6 @@ extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];
+extern PyMethodDef scp_py_train_methods[];
 
 #endif
