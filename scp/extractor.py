@@ -61,9 +61,8 @@ class FeatureExtractor:
         self.preset = preset
         self.network_options = dict(network or {})
         self.network = build(preset, **self.network_options)
-        self.training = TrainingOptions().set(
-            **{**PRESETS[preset].training, "seed": seed, **options}
-        )
+        plain = TrainingOptions().set(**PRESETS[preset].training)
+        self.training = plain.set(seed=seed, **options)
         self.weights = weights
         self.model: Model | None = None
         self.trained = None
