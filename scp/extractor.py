@@ -12,12 +12,13 @@ import numpy as np
 from . import _core
 from .datasets import Dataset
 from .datasets.base import check_size, resize
-from .features import FeaturePyramid, cell_offsets
+from .features import FeaturePyramid, GradientExtractor, cell_offsets
 from .models import PRESETS, Network, build
+from .run import WEIGHTS
 from .store import PyramidStore
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
-WEIGHTS = "weights.safetensors"
+FEATURES = ("auto", "trained", "gradient")
 
 
 class FeatureExtractor:
@@ -274,6 +275,38 @@ class FeatureExtractor:
         self.weights, self.trained, self.start = path, None, f"the model {path}"
         self._set_size(model.size if size is None else size)
         return self
+
+
+def extractor_for(
+    run: str | os.PathLike | None,
+    features: str = "auto",
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    weights: str | os.PathLike | None = None,
+) -> FeatureExtractor | GradientExtractor:
+    """The features that a run uses.
+
+    Args:
+        run: its folder.
+        features: "trained", those of weights.safetensors there; "gradient", without training;
+            "auto": trained where there is such a file, else gradient.
+        size: (H, W) of the grid; None: that of the training, or 384 x 384.
+        channels: of gradient features, 64 if None.
+        weights: the file of a model, instead of the one in the folder.
+    """
+    if features not in FEATURES:
+        raise ValueError(f"features must be one of {', '.join(FEATURES)}, got {features!r}")
+    path = Path(weights) if weights is not None else Path(run, WEIGHTS) if run else None
+    there = path is not None and path.is_file()
+    if features == "gradient" or (features == "auto" and weights is None and not there):
+        if weights is not None:
+            raise ValueError("weights: gradient features have none")
+        return GradientExtractor(size or (384, 384), channels=channels or 64)
+    if not there:
+        raise FileNotFoundError(f"features: there is no {path or WEIGHTS}; train first (scp train)")
+    if channels is not None:
+        raise ValueError("channels: those of trained features are given by their network")
+    return FeatureExtractor.load(path, size)
 
 
 def describe_layers(network: Network, size: tuple[int, int]) -> list[dict[str, Any]]:
