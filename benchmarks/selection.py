@@ -109,7 +109,7 @@ def best(title, function, limit, repeat):
 
 def prepared(v):
     """The problem that every method of `scp.select` starts from."""
-    return scp.selection._Problem(v, None, (), (), (), None, 1, None, None, None, None)
+    return scp.selection.Problem(v)
 
 
 def greedy_rows(v, m):

@@ -104,7 +104,7 @@ def select_swap(
 def select_random(
     problem: object,
     m: int,
-    seed: int,
+    seed: SupportsIndex,
     draws: int,
     checkpoints: NDArray[np.int64],
     progress: Progress | None = None,
@@ -183,3 +183,46 @@ def plan_backward(
     /,
 ) -> None:
     """Adds to gradients; overwrites input_gradient [B][H][W][C]."""
+
+# ---- convolution of maps, for tests and benchmarks. Maps: [B][H][W][stride], channels from first_*
+# on; geometry: stride, dilation, pad_y, pad_x, transposed; coefficients: [B or 1][channels rounded
+# up to 16]; pull: (raw, (scale, shift, slope), None or (a, b, c)) ----
+
+ConvGeometry = tuple[int, int, int, int, bool]
+ConvCoefficients = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+ConvPull = tuple[NDArray[np.float32], ConvCoefficients, ConvCoefficients | None]
+
+def conv_forward(
+    y: NDArray[np.float32],
+    x: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+    geometry: ConvGeometry,
+    pending: ConvCoefficients | None = None,
+    first_y: int = 0,
+    first_x: int = 0,
+    progress: Progress | None = None,
+) -> None: ...
+def conv_backward_data(
+    dz: NDArray[np.float32],
+    accumulate: bool,
+    dy: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    geometry: ConvGeometry,
+    pull: ConvPull | None = None,
+    first_dz: int = 0,
+    first_dy: int = 0,
+    progress: Progress | None = None,
+) -> None: ...
+def conv_backward_weights(
+    weight_grads: NDArray[np.float32],
+    bias_grads: NDArray[np.float32] | None,
+    x: NDArray[np.float32],
+    dy: NDArray[np.float32],
+    geometry: ConvGeometry,
+    pending: ConvCoefficients | None = None,
+    pull: ConvPull | None = None,
+    first_x: int = 0,
+    first_dy: int = 0,
+    progress: Progress | None = None,
+) -> None: ...

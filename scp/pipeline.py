@@ -13,6 +13,8 @@ import numpy as np
 
 from . import __version__, _core
 from .extractor import extractor_for
+from .known import NAME as KNOWN
+from .known import KnownImages
 from .run import LOG, RunFolder, read_log, unfinished
 from .similarity import SimilarityJob, client_weights, image_distances
 
@@ -55,39 +57,84 @@ class Pool:
         dataset: a `scp.datasets.Dataset`.
         extractor: features; its `size` is the grid.
         keypoints: method of `scp.keypoints.detect`; count, seed and options: its arguments.
+        folder: a RunFolder; images that it knows (see `scp.known`) are decoded only when used.
+            keypoints.npz is written into it.
     """
 
     def __init__(self, dataset, extractor, keypoints="sift", count=100, seed=0, progress=None,
-                 **options):  # fmt: skip
+                 folder=None, **options):  # fmt: skip
+        import cv2
+
         from .datasets import to_original
         from .keypoints import detect
 
         self.dataset, self.extractor = dataset, extractor
-        self.grids: list[np.ndarray | None] = [None] * len(dataset)
-        self.points, self.empty = [], []
-        original, response = [], []
+        self.points, self.empty, self.digests = [], [], []
+        self._grids: list[np.ndarray | None] = [None] * len(dataset)
+        settings = {
+            "version": [__version__, cv2.__version__],
+            "size": list(extractor.size),
+            "keypoints": {"method": keypoints, "count": count, "seed": seed, **options},
+        }
+        known = KnownImages(folder, dataset, settings)
+        original, responses = [], []
         for i in range(len(dataset)):
-            image = dataset.grid(i, extractor.size)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
-                found = detect(image, keypoints, count, seed=seed, index=i, **options)
-            if len(found.xy) == 0:
+            found = known.get(i)
+            if found is not None:
+                digest, xy, response = found
+            else:
+                before = known.before(i)
+                image = self._decode(i)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
+                    points = detect(image, keypoints, count, seed=seed, index=i, **options)
+                xy, response, digest = points.xy, points.response, self._digest(i)
+                known.add(i, before, digest)
+            if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
-            self.grids[i] = np.rint(image * 65535).astype(np.uint16)
-            self.points.append(found.xy)
-            original.append(to_original(found.xy, dataset.shape(i), extractor.size))
-            response.append(found.response)
+            self.points.append(xy)
+            self.digests.append(digest)
+            original.append(to_original(xy, dataset.shape(i), extractor.size))
+            responses.append(response)
             if progress is not None:
                 progress(i + 1, len(dataset))
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
         self.offsets = self.offsets.astype(np.int64)
         self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
         self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
-        self.response = np.concatenate(response).astype(np.float32)
+        self.response = np.concatenate(responses).astype(np.float32)
+        if folder is not None:
+            folder.write_keypoints(dataset.ids, self.xy, self.xy_grid, self.response, self.offsets)
+            known.write()
+
+    def _decode(self, i: int) -> np.ndarray:
+        image = self.dataset.grid(i, self.extractor.size)
+        self._grids[i] = np.rint(image * 65535).astype(np.uint16)
+        return image
+
+    def _digest(self, i: int) -> str:
+        return hashlib.sha256(self._grids[i]).hexdigest()
 
     def image(self, i: int) -> np.ndarray:
-        """Image i on the grid, float32 in [0, 1] (kept in 16 bits)."""
-        return self.grids[i].astype(np.float32) * np.float32(1 / 65535)
+        """Image i on the grid, float32 in [0, 1] (kept in 16 bits).
+
+        Raises:
+            DatasetError: the file's pixels are not those that its key points were found in.
+        """
+        if self._grids[i] is None:
+            self._decode(i)
+            if self._digest(i) != self.digests[i]:
+                from .datasets import DatasetError
+
+                raise DatasetError(
+                    f"{self.dataset.path(i)}: the image changed since its key points were found; "
+                    f"delete {KNOWN} in the run folder and start again"
+                )
+        return self._grids[i].astype(np.float32) * np.float32(1 / 65535)
+
+    def digest(self, i: int) -> str:
+        """SHA-256 of image i on the grid."""
+        return self.digests[i]
 
 
 def choose(
@@ -169,7 +216,7 @@ def choose(
     clock, bar = stage("key points", len(dataset))
     with clock:
         pool = Pool(dataset, extractor, keypoints, count, seed=random_state, progress=bar,
-                    **(keypoint_options or {}))  # fmt: skip
+                    folder=folder, **(keypoint_options or {}))  # fmt: skip
     if pool.empty:
         named = ", ".join(pool.empty[:5])
         notes.append(
@@ -179,11 +226,9 @@ def choose(
         raise ValueError(
             f"keypoints: {keypoints} finds no key point in any image; try another method"
         )
-    if folder:
-        folder.write_keypoints(dataset.ids, pool.xy, pool.xy_grid, pool.response, pool.offsets)
 
     job = SimilarityJob(pool.image, len(dataset), pool.points, extractor, mode=mode,
-                        epsilon=epsilon, max_memory=max_memory)  # fmt: skip
+                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest)  # fmt: skip
     if before_similarity is not None:
         before_similarity(job.estimate())
     clock, bar = stage("similarity", 2 * len(dataset))

@@ -128,7 +128,7 @@ def select(
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     seed = _whole(random_state, "random_state", 0, 2**64 - 1)
-    problem = _Problem(
+    problem = Problem(
         values, weights, initial, include, exclude, groups, quota, costs, budget, distances,
         min_distance,
     )  # fmt: skip
@@ -159,11 +159,24 @@ def select(
     return out[0] if m is None or np.ndim(m) == 0 else out
 
 
-class _Problem:
-    """A checked problem: the C core's copy, and what an error message needs."""
+class Problem:
+    """A checked problem, prepared once for several answers: what every call of `select` makes.
 
-    def __init__(self, values, weights, initial, include, exclude, groups, quota, costs, budget,
-                 distances, min_distance):  # fmt: skip
+    Args:
+        values, weights, initial, ...: as in `select`.
+
+    Attributes:
+        n, q: rows and clients.
+        core: what the functions of `scp._core` that begin with select_ take as `problem`: the
+            core's own copy of the matrix and the rules.
+        multipliers: float32 [Q], where the last bound ended and the next one starts; NaN at first.
+        parameters: the rules, as a Selection keeps them.
+    """
+
+    def __init__(
+        self, values, weights=None, initial=(), include=(), exclude=(), groups=None, quota=1,
+        costs=None, budget=None, distances=None, min_distance=None,
+    ):  # fmt: skip
         self.values = _matrix(values)
         self.n, self.q = self.values.shape
         if self.n == 0 or self.q == 0:

@@ -140,6 +140,8 @@ class SimilarityJob:
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
             Refused when even one image does not fit.
+        digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
+            None. A job that is finished already asks for nothing else.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class SimilarityJob:
         epsilon: float = 1e-3,
         path: str = "auto",
         max_memory: int | None = None,
+        digest: Callable[[int], str] | None = None,
     ):
         if n < 1:
             raise ValueError("images: at least one is needed")
@@ -164,6 +167,7 @@ class SimilarityJob:
             raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
         self.image, self.n, self.points, self.extractor = image, n, points, extractor
         self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
         self.dots = self.brute = self.resumed = 0
@@ -219,13 +223,17 @@ class SimilarityJob:
             values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
             or read-only memmaps of the files.
         """
-        queries, norms, digest = self._queries(progress)
         shape = self.n, int(self.offsets[-1])
         if folder is None:
             table = _Table(None, shape, "")
         else:
-            table = _Table(Path(folder), shape, self._fingerprint(digest))
+            table = _Table(Path(folder), shape, self._fingerprint())
         self.resumed = len(table.done)
+        if self.resumed == self.n:
+            if progress is not None:
+                progress(2 * self.n, 2 * self.n)
+            return table.finish()
+        queries, norms = self._queries(progress)
         for i in range(self.n):
             if i not in table.done:
                 pyramid = self._kept.get(i) or self.extractor.pyramid(self.image(i))
@@ -241,24 +249,27 @@ class SimilarityJob:
         return table.finish()
 
     def _queries(self, progress=None):
-        """Vectors of all key points; a digest of all images; keeps the pyramids that fit."""
+        """Vectors of all key points; keeps the pyramids that fit."""
         e = self.extractor
         queries = np.empty((int(self.offsets[-1]), e.levels, e.channels), np.float32)
         norms = np.empty(queries.shape[:2], np.float32)
-        digest = hashlib.sha256()
         for i in range(self.n):
-            image = np.ascontiguousarray(self.image(i), np.float32)
-            digest.update(image)
-            pyramid = e.pyramid(image)
+            pyramid = e.pyramid(self.image(i))
             if i < self._keep:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])
             queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
             if progress is not None:
                 progress(i + 1, 2 * self.n)
-        return queries, norms, digest.hexdigest()
+        return queries, norms
 
-    def _fingerprint(self, digest: str) -> str:
+    def _image_digest(self, i: int) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.image(i), np.float32)).hexdigest()
+
+    def _fingerprint(self) -> str:
+        images = hashlib.sha256()
+        for i in range(self.n):
+            images.update(self.digest(i).encode() + b"\n")
         points = hashlib.sha256(
             b"".join(np.ascontiguousarray(p, np.float32).tobytes() for p in self.points)
         )
@@ -267,7 +278,7 @@ class SimilarityJob:
             **self.extractor.parameters(),
             "mode": self.mode,
             "epsilon": self.epsilon,
-            "images": digest,
+            "images": images.hexdigest(),
             "points": points.hexdigest(),
         }
         return json.dumps(content, sort_keys=True)

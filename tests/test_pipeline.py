@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import scp
-from scp import cli
+from scp import cli, known
 from scp.pipeline import Pool
+from scp.run import RunFolder
 
 DATA = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[2] / "shared" / "data")
 CEPHALOMETRIC = DATA if (DATA / "RawImage").is_dir() else DATA / "cephalometric"
@@ -46,8 +47,8 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "Annotate these 3" in text and "report.html" in text
     assert sorted(p.name for p in run.iterdir()) == [
-        "config.toml", "keypoints.npz", "places.npy", "report.html", "selection.json",
-        "similarity.ledger", "similarity.npy",
+        "config.toml", "images.json", "keypoints.npz", "places.npy", "report.html",
+        "selection.json", "similarity.ledger", "similarity.npy",
     ]  # fmt: skip
     answer = json.loads((run / "selection.json").read_text())
     points = np.load(run / "keypoints.npz")
@@ -185,6 +186,110 @@ def test_damaged_rows_and_other_inputs_are_computed_again(images, tmp_path):
         values, _ = again.run(tmp_path)
         assert again.resumed == kept
         assert np.array_equal(values, expected)
+
+
+def counted_job(folder, run):
+    """A job in a run folder; the images decoded and the pyramids made so far."""
+    pool = scp.datasets.folder(folder)
+    decoded, made = [], []
+    grid, extractor = pool.grid, scp.GradientExtractor((128, 128))
+    pool.grid = lambda i, size: decoded.append(i) or grid(i, size)
+    pyramid = extractor.pyramid
+    extractor.pyramid = lambda image: made.append(1) or pyramid(image)
+    found = Pool(pool, extractor, count=30, folder=RunFolder(run))
+    return scp.SimilarityJob(found.image, len(pool), found.points, extractor,
+                             digest=found.digest), decoded, made  # fmt: skip
+
+
+@pytest.fixture
+def copied(images, tmp_path, monkeypatch):
+    """The images as files that may be changed, all taken to be at rest."""
+    monkeypatch.setattr(known, "AT_REST", -1 << 62)
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    for p in images.iterdir():
+        cv2.imwrite(str(folder / f"{p.stem}.bmp"), cv2.imread(str(p), cv2.IMREAD_GRAYSCALE))
+    return folder
+
+
+def test_a_finished_run_is_not_computed_again(copied, tmp_path):
+    first, decoded, made = counted_job(copied, tmp_path / "run")
+    values, _ = first.run(tmp_path / "run")
+    assert len(decoded) == 8 and len(made) == 8
+    again, decoded, made = counted_job(copied, tmp_path / "run")
+    assert np.array_equal(again.run(tmp_path / "run")[0], values)
+    assert again.resumed == 8 and not decoded and not made
+
+
+def test_an_unfinished_run_decodes_each_image_once(copied, tmp_path):
+    expected, _ = counted_job(copied, tmp_path / "whole")[0].run(tmp_path / "whole")
+    first, _, _ = counted_job(copied, tmp_path / "run")
+
+    def stop(done, total):
+        if done == 8 + 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.run(tmp_path / "run", stop)
+    again, decoded, made = counted_job(copied, tmp_path / "run")
+    assert not decoded
+    assert np.array_equal(again.run(tmp_path / "run")[0], expected)
+    assert again.resumed == 3 and sorted(decoded) == list(range(8)) and len(made) == 8
+
+
+@pytest.mark.parametrize("change", ["written", "same size and time", "replaced"])
+def test_changed_images_are_noticed(copied, tmp_path, change):
+    counted_job(copied, tmp_path / "run")[0].run(tmp_path / "run")
+    path = copied / "p2.bmp"
+    before = path.stat()
+    other = 255 - cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if change == "replaced":
+        cv2.imwrite(str(copied / "new.bmp"), other)
+        os.replace(copied / "new.bmp", path)
+    else:
+        cv2.imwrite(str(path), other)
+    if change == "same size and time":  # only the time of the change itself can tell
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_mtime_ns == before.st_mtime_ns
+        assert path.stat().st_size == before.st_size
+    again, decoded, _ = counted_job(copied, tmp_path / "run")
+    assert decoded == [2]
+    values, _ = again.run(tmp_path / "run")
+    assert again.resumed == 0
+    expected, _ = counted_job(copied, tmp_path / "fresh")[0].run(tmp_path / "fresh")
+    assert np.array_equal(values, expected)
+
+
+def test_an_image_that_changes_during_a_resumed_run_is_named(copied, tmp_path):
+    counted_job(copied, tmp_path / "run")
+    again, decoded, _ = counted_job(copied, tmp_path / "run")
+    assert not decoded
+    path = copied / "p2.bmp"
+    cv2.imwrite(str(path), 255 - cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    with pytest.raises(scp.datasets.DatasetError, match=r"p2\.bmp: the image changed"):
+        again.run(tmp_path / "run")
+
+
+def test_images_just_written_and_damaged_memories_are_not_trusted(copied, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    counted_job(copied, run)
+    whole = {name: (run / name).read_bytes() for name in ("images.json", "keypoints.npz")}
+    for name, content in (
+        ("images.json", b"{"),
+        ("images.json", b'{"settings": 3}'),
+        ("images.json", whole["images.json"].replace(b'"count": 30', b'"count": 31')),
+        ("keypoints.npz", whole["keypoints.npz"][:-1]),
+        ("keypoints.npz", b""),
+    ):
+        for other in whole:
+            (run / other).write_bytes(whole[other])
+        (run / name).write_bytes(content)
+        _, decoded, _ = counted_job(copied, run)
+        assert len(decoded) == 8
+        assert {name: (run / name).read_bytes() for name in whole} == whole
+    monkeypatch.setattr(known, "AT_REST", 1 << 62)
+    counted_job(copied, tmp_path / "new")
+    assert len(counted_job(copied, tmp_path / "new")[1]) == 8
 
 
 def test_ctrl_c_stops_and_resumes(images, tmp_path):

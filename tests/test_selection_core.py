@@ -164,6 +164,14 @@ def test_progress_exceptions_reach_the_caller():
             ValueError,
             "checkpoints must ascend",
         ),
+        *(
+            (lambda p, seed=seed: _core.select_random(p, 2, seed, 10, np.array([10])), error, text)
+            for seed, error, text in (
+                (-1, ValueError, "seed must be from 0 to 18446744073709551615, got -1"),
+                (2**64, ValueError, "seed must be from 0 to .*, got 18446744073709551616"),
+                (0.5, TypeError, "seed must be an int, got float"),
+            )
+        ),
         (
             lambda p: _core.select_bound(p, 2, rows(0, 1), 0.0, 5, np.zeros(3, np.float32)),
             ValueError,

@@ -18,7 +18,7 @@ int scp_isa_available(enum scp_isa isa) {
 #if defined(__x86_64__)
     /* The compiler's test includes what the operating system saves (XGETBV). */
     case SCP_ISA_AVX2:
-        return __builtin_cpu_supports("avx2") != 0;
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case SCP_ISA_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

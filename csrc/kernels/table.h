@@ -1,6 +1,10 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
+<<<<<<< HEAD
 #include "train.h"
+=======
+#include "nn.h"
+>>>>>>> main
 
 #include <string.h>
 
@@ -10,10 +14,13 @@ SCP_SIMD_BEGIN
 #include "coverage_body.h"
 #include "train_body.h"
 #include "passes_body.h"
+#include "gemm_body.h"
+#include "maps_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
 #define TABLE(isa) JOIN(scp_kernels_, isa)
+#define NN_TABLE(isa) JOIN(scp_nn_kernels_, isa)
 #define TEXT(isa) #isa
 #define NAME(isa) TEXT(isa)
 
@@ -40,6 +47,7 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
                pass_blend, pass_stretch, pass_add},
 };
 
+<<<<<<< HEAD
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
 
 const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
@@ -49,4 +57,12 @@ const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
     .project = train_project,
     .squares = train_squares,
     .adam = train_adam,
+=======
+const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
+    .gemm = gemm,
+    .copy = maps_copy,
+    .pending = maps_pending,
+    .pull = maps_pull,
+    .add = maps_add,
+>>>>>>> main
 };

@@ -75,6 +75,10 @@ extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];
+<<<<<<< HEAD
 extern PyMethodDef scp_py_train_methods[];
+=======
+extern PyMethodDef scp_py_conv_methods[];
+>>>>>>> main
 
 #endif

@@ -256,15 +256,16 @@ static PyObject *select_swap(PyObject *module, PyObject *args) {
 }
 
 static PyObject *select_random(PyObject *module, PyObject *args) {
-    PyObject *capsule, *points_object, *progress = Py_None, *result = NULL;
+    PyObject *capsule, *seed_object, *points_object, *progress = Py_None, *result = NULL;
     Py_ssize_t m_argument, draws;
-    unsigned long long seed;
+    uint64_t seed;
     size_t m, count = 0;
-    if (!PyArg_ParseTuple(args, "OnKnO|O:select_random", &capsule, &m_argument, &seed, &draws,
-                          &points_object, &progress))
+    if (!PyArg_ParseTuple(args, "OnOnO|O:select_random", &capsule, &m_argument, &seed_object,
+                          &draws, &points_object, &progress))
         return NULL;
     struct holder *h = holder_of(capsule);
     if (!h || m_of(&m, m_argument, h)) return NULL;
+    if (scp_py_count(seed_object, "seed", UINT64_MAX, &seed)) return NULL;
     if (draws < 1) return PyErr_Format(PyExc_ValueError, "draws must be >= 1, got %zd", draws);
     PyArrayObject *points = scp_py_array(points_object, "checkpoints", NPY_INT64, 1, SCP_PY_READ);
     if (!points) return NULL;

@@ -11,6 +11,7 @@ from .duplicates import DuplicatePair, find_duplicates
 from .folder import folder
 from .phantom import phantom
 from .reading import DatasetError
+from .splits import validation_split
 
 __all__ = [
     "Dataset",
@@ -24,4 +25,5 @@ __all__ = [
     "phantom",
     "to_grid",
     "to_original",
+    "validation_split",
 ]

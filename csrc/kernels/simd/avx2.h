@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 #define SCP_SIMD_NAME avx2
+#define SCP_SIMD_ROWS 6 /* of a register block of 16 columns */
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(clang attribute push(__attribute__((target("avx2"))), apply_to = function))
+    PRAGMA(clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function))
 #define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
-#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2"))
+#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2,fma"))
 #define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
@@ -41,6 +42,14 @@ static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
 }
 static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
     return (f32x16){_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+static inline f32x16 f32x16_fma(f32x16 a, f32x16 b, f32x16 c) {
+    return (f32x16){_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+static inline f32x16 f32x16_choose(f32x16 t, f32x16 a, f32x16 b) {
+    const __m256 zero = _mm256_setzero_ps();
+    return (f32x16){_mm256_blendv_ps(b.lo, a.lo, _mm256_cmp_ps(t.lo, zero, _CMP_GT_OQ)),
+                    _mm256_blendv_ps(b.hi, a.hi, _mm256_cmp_ps(t.hi, zero, _CMP_GT_OQ))};
 }
 static inline f32x16 f32x16_max(f32x16 a, f32x16 b) {
     return (f32x16){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};

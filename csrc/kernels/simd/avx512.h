@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define SCP_SIMD_NAME avx512
+#define SCP_SIMD_ROWS 12 /* of a register block of 16 columns */
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
@@ -42,6 +43,13 @@ static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
 }
 static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
     return (f32x16){_mm512_mul_ps(a.v, b.v)};
+}
+static inline f32x16 f32x16_fma(f32x16 a, f32x16 b, f32x16 c) {
+    return (f32x16){_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+static inline f32x16 f32x16_choose(f32x16 t, f32x16 a, f32x16 b) {
+    const __mmask16 positive = _mm512_cmp_ps_mask(t.v, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return (f32x16){_mm512_mask_blend_ps(positive, b.v, a.v)};
 }
 static inline f32x16 f32x16_max(f32x16 a, f32x16 b) {
     return (f32x16){_mm512_max_ps(a.v, b.v)};

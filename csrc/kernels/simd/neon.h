@@ -1,5 +1,5 @@
 /* f32x16 on 64-bit ARM: four 128-bit registers. Multiplication and addition stay separate
- * instructions (vmulq, vaddq), as on every other set. */
+ * instructions (vmulq, vaddq), as on every other set, but for f32x16_fma. */
 #ifndef SCP_SIMD_NEON_H
 #define SCP_SIMD_NEON_H
 
@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quad_pack.h"
+
 #define SCP_SIMD_NAME neon
+#define SCP_SIMD_ROWS 6 /* of a register block of 16 columns */
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
 
@@ -47,6 +50,14 @@ static inline f32x16 f32x16_sub(f32x16 x, f32x16 y) {
 }
 static inline f32x16 f32x16_mul(f32x16 x, f32x16 y) {
     return EACH_REGISTER(vmulq_f32);
+}
+static inline f32x16 f32x16_fma(f32x16 x, f32x16 y, f32x16 z) {
+    return (f32x16){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), vfmaq_f32(z.c, x.c, y.c),
+                    vfmaq_f32(z.d, x.d, y.d)};
+}
+static inline f32x16 f32x16_choose(f32x16 t, f32x16 x, f32x16 y) {
+    return (f32x16){vbslq_f32(vcgtzq_f32(t.a), x.a, y.a), vbslq_f32(vcgtzq_f32(t.b), x.b, y.b),
+                    vbslq_f32(vcgtzq_f32(t.c), x.c, y.c), vbslq_f32(vcgtzq_f32(t.d), x.d, y.d)};
 }
 static inline f32x16 f32x16_max(f32x16 x, f32x16 y) {
     return EACH_REGISTER(neon_max);
@@ -128,17 +139,6 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t 
         value[kept] = lanes[j];
         node[kept] = first + j;
         kept += lanes[j] >= least;
-    }
-    return kept;
-}
-/* The same for four pairs with least <= value < below. */
-static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
-                                      const uint32_t *nodes, float least, float below) {
-    size_t kept = 0;
-    for (int j = 0; j < 4; j++) {
-        value[kept] = values[j];
-        node[kept] = nodes[j];
-        kept += (size_t)(values[j] >= least) & (size_t)(values[j] < below);
     }
     return kept;
 }

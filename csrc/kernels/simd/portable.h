@@ -1,7 +1,8 @@
 /* f32x16 in plain C: the meaning of every other file of this folder.
  *
  * A vector is 16 floats. Operations are elementwise IEEE single precision, never fused, so that
- * every instruction set gives the same bits. f32x16_sum4 adds the lanes in one stated order:
+ * every instruction set gives the same bits; only f32x16_fma, which the networks alone use, is
+ * fused where the set can. f32x16_sum4 adds the lanes in one stated order:
  * lane j with lane j+8, then j+4, then j+2, then j+1. */
 #ifndef SCP_SIMD_PORTABLE_H
 #define SCP_SIMD_PORTABLE_H
@@ -10,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quad_pack.h"
+
 #define SCP_SIMD_NAME portable
+#define SCP_SIMD_ROWS 2 /* of a register block of 16 columns */
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
 
@@ -43,6 +47,14 @@ static inline f32x16 f32x16_sub(f32x16 a, f32x16 b) {
 }
 static inline f32x16 f32x16_mul(f32x16 a, f32x16 b) {
     EACH_LANE a.v[j] *= b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_fma(f32x16 a, f32x16 b, f32x16 c) { /* a * b + c, fused or not */
+    EACH_LANE a.v[j] = a.v[j] * b.v[j] + c.v[j];
+    return a;
+}
+static inline f32x16 f32x16_choose(f32x16 t, f32x16 a, f32x16 b) { /* t > 0 ? a : b */
+    EACH_LANE a.v[j] = t.v[j] > 0 ? a.v[j] : b.v[j];
     return a;
 }
 static inline f32x16 f32x16_max(f32x16 a, f32x16 b) { /* a > b ? a : b */
@@ -130,17 +142,6 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t 
         value[kept] = a.v[j];
         node[kept] = first + j;
         kept += a.v[j] >= least;
-    }
-    return kept;
-}
-/* The same for four pairs with least <= value < below. */
-static inline size_t f32x4_pack_range(float *value, uint32_t *node, const float *values,
-                                      const uint32_t *nodes, float least, float below) {
-    size_t kept = 0;
-    for (int j = 0; j < 4; j++) {
-        value[kept] = values[j];
-        node[kept] = nodes[j];
-        kept += (size_t)(values[j] >= least) & (size_t)(values[j] < below);
     }
     return kept;
 }

@@ -1,0 +1,320 @@
+"""Landmark accuracy of matching from few templates, with full-resolution ground truth.
+
+    python benchmarks/accuracy.py ../shared/data/cephalometric --features gradient
+    python benchmarks/accuracy.py ../shared/data/cephalometric --weights RUN --on test1 --json
+    python benchmarks/accuracy.py phantom --weights FILE
+
+Every training image is the template once: its landmarks (mean of both readers, rounded to pixels of
+the grid) are searched in every evaluation image by the exact search, bilinear mode, and the pixel
+found is compared in millimetres with the landmark in the original image. SCP's own picks come from
+the key points of the same images with the same features (the paper, Eq. 9), without any landmark.
+
+--on validation (default): templates and evaluation images are the validation half of the training
+images (scp.datasets.validation_split), a template never its own evaluation; features judged there
+must be trained on the fit half only. --on test1: all 150 training images are templates, the images
+of Test1 that repeat none of them and no earlier one are evaluated; for final numbers only. The
+phantom has 150 images of seed 0 to train on and 150 of seed 1 to test on.
+"""
+
+import json
+import tempfile
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from common import arguments, header
+
+import scp
+from scp.datasets import find_duplicates, to_grid, to_original, validation_split
+from scp.pipeline import Pool
+
+RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
+SIZES = (1, 2, 3, 5, 10)  # templates in SCP's picks
+POWER = 4  # of the similarity, in the weighted mean of predictions
+DRAWS = 200  # random sets that SCP's five are compared with
+
+
+class Grids:
+    """Images of a data set on the grid, in 16 bits; what `scp.pipeline.Pool` asks of a data set."""
+
+    def __init__(self, ids, shapes, spacing, landmarks, images):
+        self.ids, self.shapes = list(ids), list(shapes)
+        self.spacing, self.landmarks, self.images = spacing, landmarks, images
+
+    @classmethod
+    def read(cls, dataset, size, cache=None, key=""):
+        """All images at `size`; from the file in the folder `cache` if it is there."""
+        file = None if cache is None else Path(cache) / f"{key}-{size[0]}x{size[1]}.npy"
+        if file is not None and file.exists() and len(images := np.load(file)) == len(dataset):
+            pass
+        else:
+            images = np.empty((len(dataset), *size), np.uint16)
+            for i in range(len(dataset)):
+                images[i] = np.rint(dataset.grid(i, size) * 65535)
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.save(file, images)
+        shapes = [dataset.shape(i) for i in range(len(dataset))]
+        return cls(dataset.ids, shapes, dataset.spacing, dataset.landmarks, images)
+
+    def __len__(self):
+        return len(self.ids)
+
+    def shape(self, i):
+        return self.shapes[i]
+
+    def grid(self, i, size=None):
+        return self.images[i].astype(np.float32) * np.float32(1 / 65535)
+
+    def rows(self, rows):
+        """The data set of these rows only."""
+        return Grids([self.ids[i] for i in rows], [self.shapes[i] for i in rows],
+                     self.spacing[rows], self.landmarks[rows], self.images[rows])  # fmt: skip
+
+
+def load(data, size, on, cache=None):
+    """Templates and evaluation images (None: the templates themselves) as Grids."""
+    if data == "phantom":
+        key, train = "phantom-0", scp.datasets.phantom(150, seed=0)
+    else:
+        cache = cache and Path(cache, f"{zlib.crc32(str(Path(data).resolve()).encode()):08x}")
+        key, train = "train", scp.datasets.cephalometric(data, split="train")
+    templates = Grids.read(train, size, cache, key)
+    if on == "validation":
+        return templates.rows(validation_split(templates.ids)[1]), None
+    if data == "phantom":
+        return templates, Grids.read(scp.datasets.phantom(150, seed=1), size, cache, "phantom-1")
+    test = scp.datasets.cephalometric(data, split="test1")
+    test = Grids.read(test, size, cache, "test1")
+    return templates, test.rows(distinct(data, templates.ids, test.ids, cache))
+
+
+def distinct(data, train, test, cache=None):
+    """Rows of the test ids that repeat no training image and no earlier test image."""
+    file = None if cache is None else Path(cache) / "duplicates.json"
+    if file is not None and file.exists():
+        pairs = json.loads(file.read_text())
+    else:
+        both = scp.datasets.cephalometric(data, split="all")
+        pairs = [(both.ids[p.a], both.ids[p.b]) for p in find_duplicates(both)]
+        if file is not None:
+            file.write_text(json.dumps(pairs))
+    train, out = set(train), set()
+    for a, b in pairs:
+        out.update([b] if a in train else [max(a, b)] if a in test and b in test else [])
+        out.update([a] if b in train else [])
+    return np.array([i for i, name in enumerate(test) if name not in out])
+
+
+def millimetres(predicted, truth, spacing):
+    """Euclidean distances in mm. points (x, y) [...][2] in original pixels, spacing (sy, sx)."""
+    delta = (np.asarray(predicted) - truth) * np.asarray(spacing)[..., ::-1]
+    return np.sqrt((delta**2).sum(axis=-1))
+
+
+def detection_rates(errors):
+    """Percentage of errors below each of RADII (strictly)."""
+    return {f"{r:g}": float(100 * np.mean(np.asarray(errors) < r)) for r in RADII}
+
+
+@dataclass
+class Matches:
+    """Landmarks of T templates found in E images.
+
+    xy float64 [T][E][L][2], original pixels; similarity float32 [T][E][L]; truth [E][L][2];
+    spacing [E][2]; counts bool [T][E], false where a template meets itself.
+    """
+
+    xy: np.ndarray
+    similarity: np.ndarray
+    truth: np.ndarray
+    spacing: np.ndarray
+    counts: np.ndarray
+
+    def errors(self):
+        """mm, [T][E][L]."""
+        return millimetres(self.xy, self.truth, self.spacing[:, None])
+
+    def single(self):
+        """Mean radial error of each template, mm [T]."""
+        return (self.errors().mean(axis=2) * self.counts).sum(axis=1) / self.counts.sum(axis=1)
+
+    def of_set(self, rows, rule):
+        """Errors [E'][L] in mm of a set of templates, in the images that are not among them.
+
+        rule: "confident" (the most similar template's prediction; ties to the first: the paper,
+        Eq. 3) or "weighted" (mean of the predictions, weights similarity^4).
+        """
+        rows = np.asarray(rows)
+        images = np.flatnonzero(self.counts[rows].all(axis=0))
+        xy = self.xy[rows][:, images]
+        similarity = self.similarity[rows][:, images].astype(np.float64)
+        if rule == "confident":
+            best = similarity.argmax(axis=0)
+            xy = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]
+        elif rule == "weighted":
+            weight = np.maximum(similarity, 1e-12) ** POWER
+            xy = (xy * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[..., None]
+        else:
+            raise ValueError(f"rule must be confident or weighted, got {rule!r}")
+        return millimetres(xy, self.truth[images], self.spacing[images][:, None])
+
+
+def match_landmarks(extractor, templates, images=None, mode="bilinear", sample=1, progress=None):
+    """Matches of every template's landmarks in every sample-th image.
+
+    All templates are queries of one call, so an image's pyramid is searched once. images=None:
+    the templates are evaluated among themselves.
+    """
+    size = extractor.size
+    queries, norms = [], []
+    for i in range(len(templates)):
+        points = to_grid(templates.landmarks[i], templates.shape(i), size)
+        q, n = extractor.pyramid(templates.grid(i)).at(points)
+        queries.append(q)
+        norms.append(n)
+    queries, norms = np.concatenate(queries), np.concatenate(norms)
+    own = images is None
+    images = templates if own else images
+    rows = np.arange(0, len(images), sample)
+    shape = len(templates), len(rows), templates.landmarks.shape[1]
+    xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+    for e, i in enumerate(rows):
+        pyramid = extractor.pyramid(images.grid(i))
+        value, place, _ = scp.match(pyramid, queries, norms, mode=mode)
+        place = place if mode == "bilinear" else 2 * place + 0.5  # the centre of the cell
+        place = to_original(place, images.shape(i), size)
+        xy[:, e] = place.reshape(shape[0], shape[2], 2)
+        similarity[:, e] = value.reshape(shape[0], shape[2])
+        if progress is not None:
+            progress(e + 1, len(rows))
+    counts = np.ones(shape[:2], bool)
+    if own:
+        counts[rows, np.arange(len(rows))] = False
+    return Matches(xy, similarity, images.landmarks[rows], images.spacing[rows], counts)
+
+
+def picks(extractor, templates, sizes=SIZES):
+    """SCP's choices from the templates, by key points and features only.
+
+    Returns Selections, one per size, and the score of every single image [T].
+    """
+    pool = Pool(templates, extractor)
+    job = scp.SimilarityJob(pool.image, len(templates), pool.points, extractor,
+                            max_memory=1 << 29)  # fmt: skip
+    values, _ = job.run()
+    weights = scp.client_weights(pool.offsets)
+    sizes = [m for m in sizes if m < len(templates)]
+    return scp.select(values, sizes, weights=weights), values.astype(np.float64) @ weights
+
+
+def summary(matches, selections=(), scores=None, ids=()):
+    """The numbers as a dict; lengths in mm."""
+    single = matches.single()
+    used = matches.errors()[matches.counts]
+    best = int(single.argmin())
+    out = {
+        "templates": len(single),
+        "images": matches.counts.shape[1],
+        "mean": float(single.mean()),
+        "sd": float(single.std()),
+        "best": float(single[best]),
+        "worst": float(single.max()),
+        "best_id": ids[best] if len(ids) else best,
+        "sdr": detection_rates(used),
+    }
+    for selection in selections:
+        rows = selection.selected
+        item = {"ids": [ids[i] if len(ids) else int(i) for i in rows]}
+        for rule in ("confident", "weighted"):
+            errors = matches.of_set(rows, rule)
+            item[rule] = float(errors.mean())
+            item[f"sdr_{rule}"] = detection_rates(errors)
+        out[f"pick{len(rows)}"] = item
+    if scores is not None:
+        out["pearson"] = float(np.corrcoef(scores, single)[0, 1])
+    if len(single) > 10:
+        rng = np.random.default_rng(0)
+        sets = [rng.choice(len(single), 5, replace=False) for _ in range(DRAWS)]
+        for rule in ("confident", "weighted"):
+            errors = [matches.of_set(rows, rule).mean() for rows in sets]
+            out[f"random5_{rule}"] = [float(np.mean(errors)), float(np.std(errors))]
+    return out
+
+
+def evaluate(extractor, data, on="validation", sample=1, mode="bilinear", cache=None, pick=True):
+    """`summary` of an extractor on a data set ("phantom" or a root), with seconds of each part."""
+    start = time.perf_counter()
+    templates, images = load(data, extractor.size, on, cache)
+    read = time.perf_counter()
+    matches = match_landmarks(extractor, templates, images, mode, sample)
+    found = time.perf_counter()
+    chosen = picks(extractor, templates) if pick else ((), None)
+    out = summary(matches, *chosen, templates.ids)
+    out["seconds"] = {
+        "reading": read - start,
+        "matching": found - read,
+        "selection": time.perf_counter() - found,
+    }
+    return out
+
+
+def show(result):
+    """Prints a summary for people."""
+    r = result
+    rates = "  ".join(f"{k} mm {v:.1f} %" for k, v in r["sdr"].items())
+    print(f"{r['templates']} templates, {r['images']} evaluation images")
+    print(f"one template: MRE {r['mean']:.3f} +- {r['sd']:.3f} mm, best {r['best']:.3f} "
+          f"({r['best_id']}), worst {r['worst']:.3f}; SDR {rates}")  # fmt: skip
+    for m in SIZES:
+        if (item := r.get(f"pick{m}")) is not None:
+            rates = " ".join(f"{v:.1f}" for v in item["sdr_weighted"].values())
+            print(f"SCP's pick, M = {m}: Eq. 3 {item['confident']:.3f} mm, weighted mean "
+                  f"{item['weighted']:.3f} mm (SDR {rates}): {', '.join(item['ids'])}")  # fmt: skip
+    if "random5_weighted" in r:
+        (a, b), (c, d) = r["random5_confident"], r["random5_weighted"]
+        print(f"random five: Eq. 3 {a:.3f} +- {b:.3f} mm, weighted mean {c:.3f} +- {d:.3f} mm")
+    if "pearson" in r:
+        print(f"correlation of score and MRE over single templates: {r['pearson']:.2f}")
+    print("seconds:", ", ".join(f"{k} {v:.1f}" for k, v in r["seconds"].items()), flush=True)
+
+
+def extractor_of(options):
+    """The extractor that the command line names."""
+    if options.weights:
+        return scp.features.FeatureExtractor.load(options.weights)
+    return scp.GradientExtractor((options.size, options.size))
+
+
+def add_options(parser):
+    """Options that say on what accuracy is measured."""
+    parser.add_argument("data", help="root of the ISBI 2015 cephalograms, or: phantom")
+    parser.add_argument("--on", choices=("validation", "test1"), default="validation")
+    parser.add_argument("--sample", type=int, default=1, metavar="N",
+                        help="evaluate every N-th image only")  # fmt: skip
+    parser.add_argument("--cache", default=Path(tempfile.gettempdir(), "scp-accuracy"),
+                        help="folder for images on the grid and duplicates found")  # fmt: skip
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0])
+    add_options(parser)
+    parser.add_argument("--features", choices=("gradient",), default="gradient")
+    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
+    parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
+    parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
+    parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
+    options = parser.parse_args()
+    header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")
+    extractor = extractor_of(options)
+    result = evaluate(extractor, options.data, options.on, options.sample, options.mode,
+                      options.cache, not options.no_pick)  # fmt: skip
+    show(result)
+    if options.json:
+        print(json.dumps({"on": options.on, "features": extractor.parameters(), **result}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+/* The matrix product of the convolutions; included once per instruction set. A block of
+ * SCP_SIMD_ROWS rows x 16 columns stays in registers over the whole sum. */
+
+#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+static inline __attribute__((always_inline)) void
+gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, const float *b,
+           const struct scp_gemm_runs *runs, const float *start, const int rows) {
+#define ROW(i) f32x16 s##i = f32x16_set(0);
+    EACH_ROW(ROW)
+#undef ROW
+    for (size_t run = 0; run < runs->count; run++) {
+        const float *p0 = a + runs->offsets[run], *p3 = p0 + 3 * a_row, *p6 = p3, *p9 = p3;
+        if (rows > 6) p6 = p3 + 3 * a_row;
+        if (rows > 9) p9 = p6 + 3 * a_row;
+        for (size_t k = runs->length; k > 0; k--) {
+            const f32x16 v = f32x16_load(b);
+#define ROW(i)                                                                                     \
+    if (rows > i) {                                                                                \
+        const float *p = i < 3 ? p0 : i < 6 ? p3 : i < 9 ? p6 : p9;                                \
+        s##i = f32x16_fma(f32x16_set(p[(size_t)(i % 3) * a_row]), v, s##i);                        \
+    }
+            EACH_ROW(ROW)
+#undef ROW
+            b += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;
+        }
+    }
+    if (start) {
+        const f32x16 first = f32x16_load(start);
+#define ROW(i)                                                                                     \
+    if (rows > i) f32x16_store(c + i * c_row, f32x16_add(s##i, first));
+        EACH_ROW(ROW)
+#undef ROW
+    } else {
+#define ROW(i)                                                                                     \
+    if (rows > i) f32x16_store(c + i * c_row, f32x16_add(s##i, f32x16_load(c + i * c_row)));
+        EACH_ROW(ROW)
+#undef ROW
+    }
+}
+
+static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
+                 const float *b, const struct scp_gemm_runs *runs, const float *start) {
+    for (; rows >= SCP_SIMD_ROWS; rows -= SCP_SIMD_ROWS) {
+        gemm_block(c, c_row, a, a_row, a_step, b, runs, start, SCP_SIMD_ROWS);
+        c += SCP_SIMD_ROWS * c_row, a += SCP_SIMD_ROWS * a_row;
+    }
+#define REST(n)                                                                                    \
+    case n:                                                                                        \
+        if (n < SCP_SIMD_ROWS) gemm_block(c, c_row, a, a_row, a_step, b, runs, start, n);          \
+        break;
+    switch (rows) {
+        REST(1)
+        REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default
+            : break;
+    }
+#undef REST
+}

@@ -1,0 +1,214 @@
+/* The gradient with respect to weights: sums over pixels of source (shifted by each tap) times the
+ * fixed map. Strips of pixels are added to a fixed number of partial sums, which are then added in
+ * order: the same bits at any number of threads. */
+#include "conv_parts.h"
+
+#include <string.h>
+
+#define STRIP_FLOATS 65536      /* 256 KiB of the second-level cache */
+#define PARTS 32                /* partial sums times blocks of outputs, at most */
+#define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
+
+struct correlate {
+    struct scp_source source, fixed;
+    struct scp_axis y, x;
+    int direct, swap, biased;
+    size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
+    size_t steps; /* taps * channels */
+    size_t tiles, parts, strip, values, offsets;
+    float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
+    const struct scp_nn_kernels *kernels;
+};
+
+static size_t span(const struct scp_axis *axis, size_t count) {
+    return (count - 1) * axis->stride + (axis->taps - 1) * axis->step + 1;
+}
+
+static size_t floats(const struct correlate *c, size_t rows, size_t columns) {
+    return span(&c->y, rows) * span(&c->x, columns) * c->pixel + rows * columns * c->block * 16;
+}
+
+static void divide(struct correlate *c, size_t batch, size_t pixel, size_t channels,
+                   size_t outputs) {
+    const size_t height = c->y.count, width = c->x.count;
+    c->pixel = pixel;
+    c->steps = c->y.taps * c->x.taps * channels;
+    c->panels = scp_ceil_div(outputs, 16);
+    c->block = c->panels > 8 ? 4 : c->panels;
+    c->blocks = scp_ceil_div(c->panels, c->block);
+    c->tile_x = width;
+    while (c->tile_x > 24 && floats(c, 1, c->tile_x) > STRIP_FLOATS)
+        c->tile_x = scp_ceil_div(scp_ceil_div(c->tile_x, 2), 12) * 12;
+    c->tile_y = 1;
+    while (c->tile_y < height && floats(c, c->tile_y + 1, c->tile_x) <= STRIP_FLOATS) c->tile_y++;
+    c->tiles_x = scp_ceil_div(width, c->tile_x);
+    while (c->tile_y > 4 && batch * c->tiles_x * scp_ceil_div(height, c->tile_y) * c->blocks < 16)
+        c->tile_y = scp_ceil_div(c->tile_y, 2);
+    c->tile_y = scp_ceil_div(height, scp_ceil_div(height, c->tile_y));
+    c->tiles_y = scp_ceil_div(height, c->tile_y);
+    c->tiles = batch * c->tiles_y * c->tiles_x;
+    const size_t room = PARTIAL_FLOATS / (c->panels * 16 * c->steps);
+    c->parts = scp_max(1, scp_min(scp_min(c->tiles, PARTS / c->blocks), room));
+    c->rows = span(&c->y, c->tile_y);
+    c->columns = span(&c->x, c->tile_x);
+    c->strip = scp_line_up(c->rows * c->columns * pixel);
+    c->values = c->tile_y * c->tile_x * c->block * 16;
+    c->offsets = scp_line_up(2 * c->tile_y);
+}
+
+static size_t total(const struct correlate *c, size_t threads) {
+    return c->parts * c->panels * 16 * (c->steps + 1) +
+           threads * (c->strip + c->values + c->offsets);
+}
+
+size_t scp_correlate_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                               size_t channels, size_t outputs, size_t threads) {
+    struct correlate c = {.y = *y, .x = *x};
+    if (!batch || !y->count || !x->count) return 0;
+    divide(&c, batch, channels, channels, outputs);
+    const size_t dense = total(&c, threads);
+    divide(&c, batch, scp_lanes_up(channels), channels, outputs);
+    return scp_max(dense, total(&c, threads));
+}
+
+static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t block,
+                     float *scratch) {
+    const size_t tile_x = tile % c->tiles_x, tile_y = tile / c->tiles_x % c->tiles_y;
+    const size_t image = tile / c->tiles_x / c->tiles_y, channels = c->source.map.channels;
+    const size_t t0 = tile_y * c->tile_y, height = scp_min(c->tile_y, c->y.count - t0);
+    const size_t x0 = tile_x * c->tile_x, width = scp_min(c->tile_x, c->x.count - x0);
+    const ptrdiff_t top = c->y.origin + (ptrdiff_t)(t0 * c->y.stride);
+    const ptrdiff_t left = c->x.origin + (ptrdiff_t)(x0 * c->x.stride);
+    float *strip = scratch, *values = scratch + c->strip;
+    size_t *offsets = (size_t *)(void *)(values + c->values);
+    const float *base = strip;
+    size_t pixel = c->pixel, line = c->columns * pixel;
+    if (c->direct) {
+        pixel = c->source.map.stride;
+        line = c->source.map.width * pixel;
+        base = c->source.map.data + image * c->source.map.height * line + (size_t)top * line +
+               (size_t)left * pixel;
+    } else {
+        const size_t rows = span(&c->y, height), columns = span(&c->x, width);
+        for (size_t i = 0; i < rows; i++)
+            scp_source_row(strip + i * line, pixel, c->kernels, &c->source, image,
+                           top + (ptrdiff_t)i, left, columns, 0, channels);
+    }
+    const int merged = c->x.taps == 1 || (c->x.step == 1 && pixel == channels);
+    const size_t across = merged ? 1 : c->x.taps, rows = merged ? c->x.taps * channels : channels;
+    for (size_t t = 0; t < height; t++) offsets[t] = t * c->y.stride * line;
+    const struct scp_gemm_runs runs = {offsets, height, width};
+    const size_t last = scp_min((block + 1) * c->block, c->panels);
+    for (size_t panel = block * c->block; panel < last; panel++) {
+        const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
+        for (size_t t = 0; t < height; t++)
+            scp_source_row(values + t * width * 16, 16, c->kernels, &c->fixed, image,
+                           (ptrdiff_t)(t0 + t), (ptrdiff_t)x0, width, panel * 16, count);
+        if (c->biased)
+            c->kernels->add(c->partial_bias + (part * c->panels + panel) * 16, values,
+                            height * width);
+        float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
+        for (size_t u = 0; u < c->y.taps; u++)
+            for (size_t v = 0; v < across; v++, sums += rows * 16)
+                c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
+                                 c->x.stride * pixel, rows, values, &runs, NULL);
+    }
+}
+
+static enum scp_status run(void *context, size_t task, size_t worker) {
+    const struct correlate *c = context;
+    const size_t block = task % c->blocks, part = task / c->blocks;
+    const size_t first = block * c->block, count = scp_min(c->block, c->panels - first);
+    memset(c->partial + (part * c->panels + first) * c->steps * 16, 0,
+           count * c->steps * 16 * sizeof(float));
+    memset(c->partial_bias + (part * c->panels + first) * 16, 0, count * 16 * sizeof(float));
+    const size_t begin = part * c->tiles / c->parts, end = (part + 1) * c->tiles / c->parts;
+    for (size_t tile = begin; tile < end; tile++)
+        add_tile(c, tile, part, block, c->scratch + worker * (c->strip + c->values + c->offsets));
+    return SCP_OK;
+}
+
+/* Adds the partial sums of one panel to the gradients. */
+static enum scp_status reduce(void *context, size_t panel, size_t worker) {
+    const struct correlate *c = context;
+    const size_t outputs = c->fixed.map.channels, o = panel * 16;
+    const size_t count = scp_min(16, outputs - o), channels = c->source.map.channels;
+    (void)worker;
+    for (size_t k = 0; k < c->steps; k++) {
+        float sum[16] = {0};
+        for (size_t part = 0; part < c->parts; part++) {
+            const float *from = c->partial + ((part * c->panels + panel) * c->steps + k) * 16;
+            for (size_t j = 0; j < 16; j++) sum[j] += from[j];
+        }
+        if (c->swap) {
+            float *to = c->gradients + k / channels * channels * outputs + k % channels;
+            for (size_t j = 0; j < count; j++) to[(o + j) * channels] += sum[j];
+        } else {
+            for (size_t j = 0; j < count; j++) c->gradients[k * outputs + o + j] += sum[j];
+        }
+    }
+    if (c->biased)
+        for (size_t part = 0; part < c->parts; part++)
+            for (size_t j = 0; j < count; j++)
+                c->bias_grads[o + j] += c->partial_bias[(part * c->panels + panel) * 16 + j];
+    return SCP_OK;
+}
+
+enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
+                              const struct scp_source *source, const struct scp_source *fixed,
+                              const struct scp_axis *y, const struct scp_axis *x, float *workspace,
+                              const struct scp_control *control) {
+    struct correlate c = {.source = *source,
+                          .fixed = *fixed,
+                          .y = *y,
+                          .x = *x,
+                          .swap = swap,
+                          .biased = bias_grads != NULL,
+                          .gradients = gradients,
+                          .bias_grads = bias_grads,
+                          .kernels = scp_nn_kernels()};
+    if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
+    divide(&c, fixed->map.batch, scp_strip_pixel(&source->map), source->map.channels,
+           fixed->map.channels);
+    c.direct = scp_source_identity(source) && scp_axis_inside(y, source->map.height) &&
+               scp_axis_inside(x, source->map.width);
+    c.partial = workspace;
+    c.partial_bias = c.partial + c.parts * c.panels * 16 * c.steps;
+    c.scratch = c.partial_bias + c.parts * c.panels * 16;
+    const enum scp_status status = scp_parallel(c.parts * c.blocks, run, &c, control);
+    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+}
+
+struct sums {
+    const struct scp_source *source;
+    float *sums;
+    const struct scp_nn_kernels *kernels;
+};
+
+/* One panel, row by row. */
+static enum scp_status sum_panel(void *context, size_t panel, size_t worker) {
+    const struct sums *s = context;
+    const struct scp_map *map = &s->source->map;
+    const size_t count = scp_min(16, map->channels - panel * 16);
+    float buffer[64 * 16];
+    double total[16] = {0};
+    (void)worker;
+    for (size_t row = 0; row < map->batch * map->height; row++) {
+        float sum[16] = {0};
+        for (size_t x = 0; x < map->width; x += 64) {
+            const size_t pixels = scp_min(64, map->width - x);
+            scp_source_row(buffer, 16, s->kernels, s->source, row / map->height,
+                           (ptrdiff_t)(row % map->height), (ptrdiff_t)x, pixels, panel * 16, count);
+            s->kernels->add(sum, buffer, pixels);
+        }
+        for (size_t j = 0; j < 16; j++) total[j] += (double)sum[j];
+    }
+    for (size_t j = 0; j < count; j++) s->sums[panel * 16 + j] += (float)total[j];
+    return SCP_OK;
+}
+
+enum scp_status scp_source_sums(float *sums, const struct scp_source *source,
+                                const struct scp_control *control) {
+    struct sums s = {source, sums, scp_nn_kernels()};
+    return scp_parallel(scp_ceil_div(source->map.channels, 16), sum_panel, &s, control);
+}

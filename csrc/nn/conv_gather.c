@@ -1,0 +1,186 @@
+/* Implicit matrix product: every target pixel is a row of A, read in place from a strip of the
+ * source that lies in cache, zero-bordered; its taps are runs of A, and the weights are packed. */
+#include "conv_parts.h"
+
+#include <string.h>
+
+#define STRIP_FLOATS 49152 /* 192 KiB of the second-level cache */
+#define STEPS 384          /* of one pass over the packed weights: 24 KiB, in the first level */
+#define TASKS 16           /* wanted at least */
+
+struct gather {
+    struct scp_map target;
+    int accumulate;
+    struct scp_source source;
+    struct scp_axis y, x;
+    int direct; /* the source itself is read, no strip */
+    size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
+    size_t strip, offsets, tail; /* floats of the scratch of one thread */
+    float *packed, *bias, *scratch;
+    const struct scp_nn_kernels *kernels;
+};
+
+static size_t span(const struct scp_axis *axis, size_t count) {
+    return (count - 1) * axis->stride + (axis->taps ? (axis->taps - 1) * axis->step : 0) + 1;
+}
+
+/* Sizes of the tiles: from the shapes alone. */
+static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs) {
+    const size_t height = g->y.count, width = g->x.count;
+    const size_t line = span(&g->y, 1) * pixel;
+    g->pixel = pixel;
+    g->tile_x = width;
+    while (g->tile_x > 24 && span(&g->x, g->tile_x) * line > STRIP_FLOATS)
+        g->tile_x = scp_ceil_div(scp_ceil_div(g->tile_x, 2), 12) * 12;
+    g->tile_y = 1;
+    while (g->tile_y < height &&
+           span(&g->y, g->tile_y + 1) * span(&g->x, g->tile_x) * pixel <= STRIP_FLOATS)
+        g->tile_y++;
+    g->tiles_x = scp_ceil_div(width, g->tile_x);
+    while (g->tile_y > 4 && batch * g->tiles_x * scp_ceil_div(height, g->tile_y) < TASKS)
+        g->tile_y = scp_ceil_div(g->tile_y, 2);
+    g->tile_y = scp_ceil_div(height, scp_ceil_div(height, g->tile_y));
+    g->tiles_y = scp_ceil_div(height, g->tile_y);
+    g->panels = scp_ceil_div(outputs, 16);
+    g->blocks =
+        scp_min(scp_ceil_div(g->panels, 2), scp_ceil_div(TASKS, batch * g->tiles_x * g->tiles_y));
+    g->block = scp_ceil_div(g->panels, g->blocks);
+    g->blocks = scp_ceil_div(g->panels, g->block);
+    g->rows = span(&g->y, g->tile_y);
+    g->columns = span(&g->x, g->tile_x);
+    g->strip = scp_line_up(g->rows * g->columns * pixel);
+    g->offsets = scp_line_up(2 * g->y.taps * g->x.taps);
+    g->tail = outputs % 16 ? g->tile_y * g->tile_x * 16 : 0;
+}
+
+static size_t packed_floats(const struct gather *g, size_t channels) {
+    return g->panels * 16 * g->y.taps * g->x.taps * channels;
+}
+
+size_t scp_gather_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                            size_t channels, size_t outputs, size_t threads) {
+    struct gather g = {.y = *y, .x = *x};
+    if (!y->count || !x->count) return 0;
+    divide(&g, batch, channels, outputs); /* a dense map may take other tiles: the larger counts */
+    const size_t dense = g.strip + g.offsets + g.tail;
+    divide(&g, batch, scp_lanes_up(channels), outputs);
+    return packed_floats(&g, channels) + g.panels * 16 +
+           threads * scp_max(dense, g.strip + g.offsets + g.tail);
+}
+
+/* The rows of A of one tile row times one panel, in one pass. */
+struct pass {
+    struct scp_gemm_runs runs;
+    size_t first; /* step, of the packed panel */
+};
+
+static enum scp_status run(void *context, size_t task, size_t worker) {
+    const struct gather *g = context;
+    const size_t outputs = g->target.channels, channels = g->source.map.channels;
+    const size_t block = task % g->blocks, tile = task / g->blocks;
+    const size_t tile_x = tile % g->tiles_x, tile_y = tile / g->tiles_x % g->tiles_y;
+    const size_t image = tile / g->tiles_x / g->tiles_y;
+    const size_t t0 = tile_y * g->tile_y, t1 = scp_min(t0 + g->tile_y, g->y.count);
+    const size_t x0 = tile_x * g->tile_x, x1 = scp_min(x0 + g->tile_x, g->x.count);
+    const ptrdiff_t top = g->y.origin + (ptrdiff_t)(t0 * g->y.stride);
+    const ptrdiff_t left = g->x.origin + (ptrdiff_t)(x0 * g->x.stride);
+    float *scratch = g->scratch + worker * (g->strip + g->offsets + g->tail);
+    float *strip = scratch, *tail = scratch + g->strip + g->offsets;
+    size_t *offsets = (size_t *)(void *)(scratch + g->strip);
+
+    const float *base = strip;
+    size_t pixel = g->pixel, line = g->columns * pixel;
+    if (g->y.taps == 0 || g->x.taps == 0) {
+        line = 0;
+    } else if (g->direct) {
+        pixel = g->source.map.stride;
+        line = g->source.map.width * pixel;
+        base = g->source.map.data + image * g->source.map.height * line + (size_t)top * line +
+               (size_t)left * pixel;
+    } else {
+        const size_t rows = span(&g->y, t1 - t0), columns = span(&g->x, x1 - x0);
+        for (size_t i = 0; i < rows; i++)
+            scp_source_row(strip + i * line, pixel, g->kernels, &g->source, image,
+                           top + (ptrdiff_t)i, left, columns, 0, channels);
+    }
+
+    /* Runs: taps of a row of the kernel are one run where their pixels touch. */
+    const int merged = g->x.taps == 1 || (g->x.step == 1 && pixel == channels);
+    const size_t across = merged ? 1 : g->x.taps, runs = g->y.taps * across;
+    const size_t length = merged ? g->x.taps * channels : channels, steps = runs * length;
+    for (size_t u = 0; u < g->y.taps; u++)
+        for (size_t v = 0; v < across; v++)
+            offsets[u * across + v] = u * g->y.step * line + v * g->x.step * pixel;
+
+    const size_t pieces = length > STEPS ? scp_ceil_div(length, STEPS) : 1;
+    const size_t piece = pieces > 1 ? scp_ceil_div(length, pieces) : length;
+    const size_t group = pieces > 1           ? 1
+                         : steps <= 2 * STEPS ? scp_max(runs, 1)
+                                              : scp_max(1, STEPS / scp_max(length, 1));
+    const size_t last = scp_min((block + 1) * g->block, g->panels);
+    const int narrow = g->target.stride < g->panels * 16;
+    const size_t target_line = g->target.width * g->target.stride * g->y.place_step;
+    const size_t target_pixel = g->target.stride * g->x.place_step;
+    float *target =
+        g->target.data +
+        ((image * g->target.height + g->y.place + t0 * g->y.place_step) * g->target.width +
+         g->x.place + x0 * g->x.place_step) *
+            g->target.stride;
+    size_t done = 0;
+    for (size_t r = 0; r == 0 || r < runs; r += group)
+        for (size_t p = 0; p < pieces; p++) {
+            const size_t begin = p * piece, size = scp_min(piece, length - begin);
+            const struct scp_gemm_runs part = {offsets + r, runs ? scp_min(group, runs - r) : 0,
+                                               size};
+            for (size_t panel = block * g->block; panel < last; panel++) {
+                const float *b = g->packed + (panel * steps + done) * 16;
+                const int apart = narrow && panel + 1 == g->panels && outputs % 16;
+                const float *start =
+                    done || (g->accumulate && !apart) ? NULL : g->bias + panel * 16;
+                for (size_t t = 0; t < t1 - t0; t++)
+                    g->kernels->gemm(
+                        apart ? tail + t * g->tile_x * 16 : target + t * target_line + panel * 16,
+                        apart ? 16 : target_pixel, base + t * g->y.stride * line + begin,
+                        g->x.stride * pixel, 1, x1 - x0, b, &part, start);
+            }
+            done += part.count * size;
+        }
+    if (narrow && outputs % 16 && last == g->panels) { /* the last channels of a dense map */
+        const size_t whole = outputs / 16 * 16;
+        for (size_t t = 0; t < t1 - t0; t++)
+            for (size_t i = 0; i < x1 - x0; i++) {
+                float *to = target + t * target_line + i * target_pixel + whole;
+                const float *from = tail + (t * g->tile_x + i) * 16;
+                for (size_t o = 0; o < outputs - whole; o++)
+                    to[o] = g->accumulate ? to[o] + from[o] : from[o];
+            }
+    }
+    return SCP_OK;
+}
+
+enum scp_status scp_gather(const struct scp_map *target, int accumulate,
+                           const struct scp_source *source, const struct scp_axis *y,
+                           const struct scp_axis *x, const float *weights, size_t kernel_x,
+                           int swap, const float *bias, float *workspace,
+                           const struct scp_control *control) {
+    struct gather g = {.target = *target,
+                       .accumulate = accumulate,
+                       .source = *source,
+                       .y = *y,
+                       .x = *x,
+                       .kernels = scp_nn_kernels()};
+    const size_t outputs = target->channels, channels = source->map.channels;
+    if (!y->count || !x->count || !target->batch) return SCP_OK;
+    divide(&g, target->batch, scp_strip_pixel(&source->map), outputs);
+    g.direct = scp_source_identity(source) && scp_axis_inside(y, source->map.height) &&
+               scp_axis_inside(x, source->map.width);
+    g.packed = workspace;
+    g.bias = g.packed + packed_floats(&g, channels);
+    g.scratch = g.bias + g.panels * 16;
+    memset(g.bias, 0, g.panels * 16 * sizeof(float));
+    if (bias) memcpy(g.bias, bias, outputs * sizeof(float));
+    const enum scp_status status =
+        scp_conv_pack(g.packed, weights, kernel_x, y, x, channels, outputs, swap);
+    if (status != SCP_OK) return status;
+    return scp_parallel(target->batch * g.tiles_y * g.tiles_x * g.blocks, run, &g, control);
+}

@@ -1,0 +1,97 @@
+/* What the parts of the convolution share: index arithmetic of one axis, maps read through a
+ * pending transform or a pull into zero-bordered strips, and the product of a strip with packed
+ * weights. */
+#ifndef SCP_NN_CONV_PARTS_H
+#define SCP_NN_CONV_PARTS_H
+
+#include "../kernels/nn.h"
+#include "conv.h"
+
+/* One axis of a gather: target position place + t * place_step, t < count, reads the source at
+ * origin + t * stride + m * step for tap m < taps, with the weight first + m * weight_step. */
+struct scp_axis {
+    ptrdiff_t origin;
+    size_t count, stride, step, taps;
+    size_t place, place_step;
+    ptrdiff_t first, weight_step;
+};
+
+/* The axis of a convolution (target: its output). */
+void scp_axis_forward(struct scp_axis *axis, size_t out, size_t kernel, size_t stride,
+                      size_t dilation, size_t pad);
+/* The axis of its adjoint (target: its input, `in` long): the targets with position % stride ==
+ * phase. */
+void scp_axis_adjoint(struct scp_axis *axis, size_t in, size_t kernel, size_t stride,
+                      size_t dilation, size_t pad, size_t phase);
+/* Every position that the axis reads lies in a source of that length. */
+int scp_axis_inside(const struct scp_axis *axis, size_t length);
+
+/* A map and how it is read: pending (scale not NULL), pull (raw.data not NULL), or as it is. */
+struct scp_source {
+    struct scp_map map;
+    struct scp_pending pending;
+    struct scp_pull pull;
+};
+void scp_source_pending(struct scp_source *source, const struct scp_map *map,
+                        const struct scp_pending *pending);
+void scp_source_pull(struct scp_source *source, const struct scp_map *map,
+                     const struct scp_pull *pull);
+int scp_source_identity(const struct scp_source *source);
+/* The same pixels as one row per image. */
+void scp_source_flatten(struct scp_source *source);
+void scp_map_flatten(struct scp_map *map);
+
+/* `count` pixels of row y from column x on, channels first .. first + channels - 1, to out. Pixels
+ * outside the map are zeros. channels is a multiple of 16 or reaches the map's last; the map has
+ * room for whole vectors, or else `out_pixel` floats get scalars. */
+void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *kernels,
+                    const struct scp_source *source, size_t image, ptrdiff_t y, ptrdiff_t x,
+                    size_t count, size_t first, size_t channels);
+
+/* Floats from pixel to pixel of a strip of that map. */
+size_t scp_strip_pixel(const struct scp_map *map);
+
+/* packed[panel][k][16] from weights [kernel_y][kernel_x][a][b]: k = (tap y, tap x, channel),
+ * columns the outputs. swap: outputs are a and channels b, else the other way. In parallel. */
+enum scp_status scp_conv_pack(float *packed, const float *weights, size_t kernel_x,
+                              const struct scp_axis *y, const struct scp_axis *x, size_t channels,
+                              size_t outputs, int swap);
+
+/* Target map = (or +=) the gather of the source over both axes: floats of workspace, and the work.
+ * bias may be NULL. */
+size_t scp_gather_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                            size_t channels, size_t outputs, size_t threads);
+enum scp_status scp_gather(const struct scp_map *target, int accumulate,
+                           const struct scp_source *source, const struct scp_axis *y,
+                           const struct scp_axis *x, const float *weights, size_t kernel_x,
+                           int swap, const float *bias, float *workspace,
+                           const struct scp_control *control);
+
+/* gradients[tap y][tap x][channels][outputs] (swap: [outputs][channels]) += the sums over pixels of
+ * source (at every tap) times fixed, and bias_grads[outputs] += sums of fixed (NULL: none). */
+size_t scp_correlate_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                               size_t channels, size_t outputs, size_t threads);
+enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
+                              const struct scp_source *source, const struct scp_source *fixed,
+                              const struct scp_axis *y, const struct scp_axis *x, float *workspace,
+                              const struct scp_control *control);
+
+/* sums[channels] += the sums of the source over all pixels. */
+enum scp_status scp_source_sums(float *sums, const struct scp_source *source,
+                                const struct scp_control *control);
+
+/* Floats in whole cache lines. */
+static inline size_t scp_line_up(size_t floats) {
+    return (floats + 15) / 16 * 16;
+}
+static inline size_t scp_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+static inline size_t scp_max(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+static inline size_t scp_ceil_div(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+#endif

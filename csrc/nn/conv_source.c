@@ -1,0 +1,148 @@
+/* Axes of a convolution, and maps read row by row through their transform. */
+#include "conv_parts.h"
+
+#include <string.h>
+
+static size_t gcd(size_t a, size_t b) {
+    while (b) {
+        const size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+void scp_axis_forward(struct scp_axis *axis, size_t out, size_t kernel, size_t stride,
+                      size_t dilation, size_t pad) {
+    *axis = (struct scp_axis){.origin = -(ptrdiff_t)pad,
+                              .count = out,
+                              .stride = stride,
+                              .step = dilation,
+                              .taps = kernel,
+                              .place_step = 1,
+                              .weight_step = 1};
+}
+
+void scp_axis_adjoint(struct scp_axis *axis, size_t in, size_t kernel, size_t stride,
+                      size_t dilation, size_t pad, size_t phase) {
+    const size_t common = gcd(stride, dilation);
+    *axis = (struct scp_axis){.count = in > phase ? (in - phase + stride - 1) / stride : 0,
+                              .stride = 1,
+                              .step = dilation / common,
+                              .place = phase,
+                              .place_step = stride,
+                              .weight_step = -(ptrdiff_t)(stride / common)};
+    for (size_t u = 0; u < kernel; u++) { /* source = (target + pad - u * dilation) / stride */
+        const ptrdiff_t at = (ptrdiff_t)(phase + pad) - (ptrdiff_t)(u * dilation);
+        if (at % (ptrdiff_t)stride) continue;
+        axis->origin = at / (ptrdiff_t)stride; /* ascending positions: the last tap comes first */
+        axis->first = (ptrdiff_t)u;
+        axis->taps++;
+    }
+}
+
+int scp_axis_inside(const struct scp_axis *axis, size_t length) {
+    if (axis->taps == 0 || axis->count == 0) return 1;
+    const size_t last = (axis->count - 1) * axis->stride + (axis->taps - 1) * axis->step;
+    return axis->origin >= 0 && (size_t)axis->origin + last < length;
+}
+
+void scp_source_pending(struct scp_source *source, const struct scp_map *map,
+                        const struct scp_pending *pending) {
+    *source = (struct scp_source){.map = *map};
+    if (pending) source->pending = *pending;
+}
+
+void scp_source_pull(struct scp_source *source, const struct scp_map *map,
+                     const struct scp_pull *pull) {
+    *source = (struct scp_source){.map = *map};
+    if (pull) source->pull = *pull;
+}
+
+int scp_source_identity(const struct scp_source *source) {
+    return !source->pending.scale && !source->pull.raw.data;
+}
+
+void scp_map_flatten(struct scp_map *map) {
+    map->width *= map->height;
+    map->height = 1;
+}
+
+void scp_source_flatten(struct scp_source *source) {
+    scp_map_flatten(&source->map);
+    if (source->pull.raw.data) scp_map_flatten(&source->pull.raw);
+}
+
+size_t scp_strip_pixel(const struct scp_map *map) {
+    const size_t whole = scp_lanes_up(map->channels);
+    return map->stride >= whole ? whole : map->channels;
+}
+
+static struct scp_pending_row pending_row(const struct scp_pending *pending, size_t image,
+                                          size_t first) {
+    const size_t at = image * pending->image_step + first;
+    return (struct scp_pending_row){pending->scale + at, pending->shift + at, pending->slope + at};
+}
+
+/* Pixels of fewer floats than whole vectors, one number at a time. */
+static void narrow_row(float *out, size_t out_pixel, const struct scp_source *source,
+                       const float *in, const float *raw, const struct scp_pull_row *row,
+                       size_t count, size_t channels) {
+    for (size_t i = 0; i < count; i++, out += out_pixel, in += source->map.stride) {
+        for (size_t c = 0; c < channels; c++) {
+            if (raw) {
+                const float x = raw[i * source->pull.raw.stride + c];
+                const float t = row->pending.scale[c] * x + row->pending.shift[c];
+                const float g = t > 0 ? in[c] : in[c] * row->pending.slope[c];
+                out[c] = row->a ? row->a[c] * g + (row->b[c] * x + row->c[c])
+                                : row->pending.scale[c] * g;
+            } else if (row) {
+                const float t = row->pending.scale[c] * in[c] + row->pending.shift[c];
+                out[c] = t > 0 ? t : row->pending.slope[c] * t;
+            } else {
+                out[c] = in[c];
+            }
+        }
+        for (size_t c = channels; c < scp_lanes_up(channels) && c < out_pixel; c++) out[c] = 0;
+    }
+}
+
+void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *kernels,
+                    const struct scp_source *source, size_t image, ptrdiff_t y, ptrdiff_t x,
+                    size_t count, size_t first, size_t channels) {
+    const struct scp_map *map = &source->map;
+    const size_t whole = scp_lanes_up(channels), room = scp_min(whole, out_pixel);
+    size_t before = x < 0 ? scp_min((size_t)-x, count) : 0, inside = 0;
+    if (y < 0 || y >= (ptrdiff_t)map->height) before = count;
+    const size_t from = (size_t)(x + (ptrdiff_t)before);
+    if (before < count && from < map->width) inside = scp_min(count - before, map->width - from);
+    for (size_t i = 0; i < count; i++) {
+        if (i == before) i += inside;
+        if (i < count) memset(out + i * out_pixel, 0, room * sizeof *out);
+    }
+    if (!inside) return;
+    const size_t pixel = (image * map->height + (size_t)y) * map->width + from;
+    const float *in = map->data + pixel * map->stride + first, *raw = NULL;
+    const int narrow = map->stride < scp_lanes_up(map->channels) || room < whole;
+    out += before * out_pixel;
+    struct scp_pull_row row = {{NULL, NULL, NULL}, NULL, NULL, NULL};
+    if (source->pull.raw.data) {
+        const struct scp_pull *pull = &source->pull;
+        const size_t at = image * pull->pending.image_step + first;
+        row.pending = pending_row(&pull->pending, image, first);
+        if (pull->a) row.a = pull->a + at, row.b = pull->b + at, row.c = pull->c + at;
+        raw = pull->raw.data + pixel * pull->raw.stride + first;
+    } else if (source->pending.scale) {
+        row.pending = pending_row(&source->pending, image, first);
+    }
+    if (narrow || (raw && source->pull.raw.stride < scp_lanes_up(map->channels)))
+        narrow_row(out, out_pixel, source, in, raw, row.pending.scale ? &row : NULL, inside,
+                   scp_min(channels, map->channels - first));
+    else if (raw)
+        kernels->pull(out, out_pixel, in, map->stride, raw, source->pull.raw.stride, inside, whole,
+                      &row);
+    else if (row.pending.scale)
+        kernels->pending(out, out_pixel, in, map->stride, inside, whole, &row.pending);
+    else
+        kernels->copy(out, out_pixel, in, map->stride, inside, whole);
+}

@@ -1,0 +1,272 @@
+/* scp._core: convolution of maps, for tests and benchmarks. Networks call the core themselves. */
+#include "binding.h"
+
+#include "../nn/conv.h"
+#include "scp/alloc.h"
+
+/* What the three functions share. Maps are float32 [B][H][W][stride]. */
+struct conv_call {
+    struct scp_conv conv;
+    struct scp_map x, y; /* of the layer: input and output */
+    struct scp_pending pending;
+    struct scp_pull pull;
+};
+
+static int read_pending(struct scp_pending *pending, PyObject *object, const char *name,
+                        size_t batch, size_t channels) {
+    const float *values[3];
+    size_t rows = 1;
+    *pending = (struct scp_pending){NULL, NULL, NULL, 0};
+    if (object == Py_None) return 0;
+    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
+        PyErr_Format(PyExc_TypeError, "%s must be (scale, shift, slope)", name);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < 3; i++) {
+        PyArrayObject *a =
+            scp_py_array(PyTuple_GET_ITEM(object, i), name, NPY_FLOAT32, 2, SCP_PY_READ);
+        if (!a || scp_py_length(a, name, 1, (npy_intp)scp_lanes_up(channels))) return -1;
+        if (i == 0) rows = (size_t)PyArray_DIM(a, 0);
+        if (scp_py_length(a, name, 0, rows == 1 ? 1 : (npy_intp)batch)) return -1;
+        values[i] = PyArray_DATA(a);
+    }
+    *pending = (struct scp_pending){values[0], values[1], values[2],
+                                    rows == 1 ? 0 : scp_lanes_up(channels)};
+    return 0;
+}
+
+/* (raw, (scale, shift, slope), None or (a, b, c)) */
+static int read_pull(struct scp_pull *pull, PyObject *object, const struct scp_map *map) {
+    struct scp_pending norm;
+    *pull = (struct scp_pull){.a = NULL};
+    if (object == Py_None) return 0;
+    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
+        PyErr_SetString(PyExc_TypeError, "pull must be (raw, (scale, shift, slope), (a, b, c))");
+        return -1;
+    }
+    PyArrayObject *raw =
+        scp_py_array(PyTuple_GET_ITEM(object, 0), "pull", NPY_FLOAT32, 4, SCP_PY_READ);
+    if (!raw || scp_py_length(raw, "pull", 0, (npy_intp)map->batch) ||
+        scp_py_length(raw, "pull", 1, (npy_intp)map->height) ||
+        scp_py_length(raw, "pull", 2, (npy_intp)map->width))
+        return -1;
+    if ((size_t)PyArray_DIM(raw, 3) < map->channels) {
+        PyErr_SetString(PyExc_ValueError, "pull must have as many channels as the gradient");
+        return -1;
+    }
+    pull->raw = *map;
+    pull->raw.data = PyArray_DATA(raw);
+    pull->raw.stride = (size_t)PyArray_DIM(raw, 3);
+    if (read_pending(&pull->pending, PyTuple_GET_ITEM(object, 1), "pull", map->batch,
+                     map->channels) ||
+        read_pending(&norm, PyTuple_GET_ITEM(object, 2), "pull", map->batch, map->channels))
+        return -1;
+    if (!pull->pending.scale) {
+        PyErr_SetString(PyExc_TypeError, "pull must have (scale, shift, slope)");
+        return -1;
+    }
+    if (norm.scale && norm.image_step != pull->pending.image_step) {
+        PyErr_SetString(PyExc_ValueError, "pull must have as many rows in all its coefficients");
+        return -1;
+    }
+    pull->a = norm.scale, pull->b = norm.shift, pull->c = norm.slope;
+    return 0;
+}
+
+static int read_map(struct scp_map *map, PyObject *object, const char *name, int access,
+                    size_t channels, Py_ssize_t first) {
+    PyArrayObject *a = scp_py_array(object, name, NPY_FLOAT32, 4, access);
+    if (!a) return -1;
+    const npy_intp *shape = PyArray_DIMS(a);
+    if (first < 0 || (size_t)shape[3] < channels + (size_t)first) {
+        PyErr_Format(PyExc_ValueError, "%s must have %zu channels from %zd on, got %zd in all",
+                     name, channels, first, (Py_ssize_t)shape[3]);
+        return -1;
+    }
+    *map = (struct scp_map){(float *)PyArray_DATA(a) + first,
+                            (size_t)shape[0],
+                            (size_t)shape[1],
+                            (size_t)shape[2],
+                            channels,
+                            (size_t)shape[3],
+                            0};
+    return 0;
+}
+
+/* stride, dilation, pad_y, pad_x, transposed with the shape of the weights. */
+static int read_conv(struct scp_conv *conv, PyArrayObject *weights, PyObject *geometry) {
+    unsigned stride, dilation, pad_y, pad_x;
+    int transposed;
+    if (!PyTuple_Check(geometry)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "geometry must be (stride, dilation, pad_y, pad_x, transposed)");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(geometry,
+                          "IIIIp;geometry must be (stride, dilation, pad_y, pad_x, transposed)",
+                          &stride, &dilation, &pad_y, &pad_x, &transposed))
+        return -1;
+    const npy_intp *shape = PyArray_DIMS(weights);
+    if (stride < 1 || dilation < 1 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 ||
+        shape[3] < 1) {
+        PyErr_SetString(PyExc_ValueError, "geometry and weights must have no zeros");
+        return -1;
+    }
+    *conv = (struct scp_conv){(size_t)shape[2],
+                              (size_t)shape[3],
+                              (size_t)shape[0],
+                              (size_t)shape[1],
+                              stride,
+                              dilation,
+                              pad_y,
+                              pad_x,
+                              transposed};
+    return 0;
+}
+
+static int check_sizes(const struct conv_call *call) {
+    size_t height, width;
+    scp_conv_size(&height, &width, &call->conv, call->x.height, call->x.width);
+    if (call->x.batch == call->y.batch && call->y.height == height && call->y.width == width)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "the output must be [%zu][%zu][%zu], got [%zu][%zu][%zu]",
+                 call->x.batch, height, width, call->y.batch, call->y.height, call->y.width);
+    return -1;
+}
+
+static float *workspace(const struct conv_call *call, int train) {
+    const size_t count = scp_conv_workspace(&call->conv, call->x.batch, call->x.height,
+                                            call->x.width, train, scp_threads());
+    float *space = count == SIZE_MAX ? NULL : scp_alloc(count, sizeof *space);
+    if (!space) PyErr_NoMemory();
+    return space;
+}
+
+static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"y",       "x",       "weights", "bias",     "geometry",
+                            "pending", "first_y", "first_x", "progress", NULL};
+    PyObject *y, *x, *weights_object, *bias_object, *geometry, *pending = Py_None;
+    PyObject *progress = Py_None, *result = NULL;
+    Py_ssize_t first_y = 0, first_x = 0;
+    struct conv_call c;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OnnO:conv_forward", names, &y, &x,
+                                     &weights_object, &bias_object, &geometry, &pending, &first_y,
+                                     &first_x, &progress))
+        return NULL;
+    PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
+    if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress)) return NULL;
+    const float *bias = NULL;
+    if (bias_object != Py_None) {
+        PyArrayObject *a = scp_py_array(bias_object, "bias", NPY_FLOAT32, 1, SCP_PY_READ);
+        if (!a || scp_py_length(a, "bias", 0, (npy_intp)c.conv.out)) return NULL;
+        bias = PyArray_DATA(a);
+    }
+    if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
+        read_map(&c.y, y, "y", SCP_PY_WRITE, c.conv.out, first_y) || check_sizes(&c) ||
+        read_pending(&c.pending, pending, "pending", c.x.batch, c.conv.in))
+        return NULL;
+    scp_threads_pin();
+    float *space = workspace(&c, 0);
+    if (space) {
+        struct scp_py_call call;
+        scp_py_begin(&call, progress);
+        const enum scp_status status =
+            scp_conv_forward(&c.y, &c.x, c.pending.scale ? &c.pending : NULL, PyArray_DATA(weights),
+                             bias, &c.conv, space, &call.control);
+        if (!scp_py_end(&call, module, status, "conv_forward")) result = Py_NewRef(Py_None);
+    }
+    scp_threads_unpin();
+    scp_free(space);
+    return result;
+}
+
+static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"dz",   "accumulate", "dy",       "weights",  "geometry",
+                            "pull", "first_dz",   "first_dy", "progress", NULL};
+    PyObject *dz, *dy, *weights_object, *geometry, *pull = Py_None;
+    PyObject *progress = Py_None, *result = NULL;
+    Py_ssize_t first_dz = 0, first_dy = 0;
+    int accumulate;
+    struct conv_call c;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OpOOO|OnnO:conv_backward_data", names, &dz,
+                                     &accumulate, &dy, &weights_object, &geometry, &pull, &first_dz,
+                                     &first_dy, &progress))
+        return NULL;
+    PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
+    if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress) ||
+        read_map(&c.x, dz, "dz", SCP_PY_WRITE, c.conv.in, first_dz) ||
+        read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
+        read_pull(&c.pull, pull, &c.y))
+        return NULL;
+    scp_threads_pin();
+    float *space = workspace(&c, 1);
+    if (space) {
+        struct scp_py_call call;
+        scp_py_begin(&call, progress);
+        const enum scp_status status =
+            scp_conv_backward_data(&c.x, accumulate, &c.y, c.pull.raw.data ? &c.pull : NULL,
+                                   PyArray_DATA(weights), &c.conv, space, &call.control);
+        if (!scp_py_end(&call, module, status, "conv_backward_data")) result = Py_NewRef(Py_None);
+    }
+    scp_threads_unpin();
+    scp_free(space);
+    return result;
+}
+
+static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"weight_grads", "bias_grads", "x",    "dy",
+                            "geometry",     "pending",    "pull", "first_x",
+                            "first_dy",     "progress",   NULL};
+    PyObject *grads_object, *bias_object, *x, *dy, *geometry;
+    PyObject *pending = Py_None, *pull = Py_None, *progress = Py_None, *result = NULL;
+    Py_ssize_t first_x = 0, first_dy = 0;
+    struct conv_call c;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OOnnO:conv_backward_weights", names,
+                                     &grads_object, &bias_object, &x, &dy, &geometry, &pending,
+                                     &pull, &first_x, &first_dy, &progress))
+        return NULL;
+    PyArrayObject *grads = scp_py_array(grads_object, "weight_grads", NPY_FLOAT32, 4, SCP_PY_WRITE);
+    if (!grads || read_conv(&c.conv, grads, geometry) || scp_py_progress(progress)) return NULL;
+    float *bias = NULL;
+    if (bias_object != Py_None) {
+        PyArrayObject *a = scp_py_array(bias_object, "bias_grads", NPY_FLOAT32, 1, SCP_PY_WRITE);
+        if (!a || scp_py_length(a, "bias_grads", 0, (npy_intp)c.conv.out)) return NULL;
+        bias = PyArray_DATA(a);
+    }
+    if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
+        read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
+        read_pending(&c.pending, pending, "pending", c.x.batch, c.conv.in) ||
+        read_pull(&c.pull, pull, &c.y))
+        return NULL;
+    scp_threads_pin();
+    float *space = workspace(&c, 1);
+    if (space) {
+        struct scp_py_call call;
+        scp_py_begin(&call, progress);
+        const enum scp_status status = scp_conv_backward_weights(
+            PyArray_DATA(grads), bias, &c.x, c.pending.scale ? &c.pending : NULL, &c.y,
+            c.pull.raw.data ? &c.pull : NULL, &c.conv, space, &call.control);
+        if (!scp_py_end(&call, module, status, "conv_backward_weights"))
+            result = Py_NewRef(Py_None);
+    }
+    scp_threads_unpin();
+    scp_free(space);
+    return result;
+}
+
+#define METHOD(name, text)                                                                         \
+    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS, text}
+
+PyMethodDef scp_py_conv_methods[] = {
+    METHOD(conv_forward, "conv_forward(y, x, weights, bias, geometry, pending=None, "
+                         "first_y=0, first_x=0, progress=None)\n\n"
+                         "Convolution of maps (csrc/nn/conv.h)."),
+    METHOD(conv_backward_data, "conv_backward_data(dz, accumulate, dy, weights, geometry, "
+                               "pull=None, first_dz=0, first_dy=0, progress=None)\n\n"
+                               "Its gradient with respect to the input."),
+    METHOD(conv_backward_weights, "conv_backward_weights(weight_grads, bias_grads, x, dy, "
+                                  "geometry, pending=None, pull=None, first_x=0, first_dy=0, "
+                                  "progress=None)\n\nIts gradients with "
+                                  "respect to weights and bias, added to what is there."),
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,151 @@
+"""The accuracy benchmark's metric on truth known by hand; the split is disjoint and fixed."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scp
+from scp.datasets import to_grid, validation_split
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not (BENCHMARKS / "accuracy.py").is_file():
+    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
+sys.path.insert(0, str(BENCHMARKS))
+import accuracy  # noqa: E402
+
+SIZE = (64, 64)
+
+
+def test_split_is_disjoint_complete_and_fixed():
+    ids = [f"{i + 1:03d}" for i in range(150)]
+    fit, validation = validation_split(ids)
+    assert [ids[i] for i in fit[:3]] == ["001", "003", "005"]
+    assert len(fit) == len(validation) == 75
+    assert sorted([*fit, *validation]) == list(range(150))
+    shuffled = [ids[i] for i in np.random.default_rng(0).permutation(150)]
+    again = validation_split(shuffled)[0]
+    assert {shuffled[i] for i in again} == {ids[i] for i in fit}
+
+
+def test_split_keeps_groups_together():
+    ids = [f"{i:02d}" for i in range(12)]
+    groups = ["a", "b", "c", "d"] * 3
+    fit, validation = validation_split(ids, groups)
+    assert {groups[i] for i in fit} == {"a", "c"} and {groups[i] for i in validation} == {"b", "d"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups", "message"),
+    [(["a", "a"], None, "unique"), (["a"], None, "two"), (["a", "b"], [1, 1], "two"),
+     (["a", "b"], [1], "groups must hold 2")],
+)  # fmt: skip
+def test_split_refuses(ids, groups, message):
+    with pytest.raises(ValueError, match=message):
+        validation_split(ids, groups)
+
+
+def test_errors_are_millimetres_of_the_original():
+    # 3 pixels of 0.1 mm across, 4 of 0.2 mm down: sqrt(.3^2 + .8^2)
+    error = accuracy.millimetres([[13.0, 24.0]], [[10.0, 20.0]], [0.2, 0.1])
+    assert error == pytest.approx([np.sqrt(0.73)], abs=1e-12)
+    assert accuracy.detection_rates([1.9, 2.0, 2.6, 9.0]) == {"2": 25, "2.5": 50, "3": 75, "4": 75}
+
+
+def matches():
+    """Two templates, two images, one landmark at (10, 10) in each; spacing 0.5 mm."""
+    xy = np.array([[[[10.0, 14]], [[10, 10]]], [[[10, 10]], [[16, 18]]]])
+    similarity = np.array([[[0.5], [0.9]], [[0.5], [0.3]]], np.float32)
+    return accuracy.Matches(
+        xy, similarity, np.full((2, 1, 2), 10.0), np.full((2, 2), 0.5), np.ones((2, 2), bool)
+    )
+
+
+def test_single_templates_and_sets():
+    m = matches()
+    assert m.single() == pytest.approx([1.0, 2.5])
+    # equal similarity: the first template; then the first is more similar
+    assert m.of_set([0, 1], "confident").ravel() == pytest.approx([2.0, 0.0])
+    away = 0.3**4 / (0.9**4 + 0.3**4)
+    assert m.of_set([0, 1], "weighted").ravel() == pytest.approx([1.0, 5.0 * away], rel=1e-5)
+    assert m.of_set([1, 0], "weighted").ravel() == pytest.approx([1.0, 5.0 * away], rel=1e-5)
+    with pytest.raises(ValueError, match="rule"):
+        m.of_set([0], "median")
+
+
+def test_a_template_is_not_its_own_evaluation():
+    m = matches()
+    m.counts[0, 0] = m.counts[1, 1] = False
+    assert m.single() == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert m.of_set([0], "confident").shape == (1, 1)
+    out = accuracy.summary(m, ids=["p", "q"])
+    assert out["mean"] == pytest.approx(0, abs=1e-12) and out["best_id"] == "p"
+
+
+def shifted(n=4):
+    """One picture, moved by multiples of the coarsest stride: matching is exact by construction."""
+    big = scp.datasets.phantom(1, seed=5, size=(256, 256)).grid(0, (128, 128))
+    images = [np.rint(big[4 * i : 4 * i + 64, 8 * i : 8 * i + 64] * 255) for i in range(n)]
+    marks = [[[40.0 - 8 * i, 30 - 4 * i], [30.0 - 8 * i, 44 - 4 * i]] for i in range(n)]
+    data = scp.datasets.arrays([np.uint8(v) for v in images], spacing=0.5, landmarks=marks)
+    return accuracy.Grids.read(data, SIZE)
+
+
+@pytest.mark.parametrize(("mode", "most"), [("bilinear", 0.5), ("nearest", 0.5)])
+def test_matching_finds_a_moved_picture(mode, most):
+    extractor = scp.GradientExtractor(SIZE, levels=2)
+    m = accuracy.match_landmarks(extractor, shifted(), mode=mode)
+    assert m.xy.shape == (4, 4, 2, 2) and m.counts.sum() == 12
+    away = np.abs(m.xy - m.truth)  # half a cell of the finest level, and half a pixel
+    assert np.all(away[m.counts] <= 1.5)
+    assert np.all(m.single() <= 1.5 * 2**0.5 * 0.5)
+    # a template finds itself: the pixel (bilinear) or the cell (nearest) of the landmark
+    assert np.all(np.abs(m.xy[0, 0] - m.truth[0]) <= 1)
+
+
+def test_sample_is_every_nth_image_and_queries_are_the_nearest_pixels():
+    extractor = scp.GradientExtractor(SIZE, levels=2)
+    data = shifted()
+    part = accuracy.match_landmarks(extractor, data, data, sample=2)
+    full = accuracy.match_landmarks(extractor, data, data)
+    assert np.array_equal(part.xy, full.xy[:, ::2]) and part.counts.all()
+    pyramid = extractor.pyramid(data.grid(0))
+    points = to_grid(data.landmarks[0], data.shape(0), SIZE)
+    value, place, _ = scp.match(pyramid, *pyramid.at(points), mode="bilinear")
+    assert np.array_equal(value, full.similarity[0, 0]) and np.array_equal(place, full.xy[0, 0])
+
+
+def test_images_are_kept_in_the_cache_and_rows_go_together(tmp_path):
+    data = scp.datasets.phantom(3, seed=2, size=(96, 80))
+    first = accuracy.Grids.read(data, SIZE, tmp_path, "key")
+    (file,) = tmp_path.iterdir()
+    np.save(file, np.load(file) // 2)
+    again = accuracy.Grids.read(data, SIZE, tmp_path, "key")
+    assert np.array_equal(again.images, first.images // 2)
+    part = again.rows([2, 0])
+    assert part.ids == ["003", "001"] and np.array_equal(part.landmarks, data.landmarks[[2, 0]])
+
+
+def test_duplicates_of_training_images_and_of_earlier_test_images_are_left_out(tmp_path):
+    pairs = [("001", "152"), ("002", "009"), ("153", "155")]
+    (tmp_path / "duplicates.json").write_text(json.dumps(pairs))
+    train = [f"{i:03d}" for i in range(1, 151)]
+    test = [f"{i:03d}" for i in range(151, 157)]
+    rows = accuracy.distinct("unused", train, test, tmp_path)
+    assert [test[i] for i in rows] == ["151", "153", "154", "156"]
+
+
+def test_evaluation_on_the_phantom_from_end_to_end(tmp_path, monkeypatch):
+    phantom = scp.datasets.phantom
+    monkeypatch.setattr(scp.datasets, "phantom", lambda n, seed: phantom(8, seed, (120, 96)))
+    extractor = scp.GradientExtractor(SIZE, levels=3)
+    out = accuracy.evaluate(extractor, "phantom", "test1", sample=2, cache=str(tmp_path))
+    assert (out["templates"], out["images"]) == (8, 4)
+    assert out["best"] - 1e-9 <= out["pick1"]["confident"] <= out["worst"] + 1e-9
+    assert out["pick1"]["confident"] == pytest.approx(out["pick1"]["weighted"], abs=1e-9)
+    accuracy.show(out)
+    json.dumps(out)
+    out = accuracy.evaluate(extractor, "phantom", "validation", cache=str(tmp_path), pick=False)
+    assert (out["templates"], out["images"]) == (4, 4) and "pick1" not in out
