@@ -58,7 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         "select", help="choose the images to annotate", description="Choose M images to annotate."
     )
     select.set_defaults(run_command=_select)
-    select.add_argument("images", help="folder of images, or root of the data set")
     select.add_argument("-m", type=_counts, default=[5], metavar="M",
                         help="how many; 1,3,5 or 1-5: a curve; any: by the budget")  # fmt: skip
     data = add_data(select)
