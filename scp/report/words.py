@@ -98,11 +98,11 @@ def features(used: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """What the similarities compare, in words: the settings of the features, and how the network
     was trained."""
     size = "\u00d7".join(str(v) for v in used.get("size") or ())
-    grid = f" on images of {size} pixels" if size else ""
+    grid = f" of {size} pixels" if size else ""
     if used.get("features") != "trained":
         return clean(
-            f"Gradient orientations around each place{grid}, without training. Features trained "
-            "on these images (scp train) tell places apart better."
+            f"Gradient orientations around each place, in images{grid}, without training. Features "
+            "trained on these images (scp train) know places better."
         )
     text = f"A network trained on unlabelled images{grid} (preset {used.get('preset') or 'none'})"
     if training.get("steps"):
