@@ -65,6 +65,9 @@ class Grids:
     def shape(self, i):
         return self.shapes[i]
 
+    def path(self, i):
+        return None  # nothing on disk to recognise an image by
+
     def grid(self, i, size=None):
         return self.images[i].astype(np.float32) * np.float32(1 / 65535)
 

@@ -1,9 +1,14 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
 <<<<<<< HEAD
+<<<<<<< HEAD
 #include "train.h"
 =======
 #include "nn.h"
+>>>>>>> main
+=======
+#include "nn.h"
+#include "train.h"
 >>>>>>> main
 
 #include <string.h>
@@ -16,6 +21,7 @@ SCP_SIMD_BEGIN
 #include "passes_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
+#include "winograd_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -48,6 +54,22 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
 };
 
 <<<<<<< HEAD
+<<<<<<< HEAD
+=======
+const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
+    .gemm = gemm,
+    .copy = maps_copy,
+    .pending = maps_pending,
+    .pull = maps_pull,
+    .add = maps_add,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .winograd_gradient = winograd_gradient,
+    .winograd_weights = winograd_weights,
+    .winograd_collect = winograd_collect,
+};
+
+>>>>>>> main
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
 
 const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
@@ -57,6 +79,7 @@ const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
     .project = train_project,
     .squares = train_squares,
     .adam = train_adam,
+<<<<<<< HEAD
 =======
 const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .gemm = gemm,
@@ -64,5 +87,7 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .pending = maps_pending,
     .pull = maps_pull,
     .add = maps_add,
+>>>>>>> main
+=======
 >>>>>>> main
 };

@@ -76,9 +76,14 @@ extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];
 <<<<<<< HEAD
+<<<<<<< HEAD
 extern PyMethodDef scp_py_train_methods[];
 =======
 extern PyMethodDef scp_py_conv_methods[];
+>>>>>>> main
+=======
+extern PyMethodDef scp_py_conv_methods[];
+extern PyMethodDef scp_py_train_methods[];
 >>>>>>> main
 
 #endif
