@@ -1,15 +1,7 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
-<<<<<<< HEAD
-<<<<<<< HEAD
-#include "train.h"
-=======
-#include "nn.h"
->>>>>>> main
-=======
 #include "nn.h"
 #include "train.h"
->>>>>>> main
 
 #include <string.h>
 
@@ -53,9 +45,6 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
                pass_blend, pass_stretch, pass_add},
 };
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
 const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .gemm = gemm,
     .copy = maps_copy,
@@ -69,7 +58,6 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .winograd_collect = winograd_collect,
 };
 
->>>>>>> main
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
 
 const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
@@ -79,15 +67,4 @@ const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
     .project = train_project,
     .squares = train_squares,
     .adam = train_adam,
-<<<<<<< HEAD
-=======
-const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
-    .gemm = gemm,
-    .copy = maps_copy,
-    .pending = maps_pending,
-    .pull = maps_pull,
-    .add = maps_add,
->>>>>>> main
-=======
->>>>>>> main
 };

@@ -75,15 +75,7 @@ extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];
-<<<<<<< HEAD
-<<<<<<< HEAD
-extern PyMethodDef scp_py_train_methods[];
-=======
-extern PyMethodDef scp_py_conv_methods[];
->>>>>>> main
-=======
 extern PyMethodDef scp_py_conv_methods[];
 extern PyMethodDef scp_py_train_methods[];
->>>>>>> main
 
 #endif
