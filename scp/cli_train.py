@@ -149,9 +149,10 @@ def fit(extractor, pool, run, args, **length) -> bool:
     def watch(event):
         nonlocal last
         if event["event"] == "start":
-            say(f"training {extractor.preset} on {len(pool)} images of {extractor.size[0]} x "
-                f"{extractor.size[1]} pixels, from {extractor.start}; "
-                f"{event['bytes'] / 2**20:.0f} MiB of memory")  # fmt: skip
+            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start}"
+            height, width = extractor.size
+            say(f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
+                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory")  # fmt: skip
         elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             print(_line(event), file=sys.stderr, flush=True)

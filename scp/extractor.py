@@ -123,19 +123,25 @@ class FeatureExtractor:
         """
         from .training import train
 
+        options = self.training
+        if minutes is not None and steps is not None:
+            raise ValueError("minutes, steps: give one of them")
+        if minutes is not None:
+            options = options.set(minutes=minutes, steps=0)
+        if steps is not None:
+            options = options.set(steps=steps)
         grids = np.stack(list(self._grids(images)))
-        initial = self._initial()
         self.trained = train(
-            grids, self.network, self.training, run, minutes=minutes, steps=steps,
-            initial=initial, resume=resume, progress=progress, callback=callback,
+            grids, self.network, options, run, initial=self._initial(), resume=resume,
+            progress=progress, callback=callback,
         )  # fmt: skip
         facts = {
             "images": len(grids),
             "steps": int(self.trained.step),
             "seconds": round(float(self.trained.seconds), 3),
-            "losses": [float(v) for v in self.trained.losses],
+            "losses": [round(float(v), 6) for v in self.trained.losses],
             "start": self.start,
-            "options": self.training.to_dict(),
+            "options": options.to_dict(),
         }
         self.model = Model(self.network, self.size, self.trained.parameters, self.trained.state,
                            self.preset, self.network_options, facts)  # fmt: skip
