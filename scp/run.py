@@ -5,9 +5,36 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
+
+LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+
+
+def unfinished(path: str | os.PathLike) -> bool:
+    """Whether a training in the folder was begun and has not finished."""
+    return Path(path, CHECKPOINT).is_file() and not Path(path, WEIGHTS).is_file()
+
+
+def read_log(path: str | os.PathLike) -> list[dict]:
+    """The steps of log.jsonl, each with "step" and "levels"; [] without such a file.
+
+    A line that is not whole (a training was killed) is left out, and of a step that was trained
+    twice the last line counts.
+    """
+    path, steps = Path(path), {}
+    if not path.is_file():
+        return []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            levels = [float(v) for v in entry["levels"]]
+            steps[int(entry["step"])] = {**entry, "levels": levels}
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [steps[k] for k in sorted(steps)]
 
 
 class RunFolder:
@@ -55,8 +82,12 @@ class RunFolder:
         lines = []
         for table, settings in tables.items():
             lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
-            lines += [f"{key} = {_toml(v)}" for key, v in settings.items() if v is not None]
+            lines += [f"{_key(key)} = {_toml(v)}" for key, v in settings.items() if v is not None]
         self.write_text("config.toml", "\n".join(lines) + "\n")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def _toml(value) -> str:
@@ -64,6 +95,8 @@ def _toml(value) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple, np.ndarray)):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):

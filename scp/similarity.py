@@ -135,7 +135,8 @@ class SimilarityJob:
         image: function i -> float32 [H][W] in [0, 1], the image at the extractor's size.
         n: number of images.
         points: per image, float32 [K_n][2], key points (x, y) on that grid.
-        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`.
+        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`, `size`, `grid`,
+            `levels`, `channels`, and `working_bytes()` where it needs memory of its own.
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
             Refused when even one image does not fit.
@@ -184,6 +185,8 @@ class SimilarityJob:
         e = self.extractor
         queries = int(self.offsets[-1]) * e.levels * (e.channels + 1) * 4
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
+        if hasattr(e, "working_bytes"):
+            work += e.working_bytes()
         return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
 
     def estimate(self) -> Estimate:
