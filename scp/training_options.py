@@ -13,6 +13,7 @@ TRANSFORMS: dict[str, tuple[str, float]] = {
     "rotation": ("degrees: the angle is uniform in +-strength", 180.0),
     "scale": ("the zoom is exp of uniform in +-strength", 1.5),
     "translation": ("fraction of the view's side: the shift is uniform in +-strength", 0.5),
+    "flip": ("probability of left for right", 1.0),
     "elastic": ("fraction of the view's side: sd of the shifts of a 3..6 x 3..6 grid", 0.1),
     "blur": ("v uniform in +-strength: blurred where v > 0, sharpened where v < 0", 1.0),
     "brightness": ("factor 1 + uniform in +-strength", 1.0),

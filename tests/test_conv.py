@@ -97,7 +97,11 @@ class Case:
 
 
 def close(got, exact, size, terms, factor=1.0):
-    """|got - exact| <= (terms + 16) * factor * 2^-24 * size, elementwise; NaN fails."""
+    """|got - exact| <= (terms + 16) * factor * 2^-24 * size, elementwise; NaN fails.
+
+    Winograd mixes the pixels of a tile: there the largest size of the map counts for all of it.
+    """
+    size = size if factor == 1 else size.max()
     limit = (terms + 16) * factor * 2.0**-24 * size + 1e-30
     assert got.shape == exact.shape
     bad = ~(np.abs(got - exact) <= limit)
@@ -110,7 +114,7 @@ def factor_of(case):
 
 
 def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
-    batch, height, width, c, o, ky, kx, g = case.shape
+    batch, _, _, c, o, ky, kx, g = case.shape
     z, w = case.z(pending), case.w.astype(np.float64)
     b = case.bias if bias else None
     exact = reference.forward(z, w, b, g)
@@ -232,7 +236,7 @@ def test_same_bits_at_any_number_of_threads(shape):
 
 @pytest.mark.parametrize("shape", [s for s in SHAPES if s[1] * s[2] * s[3] * s[4] < 60000], ids=str)
 def test_the_twin_is_a_gradient(shape):
-    """Central differences in float64; the function is linear in each argument, so they are exact."""
+    """Central differences in float64: the function is linear in each argument, so exact."""
     case = Case(shape, 4)
     *_, c, o, ky, kx, g = shape
     rng = np.random.default_rng(0)

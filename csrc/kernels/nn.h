@@ -38,6 +38,23 @@ struct scp_nn_kernels {
                  size_t raw_pixel, size_t count, size_t channels, const struct scp_pull_row *row);
     /* sum[j] += in[i * 16 + j] over count vectors. */
     void (*add)(float *sum, const float *in, size_t count);
+
+    /* ---- winograd_body.h: the transforms of F(4x4, 3x3). Element (i, j) of a 6 x 6 transform lies
+     * at (6 i + j) * step. ---- */
+
+    /* v = B^T d B for a row of tiles, v_tile floats apart, whose inputs begin 4 pixels apart at in.
+     * channels % 16 == 0; scratch: 96 * (4 * tiles + 2) floats. */
+    void (*winograd_input)(float *v, size_t v_step, size_t v_tile, const float *in, size_t pixel,
+                           size_t line, size_t tiles, size_t channels, float *scratch);
+    /* The first rows x columns of start + A^T m A, 16 channels; start NULL: added to out. */
+    void (*winograd_output)(float *out, size_t pixel, size_t line, size_t rows, size_t columns,
+                            const float *m, size_t m_step, const float *start);
+    /* w = A dy A^T of 4 x 4 pixels, 16 channels: the adjoint of output. */
+    void (*winograd_gradient)(float *w, size_t w_step, const float *dy, size_t pixel, size_t line);
+    /* u = G g G^T for `count` vectors; element (i, j) of g lies at (3 i + j) * g_step. */
+    void (*winograd_weights)(float *u, size_t u_step, const float *g, size_t g_step, size_t count);
+    /* g = G^T u G: its adjoint, one vector. */
+    void (*winograd_collect)(float *g, size_t g_step, const float *u, size_t u_step);
 };
 
 const struct scp_nn_kernels *scp_nn_kernels(void);

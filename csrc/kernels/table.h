@@ -1,6 +1,7 @@
 /* Compiles every kernel body for the instruction set whose simd/ header came before. */
 #include "kernels.h"
 #include "nn.h"
+#include "train.h"
 
 #include <string.h>
 
@@ -8,9 +9,11 @@ SCP_SIMD_BEGIN
 #include "dots_body.h"
 #include "expand_body.h"
 #include "coverage_body.h"
+#include "train_body.h"
 #include "passes_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
+#include "winograd_body.h"
 SCP_SIMD_END
 
 #define JOIN(a, b) a##b
@@ -48,4 +51,20 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .pending = maps_pending,
     .pull = maps_pull,
     .add = maps_add,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .winograd_gradient = winograd_gradient,
+    .winograd_weights = winograd_weights,
+    .winograd_collect = winograd_collect,
+};
+
+#define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)
+
+const struct scp_train_kernels TRAIN_TABLE(SCP_SIMD_NAME) = {
+    .dots = train_dots,
+    .norms = train_norms,
+    .pull = train_pull,
+    .project = train_project,
+    .squares = train_squares,
+    .adam = train_adam,
 };

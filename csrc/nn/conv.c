@@ -62,6 +62,14 @@ static void dense_axes(struct scp_axis *y, struct scp_axis *x, const struct scp_
 static size_t gather_workspace(const struct scp_conv *conv, const struct sides *sides, int dense,
                                size_t batch, size_t channels, size_t outputs, size_t threads) {
     struct scp_axis y, x;
+    if (conv->stride == 1) {
+        if (dense)
+            dense_axes(&y, &x, conv, sides, 0);
+        else
+            coarse_axes(&y, &x, conv, sides);
+        if (scp_winograd_pays(batch, &y, &x, channels, outputs))
+            return scp_winograd_workspace(batch, &y, &x, channels, outputs, threads);
+    }
     if (!dense) {
         coarse_axes(&y, &x, conv, sides);
         return scp_gather_workspace(batch, &y, &x, channels, outputs, threads);
@@ -128,6 +136,15 @@ static enum scp_status gather(const struct scp_map *target, int accumulate,
               : (struct sides){from.map.height, from.map.width, to.height, to.width};
     struct scp_axis y, x;
     enum scp_status status = SCP_OK;
+    if (conv->stride == 1) {
+        if (dense)
+            dense_axes(&y, &x, conv, &sides, 0);
+        else
+            coarse_axes(&y, &x, conv, &sides);
+        if (scp_winograd_pays(to.batch, &y, &x, from.map.channels, to.channels))
+            return scp_winograd(&to, accumulate, &from, &y, &x, weights, conv->kernel_x, swap, bias,
+                                workspace, control);
+    }
     if (!dense) {
         coarse_axes(&y, &x, conv, &sides);
         return scp_gather(&to, accumulate, &from, &y, &x, weights, conv->kernel_x, swap, bias,

@@ -76,6 +76,25 @@ enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
                               const struct scp_axis *y, const struct scp_axis *x, float *workspace,
                               const struct scp_control *control);
 
+/* The same two for three taps at stride and step 1, as Winograd F(4x4, 3x3). */
+int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                      size_t channels, size_t outputs);
+size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                              size_t channels, size_t outputs, size_t threads);
+enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
+                             const struct scp_source *source, const struct scp_axis *y,
+                             const struct scp_axis *x, const float *weights, size_t kernel_x,
+                             int swap, const float *bias, float *workspace,
+                             const struct scp_control *control);
+size_t scp_winograd_correlate_workspace(size_t batch, const struct scp_axis *y,
+                                        const struct scp_axis *x, size_t channels, size_t outputs,
+                                        size_t threads);
+enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_grads,
+                                       const struct scp_source *source,
+                                       const struct scp_source *fixed, const struct scp_axis *y,
+                                       const struct scp_axis *x, float *workspace,
+                                       const struct scp_control *control);
+
 /* sums[channels] += the sums of the source over all pixels. */
 enum scp_status scp_source_sums(float *sums, const struct scp_source *source,
                                 const struct scp_control *control);

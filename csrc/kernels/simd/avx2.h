@@ -80,6 +80,9 @@ static inline f32x16 f32x16_load_twice(const float *p) {
 static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
     return (f32x16){_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
 }
+static inline f32x16 f32x16_sqrt(f32x16 a) {
+    return (f32x16){_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)};
+}
 static inline float f32x16_largest(f32x16 a) {
     const __m256 eight = _mm256_max_ps(a.lo, a.hi);
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

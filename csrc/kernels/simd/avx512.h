@@ -79,6 +79,9 @@ static inline f32x16 f32x16_load_twice(const float *p) {
 static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
     return (f32x16){_mm512_div_ps(a.v, b.v)};
 }
+static inline f32x16 f32x16_sqrt(f32x16 a) {
+    return (f32x16){_mm512_sqrt_ps(a.v)};
+}
 static inline float f32x16_largest(f32x16 a) {
     return _mm512_reduce_max_ps(a.v);
 }

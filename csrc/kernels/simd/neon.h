@@ -89,6 +89,9 @@ static inline f32x16 f32x16_div(f32x16 x, f32x16 y) {
     return (f32x16){vdivq_f32(x.a, y.a), vdivq_f32(x.b, y.b), vdivq_f32(x.c, y.c),
                     vdivq_f32(x.d, y.d)};
 }
+static inline f32x16 f32x16_sqrt(f32x16 x) {
+    return (f32x16){vsqrtq_f32(x.a), vsqrtq_f32(x.b), vsqrtq_f32(x.c), vsqrtq_f32(x.d)};
+}
 static inline float f32x16_largest(f32x16 x) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.a, x.b), vmaxq_f32(x.c, x.d)));
 }

@@ -7,6 +7,7 @@
 #ifndef SCP_SIMD_PORTABLE_H
 #define SCP_SIMD_PORTABLE_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -96,6 +97,10 @@ static inline f32x16 f32x16_load_twice(const float *p) {
 }
 static inline f32x16 f32x16_div(f32x16 a, f32x16 b) {
     for (int j = 0; j < 16; j++) a.v[j] /= b.v[j];
+    return a;
+}
+static inline f32x16 f32x16_sqrt(f32x16 a) {
+    for (int j = 0; j < 16; j++) a.v[j] = sqrtf(a.v[j]);
     return a;
 }
 static inline float f32x16_largest(f32x16 a) {

@@ -1,0 +1,161 @@
+/* Winograd F(4x4, 3x3): the product form, for the output and for the gradient of the data. A task
+ * transforms a block of tiles, multiplies it with the transformed weights and writes the pixels. */
+#include "winograd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TASKS 16 /* wanted at least */
+
+struct product {
+    struct scp_map target;
+    int accumulate;
+    struct scp_source source;
+    struct scp_axis y, x;
+    struct scp_winograd_blocks blocks;
+    size_t panels;         /* of 16 outputs */
+    size_t share, shares;  /* panels of a task, tasks of a block */
+    size_t width, m_step;  /* outputs multiplied at once, floats between the 36 products in M */
+    size_t scratch_floats; /* of one thread */
+    float *packed, *weights, *bias, *scratch;
+    const struct scp_nn_kernels *kernels;
+};
+
+static size_t tiles_wanted(size_t channels) {
+    const char *e = getenv("WT");
+    if (e) return (size_t)atoi(e);
+    return channels <= 32 ? 48 : 24;
+}
+
+static void divide(struct product *p, size_t batch, size_t channels, size_t outputs) {
+    scp_winograd_divide(&p->blocks, batch, &p->y, &p->x, channels, tiles_wanted(channels));
+    p->panels = scp_ceil_div(outputs, 16);
+    p->shares = scp_min(scp_ceil_div(p->panels, 4), scp_ceil_div(TASKS, p->blocks.count));
+    p->share = scp_ceil_div(p->panels, p->shares);
+    p->shares = scp_ceil_div(p->panels, p->share);
+    const char *e = getenv("WO");
+    p->width = scp_min(p->share, e ? (size_t)atoi(e) : channels <= 32 ? 1 : 4) * 16;
+    p->m_step = p->blocks.most * p->width + 16;
+    p->scratch_floats = SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip +
+                        p->blocks.rows;
+}
+
+int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                      size_t channels, size_t outputs) {
+    (void)batch;
+    if (y->taps != 3 || x->taps != 3 || y->step != 1 || x->step != 1 || y->stride != 1 ||
+        x->stride != 1)
+        return 0;
+    if (getenv("WX")) return 0;
+    return channels >= 8 && outputs >= 8 && y->count >= 3 && x->count >= 3;
+}
+
+static size_t weight_floats(size_t channels, size_t outputs) {
+    return scp_lanes_up(outputs) * scp_lanes_up(channels);
+}
+
+size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                              size_t channels, size_t outputs, size_t threads) {
+    struct product p = {.y = *y, .x = *x};
+    if (!batch || !y->count || !x->count) return 0;
+    divide(&p, batch, channels, outputs);
+    return (9 + SCP_WINOGRAD) * weight_floats(channels, outputs) + p.panels * 16 +
+           threads * p.scratch_floats;
+}
+
+/* One panel of weights[panel][36][lanes][16]; channels beyond the map's last are zeros. */
+static enum scp_status transform_weights(void *context, size_t panel, size_t worker) {
+    const struct product *p = context;
+    const size_t channels = p->source.map.channels, lanes = p->blocks.lanes;
+    float *to = p->weights + panel * SCP_WINOGRAD * lanes * 16;
+    (void)worker;
+    p->kernels->winograd_weights(to, lanes * 16, p->packed + panel * 9 * channels * 16,
+                                 channels * 16, channels);
+    return SCP_OK;
+}
+
+/* Writes 16 outputs of every tile of a block from M. */
+static void write_tiles(const struct product *p, const struct scp_winograd_block *block,
+                        const float *m, size_t panel) {
+    const struct scp_map *map = &p->target;
+    const size_t pixel = map->stride, line = map->width * pixel;
+    const size_t count = scp_min(16, map->channels - panel * 16);
+    const int narrow = pixel < p->panels * 16 && count < 16;
+    for (size_t i = 0; i < block->images; i++)
+        for (size_t ty = block->y; ty < block->y + block->height; ty++)
+            for (size_t tx = block->x; tx < block->x + block->width; tx++, m += p->width) {
+                const size_t rows = scp_min(4, map->height - 4 * ty);
+                const size_t columns = scp_min(4, map->width - 4 * tx);
+                float *to = map->data +
+                            ((block->image + i) * map->height + 4 * ty) * line + 4 * tx * pixel +
+                            panel * 16;
+                if (!narrow) {
+                    p->kernels->winograd_output(to, pixel, line, rows, columns, m, p->m_step,
+                                                p->accumulate ? NULL : p->bias + panel * 16);
+                    continue;
+                }
+                float tile[16 * 16];
+                p->kernels->winograd_output(tile, 16, 64, rows, columns, m, p->m_step,
+                                            p->bias + panel * 16);
+                for (size_t r = 0; r < rows; r++)
+                    for (size_t c = 0; c < columns; c++)
+                        for (size_t o = 0; o < count; o++) {
+                            float *at = to + r * line + c * pixel + o;
+                            *at = tile[r * 64 + c * 16 + o] + (p->accumulate ? *at : 0);
+                        }
+            }
+}
+
+static enum scp_status run(void *context, size_t task, size_t worker) {
+    const struct product *p = context;
+    const struct scp_winograd_blocks *blocks = &p->blocks;
+    const size_t lanes = blocks->lanes, share = task % p->shares;
+    const size_t last = scp_min((share + 1) * p->share, p->panels);
+    float *v = p->scratch + worker * p->scratch_floats;
+    float *m = v + SCP_WINOGRAD * blocks->v_step, *strip = m + SCP_WINOGRAD * p->m_step;
+    struct scp_winograd_block block;
+    scp_winograd_block(&block, blocks, p->target.batch, task / p->shares);
+    scp_winograd_read(v, blocks, &block, &p->source, &p->y, &p->x, p->kernels, strip);
+    static const size_t offsets[1] = {0};
+    static const float zeros[16] = {0};
+    const struct scp_gemm_runs runs = {offsets, 1, p->source.map.channels};
+    for (size_t first = share * p->share; first < last; first += p->width / 16) {
+        const size_t end = scp_min(first + p->width / 16, last);
+        for (size_t i = 0; i < SCP_WINOGRAD; i++)
+            for (size_t panel = first; panel < end; panel++)
+                p->kernels->gemm(m + i * p->m_step + (panel - first) * 16, p->width,
+                                 v + i * blocks->v_step, lanes, 1, block.tiles,
+                                 p->weights + (panel * SCP_WINOGRAD + i) * lanes * 16, &runs,
+                                 zeros);
+        for (size_t panel = first; panel < end; panel++)
+            write_tiles(p, &block, m + (panel - first) * 16, panel);
+    }
+    return SCP_OK;
+}
+
+enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
+                             const struct scp_source *source, const struct scp_axis *y,
+                             const struct scp_axis *x, const float *weights, size_t kernel_x,
+                             int swap, const float *bias, float *workspace,
+                             const struct scp_control *control) {
+    struct product p = {.target = *target,
+                        .accumulate = accumulate,
+                        .source = *source,
+                        .y = *y,
+                        .x = *x,
+                        .kernels = scp_nn_kernels()};
+    const size_t channels = source->map.channels, outputs = target->channels;
+    if (!y->count || !x->count || !target->batch) return SCP_OK;
+    divide(&p, target->batch, channels, outputs);
+    p.weights = workspace;
+    p.packed = p.weights + SCP_WINOGRAD * weight_floats(channels, outputs);
+    p.bias = p.packed + 9 * weight_floats(channels, outputs);
+    p.scratch = p.bias + p.panels * 16;
+    memset(p.bias, 0, p.panels * 16 * sizeof(float));
+    if (bias) memcpy(p.bias, bias, outputs * sizeof(float));
+    enum scp_status status =
+        scp_conv_pack(p.packed, weights, kernel_x, y, x, channels, outputs, swap);
+    if (status == SCP_OK) status = scp_parallel(p.panels, transform_weights, &p, NULL);
+    if (status != SCP_OK) return status;
+    return scp_parallel(p.blocks.count * p.shares, run, &p, control);
+}

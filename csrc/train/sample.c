@@ -1,0 +1,150 @@
+#include <math.h>
+
+#include "scp/alloc.h"
+#include "view.h"
+
+/* Key spaces: sampling never shares a stream with dropout or initial weights of the same seed. */
+#define VIEW_KEY 0x5343505f56494557u
+#define PASS_KEY 0x5343505f50415353u
+#define STREAMS 8 /* of an item: 0 place and points, 2 image and 3 its noise, 4 crop and 5 */
+
+#define POINT_TRIES 64
+
+static size_t margin_of(const struct scp_sample_options *options) {
+    return (size_t)((double)options->point_margin * (double)options->crop);
+}
+
+enum scp_status scp_sample_check(const struct scp_sample_options *o, const struct scp_pool *pool) {
+    size_t pixels, numbers;
+    if (pool->count == 0 || pool->count > UINT32_MAX || pool->height == 0 || pool->width == 0)
+        return SCP_EINVAL;
+    if (pool->height > 1u << 15 || pool->width > 1u << 15) return SCP_EINVAL;
+    if (o->batch == 0 || o->batch > 1u << 16 || o->points == 0 || o->crop == 0) return SCP_EINVAL;
+    if (o->crop > pool->height || o->crop > pool->width) return SCP_EINVAL;
+    if (!(o->point_margin >= 0 && o->point_margin < 0.5f)) return SCP_EINVAL;
+    if (2 * margin_of(o) >= o->crop) return SCP_EINVAL;
+    for (int v = 0; v < SCP_VIEWS; v++)
+        for (int t = 0; t < SCP_TRANSFORMS; t++)
+            if (!(o->strength[v][t] >= 0 && o->strength[v][t] <= 180)) return SCP_EINVAL;
+    if (scp_size_mul(pool->height, pool->width, &pixels) ||
+        scp_size_mul(pixels, pool->count, &numbers) || scp_size_mul(numbers, 4, &numbers) ||
+        scp_size_mul(pixels, o->batch, &numbers) || scp_size_mul(numbers, 16, &numbers) ||
+        scp_size_mul(o->batch, o->points, &numbers) || scp_size_mul(numbers, 16, &numbers))
+        return SCP_ENOMEM;
+    return SCP_OK;
+}
+
+/* sources[batch]: item i is image i % count of the shuffled pass i / count. */
+static void choose(uint32_t *sources, uint32_t *order, size_t count, size_t batch, uint64_t seed,
+                   uint64_t step) {
+    uint64_t shuffled = UINT64_MAX;
+    for (size_t b = 0; b < batch; b++) {
+        const uint64_t item = step * batch + b, pass = item / count;
+        if (pass != shuffled) { /* Fisher and Yates */
+            struct scp_rng rng;
+            scp_rng_init(&rng, seed ^ PASS_KEY, pass);
+            for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+            for (size_t i = count; i > 1; i--) {
+                const uint32_t j = scp_rng_below(&rng, (uint32_t)i), last = order[i - 1];
+                order[i - 1] = order[j];
+                order[j] = last;
+            }
+            shuffled = pass;
+        }
+        sources[b] = order[item % count];
+    }
+}
+
+struct work {
+    struct scp_batch *batch;
+    const struct scp_pool *pool;
+    const struct scp_sample_options *options;
+    uint64_t step;
+};
+
+static int within(const double p[2], size_t width, size_t height) {
+    return p[0] >= -0.5 && p[0] < (double)width - 0.5 && p[1] >= -0.5 &&
+           p[1] < (double)height - 0.5;
+}
+
+/* Pairs: a pixel of the crop view -> the image -> the image view. */
+static void pair(int32_t *crop_points, float *image_points, struct scp_rng *rng,
+                 const struct scp_sample_options *o, const struct scp_pool *pool,
+                 const struct view *image, const struct view *crop) {
+    const size_t margin = margin_of(o), room = o->crop - 2 * margin;
+    for (size_t k = 0; k < o->points; k++) {
+        int32_t *c = crop_points + 2 * k;
+        float *p = image_points + 2 * k;
+        c[0] = c[1] = -1;
+        p[0] = p[1] = -1;
+        for (int attempt = 0; attempt < POINT_TRIES; attempt++) {
+            const size_t x = margin + scp_rng_below(rng, (uint32_t)room);
+            const size_t y = margin + scp_rng_below(rng, (uint32_t)room);
+            double source[2], place[2];
+            view_source(source, crop, (double)x, (double)y);
+            if (!within(source, pool->width, pool->height)) continue;
+            if (view_inverse(place, image, source[0], source[1])) continue;
+            if (!within(place, image->width, image->height)) continue;
+            c[0] = (int32_t)x;
+            c[1] = (int32_t)y;
+            p[0] = (float)place[0];
+            p[1] = (float)place[1];
+            break;
+        }
+    }
+}
+
+/* Task 2 i: the image view of item i; 2 i + 1: its crop view and the pairs. */
+static enum scp_status sample_view(void *context, size_t task, size_t worker) {
+    const struct work *w = context;
+    const struct scp_sample_options *o = w->options;
+    const struct scp_pool *pool = w->pool;
+    const size_t item = task / 2, channels = w->batch->channels;
+    const int kind = task % 2 ? SCP_VIEW_CROP : SCP_VIEW_IMAGE;
+    const uint64_t seed = o->seed ^ VIEW_KEY;
+    const uint64_t stream = (w->step * o->batch + item) * STREAMS;
+    const float *source = pool->images + w->batch->sources[item] * pool->height * pool->width;
+    struct view views[SCP_VIEWS];
+    struct scp_rng rng;
+    (void)worker;
+
+    scp_rng_init(&rng, seed, stream);
+    const uint32_t left = scp_rng_below(&rng, (uint32_t)(pool->width - o->crop) + 1);
+    const uint32_t top = scp_rng_below(&rng, (uint32_t)(pool->height - o->crop) + 1);
+    view_draw(&views[SCP_VIEW_IMAGE], o, SCP_VIEW_IMAGE, pool->width, pool->height, 0, 0, seed,
+              stream + 2);
+    view_draw(&views[SCP_VIEW_CROP], o, SCP_VIEW_CROP, o->crop, o->crop, left, top, seed,
+              stream + 4);
+    const struct view *view = &views[kind];
+    const size_t pixels = view->width * view->height;
+    float *out = kind == SCP_VIEW_CROP ? w->batch->crops : w->batch->images;
+    out += item * pixels * channels;
+
+    float *scratch = scp_alloc(2 * pixels + 2 * view->width, sizeof *scratch);
+    if (!scratch) return SCP_ENOMEM;
+    float *plane = channels == 1 ? out : scratch + pixels + 2 * view->width;
+    view_warp(plane, scratch, view, source, pool->height, pool->width, o->cubic, o->replicate);
+    view_photo(plane, scratch, view);
+    if (channels > 1)
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < channels; c++) out[i * channels + c] = plane[i];
+    scp_free(scratch);
+    if (kind == SCP_VIEW_CROP)
+        pair(w->batch->crop_points + item * o->points * 2,
+             w->batch->image_points + item * o->points * 2, &rng, o, pool, &views[SCP_VIEW_IMAGE],
+             &views[SCP_VIEW_CROP]);
+    return SCP_OK;
+}
+
+enum scp_status scp_sample(struct scp_batch *batch, const struct scp_pool *pool,
+                           const struct scp_sample_options *options, uint64_t step,
+                           const struct scp_control *control) {
+    enum scp_status status = scp_sample_check(options, pool);
+    if (status != SCP_OK) return status;
+    uint32_t *order = scp_alloc(pool->count, sizeof *order);
+    if (!order) return SCP_ENOMEM;
+    choose(batch->sources, order, pool->count, options->batch, options->seed, step);
+    scp_free(order);
+    struct work work = {batch, pool, options, step};
+    return scp_parallel(2 * options->batch, sample_view, &work, control);
+}
