@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
+from .checkpoints import Checkpoint, digest_of, load_checkpoint, save_checkpoint
+from .run import RunFolder
 from .training_options import (
     PAPER_TRANSFORMS,
     STRONG_TRANSFORMS,
@@ -27,6 +36,9 @@ __all__ = [
     "Transform",
     "train",
 ]
+
+CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+OBJECTIVES = ("windowed", "plain")  # enum scp_objective
 
 
 @dataclass
@@ -70,24 +82,332 @@ def train(
 
     Args:
         images: float32 [N][H][W] in 0..1, all of one size, or an iterable of [H][W].
-        network: scp.models.Network; its outputs, in order, are the levels, coarsest first.
-        options: all knobs. minutes, steps: override the length in options.
-        run_dir: folder for checkpoint.safetensors, weights.safetensors and log.jsonl; made if it
-            is not there. None: nothing is written.
+        network: scp.models.Network with 1 or 3 input channels; its outputs, in order, are the
+            levels, coarsest first.
+        options: all knobs. minutes, steps: the length, in place of that in options.
+        run_dir: folder for checkpoint.safetensors and log.jsonl; made if it is not there. None:
+            nothing is written.
         initial: (parameters, state) to start from. None: network.initial(options.seed).
-        resume: go on from the checkpoint in run_dir, when there is one (made with the same network
-            and options, or ValueError). False: start anew and overwrite.
+        resume: go on from the checkpoint in run_dir, when there is one (made with the same network,
+            images and options, or ValueError). False: start anew and overwrite.
         progress: a live bar on stderr. None: only on a terminal.
-        callback: called with each event, a dict: {"event": "start", "bytes": ..., "steps": ...},
-            then {"event": "step", "step", "progress", "lr", "loss", "levels", "images_per_second",
-            "seconds", "seconds_left"} once per line of the log, {"event": "checkpoint", "path"},
-            and {"event": "end", "step", "finished"}.
+        callback: called with each event, a dict with "event" and:
+            start: bytes (of memory that the steps will hold), step, steps, minutes, crop (pixels);
+            step: once per line of the log: step, progress, lr, loss, levels, images_per_second,
+            seconds, seconds_left;
+            checkpoint: path, step;
+            end: step, finished.
 
     Ctrl-C finishes the step, writes a checkpoint and returns with finished=False; a second one
     raises KeyboardInterrupt at once.
 
     Raises:
-        FloatingPointError: a loss is not finite; the message names step, level and the last good
-            checkpoint. ValueError: bad options, images or checkpoint file.
+        FloatingPointError: a loss or a weight is not finite; the message names the step, the level
+            and the last good checkpoint. ValueError: bad options, images or checkpoint file.
     """
-    raise NotImplementedError
+    options = TrainingOptions() if options is None else options
+    if minutes is not None and steps is not None:
+        raise ValueError("minutes, steps: give one of them")
+    if minutes is not None:
+        options = options.set(minutes=minutes, steps=0)
+    elif steps is not None:
+        options = options.set(steps=steps)
+        if options.steps == 0:
+            raise ValueError("steps must be above 0, got 0")
+    if options.steps == 0 and not options.minutes > 0:
+        raise ValueError("minutes must be above 0 where steps is 0")
+    pool = as_pool(images)
+    run = _Run(pool, network, options, run_dir, callback)
+    run.begin(initial, resume)
+    with _ctrl_c() as stop, _bar(progress, options, run.step, run.progress) as bar:
+        while not run.finished and not stop.is_set():
+            run.advance(bar)
+    return run.end()
+
+
+def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
+    """float32 [N][H][W], checked to be finite and 0..1."""
+    if not isinstance(images, np.ndarray):
+        images = list(images)
+        shapes = {np.shape(i) for i in images}
+        if len(shapes) > 1:
+            raise ValueError(f"images must all have one shape, got {sorted(shapes)[:2]}")
+    pool = np.ascontiguousarray(images, np.float32)
+    if pool.ndim != 3 or pool.size == 0:
+        raise ValueError(f"images must be [N][H][W], got shape {list(pool.shape)}")
+    for i, image in enumerate(pool):
+        if not (image.min() >= 0 and image.max() <= 1):  # NaN fails too
+            raise ValueError(f"images[{i}] must be finite and 0..1")
+    return pool
+
+
+def crop_side(options: TrainingOptions, height: int, width: int, levels: int) -> int:
+    """Pixels of the crop's side: a multiple of 2^levels."""
+    unit = 1 << levels
+    side = int(options.crop * min(height, width) + 1e-6) // unit * unit
+    if side == 0:
+        raise ValueError(
+            f"crop: {options.crop:g} of {min(height, width)} pixels is less than {unit} (2^levels)"
+        )
+    return side
+
+
+def core_options(options: TrainingOptions, side: int, levels: int) -> tuple[tuple, tuple, tuple]:
+    """What the core's trainer takes: sample, objective, adam (scp._core)."""
+    weights = options.level_weights or (1.0,) * levels
+    if len(weights) != levels:
+        raise ValueError(
+            f"level_weights must hold {levels} numbers, one per level, got {len(weights)}"
+        )
+    sample = (options.seed, options.batch, side, options.points, options.point_margin,
+              options.interpolation == "cubic", options.border == "replicate",
+              options.strengths())  # fmt: skip
+    objective = (OBJECTIVES.index(options.objective), options.window, options.temperature,
+                 options.margin, options.margin_limit, options.epsilon,
+                 np.array(weights, np.float32))  # fmt: skip
+    adam = (options.beta1, options.beta2, options.adam_epsilon, options.weight_decay,
+            options.clip_norm)  # fmt: skip
+    return sample, objective, adam
+
+
+class _Run:
+    """The state of one training, and its files."""
+
+    def __init__(self, pool, network, options, run_dir, callback):
+        self.options, self.callback = options, callback
+        self.levels = len(network.outputs)
+        self.side = crop_side(options, *pool.shape[1:], self.levels)
+        self.network = network
+        parts = network.graph(), pool, *core_options(options, self.side, self.levels)
+        self.bytes = _core.trainer_bytes(*parts)
+        self.folder = None if run_dir is None else RunFolder(run_dir)
+        self.parts = parts
+        self.identity = {
+            "network": network.digest(),
+            "images": digest_of(pool),
+            "options": options.to_dict(),
+        }
+
+    # ---- beginning ----
+
+    def begin(self, initial, resume: bool) -> None:
+        parameters, state = self.network.initial(self.options.seed) if initial is None else initial
+        sizes = {"parameters": self.network.n_parameters, "state": self.network.n_state}
+        self.tensors = {
+            "parameters": np.array(parameters, np.float32),
+            "state": np.array(state, np.float32),
+            "first_moment": np.zeros(sizes["parameters"], np.float32),
+            "second_moment": np.zeros(sizes["parameters"], np.float32),
+        }
+        for name, n in sizes.items():
+            if self.tensors[name].shape != (n,):
+                raise ValueError(
+                    f"initial: {name} must have shape [{n}], got {list(self.tensors[name].shape)}"
+                )
+        self.step, self.progress, self.seconds = 0, 0.0, 0.0
+        self.losses = [float("nan")] * self.levels
+        self.path = None if self.folder is None else self.folder / CHECKPOINT
+        self.saved = None
+        if self.path is not None and resume and self.path.exists():
+            sizes |= dict.fromkeys(("first_moment", "second_moment"), sizes["parameters"])
+            found = load_checkpoint(self.path, sizes, self.identity)
+            self.tensors, self.step, self.progress = found.tensors, found.step, found.progress
+            self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
+        elif self.path is not None:
+            self.path.unlink(missing_ok=True)
+        if self.folder is not None:
+            _trim_log(self.folder, self.step)
+        self.window: list[np.ndarray] = []  # losses since the last line of the log
+        self.window_seconds = 0.0
+        self.save_at = time.monotonic() + self.options.checkpoint_seconds
+        self._tell("start", bytes=self.bytes, step=self.step, steps=self.options.steps,
+                   minutes=self.options.minutes, crop=self.side)  # fmt: skip
+        self.trainer = None if self.finished else _core.trainer_create(*self.parts)
+
+    @property
+    def finished(self) -> bool:
+        if self.options.steps:
+            return self.step >= self.options.steps
+        return self.progress >= 1
+
+    # ---- one step ----
+
+    def advance(self, bar) -> None:
+        began = time.perf_counter()
+        t = self.tensors
+        rate = self.options.rate(self.progress)
+        losses, done = _core.trainer_run(
+            self.trainer, t["parameters"], t["state"], t["first_moment"], t["second_moment"],
+            self.step, np.array([rate]), None,
+        )  # fmt: skip
+        if done == 0:
+            level = int(np.flatnonzero(~np.isfinite(losses[0]))[0])
+            self._fail(f"the loss of level {level} is not finite at step {self.step}")
+        spent = time.perf_counter() - began
+        self.step += 1
+        self.seconds += spent
+        self.window_seconds += spent
+        self.window.append(losses[0])
+        if self.options.steps:
+            self.progress = self.step / self.options.steps
+        else:
+            self.progress = min(self.seconds / (60 * self.options.minutes), 1.0)
+        if self.step % self.options.log_every == 0 or self.finished:
+            self._log(rate)
+        bar.update(self)
+        if self.path is not None and time.monotonic() >= self.save_at:
+            self._save()
+
+    def _log(self, rate: float) -> None:
+        levels = np.mean(self.window, axis=0)
+        self.losses = [float(v) for v in levels]
+        speed = self.options.batch * len(self.window) / max(self.window_seconds, 1e-9)
+        line = {
+            "step": self.step,
+            "progress": round(self.progress, 6),
+            "lr": rate,
+            "loss": float(levels.sum()),
+            "levels": self.losses,
+            "images_per_second": round(speed, 3),
+            "seconds": round(self.seconds, 3),
+        }
+        if self.folder is not None:
+            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        self._tell("step", **line, seconds_left=self.seconds_left)
+        self.window, self.window_seconds = [], 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        if not self.options.steps:
+            return max(60 * self.options.minutes - self.seconds, 0.0)
+        return (self.options.steps - self.step) * self.seconds / max(self.step, 1)
+
+    # ---- files and ends ----
+
+    def _save(self) -> None:
+        if not all(np.isfinite(t).all() for t in self.tensors.values()):
+            self._fail(f"a weight is not finite after step {self.step - 1}")
+        save_checkpoint(
+            self.path,
+            Checkpoint(self.tensors, self.step, self.progress, self.seconds, self.losses,
+                       self.identity),
+        )  # fmt: skip
+        self.saved = self.step
+        self.save_at = time.monotonic() + self.options.checkpoint_seconds
+        self._tell("checkpoint", path=str(self.path), step=self.step)
+
+    def _fail(self, what: str) -> None:
+        if self.path is None:
+            last = "no checkpoint was asked for"
+        elif self.saved is None:
+            last = "there is no checkpoint yet"
+        else:
+            last = f"the last good checkpoint, of step {self.saved}, is {self.path}"
+        raise FloatingPointError(f"{what}; a smaller learning_rate may help; {last}")
+
+    def end(self) -> TrainedState:
+        if self.path is not None and self.saved != self.step:
+            self._save()
+        elif not all(np.isfinite(t).all() for t in self.tensors.values()):
+            self._fail(f"a weight is not finite after step {self.step - 1}")
+        self._tell("end", step=self.step, finished=self.finished)
+        t = self.tensors
+        return TrainedState(
+            parameters=t["parameters"],
+            state=t["state"],
+            moments=np.stack([t["first_moment"], t["second_moment"]]),
+            step=self.step,
+            progress=self.progress,
+            seconds=self.seconds,
+            losses=np.array(self.losses),
+            finished=self.finished,
+            checkpoint=self.path,
+        )
+
+    def _tell(self, event: str, **content) -> None:
+        if self.callback is not None:
+            self.callback({"event": event, **content})
+
+
+def _trim_log(folder: RunFolder, step: int) -> None:
+    """Drops the lines that a resumed run will write again, and a half-written last one."""
+    path = folder / LOG
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict) and 0 < content.get("step", 0) <= step:
+            kept.append(line + "\n")
+    folder.write_text(LOG, "".join(kept))
+
+
+@contextlib.contextmanager
+def _ctrl_c():
+    """An event that the first Ctrl-C sets; the second one raises KeyboardInterrupt."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def first(number, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is None:  # installed by something that is not Python
+        yield stop
+        return
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Bar:
+    """Live progress: losses of the levels, images a second, time left."""
+
+    def __init__(self, options: TrainingOptions, step: int, progress: float):
+        from tqdm import tqdm
+
+        self.options = options
+        self.bar = tqdm(total=1000, initial=int(1000 * progress), bar_format=(
+            "train {percentage:3.0f}%|{bar:20}| {postfix}"
+        ))  # fmt: skip
+
+    def update(self, run: _Run) -> None:
+        if run.window and run.step % self.options.log_every:
+            return
+        left = int(run.seconds_left)
+        speed = self.options.batch * run.step / max(run.seconds, 1e-9)
+        levels = " ".join(f"{v:.2f}" for v in run.losses)
+        self.bar.set_postfix_str(
+            f"step {run.step}, loss {levels}, {speed:.1f} images/s, "
+            f"{left // 60}:{left % 60:02d} left",
+            refresh=False,
+        )
+        self.bar.n = int(1000 * run.progress)
+        self.bar.refresh()
+
+
+class _NoBar:
+    def update(self, run: _Run) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _bar(wanted: bool | None, options: TrainingOptions, step: int, progress: float):
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        yield _NoBar()
+        return
+    bar = _Bar(options, step, progress)
+    try:
+        yield bar
+    finally:
+        bar.bar.close()
