@@ -151,8 +151,6 @@ def select(
             if size > problem.n:
                 raise ValueError(f"m must be at most {problem.n}, the number of rows, got {size}")
         if method == "random":
-            if size < 0:
-                raise ValueError("m must be a number for method 'random'")
             draws = _whole(draws, "draws", 1, 2**40)
             out.append(problem.random(size, seed, draws, checkpoints, progress))
         else:
@@ -381,11 +379,12 @@ def verify(values, selection: Selection, weights=None, initial: Sequence[int] = 
     rows = initial + chosen
     score = float(w @ v[rows].max(axis=0)) if rows else 0.0
     start = float(w @ v[initial].max(axis=0)) if initial else 0.0
+    served = np.where(selection.cover >= 0, v[selection.cover, np.arange(v.shape[1])], 0.0)
     for name, difference in (
         ("score", selection.score - score),
         ("gains", float(np.sum(selection.gains)) - (score - start)),
         ("cover_value", float(w @ selection.cover_value.astype(np.float64)) - score),
-        ("cover", float(w @ v[selection.cover, np.arange(v.shape[1])]) - score),
+        ("cover", float(w @ served) - score),
     ):
         if not abs(difference) <= tolerance:
             raise ValueError(f"{name}: off by {difference:g} from the score {score!r}")
