@@ -27,7 +27,7 @@ import numpy as np
 from common import arguments, header
 
 import scp
-from scp.datasets import find_duplicates, to_grid, to_original, validation_split
+from scp.datasets import Dataset, find_duplicates, to_grid, to_original, validation_split
 from scp.pipeline import Pool
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
@@ -36,12 +36,12 @@ POWER = 4  # of the similarity, in the weighted mean of predictions
 DRAWS = 200  # random sets that SCP's five are compared with
 
 
-class Grids:
-    """Images of a data set on the grid, in 16 bits; what `scp.pipeline.Pool` asks of a data set."""
+class Grids(Dataset):
+    """A data set whose images are kept on one grid, in 16 bits."""
 
     def __init__(self, ids, shapes, spacing, landmarks, images):
-        self.ids, self.shapes = list(ids), list(shapes)
-        self.spacing, self.landmarks, self.images = spacing, landmarks, images
+        super().__init__("grids", ids, shapes=shapes, spacing=spacing, landmarks=landmarks)
+        self.images = images
 
     @classmethod
     def read(cls, dataset, size, cache=None, key=""):
@@ -59,21 +59,14 @@ class Grids:
         shapes = [dataset.shape(i) for i in range(len(dataset))]
         return cls(dataset.ids, shapes, dataset.spacing, dataset.landmarks, images)
 
-    def __len__(self):
-        return len(self.ids)
-
-    def shape(self, i):
-        return self.shapes[i]
-
-    def path(self, i):
-        return None  # nothing on disk to recognise an image by
-
     def grid(self, i, size=None):
+        if size is not None and tuple(size) != self.images.shape[1:]:
+            raise ValueError(f"size must be {self.images.shape[1:]}, got {tuple(size)}")
         return self.images[i].astype(np.float32) * np.float32(1 / 65535)
 
     def rows(self, rows):
         """The data set of these rows only."""
-        return Grids([self.ids[i] for i in rows], [self.shapes[i] for i in rows],
+        return Grids([self.ids[i] for i in rows], [self.shape(i) for i in rows],
                      self.spacing[rows], self.landmarks[rows], self.images[rows])  # fmt: skip
 
 
@@ -287,7 +280,7 @@ def show(result):
 def extractor_of(options):
     """The extractor that the command line names."""
     if options.weights:
-        return scp.features.FeatureExtractor.load(options.weights)
+        return scp.FeatureExtractor.load(options.weights)
     return scp.GradientExtractor((options.size, options.size))
 
 

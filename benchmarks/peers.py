@@ -1,5 +1,6 @@
 """Peers live in a throw-away environment: installed on demand, never a dependency."""
 
+import json
 import os
 import subprocess
 import sys
@@ -27,16 +28,52 @@ def interpreter(packages: list[str], given: str | None = None) -> tuple[str, lis
     return str(python), missing
 
 
-def run(python: str, script: str, *arguments: str, timeout: float = 600) -> str:
-    """Standard output of a script text under that interpreter; all CPUs, no forced kernels."""
-    environment = {
+def environment() -> dict[str, str]:
+    """What a peer runs in: all CPUs, no forced kernels, nothing of ours on its path."""
+    return {
         k: v for k, v in os.environ.items()
         if not k.startswith("OPENBLAS_") and k not in ("PYTHONPATH", "OMP_NUM_THREADS")
     }  # fmt: skip
+
+
+def run(python: str, script: str, *arguments: str, timeout: float = 600) -> str:
+    """Standard output of a script text under that interpreter."""
     done = subprocess.run(
         [python, "-c", script, *arguments],
-        capture_output=True, text=True, check=False, env=environment, timeout=timeout,
+        capture_output=True, text=True, check=False, env=environment(), timeout=timeout,
     )  # fmt: skip
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else "failed")
     return done.stdout
+
+
+class Session:
+    """A peer that stays: a script text that answers every line of JSON with a line of JSON.
+
+    For alternating measurements whose preparation is dear. Close it, or use it with `with`.
+    """
+
+    def __init__(self, python: str, script: str, *arguments: str):
+        self.process = subprocess.Popen(
+            [python, "-c", script, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+
+    def ask(self, **request):
+        """The answer to a request."""
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the peer ended with status {self.process.wait()}")
+        return json.loads(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 import os
 import re
 from pathlib import Path
 
 import numpy as np
+
+from .files import naming, writing
 
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 
@@ -44,20 +46,15 @@ class RunFolder:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise NotADirectoryError(f"run folder {self.path}: this is a file")
-        self.path.mkdir(parents=True, exist_ok=True)
+        with naming(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    @contextlib.contextmanager
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""
-        beside = self.path / f".{os.getpid()}.{name}"
-        try:
-            yield beside
-            os.replace(beside, self.path / name)
-        finally:
-            beside.unlink(missing_ok=True)
+        return writing(self.path / name)
 
     def write_text(self, name: str, text: str) -> None:
         with self.writing(name) as path:
@@ -67,15 +64,17 @@ class RunFolder:
         self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
-        with self.writing("keypoints.npz") as path, path.open("wb") as file:
-            np.savez(
-                file,
-                xy=np.asarray(xy, np.float32),
-                xy_grid=np.asarray(xy_grid, np.float32),
-                response=np.asarray(response, np.float32),
-                offsets=np.asarray(offsets, np.int64),
-                ids=np.asarray(ids, dtype=np.str_),
-            )
+        content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
+        np.savez(
+            content,
+            xy=np.asarray(xy, np.float32),
+            xy_grid=np.asarray(xy_grid, np.float32),
+            response=np.asarray(response, np.float32),
+            offsets=np.asarray(offsets, np.int64),
+            ids=np.asarray(ids, dtype=np.str_),
+        )
+        with self.writing("keypoints.npz") as path:
+            path.write_bytes(content.getbuffer())
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
