@@ -1,4 +1,4 @@
-"""The command line: scp select, scp demo, scp info."""
+"""The command line: scp train, select, demo, weights, info."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ import sys
 from pathlib import Path
 
 from . import __version__, _core
+from .cli_train import (
+    add_data,
+    add_train,
+    add_weights,
+    fit,
+    open_data,
+    show_model,
+    show_options,
+    size,
+)
 
+DEMO_MINUTES = 0.75
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
 
@@ -41,19 +52,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scp {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    add_train(commands)
+
     select = commands.add_parser(
         "select", help="choose the images to annotate", description="Choose M images to annotate."
     )
     select.set_defaults(run_command=_select)
-    select.add_argument("images", help="folder of images, or root of the data set")
     select.add_argument("-m", type=_counts, default=[5], metavar="M",
                         help="how many; 1,3,5 or 1-5: a curve; any: by the budget")  # fmt: skip
-    data = select.add_argument_group("data")
-    data.add_argument("--dataset", choices=["folder", "cephalometric"], default="folder")
-    data.add_argument("--split", default="train", help="cephalometric: train, test1, test2, all")
-    data.add_argument("--annotator", default="mean", help="cephalometric: mean, junior, senior")
-    data.add_argument("--on-error", choices=["raise", "skip"], default="raise",
-                      help="what to do with a file that cannot be read")  # fmt: skip
+    data = add_data(select)
     data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
     _add_method(select)
     rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
@@ -73,16 +80,26 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser(
         "demo", help="the whole path on generated radiographs",
-        description="Choose 5 of 40 generated radiographs and write a report.",
+        description="Train on 40 generated radiographs, choose 5 of them and write a report.",
     )  # fmt: skip
     demo.set_defaults(run_command=_demo)
     demo.add_argument("-m", type=_counts, default=[5], metavar="M")
     demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
+    demo.add_argument("--minutes", type=float, default=DEMO_MINUTES,
+                      help=f"of training; 0: none (default {DEMO_MINUTES:g})")  # fmt: skip
     _add_method(demo)
     _add_output(demo)
 
-    info = commands.add_parser("info", help="versions, threads, instruction sets, GPU")
+    add_weights(commands)
+
+    info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
     info.set_defaults(run_command=_info)
+    info.add_argument("--model", metavar="NAME", help="the layers of a preset, or of a model file")
+    info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
+    info.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                      help="option of the network, for --model")  # fmt: skip
+    info.add_argument("--options", action="store_true",
+                      help="the options of the training, for scp train --set")  # fmt: skip
     info.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -93,8 +110,13 @@ def _add_method(parser) -> None:
     method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
     method.add_argument("--count", type=int, default=100, help="key points per image at most")
     method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
-    method.add_argument("--size", type=int, default=384, help="side of the grid in pixels")
-    method.add_argument("--channels", type=int, default=64, help="of the features")
+    method.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
+                        help="auto: trained if the run folder has them")  # fmt: skip
+    method.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
+    method.add_argument("--size", type=size, metavar="S",
+                        help="of the grid in pixels, 384 or 768x384 (rows x columns); default: "
+                        "that of the training, or 384")  # fmt: skip
+    method.add_argument("--channels", type=int, help="of gradient features (default 64)")
     method.add_argument("--draws", type=int, default=100_000, help="of the random search")
     method.add_argument("--max-nodes", type=int, help="of the exact search")
     method.add_argument("--seed", type=int, default=0)
@@ -112,13 +134,7 @@ def _add_output(parser) -> None:
 
 
 def _select(args) -> int:
-    from . import datasets
-
-    if args.dataset == "cephalometric":
-        pool = datasets.cephalometric(args.images, split=args.split, annotator=args.annotator,
-                                      on_error=args.on_error)  # fmt: skip
-    else:
-        pool = datasets.folder(args.images, on_error=args.on_error)
+    pool = open_data(args)
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
     if args.groups:
         table = _table(args.groups, pool.ids)
@@ -142,10 +158,18 @@ def _select(args) -> int:
 
 def _demo(args) -> int:
     from . import datasets
+    from .extractor import FeatureExtractor
 
     if args.n < 2:
         raise ValueError(f"-n must be at least 2, got {args.n}")
-    return _choose(args, datasets.phantom(args.n, seed=args.seed), "demo", {}, True)
+    pool = datasets.phantom(args.n, seed=args.seed)
+    plain = args.features == "gradient" or args.weights is not None
+    if args.minutes > 0 and not plain and not args.estimate:
+        run = args.run = args.run or os.path.join("runs", "demo")
+        extractor = FeatureExtractor(seed=args.seed, **({"size": args.size} if args.size else {}))
+        if not fit(extractor, pool, run, args, minutes=args.minutes):
+            raise KeyboardInterrupt
+    return _choose(args, pool, "demo", {}, True)
 
 
 class _Estimated(Exception):
@@ -153,7 +177,7 @@ class _Estimated(Exception):
 
 
 def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
-    from .features import GradientExtractor
+    from .extractor import extractor_for
     from .pipeline import choose
 
     def say(text=""):
@@ -171,11 +195,12 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
     run = args.run or os.path.join("runs", name)
-    say(f"{len(pool)} images")
+    extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
+    kind = "the trained" if extractor.name == "trained" else "gradient"
+    say(f"{len(pool)} images, {kind} features at {extractor.size[0]} x {extractor.size[1]} pixels")
     try:
         choice = choose(
-            pool, args.m, method=args.method,
-            extractor=GradientExtractor((args.size, args.size), channels=args.channels),
+            pool, args.m, method=args.method, extractor=extractor,
             keypoints=args.keypoints, count=args.count, mode=args.mode, max_memory=args.max_memory,
             min_distance=getattr(args, "min_distance", None), random_state=args.seed,
             duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
@@ -223,6 +248,13 @@ def _bar(name: str, total: int):
 
 def _info(args) -> int:
     from .pipeline import versions
+
+    if args.options:
+        return show_options(args)
+    if args.model is not None:
+        return show_model(args)
+    if args.size or args.set:
+        raise ValueError("--size and --set go with --model")
 
     content = {
         **versions(),

@@ -12,12 +12,13 @@ import numpy as np
 from . import _core
 from .datasets import Dataset
 from .datasets.base import check_size, resize
-from .features import FeaturePyramid, cell_offsets
+from .features import FeaturePyramid, GradientExtractor, cell_offsets
 from .models import PRESETS, Network, build
+from .run import WEIGHTS
 from .store import PyramidStore
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
-WEIGHTS = "weights.safetensors"
+FEATURES = ("auto", "trained", "gradient")
 
 
 class FeatureExtractor:
@@ -61,9 +62,8 @@ class FeatureExtractor:
         self.preset = preset
         self.network_options = dict(network or {})
         self.network = build(preset, **self.network_options)
-        self.training = TrainingOptions().set(
-            **{**PRESETS[preset].training, "seed": seed, **options}
-        )
+        plain = TrainingOptions().set(**PRESETS[preset].training)
+        self.training = plain.set(seed=seed, **options)
         self.weights = weights
         self.model: Model | None = None
         self.trained = None
@@ -123,19 +123,25 @@ class FeatureExtractor:
         """
         from .training import train
 
+        options = self.training
+        if minutes is not None and steps is not None:
+            raise ValueError("minutes, steps: give one of them")
+        if minutes is not None:
+            options = options.set(minutes=minutes, steps=0)
+        if steps is not None:
+            options = options.set(steps=steps)
         grids = np.stack(list(self._grids(images)))
-        initial = self._initial()
         self.trained = train(
-            grids, self.network, self.training, run, minutes=minutes, steps=steps,
-            initial=initial, resume=resume, progress=progress, callback=callback,
+            grids, self.network, options, run, initial=self._initial(), resume=resume,
+            progress=progress, callback=callback,
         )  # fmt: skip
         facts = {
             "images": len(grids),
             "steps": int(self.trained.step),
             "seconds": round(float(self.trained.seconds), 3),
-            "losses": [float(v) for v in self.trained.losses],
+            "losses": [round(float(v), 6) for v in self.trained.losses],
             "start": self.start,
-            "options": self.training.to_dict(),
+            "options": options.to_dict(),
         }
         self.model = Model(self.network, self.size, self.trained.parameters, self.trained.state,
                            self.preset, self.network_options, facts)  # fmt: skip
@@ -275,6 +281,38 @@ class FeatureExtractor:
         self.weights, self.trained, self.start = path, None, f"the model {path}"
         self._set_size(model.size if size is None else size)
         return self
+
+
+def extractor_for(
+    run: str | os.PathLike | None,
+    features: str = "auto",
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    weights: str | os.PathLike | None = None,
+) -> FeatureExtractor | GradientExtractor:
+    """The features that a run uses.
+
+    Args:
+        run: its folder.
+        features: "trained", those of weights.safetensors there; "gradient", without training;
+            "auto": trained where there is such a file, else gradient.
+        size: (H, W) of the grid; None: that of the training, or 384 x 384.
+        channels: of gradient features, 64 if None.
+        weights: the file of a model, instead of the one in the folder.
+    """
+    if features not in FEATURES:
+        raise ValueError(f"features must be one of {', '.join(FEATURES)}, got {features!r}")
+    path = Path(weights) if weights is not None else Path(run, WEIGHTS) if run else None
+    there = path is not None and path.is_file()
+    if features == "gradient" or (features == "auto" and weights is None and not there):
+        if weights is not None:
+            raise ValueError("weights: gradient features have none")
+        return GradientExtractor(size or (384, 384), channels=channels or 64)
+    if not there:
+        raise FileNotFoundError(f"features: there is no {path or WEIGHTS}; train first (scp train)")
+    if channels is not None:
+        raise ValueError("channels: those of trained features are given by their network")
+    return FeatureExtractor.load(path, size)
 
 
 def describe_layers(network: Network, size: tuple[int, int]) -> list[dict[str, Any]]:

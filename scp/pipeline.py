@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import __version__, _core
-from .features import GradientExtractor
+from .extractor import extractor_for
 from .known import NAME as KNOWN
 from .known import KnownImages
-from .run import RunFolder
+from .run import LOG, RunFolder, read_log, unfinished
 from .similarity import SimilarityJob, client_weights, image_distances
 
 CURVE = 10  # the report's curve goes to this M at least
@@ -143,6 +143,7 @@ def choose(
     *,
     method: str = "swap",
     extractor=None,
+    features: str = "auto",
     keypoints: str = "sift",
     count: int = 100,
     keypoint_options: dict | None = None,
@@ -166,7 +167,8 @@ def choose(
         m: how many images; a sequence gives one answer per entry.
         method, min_distance, random_state, rules: see `scp.select`. Images may be named by id or
             index in `initial`, `include`, `exclude`. min_distance is that of `image_distances`.
-        extractor: features, GradientExtractor() if None.
+        extractor: a FeatureExtractor or GradientExtractor. None: by `features`, "trained" (those
+            in the run folder), "gradient" or "auto" (trained if there are any).
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `SimilarityJob`.
         duplicates: look for images that show the same picture and warn of them.
@@ -183,7 +185,7 @@ def choose(
     if sizes and not 1 <= sizes[0] <= sizes[-1] <= len(dataset):
         raise ValueError(f"m must be 1 to {len(dataset)} (the number of images), got {m}")
     rules = _rows(rules, dataset.ids)
-    extractor = extractor or GradientExtractor()
+    extractor = extractor or extractor_for(run, features)
     folder = RunFolder(run) if run is not None else None
     elapsed: dict[str, float] = {}
 
@@ -193,6 +195,8 @@ def choose(
         return clock, bar
 
     notes, pairs = [], []
+    if folder and extractor.name == "gradient" and unfinished(folder.path):
+        notes.append("the training in this run folder has not finished: gradient features are used")
     if dataset.skipped:
         notes.append(f"{len(dataset.skipped)} files could not be read and were left out")
     if duplicates and len(dataset) > 1:
@@ -249,9 +253,11 @@ def choose(
                     pool.offsets, pool.xy, notes, pairs, elapsed, folder, job.resumed, job.dots,
                     job.brute)  # fmt: skip
     if folder:
+        training = dict(extractor.model.training) if extractor.name == "trained" else {}
         parameters = {
             "dataset": {"name": dataset.name, "root": dataset.root, "images": len(dataset)},
             "features": extractor.parameters(),
+            **({"training": training["options"]} if training.get("options") else {}),
             "keypoints": {"method": keypoints, "count": count, **(keypoint_options or {})},
             "similarity": {"mode": mode, "epsilon": epsilon},
             "selection": {
@@ -264,7 +270,7 @@ def choose(
         folder.write_config(parameters)
         folder.write_json("selection.json", describe(choice, dataset, parameters))
         if report:
-            _report(choice, dataset, matrix, options, parameters, command, stage)
+            _report(choice, dataset, matrix, options, parameters, command, stage, training)
     return choice
 
 
@@ -308,7 +314,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
     }
 
 
-def _report(choice, dataset, matrix, options, parameters, command, stage) -> None:
+def _report(choice, dataset, matrix, options, parameters, command, stage, training) -> None:
     from .report import write_report
     from .selection import select
 
@@ -338,6 +344,8 @@ def _report(choice, dataset, matrix, options, parameters, command, stage) -> Non
                 "elapsed": choice.elapsed,
                 "command": command,
                 "versions": versions(),
+                "training": training,
+                "log": read_log(choice.run / LOG) if training else [],
             },
         )
         if bar:

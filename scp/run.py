@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
+
+from .files import naming, writing
+
+LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+
+
+def unfinished(path: str | os.PathLike) -> bool:
+    """Whether a training in the folder was begun and has not finished."""
+    return Path(path, CHECKPOINT).is_file() and not Path(path, WEIGHTS).is_file()
+
+
+def read_log(path: str | os.PathLike) -> list[dict]:
+    """The steps of log.jsonl, each with "step" and "levels"; [] without such a file.
+
+    A line that is not whole (a training was killed) is left out, and of a step that was trained
+    twice the last line counts.
+    """
+    path, steps = Path(path), {}
+    if not path.is_file():
+        return []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            levels = [float(v) for v in entry["levels"]]
+            steps[int(entry["step"])] = {**entry, "levels": levels}
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [steps[k] for k in sorted(steps)]
 
 
 class RunFolder:
@@ -17,20 +46,15 @@ class RunFolder:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise NotADirectoryError(f"run folder {self.path}: this is a file")
-        self.path.mkdir(parents=True, exist_ok=True)
+        with naming(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    @contextlib.contextmanager
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""
-        beside = self.path / f".{os.getpid()}.{name}"
-        try:
-            yield beside
-            os.replace(beside, self.path / name)
-        finally:
-            beside.unlink(missing_ok=True)
+        return writing(self.path / name)
 
     def write_text(self, name: str, text: str) -> None:
         with self.writing(name) as path:
@@ -40,23 +64,29 @@ class RunFolder:
         self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
-        with self.writing("keypoints.npz") as path, path.open("wb") as file:
-            np.savez(
-                file,
-                xy=np.asarray(xy, np.float32),
-                xy_grid=np.asarray(xy_grid, np.float32),
-                response=np.asarray(response, np.float32),
-                offsets=np.asarray(offsets, np.int64),
-                ids=np.asarray(ids, dtype=np.str_),
-            )
+        content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
+        np.savez(
+            content,
+            xy=np.asarray(xy, np.float32),
+            xy_grid=np.asarray(xy_grid, np.float32),
+            response=np.asarray(response, np.float32),
+            offsets=np.asarray(offsets, np.int64),
+            ids=np.asarray(ids, dtype=np.str_),
+        )
+        with self.writing("keypoints.npz") as path:
+            path.write_bytes(content.getbuffer())
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
         lines = []
         for table, settings in tables.items():
             lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
-            lines += [f"{key} = {_toml(v)}" for key, v in settings.items() if v is not None]
+            lines += [f"{_key(key)} = {_toml(v)}" for key, v in settings.items() if v is not None]
         self.write_text("config.toml", "\n".join(lines) + "\n")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def _toml(value) -> str:
@@ -64,6 +94,8 @@ def _toml(value) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple, np.ndarray)):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):

@@ -107,8 +107,9 @@ def select(
     Args:
         values: float [N][Q], finite; row = candidate image, column = client (key point). float64
             is rounded to float32.
-        m: number of rows; a sequence gives a list, one Selection per entry (the curve: each bound
-            starts from the multipliers of the one before); None: as many as the budget allows.
+        m: number of rows; a sequence gives a list, one Selection per entry (the curve: greedy runs
+            once where its answers are nested, and each bound starts from the multipliers of the
+            one before); None: as many as the budget allows.
         weights: float64 [Q], >= 0; 1 / Q each if None.
         method: "random" (the paper's seeded draws), "greedy", "swap" (greedy, then exchanges),
             "exact" (branch and bound: proved, or the best after max_nodes nodes).
@@ -139,6 +140,7 @@ def select(
         if not sizes:
             raise ValueError("m must not be an empty sequence")
     out = []
+    largest = max((s for s in sizes if isinstance(s, (int, np.integer))), default=0)
     for size in sizes:
         if size is None:
             if budget is None:
@@ -149,13 +151,11 @@ def select(
             if size > problem.n:
                 raise ValueError(f"m must be at most {problem.n}, the number of rows, got {size}")
         if method == "random":
-            if size < 0:
-                raise ValueError("m must be a number for method 'random'")
             draws = _whole(draws, "draws", 1, 2**40)
             out.append(problem.random(size, seed, draws, checkpoints, progress))
         else:
             nodes = _whole(max_nodes, "max_nodes", 0, 2**62)
-            out.append(problem.solve(size, method, seed, nodes, progress))
+            out.append(problem.solve(size, method, seed, nodes, progress, largest))
     return out[0] if m is None or np.ndim(m) == 0 else out
 
 
@@ -210,6 +210,7 @@ class Problem:
             "min_distance": min_distance,
         }
         self.multipliers = np.full(self.q, np.nan, np.float32)  # of the last bound; NaN: none yet
+        self._order = np.zeros(0, np.uint32)  # of greedy's picks, where answers are nested
         self.core = _core.select_problem(
             self.values, self.weights, self.roles, self.groups, self.quota, self.costs,
             self.budget, self.distances, self.min_distance,
@@ -254,11 +255,32 @@ class Problem:
         history = [(c, float(s)) for c, s in zip(points, prefix, strict=True)]
         return self._certified(m, rows, "random", seed, progress, history=history)
 
-    def solve(self, m, method, seed, max_nodes, progress) -> Selection:
-        rows = self._call(m, _core.select_greedy, m, progress)
+    def solve(self, m, method, seed, max_nodes, progress=None, largest=0) -> Selection:
+        """An answer of greedy, swap or exact; `largest`: the largest m that is still to come."""
+        rows = np.sort(self.greedy(m, progress, largest))
         if method != "greedy":
             rows, _ = self._call(m, _core.select_swap, m, rows, progress)
         return self._certified(m, rows, method, seed, progress, max_nodes=max_nodes)
+
+    def greedy(self, m, progress=None, largest=0) -> np.ndarray:
+        """The rows that greedy takes, uint32 [m], in their order, included rows first.
+
+        Without budget and distances the answer for m is the start of that for any larger m, so
+        one run, for `largest`, serves a whole curve.
+        """
+        nested = self.costs is None and self.distances is None and m >= len(self.rows["include"])
+        if nested and m <= len(self._order):
+            return self._order[:m]
+        if nested and m < largest <= self.n:
+            try:
+                self._order = _core.select_greedy(self.core, largest, progress)
+                return self._order[:m]
+            except InfeasibleError:  # for largest; m has its own answer
+                pass
+        rows = self._call(m, _core.select_greedy, m, progress)
+        if nested:
+            self._order = rows
+        return rows
 
     def _certified(self, m, rows, method, seed, progress, history=(), max_nodes=0) -> Selection:
         score = _core.select_score(self.core, rows)
@@ -357,11 +379,12 @@ def verify(values, selection: Selection, weights=None, initial: Sequence[int] = 
     rows = initial + chosen
     score = float(w @ v[rows].max(axis=0)) if rows else 0.0
     start = float(w @ v[initial].max(axis=0)) if initial else 0.0
+    served = np.where(selection.cover >= 0, v[selection.cover, np.arange(v.shape[1])], 0.0)
     for name, difference in (
         ("score", selection.score - score),
         ("gains", float(np.sum(selection.gains)) - (score - start)),
         ("cover_value", float(w @ selection.cover_value.astype(np.float64)) - score),
-        ("cover", float(w @ v[selection.cover, np.arange(v.shape[1])]) - score),
+        ("cover", float(w @ served) - score),
     ):
         if not abs(difference) <= tolerance:
             raise ValueError(f"{name}: off by {difference:g} from the score {score!r}")

@@ -21,6 +21,7 @@ import numpy as np
 
 from . import _core
 from .features import FeaturePyramid
+from .files import naming, writing
 
 MODES = ("nearest", "bilinear")
 PATHS = ("auto", "search", "dense")
@@ -135,7 +136,8 @@ class SimilarityJob:
         image: function i -> float32 [H][W] in [0, 1], the image at the extractor's size.
         n: number of images.
         points: per image, float32 [K_n][2], key points (x, y) on that grid.
-        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`.
+        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`, `size`, `grid`,
+            `levels`, `channels`, and `working_bytes()` where it needs memory of its own.
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
             Refused when even one image does not fit.
@@ -184,6 +186,8 @@ class SimilarityJob:
         e = self.extractor
         queries = int(self.offsets[-1]) * e.levels * (e.channels + 1) * 4
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
+        if hasattr(e, "working_bytes"):
+            work += e.working_bytes()
         return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
 
     def estimate(self) -> Estimate:
@@ -295,8 +299,9 @@ class _Table:
         if folder is None or shape[1] == 0:
             self.arrays = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
             if folder is not None:
-                np.save(folder / "similarity.npy", self.arrays[0])
-                np.save(folder / "places.npy", self.arrays[1])
+                for name, array in zip(("similarity.npy", "places.npy"), self.arrays, strict=True):
+                    with writing(folder / name) as path, path.open("wb") as file:
+                        np.save(file, array)
             return
         paths = folder / "similarity.npy", folder / "places.npy"
         ledger = folder / "similarity.ledger"
@@ -312,11 +317,14 @@ class _Table:
             row, _, checksum = line.partition(" ")
             if row.isdigit() and int(row) < shape[0] and checksum == self._checksum(int(row)):
                 self.done.add(int(row))
+        if len(self.done) < shape[0]:
+            for path in paths:  # a folder that was copied may have lost what was set aside
+                with naming(path):
+                    _reserve(path)
         good = [fingerprint, *(f"{row} {self._checksum(row)}" for row in sorted(self.done)), ""]
-        beside = ledger.with_suffix(".tmp")
-        beside.write_text("\n".join(good))
-        os.replace(beside, ledger)
-        self.ledger = ledger.open("a")
+        with writing(ledger) as beside:
+            beside.write_text("\n".join(good))
+        self.ledger = ledger.open("ab", buffering=0)
         self.paths = paths
 
     @staticmethod
@@ -333,13 +341,20 @@ class _Table:
 
     @staticmethod
     def _create(paths, shape):
+        need = shape[0] * shape[1] * 4 + 128
         arrays = []
-        for path, dtype in zip(paths, (np.float32, np.int32), strict=True):
+        for path in paths:
             path.unlink(missing_ok=True)
-            arrays.append(np.lib.format.open_memmap(path, "w+", dtype, shape))
-            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash later
-                with path.open("r+b") as file:
-                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        try:
+            for path, dtype in zip(paths, (np.float32, np.int32), strict=True):
+                with naming(path, need):
+                    arrays.append(np.lib.format.open_memmap(path, "w+", dtype, shape))
+                    _reserve(path)
+        except BaseException:
+            arrays.clear()
+            for path in paths:
+                path.unlink(missing_ok=True)
+            raise
         return tuple(arrays)
 
     def _checksum(self, row: int) -> str:
@@ -348,10 +363,12 @@ class _Table:
     def put(self, row: int, value: np.ndarray, place: np.ndarray) -> None:
         self.arrays[0][row] = value
         self.arrays[1][row] = place
-        self.done.add(row)
         if self.ledger is not None:
-            self.ledger.write(f"{row} {self._checksum(row)}\n")
-            self.ledger.flush()
+            line = f"{row} {self._checksum(row)}\n".encode()
+            with naming(self.ledger.name):
+                while line:  # a full disk takes a part and then says so
+                    line = line[self.ledger.write(line) :]
+        self.done.add(row)
 
     def finish(self):
         if self.ledger is None:
@@ -360,3 +377,10 @@ class _Table:
             array.flush()
         self.ledger.close()
         return tuple(np.load(p, mmap_mode="r") for p in self.paths)
+
+
+def _reserve(path: Path) -> None:
+    """Disk blocks for all of a file: a full disk is an error now, not a crash (SIGBUS) later."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scp.models import PRESETS, build, torchvision_names
+from scp.training_options import TrainingOptions
 
 
 def gmacs(net, height=384, width=384):
@@ -68,6 +69,15 @@ def test_levels_come_coarsest_first(name):
     for shape, stride in zip(shapes, (32, 16, 8, 4, 2), strict=True):
         assert shape[:2].tolist() == [size[0] // stride, size[1] // stride]
     assert len(set(shapes[:, 2].tolist())) == 1
+
+
+def test_training_values_of_presets():
+    for entry in PRESETS.values():
+        TrainingOptions().set(**entry.training)
+    paper = TrainingOptions().set(**PRESETS["paper"].training)
+    assert [paper.rate(p) for p in (0, 0.16, 0.17, 0.99)] == [1e-3, 1e-3, 5e-4, 1e-3 / 32]
+    assert (paper.batch, paper.points, paper.steps) == (8, 1, 61_800)
+    assert paper.strengths()[0].sum() == 0  # the whole image is never changed
 
 
 def test_laptop_has_no_map_of_full_size_and_whole_vectors():

@@ -91,6 +91,11 @@ def test_rules_by_id(images, tmp_path, capsys):
     assert cli.main([*arguments, "--costs", str(costs), "--budget", "4", "--no-report"]) == 0
     chosen = [s["index"] for s in json.loads(capsys.readouterr().out)["selected"]]
     assert chosen and sum(1 + i % 2 for i in chosen) <= 4
+    arguments += ["--method", "random", "--draws", "300", "--costs", str(costs), "--budget", "4"]
+    assert cli.main([*arguments, "--no-report"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["history"] and answer["score"] <= answer["upper_bound"]
+    assert 0 < sum(1 + s["index"] % 2 for s in answer["selected"]) <= 4
 
 
 @pytest.mark.parametrize(

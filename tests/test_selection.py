@@ -105,6 +105,32 @@ def test_greedy_and_random_equal_their_twins(seed):
         assert abs(score - reference.random(v, 3, w, seed, draws)[1]) <= 1e-12
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_random_within_a_budget_equals_its_twin(seed):
+    v, w = matrix(seed, n=12, q=50)
+    costs = np.random.default_rng(seed).integers(1, 6, 12).astype(float)
+    for budget in (5.0, 11.0, 40.0):
+        s = select(v, None, weights=w, method="random", costs=costs, budget=budget, draws=200,
+                   checkpoints=(10,), random_state=seed)  # fmt: skip
+        rows, best = reference.random_within(v, costs, budget, w, seed, 200)
+        assert sorted(s.selected) == rows and abs(s.score - best) <= 1e-12
+        assert [c for c, _ in s.history] == [10, 200]
+        ten = reference.random_within(v, costs, budget, w, seed, 10)[1]
+        assert abs(s.history[0][1] - ten) <= 1e-12
+        exact = select(v, None, weights=w, method="exact", costs=costs, budget=budget)
+        assert exact.proven and exact.score >= s.score - 1e-12
+        assert s.upper_bound >= exact.score
+        verify(v, s, w)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_budget_that_allows_no_row_gives_none(method):
+    v, w = matrix(2)
+    s = select(v, None, weights=w, method=method, costs=[2.0] * 9, budget=1.0)
+    assert s.m == 0 and s.score == 0 and (s.cover == -1).all()
+    assert verify(v, s, w) == 0
+
+
 def test_same_bits_on_every_set_and_thread_count():
     v, w = matrix(1, n=40, q=700)
     before = _core.isa()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scp import _core, select
 from scp.reference import selection as reference
+from scp.selection import Problem
 
 
 def problem(v, w, **rules):
@@ -109,6 +110,37 @@ def test_the_curve_starts_each_bound_from_the_one_before():
     assert all(a.upper_bound <= b.upper_bound + 1e-12 for a, b in itertools.pairwise(curve))
 
 
+@pytest.mark.parametrize("rules", [{}, {"include": [7, 3]}, {"groups": [i // 2 for i in range(30)]},
+                                   {"costs": np.arange(30.0), "budget": 90.0},
+                                   {"distances": 1 - np.eye(30), "min_distance": 0.5}])  # fmt: skip
+@pytest.mark.parametrize("method", ["greedy", "swap", "exact"])
+def test_a_curve_takes_greedy_from_one_run_and_changes_no_bit(monkeypatch, rules, method):
+    v, w = instance(4, n=30, q=200)
+    sizes, calls = [4, 2, 7, 9, 3], []
+    greedy = _core.select_greedy
+    monkeypatch.setattr(
+        _core, "select_greedy", lambda p, m, *r: calls.append(m) or greedy(p, m, *r)
+    )
+    curve = select(v, sizes, weights=w, method=method, max_nodes=50, **rules)
+    nested = not {"costs", "distances"} & set(rules)
+    assert calls == ([9] if nested else sizes)
+    problem = Problem(v, w, **rules)
+    for s, m in zip(curve, sizes, strict=True):
+        problem._order = problem._order[:0]
+        other = problem.solve(m, method, 0, 50)
+        for name in ("selected", "gains", "cover", "cover_value"):
+            assert np.array_equal(getattr(s, name), getattr(other, name))
+        assert (s.score, s.upper_bound, s.proven) == (other.score, other.upper_bound, other.proven)
+
+
+def test_a_curve_that_goes_too_far_names_the_first_impossible_size():
+    v, w = instance(4, n=12, q=20)
+    groups = [i // 3 for i in range(12)]
+    for sizes, first in (([2, 4, 6, 5], 6), ([5, 8], 5)):
+        with pytest.raises(_core.InfeasibleError, match=f"^{first} images cannot be chosen"):
+            select(v, sizes, weights=w, groups=groups)
+
+
 def test_one_problem_serves_many_threads():
     v, w = instance(9, n=40, q=500)
     p = problem(v, w)
@@ -129,7 +161,7 @@ def test_one_problem_serves_many_threads():
 
 def test_a_problem_keeps_its_arrays_alive():
     v, w = instance(10)
-    expected = sorted(reference.greedy(v, 3, w))
+    expected = reference.greedy(v, 3, w)
     p = problem(v.copy(), w.copy())
     overwrite = [np.full((14, 90), 7, np.float32) for _ in range(50)]
     assert _core.select_greedy(p, 3).tolist() == expected and len(overwrite) == 50

@@ -115,9 +115,12 @@ size_t scp_conv_workspace(const struct scp_conv *conv, size_t batch, size_t in_h
                                           conv->in, threads));
     struct scp_axis y, x;
     coarse_axes(&y, &x, conv, &sides);
+    const size_t dense = conv->transposed ? conv->out : conv->in;
+    const size_t coarse = conv->transposed ? conv->in : conv->out;
     return scp_max(most,
-                   scp_correlate_workspace(batch, &y, &x, conv->transposed ? conv->out : conv->in,
-                                           conv->transposed ? conv->in : conv->out, threads));
+                   scp_winograd_pays(batch, &y, &x, dense, coarse)
+                       ? scp_winograd_correlate_workspace(batch, &y, &x, dense, coarse, threads)
+                       : scp_correlate_workspace(batch, &y, &x, dense, coarse, threads));
 }
 
 /* Both directions of the data. dense: the target is the dense side. */
@@ -196,9 +199,11 @@ enum scp_status scp_conv_backward_weights(float *weight_grads, float *bias_grads
                                 coarse->map.width};
     struct scp_axis ay, ax;
     coarse_axes(&ay, &ax, conv, &sides);
-    const enum scp_status status =
-        scp_correlate(weight_grads, conv->transposed, conv->transposed ? NULL : bias_grads, dense,
-                      coarse, &ay, &ax, workspace, control);
+    const int wins = scp_winograd_pays(dense->map.batch, &ay, &ax, dense->map.channels,
+                                       coarse->map.channels);
+    const enum scp_status status = (wins ? scp_winograd_correlate : scp_correlate)(
+        weight_grads, conv->transposed, conv->transposed ? NULL : bias_grads, dense, coarse, &ay,
+        &ax, workspace, control);
     if (status != SCP_OK || !conv->transposed || !bias_grads) return status;
     return scp_source_sums(bias_grads, &gradient, control);
 }

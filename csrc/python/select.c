@@ -366,7 +366,7 @@ PyMethodDef scp_py_select_methods[] = {
     {"select_violates", select_violates, METH_VARARGS,
      "select_violates(problem, set) -> bool\n\nWhether a set breaks a rule."},
     {"select_greedy", select_greedy, METH_VARARGS,
-     "select_greedy(problem, m, progress=None) -> set\n\nLazy greedy."},
+     "select_greedy(problem, m, progress=None) -> set\n\nLazy greedy, in the order of the picks."},
     {"select_swap", select_swap, METH_VARARGS,
      "select_swap(problem, m, set, progress=None) -> (set, swaps)\n\nBest-improvement exchanges."},
     {"select_random", select_random, METH_VARARGS,

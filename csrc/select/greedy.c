@@ -124,7 +124,6 @@ static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size
             *count = m;
         }
     }
-    scp_sort_set(set, *count);
     return SCP_OK;
 }
 

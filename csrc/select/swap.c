@@ -278,6 +278,7 @@ enum scp_status scp_select_swap(uint32_t *set, size_t *count, size_t *swaps,
     uint32_t *trial = scp_alloc(p->in.n + 1, sizeof *trial);
     uint32_t *leader = scp_alloc(p->in.n + 1, sizeof *leader);
     if (!trial || !leader) goto out;
+    scp_sort_set(set, *count);
     for (;;) { /* once, and again after each added row */
         struct swap s = {.p = p, .set = set, .m = *count};
         status = prepare(&s);

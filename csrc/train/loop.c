@@ -20,6 +20,16 @@ struct sizes {
     size_t images, crops, pairs, parameters; /* floats, floats, pairs, floats */
 };
 
+/* What sampling and the objective hold for a moment, at most: cells are not more than pixels. */
+static size_t scratch(const struct scp_graph *graph, const struct scp_pool *pool, size_t batch) {
+    size_t channels = 0;
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->layers[i].output && graph->channels[i] > channels) channels = graph->channels[i];
+    const size_t per_thread = 5 * pool->height * pool->width + 2 * (channels + 16);
+    const size_t sums = SCP_TRAIN_MAX_LEVELS * batch + scp_graph_parameters(graph) / 1024;
+    return scp_threads() * (per_thread + 2 * pool->width) * sizeof(float) + sums * sizeof(double);
+}
+
 static enum scp_status size_up(struct sizes *sizes, size_t *bytes, const struct scp_graph *graph,
                                const struct scp_pool *pool, const struct scp_sample_options *o) {
     const size_t channels = graph->channels[0];
@@ -30,7 +40,8 @@ static enum scp_status size_up(struct sizes *sizes, size_t *bytes, const struct 
     sizes->parameters = scp_graph_parameters(graph);
     total += (sizes->images + sizes->crops + sizes->parameters) * sizeof(float);
     total += sizes->pairs * 2 * (sizeof(int32_t) + sizeof(float));
-    total += o->batch * sizeof(uint32_t);
+    total += (o->batch + pool->count) * sizeof(uint32_t);
+    total += scratch(graph, pool, o->batch) + sizeof(struct scp_trainer);
     *bytes = total;
     return channels == 1 || channels == 3 ? SCP_OK : SCP_EINVAL;
 }

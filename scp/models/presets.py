@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..training_options import PAPER_TRANSFORMS
 from .laptop import laptop
 from .network import Network
 from .vgg import paper
@@ -35,11 +36,24 @@ PRESETS: dict[str, Preset] = {
         "narrow, grey, from nothing: minutes on two cores",
         laptop,
         (384, 384),
+        training={"minutes": 10.0},
     ),
     "paper": Preset(
         "VGG-19 with receptive field blocks, 64 channels, as published",
         paper,
         (384, 384),
+        training={
+            "steps": 61_800,
+            "batch": 8,
+            "points": 1,
+            "transforms": PAPER_TRANSFORMS,
+            "interpolation": "cubic",
+            "learning_rate": 1e-3,
+            "schedule": "step",
+            "decay": 0.5,
+            "decay_every": 1 / 6,
+            "weight_decay": 1e-4,
+        },
     ),
 }
 

@@ -57,6 +57,33 @@ def random(values, m, weights, seed, draws) -> tuple[list[int], float]:
     return found, best
 
 
+def random_within(values, costs, budget, weights, seed, draws) -> tuple[list[int], float]:
+    """The first best of `draws` sets grown until the budget allows no further row; each row of set
+    i is uniform among those still allowed and takes its number from Philox stream i."""
+    best, found = -np.inf, []
+    for i in range(draws):
+        words = iter(_core.random_words(seed, i, 16 * len(values)).tolist())
+        rows: list[int] = []
+        while True:
+            spent = sum(costs[r] for r in rows)
+            rest = [r for r in range(len(values)) if r not in rows and spent + costs[r] <= budget]
+            if not rest:
+                break
+            rows.append(rest[_below(words, len(rest))])
+        s = score(values, rows, weights)
+        if s > best:
+            best, found = s, sorted(rows)
+    return found, best
+
+
+def _below(words, n) -> int:
+    """Uniform in [0, n) from 32-bit words, without bias (Lemire's multiplication)."""
+    product = next(words) * n
+    while product % 2**32 < 2**32 % n:
+        product = next(words) * n
+    return product // 2**32
+
+
 def best(values, m, weights, initial=(), allowed=lambda rows: True) -> tuple[list[int], float]:
     """The best allowed set by enumeration; the lexicographically smallest on ties."""
     top, found = -np.inf, []

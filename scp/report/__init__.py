@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import writing
+
 __all__ = ["write_report"]
 
 
@@ -58,12 +60,8 @@ def write_report(
     _check(len(dataset), points, offsets, values, selection)
     html = render(dataset, points, offsets, values, selection, curve, notes or {}, title)
     target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
     return target
 
 

@@ -215,3 +215,38 @@ def histogram(pool: Pool) -> str:
         f"from {number(low)} to {number(high)}, mean {number(mean)}",
         "histogram",
     )
+
+
+def training_curve(steps: np.ndarray, losses: np.ndarray) -> str:
+    """Loss of each level during training. steps [n]; losses [n][D], coarsest level first; averaged
+    over at most 150 stretches of equal length."""
+    groups = np.array_split(np.arange(len(steps)), min(len(steps), 150))
+    at = np.array([steps[g].mean() for g in groups])
+    mean = np.array([losses[g].mean(axis=0) for g in groups])
+    frame = svg.Frame(
+        x=(min(0.0, float(at[0])), max(float(at[-1]), float(at[0]) + 1)),
+        y=(0.0, float(mean.max()) * 1.08 or 1e-6),
+        width=600,
+        height=280,
+    )
+    frame.axes("Training step", "Loss", svg.ticks(*frame.x, 8))
+    names = ""
+    for d in range(losses.shape[1]):
+        stride = 2 ** (losses.shape[1] - d)
+        points = [(frame.px(x), frame.py(y)) for x, y in zip(at, mean[:, d], strict=True)]
+        line = svg.tag(
+            "polyline",
+            svg.title(f"stride {stride}: {number(mean[-1, d])} at the end"),
+            points=" ".join(f"{svg.fixed(x)},{svg.fixed(y)}" for x, y in points),
+            class_=f"loss t{d % COLOURS}",
+        )
+        frame.parts.append(line)
+        names += svg.tag("tspan", "\u25cf", class_=f"key t{d % COLOURS}") + f" {stride}\u2003"
+    at_end = {"x": frame.width - frame.right, "y": 14.0, "text_anchor": "end"}
+    frame.parts.append(svg.tag("text", f"stride\u2003{names.rstrip()}", **at_end, class_="label"))
+    first, last = mean[0].sum(), mean[-1].sum()
+    return frame.done(
+        f"Line chart of the training loss of {count(losses.shape[1], 'level')}: their sum falls "
+        f"from {number(first)} to {number(last)}",
+        "training",
+    )

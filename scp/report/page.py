@@ -61,6 +61,7 @@ def render(
         "regions": gallery.regions(),
         "map": gallery.map(where),
         "spread": _spread(pool),
+        "features": _features(notes),
         "notes": _notes(gallery, notes),
         "details": _details(ids, selection, notes),
         "w": words,
@@ -189,6 +190,27 @@ def _spread(pool: Pool) -> dict[str, Any] | None:
     return {
         "svg": Markup(charts.histogram(pool)),
         "points": [(n, words.number(float(v))) for n, v in zip(names, at, strict=True)],
+    }
+
+
+def _features(notes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the similarities are made of, and how it was learned; None where nothing is known."""
+    from markupsafe import Markup
+
+    parameters = notes.get("parameters") or {}
+    used = parameters.get("features") if isinstance(parameters, Mapping) else None
+    if not isinstance(used, Mapping) or "features" not in used:
+        return None
+    log = notes.get("log") or []
+    depth = len(log[0]["levels"]) if log else 0
+    log = [entry for entry in log if len(entry["levels"]) == depth and depth]
+    losses = np.array([entry["levels"] for entry in log], np.float64).reshape(-1, max(depth, 1))
+    steps = np.array([entry["step"] for entry in log], np.float64)
+    finite = np.isfinite(losses).all(axis=1)
+    shown = finite.sum() > 1
+    return {
+        "text": words.features(used, notes.get("training") or {}),
+        "svg": Markup(charts.training_curve(steps[finite], losses[finite])) if shown else "",
     }
 
 

@@ -94,6 +94,27 @@ def heading(m: int) -> str:
     return "Annotate this image" if m == 1 else f"Annotate these {m:,} images"
 
 
+def features(used: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """What the similarities compare, in words: the settings of the features, and how the network
+    was trained."""
+    size = "\u00d7".join(str(v) for v in used.get("size") or ())
+    grid = f" of {size} pixels" if size else ""
+    if used.get("features") != "trained":
+        return clean(
+            f"Gradient orientations around each place, in images{grid}, without training. Features "
+            "trained on these images (scp train) know places better."
+        )
+    text = f"A network trained on unlabelled images{grid} (preset {used.get('preset') or 'none'})"
+    if training.get("steps"):
+        text += f": {count(int(training['steps']), 'step')}"
+        if training.get("seconds"):
+            text += f" in {seconds(float(training['seconds']))}"
+        text += f" on {count(int(training.get('images') or 0), 'image')}"
+    if training.get("start"):
+        text += f", starting from {training['start']}"
+    return clean(text + ".")
+
+
 def has_bound(upper_bound: float | None) -> bool:
     """Whether a finite bound was computed."""
     return upper_bound is not None and math.isfinite(upper_bound)

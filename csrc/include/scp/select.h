@@ -65,10 +65,12 @@ enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover,
 /* 0 when set[count] is feasible. Does not look at the size. */
 int scp_select_violates(const struct scp_select *problem, const uint32_t *set, size_t count);
 
-/* Lazy greedy: set[*count], m rows (or as many as the budget allows). Each step takes the row with
- * the largest score from which m rows can still be reached. With a budget it also tries the order
- * by gain per cost and keeps the better answer. set has room for N. SCP_EINFEASIBLE: no such set,
- * or none found within a fixed number of search steps (only with a minimum distance). */
+/* Lazy greedy: set[*count], m rows (or as many as the budget allows), in the order they were taken,
+ * INCLUDE rows first. Each step takes the row with the largest score from which m rows can still be
+ * reached. Without budget and distances that depends on m in no other way, so the first rows are
+ * then the answer for fewer. With a budget it also tries the order by gain per cost and keeps the
+ * better answer. set has room for N. SCP_EINFEASIBLE: no such set, or none found within a fixed
+ * number of search steps (only with a minimum distance). */
 enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp_select *problem,
                                   size_t m, const struct scp_control *control);
 

@@ -1,0 +1,149 @@
+/* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source and
+ * W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
+ * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c. */
+#include "winograd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS 32                /* partial sums times shares of outputs, at most */
+#define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
+
+struct correlate {
+    struct scp_source source, fixed;
+    struct scp_axis y, x;
+    struct scp_winograd_blocks blocks;
+    size_t batch, panels, share, shares, parts;
+    size_t sums;   /* floats of one panel of dU */
+    size_t w_step; /* between the 36 products of W: one panel, tiles x 16 */
+    size_t scratch_floats, pixels;
+    int swap, biased;
+    float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
+    const struct scp_nn_kernels *kernels;
+};
+
+static void divide(struct correlate *c, size_t batch, size_t channels, size_t outputs) {
+    const char *e = getenv("WW");
+    c->batch = batch;
+    scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, e ? (size_t)atoi(e) : 48);
+    c->panels = scp_ceil_div(outputs, 16);
+    c->shares = scp_ceil_div(c->panels, 8);
+    c->share = scp_ceil_div(c->panels, c->shares);
+    c->shares = scp_ceil_div(c->panels, c->share);
+    c->sums = SCP_WINOGRAD * channels * 16;
+    const size_t room = PARTIAL_FLOATS / (c->panels * c->sums);
+    c->parts = scp_max(1, scp_min(scp_min(c->blocks.count, scp_max(1, PARTS / c->shares)), room));
+    c->w_step = c->blocks.most * 16 + 16;
+    c->pixels = 16 * c->blocks.block_y * c->blocks.block_x * 16;
+    c->scratch_floats = SCP_WINOGRAD * (c->blocks.v_step + c->w_step) +
+                        scp_max(c->blocks.strip + c->blocks.rows, c->pixels);
+}
+
+size_t scp_winograd_correlate_workspace(size_t batch, const struct scp_axis *y,
+                                        const struct scp_axis *x, size_t channels, size_t outputs,
+                                        size_t threads) {
+    struct correlate c = {.y = *y, .x = *x};
+    if (!batch || !y->count || !x->count) return 0;
+    divide(&c, batch, channels, outputs);
+    return c.parts * c.panels * (c.sums + 16) + threads * c.scratch_floats;
+}
+
+/* W of one panel of a block, and the sums of its pixels. */
+static void read_gradient(const struct correlate *c, const struct scp_winograd_block *block,
+                          size_t panel, float *w, float *pixels, float *sums) {
+    const size_t rows = 4 * block->height, columns = 4 * block->width, line = columns * 16;
+    const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
+    for (size_t i = 0; i < block->images; i++) {
+        for (size_t r = 0; r < rows; r++)
+            scp_source_row(pixels + r * line, 16, c->kernels, &c->fixed, block->image + i,
+                           (ptrdiff_t)(4 * block->y + r), (ptrdiff_t)(4 * block->x), columns,
+                           panel * 16, count);
+        if (sums) c->kernels->add(sums, pixels, rows * columns);
+        for (size_t ty = 0; ty < block->height; ty++)
+            for (size_t tx = 0; tx < block->width; tx++, w += 16)
+                c->kernels->winograd_gradient(w, c->w_step, pixels + 4 * ty * line + 4 * tx * 16,
+                                              16, line);
+    }
+}
+
+static enum scp_status run(void *context, size_t task, size_t worker) {
+    const struct correlate *c = context;
+    const size_t share = task % c->shares, part = task / c->shares, lanes = c->blocks.lanes;
+    const size_t first = share * c->share, last = scp_min(first + c->share, c->panels);
+    const size_t channels = c->source.map.channels;
+    float *v = c->scratch + worker * c->scratch_floats;
+    float *w = v + SCP_WINOGRAD * c->blocks.v_step, *strip = w + SCP_WINOGRAD * c->w_step;
+    float *sums = c->partial + part * c->panels * c->sums;
+    float *bias = c->partial_bias + part * c->panels * 16;
+    memset(sums + first * c->sums, 0, (last - first) * c->sums * sizeof *sums);
+    memset(bias + first * 16, 0, (last - first) * 16 * sizeof *bias);
+    static const size_t offsets[1] = {0};
+    const size_t begin = part * c->blocks.count / c->parts;
+    const size_t end = (part + 1) * c->blocks.count / c->parts;
+    for (size_t index = begin; index < end; index++) {
+        struct scp_winograd_block block;
+        scp_winograd_block(&block, &c->blocks, c->batch, index);
+        scp_winograd_read(v, &c->blocks, &block, &c->source, &c->y, &c->x, c->kernels, strip);
+        const struct scp_gemm_runs runs = {offsets, 1, block.tiles};
+        for (size_t panel = first; panel < last; panel++) {
+            read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
+            for (size_t i = 0; i < SCP_WINOGRAD; i++)
+                c->kernels->gemm(sums + panel * c->sums + i * channels * 16, 16,
+                                 v + i * c->blocks.v_step, 1, lanes, channels, w + i * c->w_step,
+                                 &runs, NULL);
+        }
+    }
+    return SCP_OK;
+}
+
+/* One panel: the partial sums in order, back to 3 x 3, to the gradients. */
+static enum scp_status reduce(void *context, size_t panel, size_t worker) {
+    const struct correlate *c = context;
+    const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
+    const size_t o = panel * 16, count = scp_min(16, outputs - o);
+    (void)worker;
+    for (size_t k = 0; k < channels; k++) {
+        float *first = c->partial + panel * c->sums + k * 16, g[9 * 16];
+        for (size_t part = 1; part < c->parts; part++)
+            for (size_t i = 0; i < SCP_WINOGRAD; i++) {
+                const float *from = first + part * c->panels * c->sums + i * channels * 16;
+                for (size_t j = 0; j < 16; j++) first[i * channels * 16 + j] += from[j];
+            }
+        c->kernels->winograd_collect(g, 16, first, channels * 16);
+        for (size_t tap = 0; tap < 9; tap++) {
+            float *to = c->gradients + tap * channels * outputs;
+            if (c->swap)
+                for (size_t j = 0; j < count; j++) to[(o + j) * channels + k] += g[tap * 16 + j];
+            else
+                for (size_t j = 0; j < count; j++) to[k * outputs + o + j] += g[tap * 16 + j];
+        }
+    }
+    if (c->biased)
+        for (size_t part = 0; part < c->parts; part++)
+            for (size_t j = 0; j < count; j++)
+                c->bias_grads[o + j] += c->partial_bias[(part * c->panels + panel) * 16 + j];
+    return SCP_OK;
+}
+
+enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_grads,
+                                       const struct scp_source *source,
+                                       const struct scp_source *fixed, const struct scp_axis *y,
+                                       const struct scp_axis *x, float *workspace,
+                                       const struct scp_control *control) {
+    struct correlate c = {.source = *source,
+                          .fixed = *fixed,
+                          .y = *y,
+                          .x = *x,
+                          .swap = swap,
+                          .biased = bias_grads != NULL,
+                          .gradients = gradients,
+                          .bias_grads = bias_grads,
+                          .kernels = scp_nn_kernels()};
+    if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
+    divide(&c, fixed->map.batch, source->map.channels, fixed->map.channels);
+    c.partial = workspace;
+    c.partial_bias = c.partial + c.parts * c.panels * c.sums;
+    c.scratch = c.partial_bias + c.parts * c.panels * 16;
+    const enum scp_status status = scp_parallel(c.parts * c.shares, run, &c, control);
+    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+}

@@ -1,0 +1,235 @@
+"""The command line's part that concerns networks: scp train, weights, info --model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+EXIT_STOPPED = 130
+LINE_SECONDS = 30  # between lines of progress where stderr is no terminal
+
+
+def add_data(parser):
+    """Arguments that say which images; `open_data` reads them."""
+    parser.add_argument("images", help="folder of images, or root of the data set")
+    data = parser.add_argument_group("data")
+    data.add_argument("--dataset", choices=["folder", "cephalometric"], default="folder")
+    data.add_argument("--split", default="train", help="cephalometric: train, test1, test2, all")
+    data.add_argument("--annotator", default="mean", help="cephalometric: mean, junior, senior")
+    data.add_argument("--on-error", choices=["raise", "skip"], default="raise",
+                      help="what to do with a file that cannot be read")  # fmt: skip
+    return data
+
+
+def open_data(args):
+    """The data set that the arguments name."""
+    from . import datasets
+
+    if args.dataset == "cephalometric":
+        return datasets.cephalometric(args.images, split=args.split, annotator=args.annotator,
+                                      on_error=args.on_error)  # fmt: skip
+    return datasets.folder(args.images, on_error=args.on_error)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Argument type: "384" or "768x384", rows x columns."""
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 384 or 768x384")
+    return numbers[0], numbers[-1]
+
+
+def add_train(commands) -> None:
+    """The parser of scp train."""
+    from .models import PRESETS
+
+    train = commands.add_parser(
+        "train", help="learn the features from unlabelled images",
+        description="Train a network on unlabelled images. A run that was stopped goes on when the "
+        "same command is given again; scp select --run DIR then uses the features.",
+    )  # fmt: skip
+    train.set_defaults(run_command=run_train)
+    add_data(train)
+    how = train.add_argument_group("training")
+    how.add_argument("--preset", default="laptop", choices=list(PRESETS),
+                     help="; ".join(f"{n}: {p.summary}" for n, p in PRESETS.items()))  # fmt: skip
+    length = how.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="T")
+    length.add_argument("--steps", type=int, metavar="N")
+    how.add_argument("--size", type=size, metavar="S",
+                     help="of the images in pixels, 384 or 768x384 (rows x columns)")  # fmt: skip
+    how.add_argument("--weights", metavar="FILE",
+                     help="to start from: a model, VGG-19 of ImageNet, or random")  # fmt: skip
+    how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                     help="any option of the training, the strength of a transform, or "
+                     "network.NAME=VALUE; scp info --options prints them")  # fmt: skip
+    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
+    output = train.add_argument_group("output and resources")
+    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
+    output.add_argument("--json", action="store_true", help="print what was trained as JSON")
+    output.add_argument("--threads", type=int, help="default: all this process may use")
+    output.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def add_weights(commands) -> None:
+    """The parser of scp weights."""
+    weights = commands.add_parser("weights", help="weights from elsewhere")
+    verbs = weights.add_subparsers(required=True, metavar="VERB")
+    verb = verbs.add_parser(
+        "import", help="VGG-19 of ImageNet, for the preset paper",
+        description="Read torchvision's VGG-19 from a .pth or safetensors file. Nothing in the "
+        "file is executed. Later trainings with --preset paper start from these weights.",
+    )  # fmt: skip
+    verb.set_defaults(run_command=run_import)
+    verb.add_argument("file")
+    verb.add_argument("--to", metavar="FILE", help="default: vgg19.safetensors in $SCP_WEIGHTS, "
+                      "else in ~/.local/share/scp")  # fmt: skip
+
+
+def settings(pairs: list[str]) -> tuple[dict, dict]:
+    """NAME=VALUE pairs as options of the training and of the network (network.NAME)."""
+    training, network = {}, {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        if name.startswith("network."):
+            try:
+                network[name.removeprefix("network.")] = json.loads(value)
+            except ValueError:
+                raise ValueError(
+                    f"--set {name}: expected a number, true, false or a list like [16, 32], got "
+                    f"{value!r}"
+                ) from None
+        elif name in ("seed", "steps", "minutes"):
+            raise ValueError(f"--set {name}: use --{name}")
+        else:
+            training[name] = value.strip()
+    return training, network
+
+
+def run_train(args) -> int:
+    from .extractor import FeatureExtractor
+
+    training, network = settings(args.set)
+    extractor = FeatureExtractor(args.preset, args.seed, args.size, network=network,
+                                 weights=args.weights, **training)  # fmt: skip
+    pool = open_data(args)
+    run = args.run or os.path.join("runs", Path(args.images).resolve().name or "images")
+    finished = fit(extractor, pool, run, args, minutes=args.minutes, steps=args.steps,
+                   resume=not args.fresh)  # fmt: skip
+    if args.json:
+        print(json.dumps(extractor.model.training, indent=1))
+    if not finished:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    if not args.json:
+        print(f"weights in {run}/weights.safetensors; now: scp select {args.images} --run {run}")
+    return 0
+
+
+def fit(extractor, pool, run, args, **length) -> bool:
+    """Trains and tells how it goes; False when it was stopped."""
+    quiet, json_only = args.quiet, args.json
+    last, lines = time.monotonic(), not quiet and not sys.stderr.isatty()
+
+    def say(text):
+        if not json_only:
+            print(text, flush=True)
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "start":
+            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start}"
+            height, width = extractor.size
+            say(f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
+                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory")  # fmt: skip
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            print(_line(event), file=sys.stderr, flush=True)
+
+    extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    trained = extractor.trained
+    losses = " ".join(f"{v:.3f}" for v in trained.losses)
+    say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")
+    return trained.finished
+
+
+def _line(event: dict) -> str:
+    losses = " ".join(f"{v:.2f}" for v in event["levels"])
+    left = event.get("seconds_left")
+    more = f", {left:.0f} s left" if left is not None else ""
+    return f"step {event['step']}: loss {event['loss']:.3f} ({losses}){more}"
+
+
+def show_options(args) -> int:
+    """scp info --options: every option of the training, its meaning and its default."""
+    from .training import TRANSFORMS, TrainingOptions
+
+    defaults = TrainingOptions()
+    strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
+    rows = {n: (m, getattr(defaults, n)) for n, m in TrainingOptions.meanings().items()}
+    del rows["transforms"]
+    rows |= {n: (m, strengths.get(n, "0")) for n, (m, _) in TRANSFORMS.items()}
+    if args.json:
+        print(json.dumps({n: {"meaning": m, "default": d} for n, (m, d) in rows.items()}, indent=1))
+        return 0
+    for name, (meaning, default) in rows.items():
+        print(f"{name:20}{meaning} [{default}]")
+    return 0
+
+
+def run_import(args) -> int:
+    from .weights import import_vgg19
+
+    print(f"VGG-19 read; scp train --preset paper starts from {import_vgg19(args.file, args.to)}")
+    return 0
+
+
+def show_model(args) -> int:
+    """scp info --model: the layer table of a preset or a model file."""
+    from .extractor import describe_layers
+    from .models import PRESETS, build
+    from .weights import load_model
+
+    training, options = settings(args.set)
+    if training:
+        raise ValueError(f"--set {next(iter(training))}: only network.NAME=VALUE goes with --model")
+    if args.model in PRESETS:
+        network, at = build(args.model, **options), PRESETS[args.model].size
+    elif os.path.isfile(args.model):
+        if options:
+            raise ValueError("--set: the network of a model file is given")
+        model = load_model(args.model)
+        network, at = model.network, model.size
+    else:
+        raise ValueError(
+            f"--model must be one of {', '.join(PRESETS)}, or a model file; got {args.model!r}"
+        )
+    at = args.size or at
+    rows = describe_layers(network, at)
+    parameters, macs = (sum(r[k] for r in rows) for k in ("parameters", "macs"))
+    if args.json:
+        print(json.dumps({"size": list(at), "parameters": parameters, "macs": macs, "layers": rows},
+                         indent=1))  # fmt: skip
+        return 0
+    wide = max(len(r["name"]) for r in rows)
+    print(f"{'layer':{wide}}  {'operator':13} {'height x width x channels':>25} "
+          f"{'parameters':>11} {'million MACs':>13}")  # fmt: skip
+    for r in rows:
+        shape = f"{r['height']} x {r['width']} x {r['channels']}"
+        count = f"{r['parameters']:,}" if r["parameters"] else ""
+        products = f"{r['macs'] / 1e6:,.1f}" if r["macs"] else ""
+        line = f"{r['name']:{wide}}  {r['op']:13} {shape:>25} {count:>11} {products:>13}"
+        print(line.rstrip())
+    print(f"{parameters:,} parameters, {macs / 1e9:.3f} GMAC for an image of {at[0]} x {at[1]}")
+    return 0
