@@ -64,8 +64,12 @@ def test_numbers_survive_the_way_there_and_back():
 
 @pytest.mark.parametrize(
     ("network", "batch", "size", "tolerance"),
-    [(everything, 3, (24, 40), 2e-4), (lambda: build("laptop"), 2, (64, 96), 2e-3)],
-    ids=["everything", "laptop"],
+    [
+        (everything, 3, (24, 40), 2e-4),
+        (lambda: build("laptop"), 2, (64, 96), 2e-3),
+        pytest.param(lambda: build("paper"), 2, (128, 64), 5e-3, marks=pytest.mark.slow),
+    ],
+    ids=["everything", "laptop", "paper"],
 )
 def test_forward_backward_and_running_statistics(network, batch, size, tolerance):
     net = network()
