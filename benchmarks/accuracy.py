@@ -295,7 +295,8 @@ def extractor_of(options):
 
 def add_options(parser):
     """Options that say on what accuracy is measured."""
-    parser.add_argument("data", help="root of the ISBI 2015 cephalograms, or: phantom")
+    parser.add_argument("data", nargs="?", default="phantom",
+                        help="root of the ISBI 2015 cephalograms, or: phantom")  # fmt: skip
     parser.add_argument("--on", choices=("validation", "test1"), default="validation")
     parser.add_argument("--sample", type=int, default=1, metavar="N",
                         help="evaluate every N-th image only")  # fmt: skip

@@ -145,7 +145,7 @@ class Ours:
 
 def main():
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("preset", choices=sorted(PRESETS))
+    parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), default="laptop")
     parser.add_argument("--part", choices=("step", "network", "extract"), default="step")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=384)
