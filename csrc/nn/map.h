@@ -1,10 +1,10 @@
 /* Maps: how the network keeps a tensor.
  *
- * Layout: channels last. A map is [batch][height][width] pixels, each a vector of `stride` floats of
- * which the first `channels` count. Inside a plan `stride` is a multiple of 16 and the floats beyond
- * `channels` are zero, so that kernels work on whole vectors of 16 and never need a tail; only the
- * input of a network is dense (stride == channels). A part of the channels of a wider map is a map
- * too (data shifted, the stride of the wider map): concatenation needs no copy.
+ * Layout: channels last. A map is [batch][height][width] pixels, each a vector of `stride` floats
+ * of which the first `channels` count. Inside a plan `stride` is a multiple of 16 and the floats
+ * beyond `channels` are zero, so that kernels work on whole vectors of 16 and never need a tail;
+ * only the input of a network is dense (stride == channels). A part of the channels of a wider map
+ * is a map too (data shifted, the stride of the wider map): concatenation needs no copy.
  *
  * Pending transform. Normalisation and activation are not computed where they stand in the network:
  * a map holds the raw values x of what came before, and whoever reads it applies
