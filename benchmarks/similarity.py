@@ -128,8 +128,9 @@ def main():
     dense = seconds(lambda: scp.match(pyramids[0], *few, path="dense"), 3) / len(few[0])
     cells = extractor.cells
     header(
-        f"brute force is {2 * cells * channels / 1e6:.2f} MFLOP per (key point, image); our dense "
-        f"kernels do {2 * cells * channels / dense / 1e9:.0f} GFLOP/s here, {dense * 1e6:.0f} us each"
+        f"brute force is {2 * cells * channels / 1e6:.2f} MFLOP per (key point, image); our "
+        f"dense kernels do {2 * cells * channels / dense / 1e9:.0f} GFLOP/s here, "
+        f"{dense * 1e6:.0f} us each"
     )
     kind = "planted" if options.planted else extractor.name
     print(f"{kind} features, C = {channels}, {n} images, {len(queries)} key points")

@@ -99,6 +99,30 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
 enum scp_status scp_source_sums(float *sums, const struct scp_source *source,
                                 const struct scp_control *control);
 
+/* Pixels of a map that will be needed soon, asked for bit by bit while the CPU multiplies. */
+struct scp_fetch {
+    const float *first;
+    size_t rows, columns, line, pixel, vectors;
+};
+/* The pixels of a rectangle (which may reach beyond the map), channels first to first + 16 vectors.
+ */
+void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t image, ptrdiff_t y,
+                     ptrdiff_t x, size_t rows, size_t columns, size_t first, size_t vectors);
+/* Share `part` of `parts`. */
+static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, size_t parts) {
+    const size_t pixels = fetch->rows * fetch->columns;
+    size_t i = part * pixels / parts;
+    const size_t end = (part + 1) * pixels / parts;
+    while (i < end) {
+        const size_t row = i / fetch->columns, column = i % fetch->columns;
+        const float *at = fetch->first + row * fetch->line + column * fetch->pixel;
+        const size_t left = fetch->columns - column, count = left < end - i ? left : end - i;
+        for (size_t j = 0; j < count; j++, at += fetch->pixel)
+            for (size_t k = 0; k < fetch->vectors; k++) __builtin_prefetch(at + 16 * k);
+        i += count;
+    }
+}
+
 /* Floats in whole cache lines. */
 static inline size_t scp_line_up(size_t floats) {
     return (floats + 15) / 16 * 16;

@@ -146,3 +146,22 @@ void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *k
     else
         kernels->copy(out, out_pixel, in, map->stride, inside, whole);
 }
+
+/* The part of [at, at + count) inside [0, length), as first and count. */
+static size_t clip(ptrdiff_t at, size_t *count, size_t length) {
+    const ptrdiff_t end = at + (ptrdiff_t)*count, last = (ptrdiff_t)length;
+    const ptrdiff_t from = at > 0 ? at : 0, to = end < last ? end : last;
+    *count = to > from ? (size_t)(to - from) : 0;
+    return (size_t)from;
+}
+
+void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t image, ptrdiff_t y,
+                     ptrdiff_t x, size_t rows, size_t columns, size_t first, size_t vectors) {
+    const size_t from_y = clip(y, &rows, map->height), from_x = clip(x, &columns, map->width);
+    const size_t pixel = map->stride, line = map->width * pixel;
+    *fetch = (struct scp_fetch){NULL, 0, 0, line, pixel, vectors};
+    if (!rows || !columns || image >= map->batch || pixel < 16) return;
+    fetch->first = map->data + (image * map->height + from_y) * line + from_x * pixel + first;
+    fetch->rows = rows;
+    fetch->columns = columns;
+}
