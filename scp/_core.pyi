@@ -232,3 +232,68 @@ def conv_backward_weights(
     workspace: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> None: ...
+
+# ---- training (scp/train.h); options are tuples made by scp.training.core_options:
+# sample: seed, batch, crop, points, point_margin, cubic, replicate, strengths float32 [2][T];
+# objective: kind, window, temperature, margin, limit, epsilon, weights float32 [D];
+# adam: beta1, beta2, epsilon, weight_decay, clip ----
+
+Trainer = object
+
+def train_sample(
+    pool: NDArray[np.float32], sample: tuple, channels: SupportsIndex, step: SupportsIndex, /
+) -> tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.int32],
+    NDArray[np.float32],
+    NDArray[np.uint32],
+]:
+    """images [B][H][W][C], crops [B][P][P][C], crop_points, image_points [B][K][2], sources [B]."""
+
+def train_objective(
+    image: list[NDArray[np.float32]],
+    crop: list[NDArray[np.float32]],
+    crop_points: NDArray[np.int32],
+    image_points: NDArray[np.float32],
+    height: SupportsIndex,
+    width: SupportsIndex,
+    side: SupportsIndex,
+    objective: tuple,
+    /,
+) -> tuple[NDArray[np.float64], list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Losses [D] and the gradients in the maps [B][H_d][W_d][C], C % 16 == 0, of both views."""
+
+def train_adam(
+    parameters: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    step: SupportsIndex,
+    rate: float,
+    adam: tuple,
+    /,
+) -> None:
+    """One step, in place. step counts from 0."""
+
+def trainer_bytes(
+    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
+) -> int:
+    """Memory that trainer_create and trainer_run take, with the present number of threads."""
+
+def trainer_create(
+    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
+) -> Trainer: ...
+def trainer_run(
+    trainer: Trainer,
+    parameters: NDArray[np.float32],
+    state: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    first: SupportsIndex,
+    rates: NDArray[np.float64],
+    progress: Progress | None,
+    /,
+) -> tuple[NDArray[np.float64], int]:
+    """Steps first, first + 1, .. in place; their losses [n][D] and how many were done: fewer than
+    n when a loss is not finite."""

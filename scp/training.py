@@ -223,6 +223,7 @@ class _Run:
         self._tell("start", bytes=self.bytes, step=self.step, steps=self.options.steps,
                    minutes=self.options.minutes, crop=self.side)  # fmt: skip
         self.trainer = None if self.finished else _core.trainer_create(*self.parts)
+        self.clock = time.perf_counter()
 
     @property
     def finished(self) -> bool:
@@ -233,7 +234,6 @@ class _Run:
     # ---- one step ----
 
     def advance(self, bar) -> None:
-        began = time.perf_counter()
         t = self.tensors
         rate = self.options.rate(self.progress)
         losses, done = _core.trainer_run(
@@ -243,7 +243,8 @@ class _Run:
         if done == 0:
             level = int(np.flatnonzero(~np.isfinite(losses[0]))[0])
             self._fail(f"the loss of level {level} is not finite at step {self.step}")
-        spent = time.perf_counter() - began
+        now = time.perf_counter()  # logging and checkpoints count too, in the step after them
+        spent, self.clock = now - self.clock, now
         self.step += 1
         self.seconds += spent
         self.window_seconds += spent

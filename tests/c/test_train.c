@@ -1,0 +1,224 @@
+/* Training: kernels in their stated order on every instruction set, and the C interface with
+ * failing allocations. */
+#include "test.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../../csrc/kernels/train.h"
+#include "scp/cpu.h"
+#include "scp/random.h"
+#include "scp/train.h"
+
+#define CELLS 21
+#define STRIDE 64
+
+static float dot(const float *a, const float *b, size_t channels) {
+    volatile float part[16] = {0};
+    for (size_t c = 0; c < channels; c++) {
+        const volatile float product = a[c] * b[c];
+        part[c % 16] = part[c % 16] + product;
+    }
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++) part[j] = part[j] + part[j + half];
+    return part[0];
+}
+
+static int same_bits(float a, float b) {
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static void fill(float *out, size_t count, uint64_t stream) {
+    struct scp_rng rng;
+    scp_rng_init(&rng, 5, stream);
+    for (size_t i = 0; i < count; i++) out[i] = (float)(2 * scp_rng_uniform(&rng) - 1);
+}
+
+static void cells_in_order(void) {
+    const struct scp_train_kernels *kernels = scp_train_kernels();
+    float cells[CELLS * STRIDE], query[STRIDE], a[CELLS], b[CELLS], out[CELLS + 1];
+    float gradients[CELLS * STRIDE], before[CELLS * STRIDE], sum[STRIDE], first[STRIDE];
+    fill(cells, CELLS * STRIDE, 1);
+    fill(query, STRIDE, 2);
+    fill(a, CELLS, 3);
+    fill(b, CELLS, 4);
+    for (size_t channels = 16; channels <= STRIDE; channels += 16)
+        for (size_t n = 0; n <= CELLS; n++) {
+            out[n] = 77;
+            kernels->dots(out, query, cells, STRIDE, n, channels);
+            for (size_t i = 0; i < n; i++)
+                CHECK(same_bits(out[i], dot(query, cells + i * STRIDE, channels)));
+            CHECK(same_bits(out[n], 77));
+            kernels->norms(out, cells, STRIDE, n, channels);
+            for (size_t i = 0; i < n; i++) {
+                const float *cell = cells + i * STRIDE;
+                CHECK(same_bits(out[i], sqrtf(dot(cell, cell, channels))));
+            }
+            CHECK(same_bits(out[n], 77));
+
+            fill(before, CELLS * STRIDE, 6);
+            fill(first, STRIDE, 7);
+            memcpy(gradients, before, sizeof before);
+            memcpy(sum, first, sizeof first);
+            kernels->pull(gradients, sum, query, cells, a, b, STRIDE, n, channels);
+            kernels->project(gradients, cells, b, STRIDE, n, channels);
+            for (size_t c = 0; c < STRIDE; c++) {
+                volatile float total = first[c];
+                for (size_t i = 0; i < CELLS; i++) {
+                    volatile float g = before[i * STRIDE + c];
+                    if (i < n && c < channels) {
+                        const volatile float push = a[i] * query[c];
+                        const volatile float back = b[i] * cells[i * STRIDE + c];
+                        g = g + push;
+                        g = g - back;
+                        total = total + back;
+                    }
+                    CHECK(same_bits(gradients[i * STRIDE + c], g));
+                }
+                CHECK(same_bits(sum[c], total));
+            }
+        }
+}
+
+static void adam_in_order(void) {
+    const struct scp_train_kernels *kernels = scp_train_kernels();
+    const struct scp_adam_step s = {0.01f, 3, 0.9f, 0.99f, 1e-3f, 0.1f, 0.5f};
+    float p[37], m[37], v[37], g[37], old[37];
+    for (size_t n = 0; n <= 36; n++) {
+        fill(p, 37, 1);
+        memcpy(old, p, sizeof p);
+        memset(m, 0, sizeof m);
+        memset(v, 0, sizeof v);
+        fill(g, 37, 2);
+        double squares = 0;
+        for (size_t i = 0; i < n; i++) squares += (double)g[i] * (double)g[i];
+        CHECK(fabs(kernels->squares(g, n) - squares) <= 1e-12 * squares);
+        kernels->adam(p, m, v, g, n, &s);
+        for (size_t i = 0; i < 37; i++) {
+            const float x = s.scale * g[i] + s.decay * old[i];
+            const float first = (1 - s.beta1) * x, second = (1 - s.beta2) * x * x;
+            const float move = s.rate * first / (sqrtf(second * s.correction) + s.epsilon);
+            CHECK(fabsf(p[i] - (i < n ? old[i] - move : old[i])) <= 1e-6f);
+            CHECK(fabsf(m[i] - (i < n ? first : 0)) <= 1e-7f);
+            CHECK(fabsf(v[i] - (i < n ? second : 0)) <= 1e-7f);
+        }
+    }
+}
+
+static void on_every_set(void) {
+    for (int isa = 0; isa < SCP_ISA_COUNT; isa++) {
+        if (!scp_isa_available((enum scp_isa)isa)) continue;
+        CHECK(scp_isa_set(scp_isa_name((enum scp_isa)isa)) == SCP_OK);
+        cells_in_order();
+        adam_in_order();
+    }
+    CHECK(scp_isa_set(NULL) == SCP_OK);
+}
+
+#define SIDE 32
+#define IMAGES 3
+
+/* Two levels, strides 4 and 2. */
+static const struct scp_layer layers[] = {
+    {.op = SCP_OP_INPUT, .inputs = {-1, -1, -1, -1}, .channels = 1},
+    {.op = SCP_OP_CONV,
+     .inputs = {0, -1, -1, -1},
+     .channels = 8,
+     .kernel_y = 2,
+     .kernel_x = 2,
+     .stride = 2,
+     .dilation = 1,
+     .bias = 1},
+    {.op = SCP_OP_CONV,
+     .inputs = {1, -1, -1, -1},
+     .channels = 8,
+     .kernel_y = 2,
+     .kernel_x = 2,
+     .stride = 2,
+     .dilation = 1,
+     .bias = 1,
+     .output = 1},
+    {.op = SCP_OP_CONV,
+     .inputs = {1, -1, -1, -1},
+     .channels = 8,
+     .kernel_y = 1,
+     .kernel_x = 1,
+     .stride = 1,
+     .dilation = 1,
+     .bias = 1,
+     .output = 1},
+};
+
+static const struct scp_train_options options = {
+    .sample = {.seed = 3,
+               .batch = 2,
+               .crop = 16,
+               .points = 5,
+               .point_margin = 0.1f,
+               .strength = {[SCP_VIEW_IMAGE] = {[SCP_ROTATION] = 10, [SCP_NOISE] = 0.1f},
+                            [SCP_VIEW_CROP] = {[SCP_ELASTIC] = 0.02f,
+                                               [SCP_BLUR] = 1,
+                                               [SCP_GAMMA] = 0.3f,
+                                               [SCP_SHADE_ADD] = 0.1f}}},
+    .objective = {SCP_OBJECTIVE_WINDOWED, 3, 0.1f, 0.07f, 0.8f, 1e-3f, {1, 1}},
+    .adam = {0.9f, 0.999f, 1e-8f, 1e-4f, 1.0f},
+};
+
+static enum scp_status run(double *losses, size_t *done, const struct scp_graph *graph,
+                           const struct scp_pool *pool, size_t steps, const float *start) {
+    struct scp_trainer *trainer = NULL;
+    size_t bytes = 0, bad = 0;
+    float arrays[4][1024] = {{0}};
+    const double rates[4] = {1e-2, 1e-2, 1e-2, 1e-2};
+    const size_t n = scp_graph_parameters(graph);
+    enum scp_status status = scp_train_create(&trainer, &bytes, &bad, graph, pool, &options);
+    if (status != SCP_OK) return status;
+    memcpy(arrays[0], start, n * sizeof(float));
+    status = scp_train_run(trainer, losses, done, arrays[0], arrays[1], arrays[2], arrays[3], 0,
+                           rates, steps, NULL);
+    scp_train_free(trainer);
+    return status;
+}
+
+static void loop(void) {
+    struct scp_graph *graph = NULL;
+    size_t bad = 0, done = 0, failures = 0;
+    float images[IMAGES * SIDE * SIDE], start[1024];
+    double losses[8], again[8];
+    CHECK(scp_graph_create(&graph, &bad, layers, sizeof layers / sizeof layers[0]) == SCP_OK);
+    if (!graph) return;
+    CHECK(scp_graph_parameters(graph) <= 1024);
+    fill(images, IMAGES * SIDE * SIDE, 8);
+    for (size_t i = 0; i < IMAGES * SIDE * SIDE; i++) images[i] = (images[i] + 1) / 2;
+    fill(start, 1024, 9);
+    const struct scp_pool pool = {images, IMAGES, SIDE, SIDE};
+    CHECK(run(losses, &done, graph, &pool, 4, start) == SCP_OK && done == 4);
+    for (int i = 0; i < 8; i++) CHECK(losses[i] > 0 && losses[i] < 100);
+    CHECK(scp_threads_set(3) == SCP_OK);
+    CHECK(run(again, &done, graph, &pool, 4, start) == SCP_OK);
+    CHECK(memcmp(losses, again, sizeof losses) == 0);
+
+    const size_t held = scp_alloc_outstanding();
+    for (uint64_t n = 1; n < 1000; n++) {
+        scp_alloc_fail_at(n);
+        const enum scp_status status = run(losses, &done, graph, &pool, 2, start);
+        scp_alloc_fail_at(0);
+        CHECK(scp_alloc_outstanding() == held);
+        if (status == SCP_OK) break;
+        CHECK(status == SCP_ENOMEM);
+        failures++;
+    }
+    CHECK(failures > 20 && failures < 999);
+
+    start[0] = NAN;
+    CHECK(run(losses, &done, graph, &pool, 2, start) == SCP_OK && done == 0);
+    CHECK(!(losses[0] < INFINITY));
+    scp_graph_free(graph);
+}
+
+int main(void) {
+    RUN(on_every_set);
+    RUN(loop);
+    return test_end();
+}
