@@ -70,18 +70,27 @@ class Grids(Dataset):
                      self.spacing[rows], self.landmarks[rows], self.images[rows])  # fmt: skip
 
 
+def training_images(data, size, cache=None):
+    """The 150 training images: "phantom", or the root of the cephalograms."""
+    if data == "phantom":
+        return Grids.read(scp.datasets.phantom(150, seed=0), size, cache, "phantom-0")
+    train = scp.datasets.cephalometric(data, split="train")
+    return Grids.read(train, size, own_cache(data, cache), "train")
+
+
+def own_cache(data, cache):
+    """The part of the cache that belongs to one root."""
+    return cache and Path(cache, f"{zlib.crc32(str(Path(data).resolve()).encode()):08x}")
+
+
 def load(data, size, on, cache=None):
     """Templates and evaluation images (None: the templates themselves) as Grids."""
-    if data == "phantom":
-        key, train = "phantom-0", scp.datasets.phantom(150, seed=0)
-    else:
-        cache = cache and Path(cache, f"{zlib.crc32(str(Path(data).resolve()).encode()):08x}")
-        key, train = "train", scp.datasets.cephalometric(data, split="train")
-    templates = Grids.read(train, size, cache, key)
+    templates = training_images(data, size, cache)
     if on == "validation":
         return templates.rows(validation_split(templates.ids)[1]), None
     if data == "phantom":
         return templates, Grids.read(scp.datasets.phantom(150, seed=1), size, cache, "phantom-1")
+    cache = own_cache(data, cache)
     test = scp.datasets.cephalometric(data, split="test1")
     test = Grids.read(test, size, cache, "test1")
     return templates, test.rows(distinct(data, templates.ids, test.ids, cache))
@@ -286,7 +295,8 @@ def extractor_of(options):
 
 def add_options(parser):
     """Options that say on what accuracy is measured."""
-    parser.add_argument("data", help="root of the ISBI 2015 cephalograms, or: phantom")
+    parser.add_argument("data", nargs="?", default="phantom",
+                        help="root of the ISBI 2015 cephalograms, or: phantom")  # fmt: skip
     parser.add_argument("--on", choices=("validation", "test1"), default="validation")
     parser.add_argument("--sample", type=int, default=1, metavar="N",
                         help="evaluate every N-th image only")  # fmt: skip

@@ -14,6 +14,7 @@ windows, float32 and bfloat16 autocast; the fastest form of each precision is th
 with ours. "peer" and "ratio" of the last line are those of float32; bfloat16 stands beside them.
 """
 
+import os
 import statistics
 import tempfile
 import time
@@ -144,7 +145,7 @@ class Ours:
 
 def main():
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("preset", choices=sorted(PRESETS))
+    parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), default="laptop")
     parser.add_argument("--part", choices=("step", "network", "extract"), default="step")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=384)
@@ -170,15 +171,21 @@ def main():
     if missing:
         print("no peer:", "; ".join(missing))
         return
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.3:
+        print(
+            f"warning: other work runs here (load average {load:.1f}); threads that wait for each "
+            "other, PyTorch's above all, then tell nothing. Measure again on an idle machine"
+        )
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/network.npz", ints=network.ints, floats=network.floats,
                  blocks=network.blocks, parameters=ours.parameters, state=ours.state)  # fmt: skip
         here = str(Path(__file__).resolve().parent)
         with Session(python, PEER, folder, str(_core.threads()), here) as peer:
-            compare(options, ours, peer, work)
+            compare(options, ours, peer, work, load)
 
 
-def compare(options, ours, peer, work):
+def compare(options, ours, peer, work, load):
     """Finds the peer's best forms, measures in turn, prints."""
 
     def ask(form, steps):
@@ -203,7 +210,8 @@ def compare(options, ours, peer, work):
     turns.sort(key=lambda t: t["float32"] / t["ours"])
     own, slow = turns[len(turns) // 2]["ours"], turns[len(turns) // 2]["float32"]
     more = {"preset": options.preset, "part": options.part, "batch": options.batch,
-            "gflops": work / own / 1e9, "torch": version, "forms": best}  # fmt: skip
+            "gflops": work / own / 1e9, "torch": version, "forms": best,
+            "load": load}  # fmt: skip
     for precision in best:
         ratios = [t[precision] / t["ours"] for t in turns]
         seconds, ratio = statistics.median(t[precision] for t in turns), statistics.median(ratios)

@@ -64,8 +64,12 @@ def test_numbers_survive_the_way_there_and_back():
 
 @pytest.mark.parametrize(
     ("network", "batch", "size", "tolerance"),
-    [(everything, 3, (24, 40), 2e-4), (lambda: build("laptop"), 2, (64, 96), 2e-3)],
-    ids=["everything", "laptop"],
+    [
+        (everything, 3, (24, 40), 2e-4),
+        (lambda: build("laptop"), 2, (64, 96), 2e-3),
+        pytest.param(lambda: build("paper"), 2, (128, 64), 5e-3, marks=pytest.mark.slow),
+    ],
+    ids=["everything", "laptop", "paper"],
 )
 def test_forward_backward_and_running_statistics(network, batch, size, tolerance):
     net = network()
@@ -183,3 +187,39 @@ def test_a_step_lowers_the_loss(form):
     data = torch_networks.batch(64, 32, 2, 8, 1)
     losses = [trainer.step(*data) for _ in range(12)]
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
+
+
+def test_training_steps_go_where_pytorch_goes():
+    """Losses and the way of the parameters over three steps on the views that the core draws."""
+    from scp.training import TrainingOptions, core_options, train
+
+    net = build("laptop", encoder=(16, 32, 32), depths=(1, 1, 1), decoder=(32, 16), channels=16)
+    pool = np.random.default_rng(3).random((4, 64, 64), np.float32)
+    options = TrainingOptions(steps=3, batch=2, points=6, window=3, log_every=1,
+                              schedule="constant")  # fmt: skip
+    initial = net.initial(0)
+    events = []
+    ours = train(pool, net, options, initial=initial, progress=False, callback=events.append)
+    levels = [e["levels"] for e in events if e["event"] == "step"]
+    twin = torch_networks.TorchNetwork(net.ints, net.floats)
+    twin.put(net.blocks, *initial)
+    adam = torch.optim.Adam(twin.train().parameters(), lr=options.learning_rate,
+                            weight_decay=options.weight_decay)  # fmt: skip
+    sample = core_options(options, 32, 3)[0]
+    for step in range(3):
+        images, crops, place, target, _ = _core.train_sample(pool, sample, 1, step)
+        inside = (place >= 0).all()
+        assert inside, "the comparison needs a place for every pair"
+        views = [torch.from_numpy(v.transpose(0, 3, 1, 2).copy()) for v in (images, crops)]
+        pixels = torch.from_numpy(np.floor(target + 0.5).astype(np.int64))
+        losses = torch_networks.loss(*(twin(v) for v in views), torch.from_numpy(place).long(),
+                                     pixels, window=3)  # fmt: skip
+        adam.zero_grad()
+        sum(losses).backward()
+        adam.step()
+        assert levels[step] == pytest.approx([float(v.detach()) for v in losses], rel=2e-3)
+    parameters, state = (np.zeros_like(v) for v in initial)
+    twin.take(net.blocks, parameters, state)
+    way = np.linalg.norm(ours.parameters - initial[0])
+    assert np.linalg.norm(ours.parameters - parameters) < 0.05 * way
+    check(ours.state, state, 1e-3)

@@ -37,10 +37,7 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
     }
         size_t k = runs->length;
         for (; k >= 4; k -= 4) {
-            STEP
-            STEP
-            STEP
-            STEP
+            STEP STEP STEP STEP
         }
         for (; k > 0; k--) STEP
 #undef STEP
@@ -64,8 +61,8 @@ static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_
         break;
     switch (rows) {
         REST(1)
-        REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default
-            : break;
+        REST(2)
+        REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default : break;
     }
 #undef REST
 }

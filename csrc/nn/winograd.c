@@ -36,8 +36,8 @@ static void divide(struct product *p, size_t batch, size_t channels, size_t outp
     const char *e = getenv("WO");
     p->width = scp_min(p->share, e ? (size_t)atoi(e) : channels <= 32 ? 1 : 4) * 16;
     p->m_step = p->blocks.most * p->width + 16;
-    p->scratch_floats = SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip +
-                        p->blocks.rows;
+    p->scratch_floats =
+        SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip + p->blocks.rows;
 }
 
 int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
@@ -64,8 +64,8 @@ static enum scp_status transform_weights(void *context, size_t panel, size_t wor
     const struct product *p = context;
     const size_t channels = p->source.map.channels, step = scp_winograd_step(channels);
     (void)worker;
-    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step, p->packed + panel * 9 * channels * 16,
-                                 channels * 16, channels);
+    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step,
+                                 p->packed + panel * 9 * channels * 16, channels * 16, channels);
     return SCP_OK;
 }
 
@@ -81,9 +81,8 @@ static void write_tiles(const struct product *p, const struct scp_winograd_block
             for (size_t tx = block->x; tx < block->x + block->width; tx++, m += p->width) {
                 const size_t rows = scp_min(4, map->height - 4 * ty);
                 const size_t columns = scp_min(4, map->width - 4 * tx);
-                float *to = map->data +
-                            ((block->image + i) * map->height + 4 * ty) * line + 4 * tx * pixel +
-                            panel * 16;
+                float *to = map->data + ((block->image + i) * map->height + 4 * ty) * line +
+                            4 * tx * pixel + panel * 16;
                 if (!narrow) {
                     p->kernels->winograd_output(to, pixel, line, rows, columns, m, p->m_step,
                                                 p->accumulate ? NULL : p->bias + panel * 16);
@@ -121,8 +120,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
             for (size_t panel = first; panel < end; panel++)
                 p->kernels->gemm(m + i * p->m_step + (panel - first) * 16, p->width,
                                  v + i * blocks->v_step, lanes, 1, block.tiles,
-                                 p->weights + (panel * SCP_WINOGRAD + i) * step, &runs,
-                                 zeros);
+                                 p->weights + (panel * SCP_WINOGRAD + i) * step, &runs, zeros);
         for (size_t panel = first; panel < end; panel++)
             write_tiles(p, &block, m + (panel - first) * 16, panel);
     }

@@ -28,9 +28,8 @@ static inline size_t scp_winograd_step(size_t channels) {
 }
 
 /* wanted: tiles of a block, about. */
-void scp_winograd_divide(struct scp_winograd_blocks *blocks, size_t batch,
-                         const struct scp_axis *y, const struct scp_axis *x, size_t channels,
-                         size_t wanted);
+void scp_winograd_divide(struct scp_winograd_blocks *blocks, size_t batch, const struct scp_axis *y,
+                         const struct scp_axis *x, size_t channels, size_t wanted);
 void scp_winograd_block(struct scp_winograd_block *block, const struct scp_winograd_blocks *blocks,
                         size_t batch, size_t index);
 

@@ -1,5 +1,5 @@
-/* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source and
- * W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
+/* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source
+ * and W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
  * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c. */
 #include "winograd.h"
 
@@ -14,7 +14,7 @@ struct correlate {
     struct scp_winograd_blocks blocks;
     size_t batch, panels, share, shares, parts;
     size_t step, sums; /* floats of one of the 36 parts of a panel of dU, of all 36 */
-    size_t w_step; /* between the 36 products of W: one panel, tiles x 16 */
+    size_t w_step;     /* between the 36 products of W: one panel, tiles x 16 */
     size_t scratch_floats, pixels;
     int swap, biased;
     float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
@@ -36,11 +36,11 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     const size_t room = scp_max(1, PARTIAL_FLOATS / (c->panels * c->sums));
     double best = 0;
     for (size_t shares = 1; shares <= c->panels; shares *= 2) {
-        const size_t parts =
-            scp_min(scp_min(c->blocks.count, room), scp_max(1, tasks / shares));
+        const size_t parts = scp_min(scp_min(c->blocks.count, room), scp_max(1, tasks / shares));
         const double idle = tasks > parts * shares ? (double)tasks / (double)(parts * shares) : 1;
-        const double cost = (part_cost * (double)parts + share_cost * (double)shares +
-                             tiles * part_cost / 10) * (1 + 0.1 * (idle - 1));
+        const double cost =
+            (part_cost * (double)parts + share_cost * (double)shares + tiles * part_cost / 10) *
+            (1 + 0.1 * (idle - 1));
         if (shares > 1 && cost >= best) continue;
         best = cost;
         c->shares = shares;
@@ -103,9 +103,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         for (size_t panel = first; panel < last; panel++) {
             read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
             for (size_t i = 0; i < SCP_WINOGRAD; i++)
-                c->kernels->gemm(sums + panel * c->sums + i * c->step, 16,
-                                 v + i * c->blocks.v_step, 1, lanes, channels, w + i * c->w_step,
-                                 &runs, NULL);
+                c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
+                                 1, lanes, channels, w + i * c->w_step, &runs, NULL);
         }
     }
     return SCP_OK;
