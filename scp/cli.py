@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
     demo.add_argument("--minutes", type=float, default=DEMO_MINUTES,
                       help=f"of training; 0: none (default {DEMO_MINUTES:g})")  # fmt: skip
+    demo.add_argument("--fresh", action="store_true", help="train anew")
     _add_method(demo)
     _add_output(demo)
 
@@ -167,7 +168,7 @@ def _demo(args) -> int:
     if args.minutes > 0 and not plain and not args.estimate:
         run = args.run = args.run or os.path.join("runs", "demo")
         extractor = FeatureExtractor(seed=args.seed, **({"size": args.size} if args.size else {}))
-        if not fit(extractor, pool, run, args, minutes=args.minutes):
+        if not fit(extractor, pool, run, args, minutes=args.minutes, resume=not args.fresh):
             raise KeyboardInterrupt
     return _choose(args, pool, "demo", {}, True)
 

@@ -126,14 +126,22 @@ class FeatureExtractor:
         options = self.training
         if minutes is not None and steps is not None:
             raise ValueError("minutes, steps: give one of them")
-        if minutes is not None:
-            options = options.set(minutes=minutes, steps=0)
-        if steps is not None:
-            options = options.set(steps=steps)
+        for name, value in (("minutes", minutes), ("steps", steps)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value}")
+            if value is not None:
+                options = options.set(**{"steps": 0, name: value})
         grids = np.stack(list(self._grids(images)))
+
+        def watch(event):
+            if event["event"] == "start" and event["step"] == 0 and run is not None:
+                Path(run, WEIGHTS).unlink(missing_ok=True)  # of a training that starts anew
+            if callback is not None:
+                callback(event)
+
         self.trained = train(
             grids, self.network, options, run, initial=self._initial(), resume=resume,
-            progress=progress, callback=callback,
+            progress=progress, callback=watch,
         )  # fmt: skip
         facts = {
             "images": len(grids),

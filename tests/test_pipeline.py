@@ -346,7 +346,8 @@ def test_both_directions_and_distances(images):
 
 def test_demo(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["demo", "-n", "6", "-m", "2", *SMALL]) == 0
+    assert cli.main(["demo", "-n", "6", "-m", "2", "--minutes", "0.02", *SMALL]) == 0
+    assert "the trained features at 128 x 128" in capsys.readouterr().out
     assert (tmp_path / "runs" / "demo" / "report.html").stat().st_size > 10_000
     assert cli.main(["info"]) == 0
     assert "instruction set" in capsys.readouterr().out

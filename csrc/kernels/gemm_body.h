@@ -9,34 +9,44 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
 #define ROW(i) f32x16 s##i = f32x16_set(0);
     EACH_ROW(ROW)
 #undef ROW
+    if (start) {
+        const f32x16 first = f32x16_load(start);
+#define ROW(i) s##i = first;
+        EACH_ROW(ROW)
+#undef ROW
+    } else {
+#define ROW(i)                                                                                     \
+    if (rows > i) s##i = f32x16_load(c + i * c_row);
+        EACH_ROW(ROW)
+#undef ROW
+    }
     for (size_t run = 0; run < runs->count; run++) {
         const float *p0 = a + runs->offsets[run], *p3 = p0 + 3 * a_row, *p6 = p3, *p9 = p3;
         if (rows > 6) p6 = p3 + 3 * a_row;
         if (rows > 9) p9 = p6 + 3 * a_row;
-        for (size_t k = runs->length; k > 0; k--) {
-            const f32x16 v = f32x16_load(b);
 #define ROW(i)                                                                                     \
     if (rows > i) {                                                                                \
         const float *p = i < 3 ? p0 : i < 6 ? p3 : i < 9 ? p6 : p9;                                \
         s##i = f32x16_fma(f32x16_set(p[(size_t)(i % 3) * a_row]), v, s##i);                        \
     }
-            EACH_ROW(ROW)
-#undef ROW
-            b += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;
+#define STEP                                                                                       \
+    {                                                                                              \
+        const f32x16 v = f32x16_load(b);                                                           \
+        EACH_ROW(ROW)                                                                              \
+        b += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;                           \
+    }
+        size_t k = runs->length;
+        for (; k >= 4; k -= 4) {
+            STEP STEP STEP STEP
         }
-    }
-    if (start) {
-        const f32x16 first = f32x16_load(start);
-#define ROW(i)                                                                                     \
-    if (rows > i) f32x16_store(c + i * c_row, f32x16_add(s##i, first));
-        EACH_ROW(ROW)
-#undef ROW
-    } else {
-#define ROW(i)                                                                                     \
-    if (rows > i) f32x16_store(c + i * c_row, f32x16_add(s##i, f32x16_load(c + i * c_row)));
-        EACH_ROW(ROW)
+        for (; k > 0; k--) STEP
+#undef STEP
 #undef ROW
     }
+#define ROW(i)                                                                                     \
+    if (rows > i) f32x16_store(c + i * c_row, s##i);
+    EACH_ROW(ROW)
+#undef ROW
 }
 
 static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
@@ -51,8 +61,8 @@ static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_
         break;
     switch (rows) {
         REST(1)
-        REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default
-            : break;
+        REST(2)
+        REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default : break;
     }
 #undef REST
 }

@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "passes.h"
-
 #define SCP_TINY 1.17549435e-38f
 
 /* The similarity of a query and a cell at one level, from the dot product of their unit vectors and
@@ -92,8 +90,6 @@ struct scp_kernels {
                           size_t n);
     /* low[i] = min(low[i], row[i]), high[i] = max(high[i], |row[i]|). */
     void (*coverage_range)(float *low, float *high, const float *row, size_t n);
-
-    struct scp_pass_kernels passes; /* passes_body.h */
 };
 
 /* The table of the instruction set in use (scp/cpu.h). */

@@ -7,17 +7,30 @@ static void maps_copy(float *out, size_t out_pixel, const float *in, size_t in_p
         for (size_t j = 0; j < channels; j += 16) f32x16_store(out + j, f32x16_load(in + j));
 }
 
+/* The pending transform of 16 channels. */
+struct affine {
+    f32x16 scale, shift, slope;
+};
+static inline struct affine affine_load(const struct scp_pending_row *row, size_t channel) {
+    return (struct affine){f32x16_load(row->scale + channel), f32x16_load(row->shift + channel),
+                           f32x16_load(row->slope + channel)};
+}
+/* slope lies in 0 .. 1: z is the larger of t and slope * t. */
+static inline f32x16 affine_value(struct affine f, f32x16 x) {
+    const f32x16 t = f32x16_fma(f.scale, x, f.shift);
+    return f32x16_max(t, f32x16_mul(f.slope, t));
+}
+static inline f32x16 affine_pull(struct affine f, f32x16 x, f32x16 dz) {
+    return f32x16_choose(f32x16_fma(f.scale, x, f.shift), dz, f32x16_mul(dz, f.slope));
+}
+
 static void maps_pending(float *out, size_t out_pixel, const float *in, size_t in_pixel,
                          size_t count, size_t channels, const struct scp_pending_row *row) {
-    const f32x16 zero = f32x16_set(0);
     for (size_t j = 0; j < channels; j += 16) {
-        const f32x16 scale = f32x16_load(row->scale + j), shift = f32x16_load(row->shift + j);
-        const f32x16 slope = f32x16_load(row->slope + j);
-        for (size_t i = 0; i < count; i++) {
-            const f32x16 t = f32x16_fma(scale, f32x16_load(in + i * in_pixel + j), shift);
+        const struct affine f = affine_load(row, j);
+        for (size_t i = 0; i < count; i++)
             f32x16_store(out + i * out_pixel + j,
-                         f32x16_fma(slope, f32x16_min(zero, t), f32x16_max(zero, t)));
-        }
+                         affine_value(f, f32x16_load(in + i * in_pixel + j)));
     }
 }
 
@@ -25,17 +38,13 @@ static void maps_pull(float *out, size_t out_pixel, const float *in, size_t in_p
                       const float *raw, size_t raw_pixel, size_t count, size_t channels,
                       const struct scp_pull_row *row) {
     for (size_t j = 0; j < channels; j += 16) {
-        const f32x16 scale = f32x16_load(row->pending.scale + j);
-        const f32x16 shift = f32x16_load(row->pending.shift + j);
-        const f32x16 slope = f32x16_load(row->pending.slope + j);
-        const f32x16 a = row->a ? f32x16_load(row->a + j) : scale;
+        const struct affine f = affine_load(&row->pending, j);
+        const f32x16 a = row->a ? f32x16_load(row->a + j) : f.scale;
         const f32x16 b = row->a ? f32x16_load(row->b + j) : f32x16_set(0);
         const f32x16 c = row->a ? f32x16_load(row->c + j) : f32x16_set(0);
         for (size_t i = 0; i < count; i++) {
             const f32x16 x = f32x16_load(raw + i * raw_pixel + j);
-            const f32x16 dz = f32x16_load(in + i * in_pixel + j);
-            const f32x16 t = f32x16_fma(scale, x, shift);
-            const f32x16 g = f32x16_choose(t, dz, f32x16_mul(dz, slope));
+            const f32x16 g = affine_pull(f, x, f32x16_load(in + i * in_pixel + j));
             f32x16_store(out + i * out_pixel + j, f32x16_fma(a, g, f32x16_fma(b, x, c)));
         }
     }

@@ -6,19 +6,12 @@
 
 #include <stddef.h>
 
+#include "passes.h"
+
 /* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. */
 struct scp_gemm_runs {
     const size_t *offsets;
     size_t count, length;
-};
-
-/* Coefficients of 16 channels and more, as in nn/map.h. */
-struct scp_pending_row {
-    const float *scale, *shift, *slope;
-};
-struct scp_pull_row {
-    struct scp_pending_row pending;
-    const float *a, *b, *c; /* a NULL: dx = scale * g */
 };
 
 struct scp_nn_kernels {
@@ -55,6 +48,8 @@ struct scp_nn_kernels {
     void (*winograd_weights)(float *u, size_t u_step, const float *g, size_t g_step, size_t count);
     /* g = G^T u G: its adjoint, one vector. */
     void (*winograd_collect)(float *g, size_t g_step, const float *u, size_t u_step);
+
+    struct scp_pass_kernels passes; /* passes_body.h */
 };
 
 const struct scp_nn_kernels *scp_nn_kernels(void);

@@ -1,51 +1,6 @@
 /* Rows of maps: see passes.h. */
 #include "passes.h"
 
-struct affine {
-    f32x16 scale, shift, slope;
-};
-
-static inline struct affine affine_load(const float *scale, const float *shift, const float *slope,
-                                        size_t lane) {
-    return (struct affine){f32x16_load(scale + lane), f32x16_load(shift + lane),
-                           f32x16_load(slope + lane)};
-}
-/* slope lies in [0, 1]: z is the larger of t and slope * t. */
-static inline f32x16 affine_value(struct affine f, f32x16 x) {
-    const f32x16 t = f32x16_add(f32x16_mul(f.scale, x), f.shift);
-    return f32x16_max(t, f32x16_mul(f.slope, t));
-}
-static inline f32x16 affine_pull(struct affine f, f32x16 x, f32x16 gradient) {
-    const f32x16 t = f32x16_add(f32x16_mul(f.scale, x), f.shift);
-    return f32x16_mul(gradient, f32x16_positive(t, f32x16_set(1), f.slope));
-}
-
-static void pass_finish(float *out, size_t out_stride, const float *in, size_t in_stride,
-                        const float *scale, const float *shift, const float *slope, size_t pixels,
-                        size_t lanes) {
-    for (size_t j = 0; j < lanes; j += 16) {
-        const struct affine f = affine_load(scale, shift, slope, j);
-        for (size_t i = 0; i < pixels; i++)
-            f32x16_store(out + i * out_stride + j,
-                         affine_value(f, f32x16_load(in + i * in_stride + j)));
-    }
-}
-
-static void pass_settle(float *grad, size_t grad_stride, const float *raw, size_t raw_stride,
-                        const float *scale, const float *shift, const float *slope, const float *a,
-                        const float *b, const float *c, size_t pixels, size_t lanes) {
-    for (size_t j = 0; j < lanes; j += 16) {
-        const struct affine f = affine_load(scale, shift, slope, j);
-        const f32x16 va = f32x16_load(a + j), vb = f32x16_load(b + j), vc = f32x16_load(c + j);
-        for (size_t i = 0; i < pixels; i++) {
-            float *g = grad + i * grad_stride + j;
-            const f32x16 x = f32x16_load(raw + i * raw_stride + j);
-            const f32x16 pulled = affine_pull(f, x, f32x16_load(g));
-            f32x16_store(g, f32x16_add(f32x16_add(f32x16_mul(va, pulled), f32x16_mul(vb, x)), vc));
-        }
-    }
-}
-
 static void pass_moments(float *sum, float *squares, const float *origin, const float *in,
                          size_t stride, size_t pixels, size_t lanes) {
     for (size_t j = 0; j < lanes; j += 16) {
@@ -72,10 +27,9 @@ static void pass_moments(float *sum, float *squares, const float *origin, const 
 
 static void pass_pull_sums(float *sum, float *product, const float *origin, const float *grad,
                            size_t grad_stride, const float *raw, size_t raw_stride,
-                           const float *scale, const float *shift, const float *slope,
-                           size_t pixels, size_t lanes) {
+                           const struct scp_pending_row *row, size_t pixels, size_t lanes) {
     for (size_t j = 0; j < lanes; j += 16) {
-        const struct affine f = affine_load(scale, shift, slope, j);
+        const struct affine f = affine_load(row, j);
         const f32x16 o = f32x16_load(origin + j);
         f32x16 s[2] = {f32x16_set(0), f32x16_set(0)}, p[2] = {s[0], s[0]};
         for (size_t i = 0; i < pixels; i++) {
@@ -90,10 +44,10 @@ static void pass_pull_sums(float *sum, float *product, const float *origin, cons
 }
 
 static void pass_pool(float *out, size_t out_stride, const float *row0, const float *row1,
-                      size_t stride, const float *scale, const float *shift, const float *slope,
-                      size_t pixels, size_t lanes) {
+                      size_t stride, const struct scp_pending_row *row, size_t pixels,
+                      size_t lanes) {
     for (size_t j = 0; j < lanes; j += 16) {
-        const struct affine f = affine_load(scale, shift, slope, j);
+        const struct affine f = affine_load(row, j);
         for (size_t i = 0; i < pixels; i++) {
             const float *p = row0 + 2 * i * stride + j, *q = row1 + 2 * i * stride + j;
             const f32x16 a = affine_value(f, f32x16_load(p));
@@ -112,11 +66,11 @@ static inline void put(float *to, int accumulate, f32x16 g) {
 
 static void pass_pool_pull(float *grad0, float *grad1, size_t grad_stride, int accumulate,
                            const float *out_grad, size_t out_stride, const float *row0,
-                           const float *row1, size_t stride, const float *scale, const float *shift,
-                           const float *slope, size_t pixels, size_t lanes) {
+                           const float *row1, size_t stride, const struct scp_pending_row *row,
+                           size_t pixels, size_t lanes) {
     const f32x16 zero = f32x16_set(0);
     for (size_t j = 0; j < lanes; j += 16) {
-        const struct affine f = affine_load(scale, shift, slope, j);
+        const struct affine f = affine_load(row, j);
         for (size_t i = 0; i < pixels; i++) {
             const float *p = row0 + 2 * i * stride + j, *q = row1 + 2 * i * stride + j;
             float *gp = grad0 + 2 * i * grad_stride + j, *gq = grad1 + 2 * i * grad_stride + j;

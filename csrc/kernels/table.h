@@ -10,9 +10,9 @@ SCP_SIMD_BEGIN
 #include "expand_body.h"
 #include "coverage_body.h"
 #include "train_body.h"
-#include "passes_body.h"
 #include "gemm_body.h"
 #include "maps_body.h"
+#include "passes_body.h"
 #include "winograd_body.h"
 SCP_SIMD_END
 
@@ -41,8 +41,6 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .coverage_direct = coverage_direct,
     .coverage_step = coverage_step,
     .coverage_range = coverage_range,
-    .passes = {pass_finish, pass_settle, pass_moments, pass_pull_sums, pass_pool, pass_pool_pull,
-               pass_blend, pass_stretch, pass_add},
 };
 
 const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
@@ -56,6 +54,8 @@ const struct scp_nn_kernels NN_TABLE(SCP_SIMD_NAME) = {
     .winograd_gradient = winograd_gradient,
     .winograd_weights = winograd_weights,
     .winograd_collect = winograd_collect,
+    .passes = {pass_moments, pass_pull_sums, pass_pool, pass_pool_pull, pass_blend, pass_stretch,
+               pass_add},
 };
 
 #define TRAIN_TABLE(isa) JOIN(scp_train_kernels_, isa)

@@ -7,11 +7,11 @@
 static inline void winograd_input1(float *to, size_t step, const float *from, size_t line) {
     const f32x16 d1 = f32x16_load(from + line), d2 = f32x16_load(from + 2 * line);
     const f32x16 d3 = f32x16_load(from + 3 * line), d4 = f32x16_load(from + 4 * line);
-    f32x16_store(to, f32x16_fma(f32x16_set(4), f32x16_load(from),
-                                f32x16_fma(f32x16_set(-5), d2, d4)));
-    f32x16_store(to + 5 * step, f32x16_fma(f32x16_set(4), d1,
-                                           f32x16_fma(f32x16_set(-5), d3,
-                                                      f32x16_load(from + 5 * line))));
+    f32x16_store(to,
+                 f32x16_fma(f32x16_set(4), f32x16_load(from), f32x16_fma(f32x16_set(-5), d2, d4)));
+    f32x16_store(to + 5 * step,
+                 f32x16_fma(f32x16_set(4), d1,
+                            f32x16_fma(f32x16_set(-5), d3, f32x16_load(from + 5 * line))));
     const f32x16 p = f32x16_fma(f32x16_set(-4), d2, d4), q = f32x16_fma(f32x16_set(-4), d1, d3);
     f32x16_store(to + step, f32x16_add(p, q));
     f32x16_store(to + 2 * step, f32x16_sub(p, q));
@@ -124,8 +124,8 @@ static inline void winograd_collect1(float *to, size_t step, const float *from, 
     f32x16_store(to, f32x16_fma(f32x16_set(0.25f), f32x16_load(from),
                                 f32x16_fma(f32x16_set(1.f / 24), c, a)));
     f32x16_store(to + step, f32x16_fma(f32x16_set(1.f / 12), d, b));
-    f32x16_store(to + 2 * step, f32x16_add(f32x16_load(from + 5 * line),
-                                           f32x16_fma(f32x16_set(1.f / 6), c, a)));
+    f32x16_store(to + 2 * step,
+                 f32x16_add(f32x16_load(from + 5 * line), f32x16_fma(f32x16_set(1.f / 6), c, a)));
 }
 
 static void winograd_collect(float *g, size_t g_step, const float *u, size_t u_step) {

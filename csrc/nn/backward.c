@@ -77,14 +77,9 @@ static enum scp_status other_pull(struct scp_plan *plan, const struct scp_step *
     const struct scp_map *to = &in->grad, *from = &out->grad;
     const int accumulate = step->accumulate[0];
     float *workspace = plan->workspace;
-    if (out->norm || out->active) {
-        struct scp_pull pull = scp_value_pull(out);
-        pull.a = scp_value_coef(out, SCP_A);
-        pull.b = scp_value_coef(out, SCP_B);
-        pull.c = scp_value_coef(out, SCP_C);
-        const enum scp_status status = scp_pass_settle(from, &pull, control);
-        if (status != SCP_OK) return status;
-    }
+    const struct scp_pull pull = scp_value_pull(out);
+    const enum scp_status settled = scp_pass_settle(from, &pull, control);
+    if (settled != SCP_OK) return settled;
     if (step->inputs[0] == 0 && !input_gradient) return SCP_OK;
     switch (step->op) {
     case SCP_STEP_COPY:

@@ -199,8 +199,8 @@ enum scp_status scp_conv_backward_weights(float *weight_grads, float *bias_grads
                                 coarse->map.width};
     struct scp_axis ay, ax;
     coarse_axes(&ay, &ax, conv, &sides);
-    const int wins = scp_winograd_pays(dense->map.batch, &ay, &ax, dense->map.channels,
-                                       coarse->map.channels);
+    const int wins =
+        scp_winograd_pays(dense->map.batch, &ay, &ax, dense->map.channels, coarse->map.channels);
     const enum scp_status status = (wins ? scp_winograd_correlate : scp_correlate)(
         weight_grads, conv->transposed, conv->transposed ? NULL : bias_grads, dense, coarse, &ay,
         &ax, workspace, control);

@@ -126,7 +126,7 @@ fail:
 }
 
 /* The identity everywhere, then the slope of what is active; norms are written when they run. */
-static void start_coefs(struct scp_value *v, const struct scp_value *root, int train) {
+static void start_coefs(struct scp_value *v, const struct scp_value *root) {
     v->images = root->images;
     v->coef_step = root->images * root->map.stride;
     v->image_step = root->images > 1 ? root->map.stride : 0;
@@ -135,7 +135,6 @@ static void start_coefs(struct scp_value *v, const struct scp_value *root, int t
         for (size_t c = 0; c < v->map.channels; c++) {
             scp_value_coef(v, SCP_SCALE)[b * v->image_step + c] = 1;
             scp_value_coef(v, SCP_SLOPE)[b * v->image_step + c] = v->active ? v->slope : 1;
-            if (train) scp_value_coef(v, SCP_A)[b * v->image_step + c] = 1;
         }
 }
 
@@ -151,7 +150,7 @@ enum scp_status scp_plan_bind(struct scp_plan *plan) {
         if (value->pending) {
             coefs -= coefs_floats(plan, value);
             value->coefs = coefs;
-            start_coefs(value, value, plan->train);
+            start_coefs(value, value);
         }
     }
     for (size_t v = 1; v < plan->n_values; v++) {
@@ -161,7 +160,7 @@ enum scp_status scp_plan_bind(struct scp_plan *plan) {
         value->map.data = root->map.data + value->first_channel;
         value->map.stride = value->grad.stride = root->map.stride;
         if (plan->train) value->grad.data = root->grad.data + value->first_channel;
-        if (value->pending) start_coefs(value, root, plan->train);
+        if (value->pending) start_coefs(value, root);
     }
     size_t most = 0;
     for (size_t v = 0; v < plan->n_values; v++) {

@@ -2,7 +2,7 @@
 #ifndef SCP_NN_PASS_ROWS_H
 #define SCP_NN_PASS_ROWS_H
 
-#include "../kernels/kernels.h"
+#include "../kernels/nn.h"
 #include "passes.h"
 
 #define SCP_CHUNK 512 /* pixels whose float32 sums go into one float64 */
@@ -13,9 +13,11 @@ static inline size_t scp_pass_chunks(const struct scp_map *map) { /* of an image
 static inline float *scp_map_row(const struct scp_map *map, size_t image, size_t y) {
     return map->data + (image * map->height + y) * map->width * map->stride;
 }
-static inline struct scp_pending scp_pass_of_image(struct scp_pending p, size_t image) {
-    const size_t step = image * p.image_step;
-    return (struct scp_pending){p.scale + step, p.shift + step, p.slope + step, 0};
+/* The coefficients of one image from channel `first` on. */
+static inline struct scp_pending_row scp_pass_of_image(const struct scp_pending *p, size_t image,
+                                                       size_t first) {
+    const size_t at = image * p->image_step + first;
+    return (struct scp_pending_row){p->scale + at, p->shift + at, p->slope + at};
 }
 
 /* The pending transform, or the identity written to 3 * lanes floats of workspace. */

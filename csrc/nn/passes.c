@@ -57,13 +57,13 @@ static enum scp_status finish_row(void *context, size_t task, size_t worker) {
     const struct work *w = context;
     const struct scp_map *in = w->in, *out = w->out;
     const size_t b = task / out->height, y = task % out->height;
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
+    const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, 0);
     float *to = scp_map_row(out, b, y);
     const float *from = scp_map_row(in, b, y);
     (void)worker;
     if (!partial(out, in)) {
-        scp_kernels()->passes.finish(to, out->stride, from, in->stride, p.scale, p.shift, p.slope,
-                                     in->width, scp_lanes_up(in->channels));
+        scp_nn_kernels()->pending(to, out->stride, from, in->stride, in->width,
+                                  scp_lanes_up(in->channels), &p);
         return SCP_OK;
     }
     const size_t width = filled(out);
@@ -90,13 +90,13 @@ static enum scp_status settle_row(void *context, size_t task, size_t worker) {
     const struct work *w = context;
     const struct scp_map *grad = w->out, *raw = &w->pull->raw;
     const size_t b = task / grad->height, y = task % grad->height;
-    const struct scp_pending p = scp_pass_of_image(w->pull->pending, b);
-    const size_t step = b * w->pull->pending.image_step;
+    const size_t at = b * w->pull->pending.image_step;
+    struct scp_pull_row p = {.pending = scp_pass_of_image(&w->pull->pending, b, 0)};
+    if (w->pull->a) p.a = w->pull->a + at, p.b = w->pull->b + at, p.c = w->pull->c + at;
+    float *row = scp_map_row(grad, b, y);
     (void)worker;
-    scp_kernels()->passes.settle(scp_map_row(grad, b, y), grad->stride, scp_map_row(raw, b, y),
-                                 raw->stride, p.scale, p.shift, p.slope, w->pull->a + step,
-                                 w->pull->b + step, w->pull->c + step, grad->width,
-                                 scp_lanes_up(grad->channels));
+    scp_nn_kernels()->pull(row, grad->stride, row, grad->stride, scp_map_row(raw, b, y),
+                           raw->stride, grad->width, scp_lanes_up(grad->channels), &p);
     return SCP_OK;
 }
 
@@ -117,8 +117,8 @@ static enum scp_status add_row(void *context, size_t task, size_t worker) {
     const float *from = scp_map_row(in, b, y);
     (void)worker;
     if (!partial(out, in)) {
-        scp_kernels()->passes.add(to, out->stride, w->accumulate, from, in->stride, w->weight,
-                                  out->width, scp_lanes_up(out->channels));
+        scp_nn_kernels()->passes.add(to, out->stride, w->accumulate, from, in->stride, w->weight,
+                                     out->width, scp_lanes_up(out->channels));
         return SCP_OK;
     }
     const size_t width = filled(out);
@@ -214,7 +214,7 @@ static enum scp_status dropout_row(void *context, size_t task, size_t worker) {
     const struct work *w = context;
     const struct scp_map *in = w->in, *out = w->out;
     const size_t b = task / out->height, y = task % out->height;
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
+    const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, 0);
     const float *from = scp_map_row(in, b, y), keep = 1 / (1 - w->weight);
     float *to = scp_map_row(out, b, y);
     struct scp_rng rng;

@@ -23,7 +23,7 @@ static enum scp_status moments_chunk(void *context, size_t task, size_t worker) 
     float s[SCP_LANES], q[SCP_LANES];
     (void)worker;
     for (size_t j = 0; j < lanes; j += SCP_LANES) {
-        scp_kernels()->passes.moments(s, q, in + j, in + j, w->map->stride, n, SCP_LANES);
+        scp_nn_kernels()->passes.moments(s, q, in + j, in + j, w->map->stride, n, SCP_LANES);
         for (size_t c = 0; c < SCP_LANES; c++) { /* mean of the chunk, squares around it */
             const double shift = (double)s[c] / (double)n;
             sum[j + c] = (double)in[j + c] + shift;
@@ -69,15 +69,15 @@ static enum scp_status pull_chunk(void *context, size_t task, size_t worker) {
     const size_t b = task / chunks, first = task % chunks * SCP_CHUNK;
     const size_t n = pixels - first < SCP_CHUNK ? pixels - first : SCP_CHUNK;
     const size_t lanes = scp_lanes_up(grad->channels), at = b * pixels + first;
-    const struct scp_pending p = scp_pass_of_image(w->pull->pending, b);
     const float *centre = w->centre + b * w->centre_step;
     double *sum = w->sums + task * 2 * lanes;
     float s[SCP_LANES], q[SCP_LANES];
     (void)worker;
     for (size_t j = 0; j < lanes; j += SCP_LANES) {
-        scp_kernels()->passes.pull_sums(s, q, centre + j, grad->data + at * grad->stride + j,
-                                        grad->stride, raw->data + at * raw->stride + j, raw->stride,
-                                        p.scale + j, p.shift + j, p.slope + j, n, SCP_LANES);
+        const struct scp_pending_row p = scp_pass_of_image(&w->pull->pending, b, j);
+        scp_nn_kernels()->passes.pull_sums(s, q, centre + j, grad->data + at * grad->stride + j,
+                                           grad->stride, raw->data + at * raw->stride + j,
+                                           raw->stride, &p, n, SCP_LANES);
         for (size_t c = 0; c < SCP_LANES; c++) {
             sum[j + c] = (double)s[c];
             sum[lanes + j + c] = (double)q[c];
@@ -121,17 +121,17 @@ struct mean {
 
 static enum scp_status mean_image(void *context, size_t b, size_t worker) {
     const struct mean *w = context;
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
     const size_t lanes = scp_lanes_up(w->in->channels), pixels = w->in->height * w->in->width;
     float *out = scp_map_row(w->out, b, 0);
     const float *in = scp_map_row(w->in, b, 0);
     (void)worker;
     for (size_t j = 0; j < lanes; j += SCP_LANES) {
+        const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, j);
         double sum[SCP_LANES] = {0};
         for (size_t i = 0; i < pixels; i++) {
             float z[SCP_LANES];
-            scp_kernels()->passes.finish(z, SCP_LANES, in + i * w->in->stride + j, w->in->stride,
-                                         p.scale + j, p.shift + j, p.slope + j, 1, SCP_LANES);
+            scp_nn_kernels()->pending(z, SCP_LANES, in + i * w->in->stride + j, w->in->stride, 1,
+                                      SCP_LANES, &p);
             for (size_t c = 0; c < SCP_LANES; c++) sum[c] += (double)z[c];
         }
         for (size_t c = 0; c < SCP_LANES; c++) out[j + c] = (float)(sum[c] / (double)pixels);
@@ -153,9 +153,9 @@ static enum scp_status mean_pull_row(void *context, size_t task, size_t worker) 
     const size_t b = task / to->height, y = task % to->height;
     const float share = 1 / (float)(to->height * to->width);
     (void)worker;
-    scp_kernels()->passes.add(scp_map_row(to, b, y), to->stride, w->accumulate,
-                              scp_map_row(w->in, b, 0), 0, share, to->width,
-                              scp_lanes_up(to->channels));
+    scp_nn_kernels()->passes.add(scp_map_row(to, b, y), to->stride, w->accumulate,
+                                 scp_map_row(w->in, b, 0), 0, share, to->width,
+                                 scp_lanes_up(to->channels));
     return SCP_OK;
 }
 

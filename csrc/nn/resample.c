@@ -19,12 +19,11 @@ struct work {
 static enum scp_status pool_row(void *context, size_t task, size_t worker) {
     const struct work *w = context;
     const size_t b = task / w->out->height, y = task % w->out->height;
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
+    const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, 0);
     (void)worker;
-    scp_kernels()->passes.pool(scp_map_row(w->out, b, y), w->out->stride,
-                               scp_map_row(w->in, b, 2 * y), scp_map_row(w->in, b, 2 * y + 1),
-                               w->in->stride, p.scale, p.shift, p.slope, w->out->width,
-                               scp_lanes_up(w->out->channels));
+    scp_nn_kernels()->passes.pool(scp_map_row(w->out, b, y), w->out->stride,
+                                  scp_map_row(w->in, b, 2 * y), scp_map_row(w->in, b, 2 * y + 1),
+                                  w->in->stride, &p, w->out->width, scp_lanes_up(w->out->channels));
     return SCP_OK;
 }
 
@@ -46,14 +45,13 @@ static enum scp_status pool_pull_row(void *context, size_t task, size_t worker) 
     const struct work *w = context;
     const size_t height = w->out_grad->height, width = w->out_grad->width;
     const size_t b = task / height, y = task % height;
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
+    const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, 0);
     const struct scp_map *to = w->in_grad;
     (void)worker;
-    scp_kernels()->passes.pool_pull(scp_map_row(to, b, 2 * y), scp_map_row(to, b, 2 * y + 1),
-                                    to->stride, w->accumulate, scp_map_row(w->out_grad, b, y),
-                                    w->out_grad->stride, scp_map_row(w->in, b, 2 * y),
-                                    scp_map_row(w->in, b, 2 * y + 1), w->in->stride, p.scale,
-                                    p.shift, p.slope, width, scp_lanes_up(to->channels));
+    scp_nn_kernels()->passes.pool_pull(
+        scp_map_row(to, b, 2 * y), scp_map_row(to, b, 2 * y + 1), to->stride, w->accumulate,
+        scp_map_row(w->out_grad, b, y), w->out_grad->stride, scp_map_row(w->in, b, 2 * y),
+        scp_map_row(w->in, b, 2 * y + 1), w->in->stride, &p, width, scp_lanes_up(to->channels));
     if (!w->accumulate) { /* the odd row and column that pooling dropped */
         zero_pixels(to, b, 2 * y, 2 * width);
         zero_pixels(to, b, 2 * y + 1, 2 * width);
@@ -110,16 +108,14 @@ static enum scp_status resize_row(void *context, size_t task, size_t worker) {
     const struct scp_map *in = w->in, *out = w->out;
     const size_t b = task / out->height, y = task % out->height;
     const size_t lanes = scp_lanes_up(in->channels);
-    const struct scp_pending p = scp_pass_of_image(w->pending, b);
+    const struct scp_pending_row p = scp_pass_of_image(&w->pending, b, 0);
     float *low = w->rows + worker * 2 * w->row_floats, *high = low + w->row_floats;
-    const struct scp_pass_kernels *k = &scp_kernels()->passes;
-    k->finish(low, lanes, scp_map_row(in, b, w->y0[y]), in->stride, p.scale, p.shift, p.slope,
-              in->width, lanes);
-    k->finish(high, lanes, scp_map_row(in, b, w->y1[y]), in->stride, p.scale, p.shift, p.slope,
-              in->width, lanes);
-    k->blend(low, low, high, w->wy[y], in->width * lanes);
-    k->stretch(scp_map_row(out, b, y), out->stride, low, lanes, w->x0, w->x1, w->wx, out->width,
-               lanes);
+    const struct scp_nn_kernels *k = scp_nn_kernels();
+    k->pending(low, lanes, scp_map_row(in, b, w->y0[y]), in->stride, in->width, lanes, &p);
+    k->pending(high, lanes, scp_map_row(in, b, w->y1[y]), in->stride, in->width, lanes, &p);
+    k->passes.blend(low, low, high, w->wy[y], in->width * lanes);
+    k->passes.stretch(scp_map_row(out, b, y), out->stride, low, lanes, w->x0, w->x1, w->wx,
+                      out->width, lanes);
     return SCP_OK;
 }
 
@@ -139,19 +135,21 @@ static enum scp_status resize_pull_row(void *context, size_t task, size_t worker
     const size_t b = task / to->height, y = task % to->height;
     const size_t lanes = scp_lanes_up(to->channels);
     float *sum = w->rows + worker * 2 * w->row_floats, *row = scp_map_row(to, b, y);
-    const struct scp_pass_kernels *k = &scp_kernels()->passes;
+    const struct scp_nn_kernels *k = scp_nn_kernels();
     int some = 0;
     for (size_t i = 0; i < from->height; i++) {
         if (w->y0[i] > y) break; /* taps ascend */
         const float weight = (w->y0[i] == y ? 1 - w->wy[i] : 0) + (w->y1[i] == y ? w->wy[i] : 0);
         if (w->y1[i] < y || weight == 0) continue;
-        k->add(sum, lanes, some, scp_map_row(from, b, i), from->stride, weight, from->width, lanes);
+        k->passes.add(sum, lanes, some, scp_map_row(from, b, i), from->stride, weight, from->width,
+                      lanes);
         some = 1;
     }
     if (!w->accumulate) zero_pixels(to, b, y, 0);
     for (size_t i = 0; some && i < from->width; i++) {
-        k->add(row + w->x0[i] * to->stride, 0, 1, sum + i * lanes, 0, 1 - w->wx[i], 1, lanes);
-        k->add(row + w->x1[i] * to->stride, 0, 1, sum + i * lanes, 0, w->wx[i], 1, lanes);
+        k->passes.add(row + w->x0[i] * to->stride, 0, 1, sum + i * lanes, 0, 1 - w->wx[i], 1,
+                      lanes);
+        k->passes.add(row + w->x1[i] * to->stride, 0, 1, sum + i * lanes, 0, w->wx[i], 1, lanes);
     }
     return SCP_OK;
 }

@@ -36,8 +36,8 @@ static void divide(struct product *p, size_t batch, size_t channels, size_t outp
     const char *e = getenv("WO");
     p->width = scp_min(p->share, e ? (size_t)atoi(e) : channels <= 32 ? 1 : 4) * 16;
     p->m_step = p->blocks.most * p->width + 16;
-    p->scratch_floats = SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip +
-                        p->blocks.rows;
+    p->scratch_floats =
+        SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip + p->blocks.rows;
 }
 
 int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
@@ -50,27 +50,22 @@ int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_a
     return channels >= 8 && outputs >= 8 && y->count >= 3 && x->count >= 3;
 }
 
-static size_t weight_floats(size_t channels, size_t outputs) {
-    return scp_lanes_up(outputs) * scp_lanes_up(channels);
-}
-
 size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
                               size_t channels, size_t outputs, size_t threads) {
     struct product p = {.y = *y, .x = *x};
     if (!batch || !y->count || !x->count) return 0;
     divide(&p, batch, channels, outputs);
-    return (9 + SCP_WINOGRAD) * weight_floats(channels, outputs) + p.panels * 16 +
+    return p.panels * (9 * channels * 16 + SCP_WINOGRAD * scp_winograd_step(channels) + 16) +
            threads * p.scratch_floats;
 }
 
-/* One panel of weights[panel][36][lanes][16]; channels beyond the map's last are zeros. */
+/* One panel of weights[panel][36][channels][16]. */
 static enum scp_status transform_weights(void *context, size_t panel, size_t worker) {
     const struct product *p = context;
-    const size_t channels = p->source.map.channels, lanes = p->blocks.lanes;
-    float *to = p->weights + panel * SCP_WINOGRAD * lanes * 16;
+    const size_t channels = p->source.map.channels, step = scp_winograd_step(channels);
     (void)worker;
-    p->kernels->winograd_weights(to, lanes * 16, p->packed + panel * 9 * channels * 16,
-                                 channels * 16, channels);
+    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step,
+                                 p->packed + panel * 9 * channels * 16, channels * 16, channels);
     return SCP_OK;
 }
 
@@ -86,9 +81,8 @@ static void write_tiles(const struct product *p, const struct scp_winograd_block
             for (size_t tx = block->x; tx < block->x + block->width; tx++, m += p->width) {
                 const size_t rows = scp_min(4, map->height - 4 * ty);
                 const size_t columns = scp_min(4, map->width - 4 * tx);
-                float *to = map->data +
-                            ((block->image + i) * map->height + 4 * ty) * line + 4 * tx * pixel +
-                            panel * 16;
+                float *to = map->data + ((block->image + i) * map->height + 4 * ty) * line +
+                            4 * tx * pixel + panel * 16;
                 if (!narrow) {
                     p->kernels->winograd_output(to, pixel, line, rows, columns, m, p->m_step,
                                                 p->accumulate ? NULL : p->bias + panel * 16);
@@ -116,6 +110,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     struct scp_winograd_block block;
     scp_winograd_block(&block, blocks, p->target.batch, task / p->shares);
     scp_winograd_read(v, blocks, &block, &p->source, &p->y, &p->x, p->kernels, strip);
+    const size_t step = scp_winograd_step(p->source.map.channels);
     static const size_t offsets[1] = {0};
     static const float zeros[16] = {0};
     const struct scp_gemm_runs runs = {offsets, 1, p->source.map.channels};
@@ -125,8 +120,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
             for (size_t panel = first; panel < end; panel++)
                 p->kernels->gemm(m + i * p->m_step + (panel - first) * 16, p->width,
                                  v + i * blocks->v_step, lanes, 1, block.tiles,
-                                 p->weights + (panel * SCP_WINOGRAD + i) * lanes * 16, &runs,
-                                 zeros);
+                                 p->weights + (panel * SCP_WINOGRAD + i) * step, &runs, zeros);
         for (size_t panel = first; panel < end; panel++)
             write_tiles(p, &block, m + (panel - first) * 16, panel);
     }
@@ -148,8 +142,8 @@ enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
     if (!y->count || !x->count || !target->batch) return SCP_OK;
     divide(&p, target->batch, channels, outputs);
     p.weights = workspace;
-    p.packed = p.weights + SCP_WINOGRAD * weight_floats(channels, outputs);
-    p.bias = p.packed + 9 * weight_floats(channels, outputs);
+    p.packed = p.weights + p.panels * SCP_WINOGRAD * scp_winograd_step(channels);
+    p.bias = p.packed + p.panels * 9 * channels * 16;
     p.scratch = p.bias + p.panels * 16;
     memset(p.bias, 0, p.panels * 16 * sizeof(float));
     if (bias) memcpy(p.bias, bias, outputs * sizeof(float));

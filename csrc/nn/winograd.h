@@ -21,10 +21,15 @@ struct scp_winograd_block {
     size_t image, images, y, x, height, width, tiles; /* in tiles; tiles in all */
 };
 
+/* Floats of one of the 36 parts of a panel of weights, and of their gradient: a line more than the
+ * channels need, so that the 36 do not fall into one set of the cache. */
+static inline size_t scp_winograd_step(size_t channels) {
+    return channels * 16 + 16;
+}
+
 /* wanted: tiles of a block, about. */
-void scp_winograd_divide(struct scp_winograd_blocks *blocks, size_t batch,
-                         const struct scp_axis *y, const struct scp_axis *x, size_t channels,
-                         size_t wanted);
+void scp_winograd_divide(struct scp_winograd_blocks *blocks, size_t batch, const struct scp_axis *y,
+                         const struct scp_axis *x, size_t channels, size_t wanted);
 void scp_winograd_block(struct scp_winograd_block *block, const struct scp_winograd_blocks *blocks,
                         size_t batch, size_t index);
 

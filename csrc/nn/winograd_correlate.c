@@ -1,12 +1,11 @@
-/* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source and
- * W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
+/* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source
+ * and W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
  * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c. */
 #include "winograd.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS 32                /* partial sums times shares of outputs, at most */
 #define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
 
 struct correlate {
@@ -14,8 +13,8 @@ struct correlate {
     struct scp_axis y, x;
     struct scp_winograd_blocks blocks;
     size_t batch, panels, share, shares, parts;
-    size_t sums;   /* floats of one panel of dU */
-    size_t w_step; /* between the 36 products of W: one panel, tiles x 16 */
+    size_t step, sums; /* floats of one of the 36 parts of a panel of dU, of all 36 */
+    size_t w_step;     /* between the 36 products of W: one panel, tiles x 16 */
     size_t scratch_floats, pixels;
     int swap, biased;
     float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
@@ -27,12 +26,28 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     c->batch = batch;
     scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, e ? (size_t)atoi(e) : 48);
     c->panels = scp_ceil_div(outputs, 16);
-    c->shares = scp_ceil_div(c->panels, 8);
+    c->step = scp_winograd_step(channels);
+    c->sums = SCP_WINOGRAD * c->step;
+    /* More parts mean more sums to clear and add, more shares more transforms of the source. */
+    const double tiles = (double)batch * (double)c->blocks.tiles_y * (double)c->blocks.tiles_x;
+    const double part_cost = 0.6 * (double)(c->panels * c->sums);
+    const double share_cost = 200 * tiles * (double)c->blocks.lanes / 16;
+    const size_t tasks = tiles * part_cost > 5e8 ? 16 : 8;
+    const size_t room = scp_max(1, PARTIAL_FLOATS / (c->panels * c->sums));
+    double best = 0;
+    for (size_t shares = 1; shares <= c->panels; shares *= 2) {
+        const size_t parts = scp_min(scp_min(c->blocks.count, room), scp_max(1, tasks / shares));
+        const double idle = tasks > parts * shares ? (double)tasks / (double)(parts * shares) : 1;
+        const double cost =
+            (part_cost * (double)parts + share_cost * (double)shares + tiles * part_cost / 10) *
+            (1 + 0.1 * (idle - 1));
+        if (shares > 1 && cost >= best) continue;
+        best = cost;
+        c->shares = shares;
+        c->parts = parts;
+    }
     c->share = scp_ceil_div(c->panels, c->shares);
     c->shares = scp_ceil_div(c->panels, c->share);
-    c->sums = SCP_WINOGRAD * channels * 16;
-    const size_t room = PARTIAL_FLOATS / (c->panels * c->sums);
-    c->parts = scp_max(1, scp_min(scp_min(c->blocks.count, scp_max(1, PARTS / c->shares)), room));
     c->w_step = c->blocks.most * 16 + 16;
     c->pixels = 16 * c->blocks.block_y * c->blocks.block_x * 16;
     c->scratch_floats = SCP_WINOGRAD * (c->blocks.v_step + c->w_step) +
@@ -88,9 +103,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         for (size_t panel = first; panel < last; panel++) {
             read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
             for (size_t i = 0; i < SCP_WINOGRAD; i++)
-                c->kernels->gemm(sums + panel * c->sums + i * channels * 16, 16,
-                                 v + i * c->blocks.v_step, 1, lanes, channels, w + i * c->w_step,
-                                 &runs, NULL);
+                c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
+                                 1, lanes, channels, w + i * c->w_step, &runs, NULL);
         }
     }
     return SCP_OK;
@@ -106,10 +120,10 @@ static enum scp_status reduce(void *context, size_t panel, size_t worker) {
         float *first = c->partial + panel * c->sums + k * 16, g[9 * 16];
         for (size_t part = 1; part < c->parts; part++)
             for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-                const float *from = first + part * c->panels * c->sums + i * channels * 16;
-                for (size_t j = 0; j < 16; j++) first[i * channels * 16 + j] += from[j];
+                const float *from = first + part * c->panels * c->sums + i * c->step;
+                for (size_t j = 0; j < 16; j++) first[i * c->step + j] += from[j];
             }
-        c->kernels->winograd_collect(g, 16, first, channels * 16);
+        c->kernels->winograd_collect(g, 16, first, c->step);
         for (size_t tap = 0; tap < 9; tap++) {
             float *to = c->gradients + tap * channels * outputs;
             if (c->swap)

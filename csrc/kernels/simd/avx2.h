@@ -90,11 +90,6 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
 }
 
-static inline f32x16 f32x16_positive(f32x16 t, f32x16 x, f32x16 y) {
-    const __m256 zero = _mm256_setzero_ps();
-    return (f32x16){_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(t.lo, zero, _CMP_GT_OQ)),
-                    _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(t.hi, zero, _CMP_GT_OQ))};
-}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     return (f32x16){_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ)),
                     _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ))};

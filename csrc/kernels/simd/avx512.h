@@ -86,10 +86,6 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm512_reduce_max_ps(a.v);
 }
 
-static inline f32x16 f32x16_positive(f32x16 t, f32x16 x, f32x16 y) {
-    const __mmask16 in = _mm512_cmp_ps_mask(t.v, _mm512_setzero_ps(), _CMP_GT_OQ);
-    return (f32x16){_mm512_mask_blend_ps(in, y.v, x.v)};
-}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     const __mmask16 in = _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ);
     return (f32x16){_mm512_mask_blend_ps(in, y.v, x.v)};

@@ -96,12 +96,6 @@ static inline float f32x16_largest(f32x16 x) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.a, x.b), vmaxq_f32(x.c, x.d)));
 }
 
-static inline f32x16 f32x16_positive(f32x16 t, f32x16 x, f32x16 y) {
-    const float32x4_t zero = vdupq_n_f32(0);
-    return (f32x16){
-        vbslq_f32(vcgtq_f32(t.a, zero), x.a, y.a), vbslq_f32(vcgtq_f32(t.b, zero), x.b, y.b),
-        vbslq_f32(vcgtq_f32(t.c, zero), x.c, y.c), vbslq_f32(vcgtq_f32(t.d, zero), x.d, y.d)};
-}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     return (f32x16){
         vbslq_f32(vceqq_f32(a.a, b.a), x.a, y.a), vbslq_f32(vceqq_f32(a.b, b.b), x.b, y.b),

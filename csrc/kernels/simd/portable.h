@@ -77,11 +77,6 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[2] = f32x16_sum(c);
     out[3] = f32x16_sum(d);
 }
-/* Lane j = t[j] > 0 ? x[j] : y[j]. */
-static inline f32x16 f32x16_positive(f32x16 t, f32x16 x, f32x16 y) {
-    EACH_LANE x.v[j] = t.v[j] > 0 ? x.v[j] : y.v[j];
-    return x;
-}
 /* Lane j = a[j] == b[j] ? x[j] : y[j]. */
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     EACH_LANE x.v[j] = a.v[j] == b.v[j] ? x.v[j] : y.v[j];
