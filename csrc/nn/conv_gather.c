@@ -20,22 +20,11 @@ struct gather {
     const struct scp_nn_kernels *kernels;
 };
 
-static size_t span(const struct scp_axis *axis, size_t count) {
-    return (count - 1) * axis->stride + (axis->taps ? (axis->taps - 1) * axis->step : 0) + 1;
-}
-
 /* Sizes of the tiles: from the shapes alone. */
 static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs) {
     const size_t height = g->y.count, width = g->x.count;
-    const size_t line = span(&g->y, 1) * pixel;
     g->pixel = pixel;
-    g->tile_x = width;
-    while (g->tile_x > 24 && span(&g->x, g->tile_x) * line > STRIP_FLOATS)
-        g->tile_x = scp_ceil_div(scp_ceil_div(g->tile_x, 2), 12) * 12;
-    g->tile_y = 1;
-    while (g->tile_y < height &&
-           span(&g->y, g->tile_y + 1) * span(&g->x, g->tile_x) * pixel <= STRIP_FLOATS)
-        g->tile_y++;
+    scp_axis_tile(&g->tile_y, &g->tile_x, &g->y, &g->x, pixel, 0, STRIP_FLOATS);
     g->tiles_x = scp_ceil_div(width, g->tile_x);
     while (g->tile_y > 4 && batch * g->tiles_x * scp_ceil_div(height, g->tile_y) < TASKS)
         g->tile_y = scp_ceil_div(g->tile_y, 2);
@@ -46,8 +35,8 @@ static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs)
         scp_min(scp_ceil_div(g->panels, 2), scp_ceil_div(TASKS, batch * g->tiles_x * g->tiles_y));
     g->block = scp_ceil_div(g->panels, g->blocks);
     g->blocks = scp_ceil_div(g->panels, g->block);
-    g->rows = span(&g->y, g->tile_y);
-    g->columns = span(&g->x, g->tile_x);
+    g->rows = scp_axis_span(&g->y, g->tile_y);
+    g->columns = scp_axis_span(&g->x, g->tile_x);
     g->strip = scp_line_up(g->rows * g->columns * pixel);
     g->offsets = scp_line_up(2 * g->y.taps * g->x.taps);
     g->tail = outputs % 16 ? g->tile_y * g->tile_x * 16 : 0;
@@ -98,7 +87,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         base = g->source.map.data + image * g->source.map.height * line + (size_t)top * line +
                (size_t)left * pixel;
     } else {
-        const size_t rows = span(&g->y, t1 - t0), columns = span(&g->x, x1 - x0);
+        const size_t rows = scp_axis_span(&g->y, t1 - t0), columns = scp_axis_span(&g->x, x1 - x0);
         for (size_t i = 0; i < rows; i++)
             scp_source_row(strip + i * line, pixel, g->kernels, &g->source, image,
                            top + (ptrdiff_t)i, left, columns, 0, channels);

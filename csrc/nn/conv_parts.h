@@ -26,6 +26,15 @@ void scp_axis_adjoint(struct scp_axis *axis, size_t in, size_t kernel, size_t st
 /* Every position that the axis reads lies in a source of that length. */
 int scp_axis_inside(const struct scp_axis *axis, size_t length);
 
+/* Source positions that `count` targets in a row read. */
+static inline size_t scp_axis_span(const struct scp_axis *axis, size_t count) {
+    return (count - 1) * axis->stride + (axis->taps ? (axis->taps - 1) * axis->step : 0) + 1;
+}
+/* A tile of targets whose source (`pixel` floats a position), with `more` floats a target, takes
+ * about `room` floats, and the fewest source pixels for each target. */
+void scp_axis_tile(size_t *tile_y, size_t *tile_x, const struct scp_axis *y,
+                   const struct scp_axis *x, size_t pixel, size_t more, size_t room);
+
 /* A map and how it is read: pending (scale not NULL), pull (raw.data not NULL), or as it is. */
 struct scp_source {
     struct scp_map map;
@@ -108,6 +117,10 @@ struct scp_fetch {
  */
 void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t image, ptrdiff_t y,
                      ptrdiff_t x, size_t rows, size_t columns, size_t first, size_t vectors);
+/* The same for all that a source reads: its map, and the raw values of its pull. */
+void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
+                      ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
+                      size_t vectors);
 /* Share `part` of `parts`. */
 static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, size_t parts) {
     const size_t pixels = fetch->rows * fetch->columns;

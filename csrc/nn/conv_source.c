@@ -47,6 +47,31 @@ int scp_axis_inside(const struct scp_axis *axis, size_t length) {
     return axis->origin >= 0 && (size_t)axis->origin + last < length;
 }
 
+static size_t tile_floats(const struct scp_axis *y, const struct scp_axis *x, size_t pixel,
+                          size_t more, size_t rows, size_t columns) {
+    return scp_axis_span(y, rows) * scp_axis_span(x, columns) * pixel + rows * columns * more;
+}
+
+void scp_axis_tile(size_t *tile_y, size_t *tile_x, const struct scp_axis *y,
+                   const struct scp_axis *x, size_t pixel, size_t more, size_t room) {
+    double best = 0;
+    for (size_t parts = 1, before = 0; parts == 1 || before > 24; parts++) {
+        size_t columns = scp_ceil_div(x->count, parts), rows = 1;
+        if (parts > 1) columns = scp_min(scp_ceil_div(columns, 12) * 12, x->count);
+        if (columns == before) continue;
+        before = columns;
+        while (rows < y->count && tile_floats(y, x, pixel, more, rows + 1, columns) <= room) rows++;
+        const double floats = (double)tile_floats(y, x, pixel, more, rows, columns);
+        const double read = (double)(scp_axis_span(y, rows) * scp_axis_span(x, columns));
+        double cost = read / (double)(rows * columns) * (1 + 0.01 * (double)parts);
+        if (floats > (double)room) cost *= floats / (double)room;
+        if (parts > 1 && cost >= best) continue;
+        best = cost;
+        *tile_y = rows;
+        *tile_x = columns;
+    }
+}
+
 void scp_source_pending(struct scp_source *source, const struct scp_map *map,
                         const struct scp_pending *pending) {
     *source = (struct scp_source){.map = *map};
@@ -164,4 +189,13 @@ void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t 
     fetch->first = map->data + (image * map->height + from_y) * line + from_x * pixel + first;
     fetch->rows = rows;
     fetch->columns = columns;
+}
+
+void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
+                      ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
+                      size_t vectors) {
+    fetch[1] = (struct scp_fetch){NULL, 0, 0, 0, 0, 0};
+    scp_fetch_begin(fetch, &source->map, image, y, x, rows, columns, first, vectors);
+    if (source->pull.raw.data)
+        scp_fetch_begin(fetch + 1, &source->pull.raw, image, y, x, rows, columns, first, vectors);
 }
