@@ -174,7 +174,9 @@ enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
     c.partial_bias = c.partial + c.parts * c.panels * 16 * c.steps;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
     const enum scp_status status = scp_parallel(c.parts * c.blocks, run, &c, control);
-    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+    return status == SCP_OK
+               ? scp_conv_parallel(c.parts * c.panels * c.steps * 16, c.panels, reduce, &c)
+               : status;
 }
 
 struct sums {

@@ -16,6 +16,7 @@ struct gather {
     int direct; /* the source itself is read, no strip */
     size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
     size_t strip, offsets, tail; /* floats of the scratch of one thread */
+    struct scp_weights weights;
     float *packed, *bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
@@ -147,6 +148,14 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
+static enum scp_status pack(void *context, size_t panel, size_t worker) {
+    const struct gather *g = context;
+    const size_t steps = g->y.taps * g->x.taps * g->weights.channels;
+    (void)worker;
+    scp_conv_pack(g->packed + panel * steps * 16, &g->weights, panel);
+    return SCP_OK;
+}
+
 enum scp_status scp_gather(const struct scp_map *target, int accumulate,
                            const struct scp_source *source, const struct scp_axis *y,
                            const struct scp_axis *x, const float *weights, size_t kernel_x,
@@ -168,8 +177,9 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
     g.scratch = g.bias + g.panels * 16;
     memset(g.bias, 0, g.panels * 16 * sizeof(float));
     if (bias) memcpy(g.bias, bias, outputs * sizeof(float));
+    g.weights = (struct scp_weights){weights, kernel_x, channels, outputs, y, x, swap};
     const enum scp_status status =
-        scp_conv_pack(g.packed, weights, kernel_x, y, x, channels, outputs, swap);
+        scp_conv_parallel(packed_floats(&g, channels), g.panels, pack, &g);
     if (status != SCP_OK) return status;
     return scp_parallel(target->batch * g.tiles_y * g.tiles_x * g.blocks, run, &g, control);
 }

@@ -60,11 +60,16 @@ void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *k
 /* Floats from pixel to pixel of a strip of that map. */
 size_t scp_strip_pixel(const struct scp_map *map);
 
-/* packed[panel][k][16] from weights [kernel_y][kernel_x][a][b]: k = (tap y, tap x, channel),
- * columns the outputs. swap: outputs are a and channels b, else the other way. In parallel. */
-enum scp_status scp_conv_pack(float *packed, const float *weights, size_t kernel_x,
-                              const struct scp_axis *y, const struct scp_axis *x, size_t channels,
-                              size_t outputs, int swap);
+/* Weights [kernel_y][kernel_x][a][b] as the axes read them. swap: a are the outputs and b the
+ * channels, else the other way. */
+struct scp_weights {
+    const float *data;
+    size_t kernel_x, channels, outputs;
+    const struct scp_axis *y, *x;
+    int swap;
+};
+/* One panel: packed[k][16], k = (tap y, tap x, channel), columns the outputs from 16 panel on. */
+void scp_conv_pack(float *packed, const struct scp_weights *weights, size_t panel);
 
 /* Target map = (or +=) the gather of the source over both axes: floats of workspace, and the work.
  * bias may be NULL. */
@@ -134,6 +139,15 @@ static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, si
             for (size_t k = 0; k < fetch->vectors; k++) __builtin_prefetch(at + 16 * k);
         i += count;
     }
+}
+
+/* scp_parallel, but on the calling thread alone where waking others costs more: below some 10^5
+ * `floats` to go through. */
+static inline enum scp_status scp_conv_parallel(size_t floats, size_t count, scp_task run,
+                                                void *context) {
+    if (floats > 150000) return scp_parallel(count, run, context, NULL);
+    for (size_t task = 0; task < count; task++) run(context, task, 0);
+    return SCP_OK;
 }
 
 /* Floats in whole cache lines. */

@@ -171,5 +171,6 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
     c.partial_bias = c.partial + c.parts * c.panels * c.sums;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
     const enum scp_status status = scp_parallel(c.parts * c.shares, run, &c, control);
-    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+    return status == SCP_OK ? scp_conv_parallel(c.parts * c.panels * c.sums, c.panels, reduce, &c)
+                            : status;
 }
