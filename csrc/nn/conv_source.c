@@ -113,6 +113,10 @@ static struct scp_pending_row pending_row(const struct scp_pending *pending, siz
 static void narrow_row(float *out, size_t out_pixel, const struct scp_source *source,
                        const float *in, const float *raw, const struct scp_pull_row *row,
                        size_t count, size_t channels) {
+    if (!row && out_pixel == channels && source->map.stride == channels) {
+        memcpy(out, in, count * channels * sizeof *out);
+        return;
+    }
     for (size_t i = 0; i < count; i++, out += out_pixel, in += source->map.stride) {
         for (size_t c = 0; c < channels; c++) {
             if (raw) {
@@ -132,6 +136,14 @@ static void narrow_row(float *out, size_t out_pixel, const struct scp_source *so
     }
 }
 
+static void zero_pixels(float *out, size_t out_pixel, size_t room, size_t count) {
+    if (room == out_pixel) {
+        memset(out, 0, count * room * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) memset(out + i * out_pixel, 0, room * sizeof *out);
+}
+
 void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *kernels,
                     const struct scp_source *source, size_t image, ptrdiff_t y, ptrdiff_t x,
                     size_t count, size_t first, size_t channels) {
@@ -141,10 +153,8 @@ void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *k
     if (y < 0 || y >= (ptrdiff_t)map->height) before = count;
     const size_t from = (size_t)(x + (ptrdiff_t)before);
     if (before < count && from < map->width) inside = scp_min(count - before, map->width - from);
-    for (size_t i = 0; i < count; i++) {
-        if (i == before) i += inside;
-        if (i < count) memset(out + i * out_pixel, 0, room * sizeof *out);
-    }
+    zero_pixels(out, out_pixel, room, before);
+    zero_pixels(out + (before + inside) * out_pixel, out_pixel, room, count - before - inside);
     if (!inside) return;
     const size_t pixel = (image * map->height + (size_t)y) * map->width + from;
     const float *in = map->data + pixel * map->stride + first, *raw = NULL;
