@@ -98,6 +98,7 @@ def main():
     parser.add_argument(
         "--planted", action="store_true", help="synthetic features, sharp as trained"
     )
+    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--peer-queries", type=int, default=1000)
@@ -107,7 +108,11 @@ def main():
         data = scp.datasets.phantom(options.n, seed=0)
     else:
         data = scp.datasets.cephalometric(options.data, split="train")
-    extractor = scp.GradientExtractor()
+    if options.weights:
+        extractor = scp.FeatureExtractor.load(options.weights)
+    else:
+        extractor = scp.GradientExtractor()
+    channels = extractor.channels
     pool = Pool(data, extractor, count=options.k)
     n = min(options.n, len(data))
     pyramids = (
@@ -123,11 +128,12 @@ def main():
     dense = seconds(lambda: scp.match(pyramids[0], *few, path="dense"), 3) / len(few[0])
     cells = extractor.cells
     header(
-        f"brute force is {2 * cells * 64 / 1e6:.2f} MFLOP per (key point, image); our dense "
-        f"kernels do {2 * cells * 64 / dense / 1e9:.0f} GFLOP/s here, {dense * 1e6:.0f} us each"
+        f"brute force is {2 * cells * channels / 1e6:.2f} MFLOP per (key point, image); our "
+        f"dense kernels do {2 * cells * channels / dense / 1e9:.0f} GFLOP/s here, "
+        f"{dense * 1e6:.0f} us each"
     )
-    kind = "planted" if options.planted else "gradient"
-    print(f"{kind} features, {n} images, {len(queries)} key points")
+    kind = "planted" if options.planted else extractor.name
+    print(f"{kind} features, C = {channels}, {n} images, {len(queries)} key points")
     dots = brute = 0
     start = time.perf_counter()
     for p in pyramids:

@@ -192,6 +192,9 @@ ConvGeometry = tuple[int, int, int, int, bool]
 ConvCoefficients = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 ConvPull = tuple[NDArray[np.float32], ConvCoefficients, ConvCoefficients | None]
 
+def conv_workspace(
+    x: NDArray[np.float32], weights: NDArray[np.float32], geometry: ConvGeometry, train: bool, /
+) -> int: ...
 def conv_forward(
     y: NDArray[np.float32],
     x: NDArray[np.float32],
@@ -201,6 +204,7 @@ def conv_forward(
     pending: ConvCoefficients | None = None,
     first_y: int = 0,
     first_x: int = 0,
+    workspace: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> None: ...
 def conv_backward_data(
@@ -212,6 +216,7 @@ def conv_backward_data(
     pull: ConvPull | None = None,
     first_dz: int = 0,
     first_dy: int = 0,
+    workspace: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> None: ...
 def conv_backward_weights(
@@ -224,6 +229,7 @@ def conv_backward_weights(
     pull: ConvPull | None = None,
     first_x: int = 0,
     first_dy: int = 0,
+    workspace: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> None: ...
 

@@ -172,10 +172,11 @@ def _line(event: dict) -> str:
 
 
 def show_options(args) -> int:
-    """scp info --options: every option of the training, its meaning and its default."""
+    """scp info --options: every option of the training, its meaning, its value in the preset."""
+    from .models import preset
     from .training import TRANSFORMS, TrainingOptions
 
-    defaults = TrainingOptions()
+    defaults = TrainingOptions().set(**preset(args.model).training if args.model else {})
     strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
     rows = {n: (m, getattr(defaults, n)) for n, m in TrainingOptions.meanings().items()}
     del rows["transforms"]

@@ -2,10 +2,10 @@
  * transforms a block of tiles, multiplies it with the transformed weights and writes the pixels. */
 #include "winograd.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define TASKS 16 /* wanted at least */
+#define TILES 24 /* of a block, about: V and M stay in the second-level cache */
 
 struct product {
     struct scp_map target;
@@ -15,26 +15,23 @@ struct product {
     struct scp_winograd_blocks blocks;
     size_t panels;         /* of 16 outputs */
     size_t share, shares;  /* panels of a task, tasks of a block */
+    size_t chain, chains;  /* blocks of a task */
     size_t width, m_step;  /* outputs multiplied at once, floats between the 36 products in M */
     size_t scratch_floats; /* of one thread */
+    struct scp_weights given;
     float *packed, *weights, *bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
 
-static size_t tiles_wanted(size_t channels) {
-    const char *e = getenv("WT");
-    if (e) return (size_t)atoi(e);
-    return channels <= 32 ? 48 : 24;
-}
-
 static void divide(struct product *p, size_t batch, size_t channels, size_t outputs) {
-    scp_winograd_divide(&p->blocks, batch, &p->y, &p->x, channels, tiles_wanted(channels));
+    scp_winograd_divide(&p->blocks, batch, &p->y, &p->x, channels, TILES);
     p->panels = scp_ceil_div(outputs, 16);
     p->shares = scp_min(scp_ceil_div(p->panels, 4), scp_ceil_div(TASKS, p->blocks.count));
     p->share = scp_ceil_div(p->panels, p->shares);
     p->shares = scp_ceil_div(p->panels, p->share);
-    const char *e = getenv("WO");
-    p->width = scp_min(p->share, e ? (size_t)atoi(e) : channels <= 32 ? 1 : 4) * 16;
+    p->chain = scp_max(1, scp_min(8, p->blocks.count * p->shares / 32));
+    p->chains = scp_ceil_div(p->blocks.count, p->chain);
+    p->width = scp_min(p->share, channels <= 64 ? 1 : 2) * 16;
     p->m_step = p->blocks.most * p->width + 16;
     p->scratch_floats =
         SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip + p->blocks.rows;
@@ -46,7 +43,6 @@ int scp_winograd_pays(size_t batch, const struct scp_axis *y, const struct scp_a
     if (y->taps != 3 || x->taps != 3 || y->step != 1 || x->step != 1 || y->stride != 1 ||
         x->stride != 1)
         return 0;
-    if (getenv("WX")) return 0;
     return channels >= 8 && outputs >= 8 && y->count >= 3 && x->count >= 3;
 }
 
@@ -63,9 +59,11 @@ size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const stru
 static enum scp_status transform_weights(void *context, size_t panel, size_t worker) {
     const struct product *p = context;
     const size_t channels = p->source.map.channels, step = scp_winograd_step(channels);
+    float *packed = p->packed + panel * 9 * channels * 16;
     (void)worker;
-    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step,
-                                 p->packed + panel * 9 * channels * 16, channels * 16, channels);
+    scp_conv_pack(packed, &p->given, panel);
+    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step, packed,
+                                 channels * 16, channels);
     return SCP_OK;
 }
 
@@ -100,29 +98,56 @@ static void write_tiles(const struct product *p, const struct scp_winograd_block
             }
 }
 
+/* One block: the products, and meanwhile the pixels that are written next and read thereafter. */
+static void multiply(const struct product *p, const struct scp_winograd_block *block, size_t share,
+                     const struct scp_fetch next[2], const float *v, float *m) {
+    static const size_t offsets[1] = {0};
+    static const float zeros[16] = {0};
+    const struct scp_winograd_blocks *blocks = &p->blocks;
+    const size_t step = scp_winograd_step(p->source.map.channels), end = (share + 1) * p->share;
+    const size_t last = scp_min(end, p->panels);
+    const struct scp_gemm_runs runs = {offsets, 1, p->source.map.channels};
+    for (size_t first = share * p->share; first < last; first += p->width / 16) {
+        const size_t count = scp_min(p->width / 16, last - first);
+        struct scp_fetch target;
+        scp_fetch_begin(&target, &p->target, block->image, (ptrdiff_t)(4 * block->y),
+                        (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
+                        count);
+        for (size_t i = 0; i < SCP_WINOGRAD; i++) {
+            scp_fetch_part(&target, i, SCP_WINOGRAD);
+            if (first + count == last) {
+                scp_fetch_part(next, i, SCP_WINOGRAD);
+                scp_fetch_part(next + 1, i, SCP_WINOGRAD);
+            }
+            for (size_t panel = 0; panel < count; panel++)
+                p->kernels->gemm(m + i * p->m_step + panel * 16, p->width, v + i * blocks->v_step,
+                                 blocks->lanes, 1, block->tiles,
+                                 p->weights + ((first + panel) * SCP_WINOGRAD + i) * step, &runs,
+                                 zeros);
+        }
+        for (size_t panel = 0; panel < count; panel++)
+            write_tiles(p, block, m + panel * 16, first + panel);
+    }
+}
+
 static enum scp_status run(void *context, size_t task, size_t worker) {
     const struct product *p = context;
     const struct scp_winograd_blocks *blocks = &p->blocks;
-    const size_t lanes = blocks->lanes, share = task % p->shares;
-    const size_t last = scp_min((share + 1) * p->share, p->panels);
+    const size_t share = task % p->shares, begin = task / p->shares * p->chain;
+    const size_t end = scp_min(begin + p->chain, blocks->count);
     float *v = p->scratch + worker * p->scratch_floats;
     float *m = v + SCP_WINOGRAD * blocks->v_step, *strip = m + SCP_WINOGRAD * p->m_step;
-    struct scp_winograd_block block;
-    scp_winograd_block(&block, blocks, p->target.batch, task / p->shares);
-    scp_winograd_read(v, blocks, &block, &p->source, &p->y, &p->x, p->kernels, strip);
-    const size_t step = scp_winograd_step(p->source.map.channels);
-    static const size_t offsets[1] = {0};
-    static const float zeros[16] = {0};
-    const struct scp_gemm_runs runs = {offsets, 1, p->source.map.channels};
-    for (size_t first = share * p->share; first < last; first += p->width / 16) {
-        const size_t end = scp_min(first + p->width / 16, last);
-        for (size_t i = 0; i < SCP_WINOGRAD; i++)
-            for (size_t panel = first; panel < end; panel++)
-                p->kernels->gemm(m + i * p->m_step + (panel - first) * 16, p->width,
-                                 v + i * blocks->v_step, lanes, 1, block.tiles,
-                                 p->weights + (panel * SCP_WINOGRAD + i) * step, &runs, zeros);
-        for (size_t panel = first; panel < end; panel++)
-            write_tiles(p, &block, m + (panel - first) * 16, panel);
+    struct scp_winograd_block block, next;
+    struct scp_fetch fetch[2] = {{NULL, 0, 0, 0, 0, 0}, {NULL, 0, 0, 0, 0, 0}};
+    scp_winograd_block(&block, blocks, p->target.batch, begin);
+    for (size_t index = begin; index < end; index++, block = next) {
+        scp_winograd_read(v, blocks, &block, &p->source, &p->y, &p->x, p->kernels, strip);
+        next = block;
+        if (index + 1 < end) {
+            scp_winograd_block(&next, blocks, p->target.batch, index + 1);
+            scp_winograd_fetch(fetch, blocks, &next, &p->source, &p->y, &p->x);
+        }
+        multiply(p, &block, share, fetch, v, m);
     }
     return SCP_OK;
 }
@@ -147,9 +172,9 @@ enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
     p.scratch = p.bias + p.panels * 16;
     memset(p.bias, 0, p.panels * 16 * sizeof(float));
     if (bias) memcpy(p.bias, bias, outputs * sizeof(float));
-    enum scp_status status =
-        scp_conv_pack(p.packed, weights, kernel_x, y, x, channels, outputs, swap);
-    if (status == SCP_OK) status = scp_parallel(p.panels, transform_weights, &p, NULL);
+    p.given = (struct scp_weights){weights, kernel_x, channels, outputs, y, x, swap};
+    const enum scp_status status =
+        scp_conv_parallel(p.panels * SCP_WINOGRAD * channels * 16, p.panels, transform_weights, &p);
     if (status != SCP_OK) return status;
-    return scp_parallel(p.blocks.count * p.shares, run, &p, control);
+    return scp_parallel(p.chains * p.shares, run, &p, control);
 }

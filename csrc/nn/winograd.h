@@ -39,4 +39,9 @@ void scp_winograd_read(float *v, const struct scp_winograd_blocks *blocks,
                        const struct scp_axis *y, const struct scp_axis *x,
                        const struct scp_nn_kernels *kernels, float *scratch);
 
+/* What scp_winograd_read of that block will read (of its first image). */
+void scp_winograd_fetch(struct scp_fetch fetch[2], const struct scp_winograd_blocks *blocks,
+                        const struct scp_winograd_block *block, const struct scp_source *source,
+                        const struct scp_axis *y, const struct scp_axis *x);
+
 #endif

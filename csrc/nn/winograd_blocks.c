@@ -48,3 +48,11 @@ void scp_winograd_read(float *v, const struct scp_winograd_blocks *b,
                                     block->width, b->lanes, scratch + b->strip);
     }
 }
+
+void scp_winograd_fetch(struct scp_fetch fetch[2], const struct scp_winograd_blocks *b,
+                        const struct scp_winograd_block *block, const struct scp_source *source,
+                        const struct scp_axis *y, const struct scp_axis *x) {
+    scp_fetch_source(fetch, source, block->image, y->origin + (ptrdiff_t)(4 * block->y),
+                     x->origin + (ptrdiff_t)(4 * block->x), 4 * block->height + 2,
+                     4 * block->width + 2, 0, b->lanes / 16);
+}

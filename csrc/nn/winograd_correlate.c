@@ -3,9 +3,9 @@
  * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c. */
 #include "winograd.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#define TILES 48                /* of a block, about */
 #define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
 
 struct correlate {
@@ -22,24 +22,23 @@ struct correlate {
 };
 
 static void divide(struct correlate *c, size_t batch, size_t channels, size_t outputs) {
-    const char *e = getenv("WW");
     c->batch = batch;
-    scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, e ? (size_t)atoi(e) : 48);
+    scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, TILES);
     c->panels = scp_ceil_div(outputs, 16);
     c->step = scp_winograd_step(channels);
     c->sums = SCP_WINOGRAD * c->step;
     /* More parts mean more sums to clear and add, more shares more transforms of the source. */
     const double tiles = (double)batch * (double)c->blocks.tiles_y * (double)c->blocks.tiles_x;
-    const double part_cost = 0.6 * (double)(c->panels * c->sums);
+    const double part_cost = (double)(c->panels * c->sums);
     const double share_cost = 200 * tiles * (double)c->blocks.lanes / 16;
-    const size_t tasks = tiles * part_cost > 5e8 ? 16 : 8;
+    const size_t tasks = tiles * part_cost > 1e9 ? 16 : 8;
     const size_t room = scp_max(1, PARTIAL_FLOATS / (c->panels * c->sums));
     double best = 0;
     for (size_t shares = 1; shares <= c->panels; shares *= 2) {
         const size_t parts = scp_min(scp_min(c->blocks.count, room), scp_max(1, tasks / shares));
         const double idle = tasks > parts * shares ? (double)tasks / (double)(parts * shares) : 1;
         const double cost =
-            (part_cost * (double)parts + share_cost * (double)shares + tiles * part_cost / 10) *
+            (part_cost * (double)parts + share_cost * (double)shares + tiles * part_cost / 16) *
             (1 + 0.1 * (idle - 1));
         if (shares > 1 && cost >= best) continue;
         best = cost;
@@ -90,9 +89,9 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     float *w = v + SCP_WINOGRAD * c->blocks.v_step, *strip = w + SCP_WINOGRAD * c->w_step;
     float *sums = c->partial + part * c->panels * c->sums;
     float *bias = c->partial_bias + part * c->panels * 16;
-    memset(sums + first * c->sums, 0, (last - first) * c->sums * sizeof *sums);
     memset(bias + first * 16, 0, (last - first) * 16 * sizeof *bias);
     static const size_t offsets[1] = {0};
+    static const float zeros[16] = {0};
     const size_t begin = part * c->blocks.count / c->parts;
     const size_t end = (part + 1) * c->blocks.count / c->parts;
     for (size_t index = begin; index < end; index++) {
@@ -100,11 +99,25 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         scp_winograd_block(&block, &c->blocks, c->batch, index);
         scp_winograd_read(v, &c->blocks, &block, &c->source, &c->y, &c->x, c->kernels, strip);
         const struct scp_gemm_runs runs = {offsets, 1, block.tiles};
+        struct scp_fetch fetch[4] = {{NULL, 0, 0, 0, 0, 0}};
+        if (index + 1 < end) {
+            struct scp_winograd_block next;
+            scp_winograd_block(&next, &c->blocks, c->batch, index + 1);
+            scp_winograd_fetch(fetch, &c->blocks, &next, &c->source, &c->y, &c->x);
+            scp_fetch_source(fetch + 2, &c->fixed, next.image, (ptrdiff_t)(4 * next.y),
+                             (ptrdiff_t)(4 * next.x), 4 * next.height, 4 * next.width, first * 16,
+                             last - first);
+        }
         for (size_t panel = first; panel < last; panel++) {
             read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
-            for (size_t i = 0; i < SCP_WINOGRAD; i++)
+            for (size_t i = 0; i < SCP_WINOGRAD; i++) {
+                for (size_t f = 0; f < 4; f++)
+                    scp_fetch_part(fetch + f, (panel - first) * SCP_WINOGRAD + i,
+                                   (last - first) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
-                                 1, lanes, channels, w + i * c->w_step, &runs, NULL);
+                                 1, lanes, channels, w + i * c->w_step, &runs,
+                                 index == begin ? zeros : NULL);
+            }
         }
     }
     return SCP_OK;
@@ -116,14 +129,13 @@ static enum scp_status reduce(void *context, size_t panel, size_t worker) {
     const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
     const size_t o = panel * 16, count = scp_min(16, outputs - o);
     (void)worker;
+    float *first = c->partial + panel * c->sums, g[9 * 16];
+    for (size_t part = 1; part < c->parts; part++) {
+        const float *from = first + part * c->panels * c->sums;
+        for (size_t i = 0; i < c->sums; i++) first[i] += from[i];
+    }
     for (size_t k = 0; k < channels; k++) {
-        float *first = c->partial + panel * c->sums + k * 16, g[9 * 16];
-        for (size_t part = 1; part < c->parts; part++)
-            for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-                const float *from = first + part * c->panels * c->sums + i * c->step;
-                for (size_t j = 0; j < 16; j++) first[i * c->step + j] += from[j];
-            }
-        c->kernels->winograd_collect(g, 16, first, c->step);
+        c->kernels->winograd_collect(g, 16, first + k * 16, c->step);
         for (size_t tap = 0; tap < 9; tap++) {
             float *to = c->gradients + tap * channels * outputs;
             if (c->swap)
@@ -159,5 +171,6 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
     c.partial_bias = c.partial + c.parts * c.panels * c.sums;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
     const enum scp_status status = scp_parallel(c.parts * c.shares, run, &c, control);
-    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+    return status == SCP_OK ? scp_conv_parallel(c.parts * c.panels * c.sums, c.panels, reduce, &c)
+                            : status;
 }

@@ -134,24 +134,60 @@ static int check_sizes(const struct conv_call *call) {
     return -1;
 }
 
-static float *workspace(const struct conv_call *call, int train) {
+/* The workspace of a call: the caller's array, or an allocation to be freed. */
+struct space {
+    float *floats, *owned;
+};
+
+static int open_space(struct space *space, PyObject *object, const struct conv_call *call,
+                      int train) {
     const size_t count = scp_conv_workspace(&call->conv, call->x.batch, call->x.height,
                                             call->x.width, train, scp_threads());
-    float *space = count == SIZE_MAX ? NULL : scp_alloc(count, sizeof *space);
-    if (!space) PyErr_NoMemory();
-    return space;
+    *space = (struct space){NULL, NULL};
+    if (object != Py_None) {
+        PyArrayObject *a = scp_py_array(object, "workspace", NPY_FLOAT32, 1, SCP_PY_WRITE);
+        if (!a) return -1;
+        const uintptr_t at = (uintptr_t)PyArray_DATA(a), line = SCP_ALIGNMENT;
+        const size_t skip = (line - at % line) % line / sizeof(float);
+        if (count < SIZE_MAX - skip && (size_t)PyArray_DIM(a, 0) >= count + skip) {
+            space->floats = (float *)PyArray_DATA(a) + skip;
+            return 0;
+        }
+        PyErr_Format(PyExc_ValueError, "workspace must have %zu floats and 16 more, got %zd", count,
+                     (Py_ssize_t)PyArray_DIM(a, 0));
+        return -1;
+    }
+    if (count < SIZE_MAX) space->floats = space->owned = scp_alloc(count, sizeof(float));
+    if (space->floats) return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
+static PyObject *conv_workspace(PyObject *module, PyObject *args) {
+    PyObject *x, *weights_object, *geometry;
+    struct conv_call c;
+    int train;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOOp:conv_workspace", &x, &weights_object, &geometry, &train))
+        return NULL;
+    PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
+    if (!weights || read_conv(&c.conv, weights, geometry) ||
+        read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, 0))
+        return NULL;
+    return PyLong_FromSize_t(
+        scp_conv_workspace(&c.conv, c.x.batch, c.x.height, c.x.width, train, scp_threads()));
 }
 
 static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"y",       "x",       "weights", "bias",     "geometry",
-                            "pending", "first_y", "first_x", "progress", NULL};
+    static char *names[] = {"y",       "x",       "weights",   "bias",     "geometry", "pending",
+                            "first_y", "first_x", "workspace", "progress", NULL};
     PyObject *y, *x, *weights_object, *bias_object, *geometry, *pending = Py_None;
-    PyObject *progress = Py_None, *result = NULL;
+    PyObject *work = Py_None, *progress = Py_None, *result = NULL;
     Py_ssize_t first_y = 0, first_x = 0;
     struct conv_call c;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OnnO:conv_forward", names, &y, &x,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OnnOO:conv_forward", names, &y, &x,
                                      &weights_object, &bias_object, &geometry, &pending, &first_y,
-                                     &first_x, &progress))
+                                     &first_x, &work, &progress))
         return NULL;
     PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
     if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress)) return NULL;
@@ -166,31 +202,31 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
         read_pending(&c.pending, pending, "pending", c.x.batch, c.conv.in))
         return NULL;
     scp_threads_pin();
-    float *space = workspace(&c, 0);
-    if (space) {
+    struct space space;
+    if (!open_space(&space, work, &c, 0)) {
         struct scp_py_call call;
         scp_py_begin(&call, progress);
         const enum scp_status status =
             scp_conv_forward(&c.y, &c.x, c.pending.scale ? &c.pending : NULL, PyArray_DATA(weights),
-                             bias, &c.conv, space, &call.control);
+                             bias, &c.conv, space.floats, &call.control);
         if (!scp_py_end(&call, module, status, "conv_forward")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
-    scp_free(space);
+    scp_free(space.owned);
     return result;
 }
 
 static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"dz",   "accumulate", "dy",       "weights",  "geometry",
-                            "pull", "first_dz",   "first_dy", "progress", NULL};
+    static char *names[] = {"dz",       "accumulate", "dy",        "weights",  "geometry", "pull",
+                            "first_dz", "first_dy",   "workspace", "progress", NULL};
     PyObject *dz, *dy, *weights_object, *geometry, *pull = Py_None;
-    PyObject *progress = Py_None, *result = NULL;
+    PyObject *work = Py_None, *progress = Py_None, *result = NULL;
     Py_ssize_t first_dz = 0, first_dy = 0;
     int accumulate;
     struct conv_call c;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OpOOO|OnnO:conv_backward_data", names, &dz,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OpOOO|OnnOO:conv_backward_data", names, &dz,
                                      &accumulate, &dy, &weights_object, &geometry, &pull, &first_dz,
-                                     &first_dy, &progress))
+                                     &first_dy, &work, &progress))
         return NULL;
     PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
     if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress) ||
@@ -199,31 +235,32 @@ static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *
         read_pull(&c.pull, pull, &c.y))
         return NULL;
     scp_threads_pin();
-    float *space = workspace(&c, 1);
-    if (space) {
+    struct space space;
+    if (!open_space(&space, work, &c, 1)) {
         struct scp_py_call call;
         scp_py_begin(&call, progress);
         const enum scp_status status =
             scp_conv_backward_data(&c.x, accumulate, &c.y, c.pull.raw.data ? &c.pull : NULL,
-                                   PyArray_DATA(weights), &c.conv, space, &call.control);
+                                   PyArray_DATA(weights), &c.conv, space.floats, &call.control);
         if (!scp_py_end(&call, module, status, "conv_backward_data")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
-    scp_free(space);
+    scp_free(space.owned);
     return result;
 }
 
 static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"weight_grads", "bias_grads", "x",    "dy",
-                            "geometry",     "pending",    "pull", "first_x",
-                            "first_dy",     "progress",   NULL};
+    static char *names[] = {"weight_grads", "bias_grads", "x",        "dy",
+                            "geometry",     "pending",    "pull",     "first_x",
+                            "first_dy",     "workspace",  "progress", NULL};
     PyObject *grads_object, *bias_object, *x, *dy, *geometry;
-    PyObject *pending = Py_None, *pull = Py_None, *progress = Py_None, *result = NULL;
+    PyObject *pending = Py_None, *pull = Py_None, *work = Py_None, *progress = Py_None,
+             *result = NULL;
     Py_ssize_t first_x = 0, first_dy = 0;
     struct conv_call c;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OOnnO:conv_backward_weights", names,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OOnnOO:conv_backward_weights", names,
                                      &grads_object, &bias_object, &x, &dy, &geometry, &pending,
-                                     &pull, &first_x, &first_dy, &progress))
+                                     &pull, &first_x, &first_dy, &work, &progress))
         return NULL;
     PyArrayObject *grads = scp_py_array(grads_object, "weight_grads", NPY_FLOAT32, 4, SCP_PY_WRITE);
     if (!grads || read_conv(&c.conv, grads, geometry) || scp_py_progress(progress)) return NULL;
@@ -239,18 +276,18 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
         read_pull(&c.pull, pull, &c.y))
         return NULL;
     scp_threads_pin();
-    float *space = workspace(&c, 1);
-    if (space) {
+    struct space space;
+    if (!open_space(&space, work, &c, 1)) {
         struct scp_py_call call;
         scp_py_begin(&call, progress);
         const enum scp_status status = scp_conv_backward_weights(
             PyArray_DATA(grads), bias, &c.x, c.pending.scale ? &c.pending : NULL, &c.y,
-            c.pull.raw.data ? &c.pull : NULL, &c.conv, space, &call.control);
+            c.pull.raw.data ? &c.pull : NULL, &c.conv, space.floats, &call.control);
         if (!scp_py_end(&call, module, status, "conv_backward_weights"))
             result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
-    scp_free(space);
+    scp_free(space.owned);
     return result;
 }
 
@@ -258,15 +295,18 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
     {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS, text}
 
 PyMethodDef scp_py_conv_methods[] = {
+    {"conv_workspace", conv_workspace, METH_VARARGS,
+     "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."},
     METHOD(conv_forward, "conv_forward(y, x, weights, bias, geometry, pending=None, "
-                         "first_y=0, first_x=0, progress=None)\n\n"
+                         "first_y=0, first_x=0, workspace=None, progress=None)\n\n"
                          "Convolution of maps (csrc/nn/conv.h)."),
-    METHOD(conv_backward_data, "conv_backward_data(dz, accumulate, dy, weights, geometry, "
-                               "pull=None, first_dz=0, first_dy=0, progress=None)\n\n"
-                               "Its gradient with respect to the input."),
+    METHOD(conv_backward_data,
+           "conv_backward_data(dz, accumulate, dy, weights, geometry, "
+           "pull=None, first_dz=0, first_dy=0, workspace=None, progress=None)\n\n"
+           "Its gradient with respect to the input."),
     METHOD(conv_backward_weights, "conv_backward_weights(weight_grads, bias_grads, x, dy, "
                                   "geometry, pending=None, pull=None, first_x=0, first_dy=0, "
-                                  "progress=None)\n\nIts gradients with "
+                                  "workspace=None, progress=None)\n\nIts gradients with "
                                   "respect to weights and bias, added to what is there."),
     {NULL, NULL, 0, NULL},
 };
