@@ -1,5 +1,8 @@
 /* Reading maps: plain, through a pending transform, and gradients through the pull of a norm and an
- * activation (nn/map.h); included once per instruction set. */
+ * activation (nn/map.h); included once per instruction set. Pixels go in groups: memory
+ * is read in order, and coefficients stay in registers for a group. */
+
+#define MAPS_GROUP 16 /* pixels */
 
 static void maps_copy(float *out, size_t out_pixel, const float *in, size_t in_pixel, size_t count,
                       size_t channels) {
@@ -26,28 +29,32 @@ static inline f32x16 affine_pull(struct affine f, f32x16 x, f32x16 dz) {
 
 static void maps_pending(float *out, size_t out_pixel, const float *in, size_t in_pixel,
                          size_t count, size_t channels, const struct scp_pending_row *row) {
-    for (size_t j = 0; j < channels; j += 16) {
-        const struct affine f = affine_load(row, j);
-        for (size_t i = 0; i < count; i++)
-            f32x16_store(out + i * out_pixel + j,
-                         affine_value(f, f32x16_load(in + i * in_pixel + j)));
-    }
+    for (size_t g = 0; g < count; g += MAPS_GROUP)
+        for (size_t j = 0; j < channels; j += 16) {
+            const size_t end = count - g < MAPS_GROUP ? count : g + MAPS_GROUP;
+            const struct affine f = affine_load(row, j);
+            for (size_t i = g; i < end; i++)
+                f32x16_store(out + i * out_pixel + j,
+                             affine_value(f, f32x16_load(in + i * in_pixel + j)));
+        }
 }
 
 static void maps_pull(float *out, size_t out_pixel, const float *in, size_t in_pixel,
                       const float *raw, size_t raw_pixel, size_t count, size_t channels,
                       const struct scp_pull_row *row) {
-    for (size_t j = 0; j < channels; j += 16) {
-        const struct affine f = affine_load(&row->pending, j);
-        const f32x16 a = row->a ? f32x16_load(row->a + j) : f.scale;
-        const f32x16 b = row->a ? f32x16_load(row->b + j) : f32x16_set(0);
-        const f32x16 c = row->a ? f32x16_load(row->c + j) : f32x16_set(0);
-        for (size_t i = 0; i < count; i++) {
-            const f32x16 x = f32x16_load(raw + i * raw_pixel + j);
-            const f32x16 g = affine_pull(f, x, f32x16_load(in + i * in_pixel + j));
-            f32x16_store(out + i * out_pixel + j, f32x16_fma(a, g, f32x16_fma(b, x, c)));
+    for (size_t g = 0; g < count; g += MAPS_GROUP)
+        for (size_t j = 0; j < channels; j += 16) {
+            const size_t end = count - g < MAPS_GROUP ? count : g + MAPS_GROUP;
+            const struct affine f = affine_load(&row->pending, j);
+            const f32x16 a = row->a ? f32x16_load(row->a + j) : f.scale;
+            const f32x16 b = row->a ? f32x16_load(row->b + j) : f32x16_set(0);
+            const f32x16 c = row->a ? f32x16_load(row->c + j) : f32x16_set(0);
+            for (size_t i = g; i < end; i++) {
+                const f32x16 x = f32x16_load(raw + i * raw_pixel + j);
+                const f32x16 d = affine_pull(f, x, f32x16_load(in + i * in_pixel + j));
+                f32x16_store(out + i * out_pixel + j, f32x16_fma(a, d, f32x16_fma(b, x, c)));
+            }
         }
-    }
 }
 
 static void maps_add(float *sum, const float *in, size_t count) {

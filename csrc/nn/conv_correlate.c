@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define STRIP_FLOATS 65536      /* 256 KiB of the second-level cache */
+#define STRIP_FLOATS 49152      /* 192 KiB of the second-level cache */
 #define PARTS 32                /* partial sums times blocks of outputs, at most */
 #define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
 
@@ -20,14 +20,6 @@ struct correlate {
     const struct scp_nn_kernels *kernels;
 };
 
-static size_t span(const struct scp_axis *axis, size_t count) {
-    return (count - 1) * axis->stride + (axis->taps - 1) * axis->step + 1;
-}
-
-static size_t floats(const struct correlate *c, size_t rows, size_t columns) {
-    return span(&c->y, rows) * span(&c->x, columns) * c->pixel + rows * columns * c->block * 16;
-}
-
 static void divide(struct correlate *c, size_t batch, size_t pixel, size_t channels,
                    size_t outputs) {
     const size_t height = c->y.count, width = c->x.count;
@@ -36,11 +28,7 @@ static void divide(struct correlate *c, size_t batch, size_t pixel, size_t chann
     c->panels = scp_ceil_div(outputs, 16);
     c->block = c->panels > 8 ? 4 : c->panels;
     c->blocks = scp_ceil_div(c->panels, c->block);
-    c->tile_x = width;
-    while (c->tile_x > 24 && floats(c, 1, c->tile_x) > STRIP_FLOATS)
-        c->tile_x = scp_ceil_div(scp_ceil_div(c->tile_x, 2), 12) * 12;
-    c->tile_y = 1;
-    while (c->tile_y < height && floats(c, c->tile_y + 1, c->tile_x) <= STRIP_FLOATS) c->tile_y++;
+    scp_axis_tile(&c->tile_y, &c->tile_x, &c->y, &c->x, pixel, 16, STRIP_FLOATS);
     c->tiles_x = scp_ceil_div(width, c->tile_x);
     while (c->tile_y > 4 && batch * c->tiles_x * scp_ceil_div(height, c->tile_y) * c->blocks < 16)
         c->tile_y = scp_ceil_div(c->tile_y, 2);
@@ -49,10 +37,10 @@ static void divide(struct correlate *c, size_t batch, size_t pixel, size_t chann
     c->tiles = batch * c->tiles_y * c->tiles_x;
     const size_t room = PARTIAL_FLOATS / (c->panels * 16 * c->steps);
     c->parts = scp_max(1, scp_min(scp_min(c->tiles, PARTS / c->blocks), room));
-    c->rows = span(&c->y, c->tile_y);
-    c->columns = span(&c->x, c->tile_x);
+    c->rows = scp_axis_span(&c->y, c->tile_y);
+    c->columns = scp_axis_span(&c->x, c->tile_x);
     c->strip = scp_line_up(c->rows * c->columns * pixel);
-    c->values = c->tile_y * c->tile_x * c->block * 16;
+    c->values = c->tile_y * c->tile_x * 16;
     c->offsets = scp_line_up(2 * c->tile_y);
 }
 
@@ -71,12 +59,22 @@ size_t scp_correlate_workspace(size_t batch, const struct scp_axis *y, const str
     return scp_max(dense, total(&c, threads));
 }
 
+/* Where tile `tile` lies, in targets. */
+struct place {
+    size_t image, y, x, height, width;
+};
+
+static struct place place_of(const struct correlate *c, size_t tile) {
+    const size_t x = tile % c->tiles_x * c->tile_x, y = tile / c->tiles_x % c->tiles_y * c->tile_y;
+    return (struct place){tile / c->tiles_x / c->tiles_y, y, x, scp_min(c->tile_y, c->y.count - y),
+                          scp_min(c->tile_x, c->x.count - x)};
+}
+
 static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t block,
                      float *scratch) {
-    const size_t tile_x = tile % c->tiles_x, tile_y = tile / c->tiles_x % c->tiles_y;
-    const size_t image = tile / c->tiles_x / c->tiles_y, channels = c->source.map.channels;
-    const size_t t0 = tile_y * c->tile_y, height = scp_min(c->tile_y, c->y.count - t0);
-    const size_t x0 = tile_x * c->tile_x, width = scp_min(c->tile_x, c->x.count - x0);
+    const struct place at = place_of(c, tile);
+    const size_t image = at.image, channels = c->source.map.channels;
+    const size_t t0 = at.y, height = at.height, x0 = at.x, width = at.width;
     const ptrdiff_t top = c->y.origin + (ptrdiff_t)(t0 * c->y.stride);
     const ptrdiff_t left = c->x.origin + (ptrdiff_t)(x0 * c->x.stride);
     float *strip = scratch, *values = scratch + c->strip;
@@ -89,7 +87,7 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
         base = c->source.map.data + image * c->source.map.height * line + (size_t)top * line +
                (size_t)left * pixel;
     } else {
-        const size_t rows = span(&c->y, height), columns = span(&c->x, width);
+        const size_t rows = scp_axis_span(&c->y, height), columns = scp_axis_span(&c->x, width);
         for (size_t i = 0; i < rows; i++)
             scp_source_row(strip + i * line, pixel, c->kernels, &c->source, image,
                            top + (ptrdiff_t)i, left, columns, 0, channels);
@@ -98,8 +96,8 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     const size_t across = merged ? 1 : c->x.taps, rows = merged ? c->x.taps * channels : channels;
     for (size_t t = 0; t < height; t++) offsets[t] = t * c->y.stride * line;
     const struct scp_gemm_runs runs = {offsets, height, width};
-    const size_t last = scp_min((block + 1) * c->block, c->panels);
-    for (size_t panel = block * c->block; panel < last; panel++) {
+    const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
+    for (size_t panel = first; panel < last; panel++) {
         const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
         for (size_t t = 0; t < height; t++)
             scp_source_row(values + t * width * 16, 16, c->kernels, &c->fixed, image,
@@ -176,7 +174,9 @@ enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
     c.partial_bias = c.partial + c.parts * c.panels * 16 * c.steps;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
     const enum scp_status status = scp_parallel(c.parts * c.blocks, run, &c, control);
-    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+    return status == SCP_OK
+               ? scp_conv_parallel(c.parts * c.panels * c.steps * 16, c.panels, reduce, &c)
+               : status;
 }
 
 struct sums {

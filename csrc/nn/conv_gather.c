@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define STRIP_FLOATS 49152 /* 192 KiB of the second-level cache */
+#define POINT_FLOATS 8192  /* without neighbours: 32 KiB, near the first level */
 #define STEPS 384          /* of one pass over the packed weights: 24 KiB, in the first level */
 #define TASKS 16           /* wanted at least */
 
@@ -16,26 +17,17 @@ struct gather {
     int direct; /* the source itself is read, no strip */
     size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
     size_t strip, offsets, tail; /* floats of the scratch of one thread */
+    struct scp_weights weights;
     float *packed, *bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
 
-static size_t span(const struct scp_axis *axis, size_t count) {
-    return (count - 1) * axis->stride + (axis->taps ? (axis->taps - 1) * axis->step : 0) + 1;
-}
-
 /* Sizes of the tiles: from the shapes alone. */
 static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs) {
     const size_t height = g->y.count, width = g->x.count;
-    const size_t line = span(&g->y, 1) * pixel;
     g->pixel = pixel;
-    g->tile_x = width;
-    while (g->tile_x > 24 && span(&g->x, g->tile_x) * line > STRIP_FLOATS)
-        g->tile_x = scp_ceil_div(scp_ceil_div(g->tile_x, 2), 12) * 12;
-    g->tile_y = 1;
-    while (g->tile_y < height &&
-           span(&g->y, g->tile_y + 1) * span(&g->x, g->tile_x) * pixel <= STRIP_FLOATS)
-        g->tile_y++;
+    scp_axis_tile(&g->tile_y, &g->tile_x, &g->y, &g->x, pixel, 0,
+                  g->y.taps * g->x.taps > 1 ? STRIP_FLOATS : POINT_FLOATS);
     g->tiles_x = scp_ceil_div(width, g->tile_x);
     while (g->tile_y > 4 && batch * g->tiles_x * scp_ceil_div(height, g->tile_y) < TASKS)
         g->tile_y = scp_ceil_div(g->tile_y, 2);
@@ -46,8 +38,8 @@ static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs)
         scp_min(scp_ceil_div(g->panels, 2), scp_ceil_div(TASKS, batch * g->tiles_x * g->tiles_y));
     g->block = scp_ceil_div(g->panels, g->blocks);
     g->blocks = scp_ceil_div(g->panels, g->block);
-    g->rows = span(&g->y, g->tile_y);
-    g->columns = span(&g->x, g->tile_x);
+    g->rows = scp_axis_span(&g->y, g->tile_y);
+    g->columns = scp_axis_span(&g->x, g->tile_x);
     g->strip = scp_line_up(g->rows * g->columns * pixel);
     g->offsets = scp_line_up(2 * g->y.taps * g->x.taps);
     g->tail = outputs % 16 ? g->tile_y * g->tile_x * 16 : 0;
@@ -98,7 +90,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         base = g->source.map.data + image * g->source.map.height * line + (size_t)top * line +
                (size_t)left * pixel;
     } else {
-        const size_t rows = span(&g->y, t1 - t0), columns = span(&g->x, x1 - x0);
+        const size_t rows = scp_axis_span(&g->y, t1 - t0), columns = scp_axis_span(&g->x, x1 - x0);
         for (size_t i = 0; i < rows; i++)
             scp_source_row(strip + i * line, pixel, g->kernels, &g->source, image,
                            top + (ptrdiff_t)i, left, columns, 0, channels);
@@ -158,6 +150,14 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
+static enum scp_status pack(void *context, size_t panel, size_t worker) {
+    const struct gather *g = context;
+    const size_t steps = g->y.taps * g->x.taps * g->weights.channels;
+    (void)worker;
+    scp_conv_pack(g->packed + panel * steps * 16, &g->weights, panel);
+    return SCP_OK;
+}
+
 enum scp_status scp_gather(const struct scp_map *target, int accumulate,
                            const struct scp_source *source, const struct scp_axis *y,
                            const struct scp_axis *x, const float *weights, size_t kernel_x,
@@ -179,8 +179,9 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
     g.scratch = g.bias + g.panels * 16;
     memset(g.bias, 0, g.panels * 16 * sizeof(float));
     if (bias) memcpy(g.bias, bias, outputs * sizeof(float));
+    g.weights = (struct scp_weights){weights, kernel_x, channels, outputs, y, x, swap};
     const enum scp_status status =
-        scp_conv_pack(g.packed, weights, kernel_x, y, x, channels, outputs, swap);
+        scp_conv_parallel(packed_floats(&g, channels), g.panels, pack, &g);
     if (status != SCP_OK) return status;
     return scp_parallel(target->batch * g.tiles_y * g.tiles_x * g.blocks, run, &g, control);
 }

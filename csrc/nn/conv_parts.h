@@ -26,6 +26,15 @@ void scp_axis_adjoint(struct scp_axis *axis, size_t in, size_t kernel, size_t st
 /* Every position that the axis reads lies in a source of that length. */
 int scp_axis_inside(const struct scp_axis *axis, size_t length);
 
+/* Source positions that `count` targets in a row read. */
+static inline size_t scp_axis_span(const struct scp_axis *axis, size_t count) {
+    return (count - 1) * axis->stride + (axis->taps ? (axis->taps - 1) * axis->step : 0) + 1;
+}
+/* A tile of targets whose source (`pixel` floats a position), with `more` floats a target, takes
+ * about `room` floats, and the fewest source pixels for each target. */
+void scp_axis_tile(size_t *tile_y, size_t *tile_x, const struct scp_axis *y,
+                   const struct scp_axis *x, size_t pixel, size_t more, size_t room);
+
 /* A map and how it is read: pending (scale not NULL), pull (raw.data not NULL), or as it is. */
 struct scp_source {
     struct scp_map map;
@@ -51,11 +60,16 @@ void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *k
 /* Floats from pixel to pixel of a strip of that map. */
 size_t scp_strip_pixel(const struct scp_map *map);
 
-/* packed[panel][k][16] from weights [kernel_y][kernel_x][a][b]: k = (tap y, tap x, channel),
- * columns the outputs. swap: outputs are a and channels b, else the other way. In parallel. */
-enum scp_status scp_conv_pack(float *packed, const float *weights, size_t kernel_x,
-                              const struct scp_axis *y, const struct scp_axis *x, size_t channels,
-                              size_t outputs, int swap);
+/* Weights [kernel_y][kernel_x][a][b] as the axes read them. swap: a are the outputs and b the
+ * channels, else the other way. */
+struct scp_weights {
+    const float *data;
+    size_t kernel_x, channels, outputs;
+    const struct scp_axis *y, *x;
+    int swap;
+};
+/* One panel: packed[k][16], k = (tap y, tap x, channel), columns the outputs from 16 panel on. */
+void scp_conv_pack(float *packed, const struct scp_weights *weights, size_t panel);
 
 /* Target map = (or +=) the gather of the source over both axes: floats of workspace, and the work.
  * bias may be NULL. */
@@ -108,6 +122,10 @@ struct scp_fetch {
  */
 void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t image, ptrdiff_t y,
                      ptrdiff_t x, size_t rows, size_t columns, size_t first, size_t vectors);
+/* The same for all that a source reads: its map, and the raw values of its pull. */
+void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
+                      ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
+                      size_t vectors);
 /* Share `part` of `parts`. */
 static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, size_t parts) {
     const size_t pixels = fetch->rows * fetch->columns;
@@ -121,6 +139,15 @@ static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, si
             for (size_t k = 0; k < fetch->vectors; k++) __builtin_prefetch(at + 16 * k);
         i += count;
     }
+}
+
+/* scp_parallel, but on the calling thread alone where waking others costs more: below some 10^5
+ * `floats` to go through. */
+static inline enum scp_status scp_conv_parallel(size_t floats, size_t count, scp_task run,
+                                                void *context) {
+    if (floats > 150000) return scp_parallel(count, run, context, NULL);
+    for (size_t task = 0; task < count; task++) run(context, task, 0);
+    return SCP_OK;
 }
 
 /* Floats in whole cache lines. */

@@ -47,6 +47,31 @@ int scp_axis_inside(const struct scp_axis *axis, size_t length) {
     return axis->origin >= 0 && (size_t)axis->origin + last < length;
 }
 
+static size_t tile_floats(const struct scp_axis *y, const struct scp_axis *x, size_t pixel,
+                          size_t more, size_t rows, size_t columns) {
+    return scp_axis_span(y, rows) * scp_axis_span(x, columns) * pixel + rows * columns * more;
+}
+
+void scp_axis_tile(size_t *tile_y, size_t *tile_x, const struct scp_axis *y,
+                   const struct scp_axis *x, size_t pixel, size_t more, size_t room) {
+    double best = 0;
+    for (size_t parts = 1, before = 0; parts == 1 || before > 24; parts++) {
+        size_t columns = scp_ceil_div(x->count, parts), rows = 1;
+        if (parts > 1) columns = scp_min(scp_ceil_div(columns, 12) * 12, x->count);
+        if (columns == before) continue;
+        before = columns;
+        while (rows < y->count && tile_floats(y, x, pixel, more, rows + 1, columns) <= room) rows++;
+        const double floats = (double)tile_floats(y, x, pixel, more, rows, columns);
+        const double read = (double)(scp_axis_span(y, rows) * scp_axis_span(x, columns));
+        double cost = read / (double)(rows * columns) * (1 + 0.01 * (double)parts);
+        if (floats > (double)room) cost *= floats / (double)room;
+        if (parts > 1 && cost >= best) continue;
+        best = cost;
+        *tile_y = rows;
+        *tile_x = columns;
+    }
+}
+
 void scp_source_pending(struct scp_source *source, const struct scp_map *map,
                         const struct scp_pending *pending) {
     *source = (struct scp_source){.map = *map};
@@ -88,6 +113,10 @@ static struct scp_pending_row pending_row(const struct scp_pending *pending, siz
 static void narrow_row(float *out, size_t out_pixel, const struct scp_source *source,
                        const float *in, const float *raw, const struct scp_pull_row *row,
                        size_t count, size_t channels) {
+    if (!row && out_pixel == channels && source->map.stride == channels) {
+        memcpy(out, in, count * channels * sizeof *out);
+        return;
+    }
     for (size_t i = 0; i < count; i++, out += out_pixel, in += source->map.stride) {
         for (size_t c = 0; c < channels; c++) {
             if (raw) {
@@ -107,6 +136,14 @@ static void narrow_row(float *out, size_t out_pixel, const struct scp_source *so
     }
 }
 
+static void zero_pixels(float *out, size_t out_pixel, size_t room, size_t count) {
+    if (room == out_pixel) {
+        memset(out, 0, count * room * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) memset(out + i * out_pixel, 0, room * sizeof *out);
+}
+
 void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *kernels,
                     const struct scp_source *source, size_t image, ptrdiff_t y, ptrdiff_t x,
                     size_t count, size_t first, size_t channels) {
@@ -116,10 +153,8 @@ void scp_source_row(float *out, size_t out_pixel, const struct scp_nn_kernels *k
     if (y < 0 || y >= (ptrdiff_t)map->height) before = count;
     const size_t from = (size_t)(x + (ptrdiff_t)before);
     if (before < count && from < map->width) inside = scp_min(count - before, map->width - from);
-    for (size_t i = 0; i < count; i++) {
-        if (i == before) i += inside;
-        if (i < count) memset(out + i * out_pixel, 0, room * sizeof *out);
-    }
+    zero_pixels(out, out_pixel, room, before);
+    zero_pixels(out + (before + inside) * out_pixel, out_pixel, room, count - before - inside);
     if (!inside) return;
     const size_t pixel = (image * map->height + (size_t)y) * map->width + from;
     const float *in = map->data + pixel * map->stride + first, *raw = NULL;
@@ -164,4 +199,13 @@ void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t 
     fetch->first = map->data + (image * map->height + from_y) * line + from_x * pixel + first;
     fetch->rows = rows;
     fetch->columns = columns;
+}
+
+void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
+                      ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
+                      size_t vectors) {
+    fetch[1] = (struct scp_fetch){NULL, 0, 0, 0, 0, 0};
+    scp_fetch_begin(fetch, &source->map, image, y, x, rows, columns, first, vectors);
+    if (source->pull.raw.data)
+        scp_fetch_begin(fetch + 1, &source->pull.raw, image, y, x, rows, columns, first, vectors);
 }

@@ -18,6 +18,7 @@ struct product {
     size_t chain, chains;  /* blocks of a task */
     size_t width, m_step;  /* outputs multiplied at once, floats between the 36 products in M */
     size_t scratch_floats; /* of one thread */
+    struct scp_weights given;
     float *packed, *weights, *bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
@@ -58,9 +59,11 @@ size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const stru
 static enum scp_status transform_weights(void *context, size_t panel, size_t worker) {
     const struct product *p = context;
     const size_t channels = p->source.map.channels, step = scp_winograd_step(channels);
+    float *packed = p->packed + panel * 9 * channels * 16;
     (void)worker;
-    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step,
-                                 p->packed + panel * 9 * channels * 16, channels * 16, channels);
+    scp_conv_pack(packed, &p->given, panel);
+    p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step, packed,
+                                 channels * 16, channels);
     return SCP_OK;
 }
 
@@ -169,9 +172,9 @@ enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
     p.scratch = p.bias + p.panels * 16;
     memset(p.bias, 0, p.panels * 16 * sizeof(float));
     if (bias) memcpy(p.bias, bias, outputs * sizeof(float));
-    enum scp_status status =
-        scp_conv_pack(p.packed, weights, kernel_x, y, x, channels, outputs, swap);
-    if (status == SCP_OK) status = scp_parallel(p.panels, transform_weights, &p, NULL);
+    p.given = (struct scp_weights){weights, kernel_x, channels, outputs, y, x, swap};
+    const enum scp_status status =
+        scp_conv_parallel(p.panels * SCP_WINOGRAD * channels * 16, p.panels, transform_weights, &p);
     if (status != SCP_OK) return status;
     return scp_parallel(p.chains * p.shares, run, &p, control);
 }

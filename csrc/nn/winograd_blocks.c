@@ -52,13 +52,7 @@ void scp_winograd_read(float *v, const struct scp_winograd_blocks *b,
 void scp_winograd_fetch(struct scp_fetch fetch[2], const struct scp_winograd_blocks *b,
                         const struct scp_winograd_block *block, const struct scp_source *source,
                         const struct scp_axis *y, const struct scp_axis *x) {
-    const struct scp_map *maps[2] = {&source->map, &source->pull.raw};
-    const ptrdiff_t top = y->origin + (ptrdiff_t)(4 * block->y);
-    const ptrdiff_t left = x->origin + (ptrdiff_t)(4 * block->x);
-    for (size_t i = 0; i < 2; i++) {
-        fetch[i] = (struct scp_fetch){NULL, 0, 0, 0, 0, 0};
-        if (maps[i]->data)
-            scp_fetch_begin(fetch + i, maps[i], block->image, top, left, 4 * block->height + 2,
-                            4 * block->width + 2, 0, b->lanes / 16);
-    }
+    scp_fetch_source(fetch, source, block->image, y->origin + (ptrdiff_t)(4 * block->y),
+                     x->origin + (ptrdiff_t)(4 * block->x), 4 * block->height + 2,
+                     4 * block->width + 2, 0, b->lanes / 16);
 }

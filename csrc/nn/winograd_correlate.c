@@ -99,12 +99,25 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         scp_winograd_block(&block, &c->blocks, c->batch, index);
         scp_winograd_read(v, &c->blocks, &block, &c->source, &c->y, &c->x, c->kernels, strip);
         const struct scp_gemm_runs runs = {offsets, 1, block.tiles};
+        struct scp_fetch fetch[4] = {{NULL, 0, 0, 0, 0, 0}};
+        if (index + 1 < end) {
+            struct scp_winograd_block next;
+            scp_winograd_block(&next, &c->blocks, c->batch, index + 1);
+            scp_winograd_fetch(fetch, &c->blocks, &next, &c->source, &c->y, &c->x);
+            scp_fetch_source(fetch + 2, &c->fixed, next.image, (ptrdiff_t)(4 * next.y),
+                             (ptrdiff_t)(4 * next.x), 4 * next.height, 4 * next.width, first * 16,
+                             last - first);
+        }
         for (size_t panel = first; panel < last; panel++) {
             read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
-            for (size_t i = 0; i < SCP_WINOGRAD; i++)
+            for (size_t i = 0; i < SCP_WINOGRAD; i++) {
+                for (size_t f = 0; f < 4; f++)
+                    scp_fetch_part(fetch + f, (panel - first) * SCP_WINOGRAD + i,
+                                   (last - first) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
                                  1, lanes, channels, w + i * c->w_step, &runs,
                                  index == begin ? zeros : NULL);
+            }
         }
     }
     return SCP_OK;
@@ -158,5 +171,6 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
     c.partial_bias = c.partial + c.parts * c.panels * c.sums;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
     const enum scp_status status = scp_parallel(c.parts * c.shares, run, &c, control);
-    return status == SCP_OK ? scp_parallel(c.panels, reduce, &c, NULL) : status;
+    return status == SCP_OK ? scp_conv_parallel(c.parts * c.panels * c.sums, c.panels, reduce, &c)
+                            : status;
 }

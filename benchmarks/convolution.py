@@ -1,0 +1,216 @@
+"""Convolution layers, forward and both gradients, against PyTorch on the CPU.
+
+    python benchmarks/convolution.py [--layers narrow vgg other] [--torch PYTHON]
+
+Ours with the pending norm and activation read on the way, as in training; the peer without them,
+channels first and channels last: the faster counts. Effective GFLOP/s: those of the direct sum,
+whichever way it is computed. Runs alternate between ours and the peer; medians count.
+"""
+
+import ctypes
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from common import arguments, finish, header
+from peers import interpreter, run
+
+from scp import _core
+from scp.reference.conv import Geometry, size
+
+SAME = Geometry(1, 1, 1, 1)
+LAYERS = {  # name: batch, height, width, in, out, kernel_y, kernel_x, geometry
+    "narrow": {
+        "3x3 1-16 at 384": (2, 384, 384, 1, 16, 3, 3, SAME),
+        "3x3 16-16 at 384": (2, 384, 384, 16, 16, 3, 3, SAME),
+        "3x3 32-32 at 192": (2, 192, 192, 32, 32, 3, 3, SAME),
+        "3x3 64-64 at 96": (2, 96, 96, 64, 64, 3, 3, SAME),
+        "3x3 64-64 at 12, batch 8": (8, 12, 12, 64, 64, 3, 3, SAME),
+        "3x3 128-128 at 24, batch 4": (4, 24, 24, 128, 128, 3, 3, SAME),
+    },
+    "vgg": {
+        "3x3 64-64 at 384": (1, 384, 384, 64, 64, 3, 3, SAME),
+        "3x3 128-128 at 192": (1, 192, 192, 128, 128, 3, 3, SAME),
+        "3x3 256-256 at 96": (1, 96, 96, 256, 256, 3, 3, SAME),
+        "3x3 512-512 at 48": (1, 48, 48, 512, 512, 3, 3, SAME),
+        "3x3 512-512 at 24": (1, 24, 24, 512, 512, 3, 3, SAME),
+    },
+    "other": {
+        "1x1 16-16 at 384": (2, 384, 384, 16, 16, 1, 1, Geometry()),
+        "1x1 64-64 at 192": (2, 192, 192, 64, 64, 1, 1, Geometry()),
+        "1x1 256-64 at 48": (2, 48, 48, 256, 64, 1, 1, Geometry()),
+        "1x3 32-32 at 192": (2, 192, 192, 32, 32, 1, 3, Geometry(1, 1, 0, 1)),
+        "3x1 32-32 at 192": (2, 192, 192, 32, 32, 3, 1, Geometry(1, 1, 1, 0)),
+        "3x3 64-64 at 96, dilation 2": (2, 96, 96, 64, 64, 3, 3, Geometry(1, 2, 2, 2)),
+        "3x3 32-64 at 384, stride 2": (2, 384, 384, 32, 64, 3, 3, Geometry(2, 1, 1, 1)),
+        "2x2 64-32 at 96, transposed": (2, 96, 96, 64, 32, 2, 2, Geometry(2, 1, 0, 0, True)),
+    },
+}
+
+# Independent chains of fused multiply-adds in registers: what the machine can do at most.
+PEAK = r"""
+#include <immintrin.h>
+#define S(n) __asm__ volatile("vfmadd231ps %1,%1,%0" : "+x"(a##n) : "x"(x));
+void spin(long n) {
+    __m256 x = _mm256_set1_ps(.5f), a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x,
+           a8 = x, a9 = x, a10 = x, a11 = x;
+    for (; n > 0; n--) {S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11)}
+}
+"""
+
+PEER = r"""
+import json, sys, time
+import torch
+torch.set_num_threads(int(sys.argv[3]))
+layers, repeat, out = json.loads(sys.argv[1]), int(sys.argv[2]), {}
+def median(f):
+    f()
+    times = []
+    for _ in range(repeat):
+        s = time.perf_counter()
+        f()
+        times.append(time.perf_counter() - s)
+    return sorted(times)[repeat // 2]
+for name, (b, h, w, c, o, ky, kx, (s, d, py, px, t)) in layers.items():
+    best = None
+    for form in (torch.contiguous_format, torch.channels_last):
+        x = torch.randn(b, c, h, w).to(memory_format=form)
+        k = torch.randn((c, o, ky, kx) if t else (o, c, ky, kx)).to(memory_format=form)
+        bias = torch.zeros(o)
+        more = [s, s], [py, px], [d, d], t, [0, 0], 1
+        with torch.inference_mode():
+            forward = lambda: torch.ops.aten.convolution(x, k, bias, *more)
+            dy = torch.randn_like(forward())
+            backward = lambda m: torch.ops.aten.convolution_backward(dy, x, k, [o], *more, m)
+            times = [median(forward), median(lambda: backward([True, False, False])),
+                     median(lambda: backward([False, True, True]))]
+        best = times if best is None else [min(p) for p in zip(best, times)]
+    out[name] = best
+print(json.dumps({"times": out, "torch": torch.__version__}))
+"""
+
+
+def peak(threads: int) -> float:
+    """Measured float32 FMA GFLOP/s of all threads together; NaN where it cannot be measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, "peak.c"), Path(folder, "peak.so")
+        source.write_text(PEAK)
+        command = ["cc", "-O2", "-mfma", "-mavx2", "-shared", "-fPIC", source, "-o", library]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            return float("nan")
+        spin = ctypes.CDLL(str(library)).spin
+        spin.argtypes = [ctypes.c_long]
+        from threading import Thread
+
+        n, best = 2_000_000, 0.0
+        for _ in range(5):
+            workers = [Thread(target=spin, args=(n,)) for _ in range(threads)]
+            start = time.perf_counter()
+            for w in workers:
+                w.start()
+            for w in workers:
+                w.join()
+            best = max(best, threads * n * 12 * 16 / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def gflop(layer) -> float:
+    """2 times the multiply-adds of the direct sum, in 10^9."""
+    b, h, w, c, o, ky, kx, g = layer
+    oh, ow = (h, w) if g.transposed else size(g, (ky, kx), h, w)
+    return 2 * b * oh * ow * c * o * ky * kx / 1e9
+
+
+class Ours:
+    """The three calls of one layer on maps as a network holds them."""
+
+    def __init__(self, layer):
+        b, h, w, c, o, ky, kx, self.g = layer
+        rng = np.random.default_rng(0)
+        up = lambda n: (n + 15) // 16 * 16  # noqa: E731
+        oh, ow = size(self.g, (ky, kx), h, w)
+        self.x = rng.standard_normal((b, h, w, c if c < 16 else up(c)), np.float32)
+        self.y = rng.standard_normal((b, oh, ow, up(o)), np.float32)
+        self.dy, self.dz = rng.standard_normal(self.y.shape, np.float32), np.zeros_like(self.x)
+        self.w = rng.standard_normal((ky, kx, c, o), np.float32)
+        self.dw, self.bias, self.db = np.zeros_like(self.w), *np.zeros((2, o), np.float32)
+        of = lambda n: tuple(np.full((1, up(n)), v, np.float32) for v in (1, 0.1, 0.1))  # noqa: E731
+        self.pending = of(c) if c >= 16 else None  # images are read as they are
+        self.pull = self.y.copy(), of(o), of(o)
+        floats = _core.conv_workspace(self.x, self.w, self.g, True)
+        self.space = np.zeros(floats + 16, np.float32)
+
+    def forward(self):
+        _core.conv_forward(
+            self.y, self.x, self.w, self.bias, self.g, self.pending, workspace=self.space
+        )
+
+    def data(self):
+        _core.conv_backward_data(
+            self.dz, False, self.dy, self.w, self.g, self.pull, workspace=self.space
+        )
+
+    def weights(self):
+        _core.conv_backward_weights(
+            self.dw, self.db, self.x, self.dy, self.g, self.pending, self.pull,
+            workspace=self.space,
+        )  # fmt: skip
+
+
+def median(function, repeat: int) -> float:
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--layers", nargs="+", choices=list(LAYERS), default=list(LAYERS))
+    parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
+    parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3, help="alternations of ours and the peer")
+    options = parser.parse_args()
+    layers = {k: v for group in options.layers for k, v in LAYERS[group].items()}
+    top = peak(_core.threads())
+    header(f"float32 FMA peak of {_core.threads()} threads, measured: {top:.0f} GFLOP/s")
+    python, missing = (None, []) if options.no_peer else interpreter(
+        ["torch==2.13.0", "numpy"], options.torch
+    )  # fmt: skip
+    if missing:
+        print("no peer:", "; ".join(missing))
+        python = None
+    mine, theirs = {n: [] for n in layers}, {n: [] for n in layers}
+    for _ in range(options.rounds):
+        for name, layer in layers.items():
+            ours = Ours(layer)
+            calls = ours.forward, ours.data, ours.weights
+            if layer[3] < 16:  # the first layer of a network: nobody asks for that gradient
+                calls = ours.forward, ours.weights
+            for call in calls:
+                call()
+            mine[name].append([median(call, options.repeat) for call in calls])
+        if python:
+            text = json.dumps(layers)
+            result = json.loads(run(python, PEER, text, str(options.repeat), str(_core.threads())))
+            for name, times in result["times"].items():
+                theirs[name].append(times if layers[name][3] >= 16 else times[::2])
+    print("effective GFLOP/s, ours / peer: forward, (gradient of the data,) of the weights")
+    total = [0.0, 0.0]
+    for name, layer in layers.items():
+        n, a = gflop(layer), [statistics.median(t) for t in zip(*mine[name], strict=True)]
+        b = [statistics.median(t) for t in zip(*theirs[name], strict=True)] or [float("nan")] * len(a)
+        total = [total[0] + sum(a), total[1] + sum(b)]
+        cells = "  ".join(f"{n / p:6.1f} /{n / q:6.1f}" for p, q in zip(a, b, strict=True))
+        print(f"{name:30s} {cells}   x{sum(b) / sum(a):.1f}", flush=True)
+    finish(options, *total, peak=top, unit="seconds of all layers, three directions")
+
+
+if __name__ == "__main__":
+    main()
