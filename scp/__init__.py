@@ -5,8 +5,13 @@
     choice = scp.choose(pool, 5, run="runs/mine")      # files and report.html in runs/mine
     choice.ids, choice.selection.score, choice.selection.upper_bound
 
-The parts, in the order of the method: `datasets`, `keypoints.detect`, `GradientExtractor` and
-`FeaturePyramid`, `SimilarityJob` and `match`, `select` and `verify`, `report.write_report`.
+With features that are learned from the images first:
+
+    scp.FeatureExtractor("laptop").fit(pool, minutes=10, run="runs/mine")
+
+The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
+`models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
+`match`, `select` and `verify`, `report.write_report`.
 """
 
 __version__ = "0.1.0"

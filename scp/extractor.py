@@ -59,12 +59,11 @@ class FeatureExtractor:
     ):
         from .training import TrainingOptions
 
-        self.preset = preset
+        self.preset, self.weights, self.options = preset, weights, dict(options)
         self.network_options = dict(network or {})
         self.network = build(preset, **self.network_options)
         plain = TrainingOptions().set(**PRESETS[preset].training)
         self.training = plain.set(seed=seed, **options)
-        self.weights = weights
         self.model: Model | None = None
         self.trained = None
         self.start = ""
@@ -73,6 +72,25 @@ class FeatureExtractor:
     @property
     def seed(self) -> int:
         return self.training.seed
+
+    def get_params(self, deep: bool = True) -> dict:
+        """The arguments of the constructor."""
+        names = ("preset", "seed", "size", "weights")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "network": self.network_options,
+            **self.options,
+        }
+
+    def set_params(self, **params) -> FeatureExtractor:
+        """Other arguments of the constructor; what was trained is forgotten."""
+        self.__init__(**{**self.get_params(), **params})
+        return self
+
+    def __repr__(self) -> str:
+        state = "trained" if self.model is not None else "not trained"
+        height, width = self.size
+        return f"<FeatureExtractor {self.preset}, {height} x {width}, {state}>"
 
     def _set_size(self, size) -> None:
         self.size = check_size(size)
@@ -131,7 +149,7 @@ class FeatureExtractor:
                 raise ValueError(f"{name} must be above 0, got {value}")
             if value is not None:
                 options = options.set(**{"steps": 0, name: value})
-        grids = np.stack(list(self._grids(images)))
+        grids = self._pool(images)
 
         def watch(event):
             if event["event"] == "start" and event["step"] == 0 and run is not None:
@@ -176,11 +194,20 @@ class FeatureExtractor:
         self.start = f"VGG-19 of {source}"
         return parameters, state
 
+    def _pool(self, images) -> np.ndarray:
+        """The images as float32 [N][H][W]."""
+        if not isinstance(images, Dataset):
+            return np.stack(list(self._grids(images)))
+        if len(images) == 0:
+            raise ValueError("images: the data set is empty")
+        pool = np.empty((len(images), *self.size), np.float32)  # one copy: they may be many
+        for i, grid in enumerate(self._grids(images)):
+            pool[i] = grid
+        return pool
+
     def _grids(self, images) -> Iterator[np.ndarray]:
         """The images as float32 [H][W] of the extractor's size."""
         if isinstance(images, Dataset):
-            if len(images) == 0:
-                raise ValueError("images: the data set is empty")
             for i in range(len(images)):
                 yield images.grid(i, self.size)
             return
@@ -280,7 +307,7 @@ class FeatureExtractor:
 
         model = load_model(path)
         self = cls.__new__(cls)
-        self.preset, self.network_options = model.preset, model.options
+        self.preset, self.network_options, self.options = model.preset, model.options, {}
         self.network, self.model = model.network, model
         try:
             self.training = TrainingOptions.from_dict(model.training.get("options", {}))

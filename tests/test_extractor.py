@@ -148,6 +148,17 @@ def test_save_and_load(tmp_path):
     assert again.parameters()["weights"] != e.parameters()["weights"]
 
 
+def test_parameters_as_scikit_learn_wants_them():
+    e = FeatureExtractor("laptop", 3, (64, 64), network=SMALL, batch=2, noise=0.1)
+    assert FeatureExtractor(**e.get_params()).get_params() == e.get_params()
+    assert repr(e) == "<FeatureExtractor laptop, 64 x 64, not trained>"
+    e.set_params(seed=4, batch=3)
+    assert (e.seed, e.training.batch, e.size) == (4, 3, (64, 64))
+    assert {t.name: t.strength for t in e.training.transforms}["noise"] == 0.1
+    with pytest.raises(ValueError, match="data set is empty"):
+        e.fit(scp.datasets.Dataset("none", [], shapes=[]))
+
+
 def test_errors_name_the_argument():
     e = FeatureExtractor("laptop", size=(64, 64), network=SMALL)
     image = np.ones((64, 64), np.float32)
