@@ -36,7 +36,7 @@ PRESETS: dict[str, Preset] = {
         "narrow, grey, from nothing: minutes on two cores",
         laptop,
         (384, 384),
-        training={"minutes": 10.0},
+        training={"minutes": 10.0, "batch": 2, "points": 256},
     ),
     "paper": Preset(
         "VGG-19 with receptive field blocks, 64 channels, as published",
