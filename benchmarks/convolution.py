@@ -205,7 +205,8 @@ def main():
     total = [0.0, 0.0]
     for name, layer in layers.items():
         n, a = gflop(layer), [statistics.median(t) for t in zip(*mine[name], strict=True)]
-        b = [statistics.median(t) for t in zip(*theirs[name], strict=True)] or [float("nan")] * len(a)
+        b = [statistics.median(t) for t in zip(*theirs[name], strict=True)]
+        b = b or [float("nan")] * len(a)
         total = [total[0] + sum(a), total[1] + sum(b)]
         cells = "  ".join(f"{n / p:6.1f} /{n / q:6.1f}" for p, q in zip(a, b, strict=True))
         print(f"{name:30s} {cells}   x{sum(b) / sum(a):.1f}", flush=True)

@@ -132,7 +132,9 @@ static enum scp_status reduce(void *context, size_t panel, size_t worker) {
     float *first = c->partial + panel * c->sums, g[9 * 16];
     for (size_t part = 1; part < c->parts; part++) {
         const float *from = first + part * c->panels * c->sums;
-        for (size_t i = 0; i < c->sums; i++) first[i] += from[i];
+        for (size_t i = 0; i < SCP_WINOGRAD; i++)
+            for (size_t j = 0; j < channels * 16; j++)
+                first[i * c->step + j] += from[i * c->step + j];
     }
     for (size_t k = 0; k < channels; k++) {
         c->kernels->winograd_collect(g, 16, first + k * 16, c->step);

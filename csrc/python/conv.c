@@ -297,16 +297,15 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
 PyMethodDef scp_py_conv_methods[] = {
     {"conv_workspace", conv_workspace, METH_VARARGS,
      "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."},
-    METHOD(conv_forward, "conv_forward(y, x, weights, bias, geometry, pending=None, "
-                         "first_y=0, first_x=0, workspace=None, progress=None)\n\n"
-                         "Convolution of maps (csrc/nn/conv.h)."),
+    METHOD(conv_forward,
+           "conv_forward(y, x, weights, bias, geometry, pending=None, first_y=0, first_x=0, "
+           "workspace=None, progress=None)\n\nConvolution of maps (csrc/nn/conv.h)."),
     METHOD(conv_backward_data,
-           "conv_backward_data(dz, accumulate, dy, weights, geometry, "
-           "pull=None, first_dz=0, first_dy=0, workspace=None, progress=None)\n\n"
-           "Its gradient with respect to the input."),
-    METHOD(conv_backward_weights, "conv_backward_weights(weight_grads, bias_grads, x, dy, "
-                                  "geometry, pending=None, pull=None, first_x=0, first_dy=0, "
-                                  "workspace=None, progress=None)\n\nIts gradients with "
-                                  "respect to weights and bias, added to what is there."),
+           "conv_backward_data(dz, accumulate, dy, weights, geometry, pull=None, first_dz=0, "
+           "first_dy=0, workspace=None, progress=None)\n\nIts gradient at the input."),
+    METHOD(conv_backward_weights,
+           "conv_backward_weights(weight_grads, bias_grads, x, dy, geometry, pending=None, "
+           "pull=None, first_x=0, first_dy=0, workspace=None, progress=None)\n\nIts gradients at "
+           "weights and bias, added to what is there."),
     {NULL, NULL, 0, NULL},
 };

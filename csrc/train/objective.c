@@ -22,7 +22,7 @@ struct work {
 struct part {
     const float *cells, *queries;
     float *cell_gradients, *query_gradients;
-    size_t height, width, stride, query_width, query_stride, channels;
+    size_t height, width, stride, query_stride, channels;
     float *norms, *pulls, *cosines, *weights, *back; /* [cells] each */
     float *unit, *sum;                               /* [channels] */
     float scale; /* d(total)/d(logit of one pair) for a probability of 1 */
@@ -110,7 +110,6 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
         .height = image->height,
         .width = image->width,
         .stride = image->stride,
-        .query_width = crop->width,
         .query_stride = crop->stride,
         .channels = channels,
         .norms = slab,

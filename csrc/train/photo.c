@@ -7,11 +7,15 @@ static inline float unit(float x) {
     return x < 0 ? 0 : x > 1 ? 1 : x;
 }
 
-/* pixels + |v| * sign * (blurred - pixels), clipped. scratch: [height + 2][width]. */
+static inline float taps(float a, float b, float c, float d, float e) {
+    return ((a + e) + 4 * (b + d) + 6 * c) * 0.0625f;
+}
+
+/* pixels + v * (blurred - pixels), clipped. scratch: [height + 1][width]. */
 static void blur(float *restrict pixels, float *restrict scratch, size_t width, size_t height,
                  float v) {
-    float *line = scratch + height * width; /* the row above it is not needed */
-    for (size_t y = 0; y < height; y++) {   /* along y, into scratch */
+    float *line = scratch + height * width;
+    for (size_t y = 0; y < height; y++) { /* along y, into scratch */
         const float *row[5];
         for (size_t k = 0; k < 5; k++) {
             const size_t at = y + k < 2 ? 0 : y + k - 2 >= height ? height - 1 : y + k - 2;
@@ -19,25 +23,19 @@ static void blur(float *restrict pixels, float *restrict scratch, size_t width, 
         }
         float *out = scratch + y * width;
         for (size_t x = 0; x < width; x++)
-            out[x] =
-                ((row[0][x] + row[4][x]) + 4 * (row[1][x] + row[3][x]) + 6 * row[2][x]) * 0.0625f;
+            out[x] = taps(row[0][x], row[1][x], row[2][x], row[3][x], row[4][x]);
     }
-    for (size_t y = 0; y < height; y++) {
+    const size_t border = width < 4 ? width : 2, last = width - 1;
+    for (size_t y = 0; y < height; y++) { /* along x, into line */
         const float *in = scratch + y * width;
         float *out = pixels + y * width;
-        for (size_t x = 0; x < width; x++) { /* borders first, then the vectorised middle */
-            if (x == 2 && width > 4) x = width - 2;
-            float sum = 6 * in[x];
-            const size_t a = x ? x - 1 : 0, b = x > 1 ? x - 2 : 0;
-            const size_t c = x + 1 < width ? x + 1 : width - 1;
-            const size_t d = x + 2 < width ? x + 2 : width - 1;
-            sum = (in[b] + in[d]) + 4 * (in[a] + in[c]) + sum;
-            line[x] = sum * 0.0625f;
+        for (size_t k = 0; k < 2 * border && k < width; k++) {
+            const size_t x = k < border ? k : width - 1 - (k - border);
+            line[x] = taps(in[x > 1 ? x - 2 : 0], in[x ? x - 1 : 0], in[x],
+                           in[x < last ? x + 1 : last], in[x + 1 < last ? x + 2 : last]);
         }
-        if (width > 4)
-            for (size_t x = 2; x < width - 2; x++)
-                line[x] =
-                    ((in[x - 2] + in[x + 2]) + 4 * (in[x - 1] + in[x + 1]) + 6 * in[x]) * 0.0625f;
+        for (size_t x = border; x + border < width; x++)
+            line[x] = taps(in[x - 2], in[x - 1], in[x], in[x + 1], in[x + 2]);
         for (size_t x = 0; x < width; x++) out[x] = unit(out[x] + v * (line[x] - out[x]));
     }
 }
