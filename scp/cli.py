@@ -168,7 +168,12 @@ def _demo(args) -> int:
     if args.minutes > 0 and not plain and not args.estimate:
         run = args.run = args.run or os.path.join("runs", "demo")
         extractor = FeatureExtractor(seed=args.seed, **({"size": args.size} if args.size else {}))
-        if not fit(extractor, pool, run, args, minutes=args.minutes, resume=not args.fresh):
+        try:
+            finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=not args.fresh)
+        except ValueError as error:  # the folder holds another demo's training
+            print(f"training anew: {error}", file=sys.stderr)
+            finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=False)
+        if not finished:
             raise KeyboardInterrupt
     return _choose(args, pool, "demo", {}, True)
 

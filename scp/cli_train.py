@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -133,7 +134,10 @@ def run_train(args) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
     if not args.json:
-        print(f"weights in {run}/weights.safetensors; now: scp select {args.images} --run {run}")
+        words = ["scp", "select", args.images, "--run", str(run)]
+        if args.dataset != "folder":
+            words += ["--dataset", args.dataset, "--split", args.split]
+        print(f"weights in {run}/weights.safetensors; now: {shlex.join(words)}")
     return 0
 
 

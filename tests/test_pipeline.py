@@ -348,6 +348,9 @@ def test_demo(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo", "-n", "6", "-m", "2", "--minutes", "0.02", *SMALL]) == 0
     assert "the trained features at 128 x 128" in capsys.readouterr().out
+    again = ["demo", "-n", "7", "-m", "2", "--minutes", "0.01", "--no-report", *SMALL]
+    assert cli.main(again) == 0
+    assert "training anew" in capsys.readouterr().err
     assert (tmp_path / "runs" / "demo" / "report.html").stat().st_size > 10_000
     assert cli.main(["info"]) == 0
     assert "instruction set" in capsys.readouterr().out
