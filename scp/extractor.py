@@ -302,9 +302,11 @@ class FeatureExtractor:
 
     @classmethod
     def load(cls, path: str | os.PathLike, size: tuple[int, int] | None = None) -> FeatureExtractor:
-        """A trained extractor from a file of `save`; size: other than it was trained with."""
+        """A trained extractor from a file of `save` or a run folder that holds one; size: other than
+        it was trained with."""
         from .training import TrainingOptions
 
+        path = Path(path, WEIGHTS) if Path(path).is_dir() else Path(path)
         model = load_model(path)
         self = cls.__new__(cls)
         self.preset, self.network_options, self.options = model.preset, model.options, {}
