@@ -100,7 +100,8 @@ SETTINGS = {
     ),
     # the loss
     "points16": Setting("points are cheap: how many are enough", {"points": 16}),
-    "points256": Setting("the same", {"points": 256}),
+    "points64": Setting("the same", {"points": 64}),
+    "points1024": Setting("are more than the preset's 256 better", {"points": 1024}),
     "points1": Setting("the paper's code draws one", {"points": 1}),
     "temperature_low": Setting("sharper", {"temperature": 0.05}),
     "temperature_high": Setting("softer", {"temperature": 0.2}),
@@ -112,7 +113,8 @@ SETTINGS = {
     "fine_levels": Setting("more weight on the fine levels",
                            {"level_weights": (0.5, 0.75, 1.0, 1.5, 2.0)}),
     # steps
-    "batch2": Setting("more steps in the same time", {"batch": 2}),
+    "batch1": Setting("more steps in the same time", {"batch": 1}),
+    "batch4": Setting("calmer steps", {"batch": 4}),
     "batch8": Setting("calmer steps", {"batch": 8}),
     "crop34": Setting("cheaper crops, less context", {"crop": 0.34}),
     "crop67": Setting("dearer crops, more context", {"crop": 0.67}),
