@@ -302,7 +302,7 @@ class FeatureExtractor:
 
     @classmethod
     def load(cls, path: str | os.PathLike, size: tuple[int, int] | None = None) -> FeatureExtractor:
-        """A trained extractor from a file of `save` or a run folder that holds one; size: other than
+        """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
         from .training import TrainingOptions
 
