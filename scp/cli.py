@@ -21,7 +21,7 @@ from .cli_train import (
     size,
 )
 
-DEMO_MINUTES = 0.75
+DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
 
@@ -167,7 +167,7 @@ def _demo(args) -> int:
     plain = args.features == "gradient" or args.weights is not None
     if args.minutes > 0 and not plain and not args.estimate:
         run = args.run = args.run or os.path.join("runs", "demo")
-        extractor = FeatureExtractor(seed=args.seed, **({"size": args.size} if args.size else {}))
+        extractor = FeatureExtractor(seed=args.seed, size=args.size or DEMO_SIZE)
         try:
             finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=not args.fresh)
         except ValueError as error:  # the folder holds another demo's training
