@@ -8,6 +8,8 @@
 /* Nodes that the beam expands on each level. Fewer find a worse value to beat, more expand nodes
  * that the value would have excluded. */
 #define BEAM 10
+/* ... and only those that reach this share of the largest bound: sharp features have few. */
+#define LEAST_SHARE 0.5f
 
 struct best {
     float value;
@@ -56,7 +58,7 @@ static size_t argmax(const struct list *list) {
 
 /* A bound that at least one and at most BEAM entries of the list reach, or a few more on ties. */
 static float beam_bound(const struct list *list) {
-    float low = 0, high = list->bounds[argmax(list)];
+    float high = list->bounds[argmax(list)], low = LEAST_SHARE * high;
     for (int step = 0; step < 6; step++) {
         const float middle = 0.5f * (low + high);
         int reach = 0;

@@ -23,7 +23,7 @@ static float *filled(size_t count) {
 
 static struct scp_map map_of(float *data, size_t batch, size_t height, size_t width,
                              size_t channels) {
-    return (struct scp_map){data, batch, height, width, channels, scp_lanes_up(channels)};
+    return (struct scp_map){data, batch, height, width, channels, scp_lanes_up(channels), 0};
 }
 
 static size_t floats_of(const struct scp_map *map) {
