@@ -182,13 +182,14 @@ def test_same_bits_at_any_number_of_threads():
 
 
 def test_instruction_sets_agree():
+    before = _core.isa()
     try:
         runs = {}
         for isa in _core.isas():
             _core.set_isa(isa)
             runs[isa] = run_unet()
     finally:
-        _core.set_isa(None)
+        _core.set_isa(before)
     for run in runs.values():
         for a, b in zip(runs["portable"], run, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(a).max())
