@@ -176,11 +176,12 @@ def _line(event: dict) -> str:
 
 
 def show_options(args) -> int:
-    """scp info --options: every option of the training, its meaning, its value in the preset."""
+    """scp info --options: every option of the training, its meaning, its value in the preset
+    (laptop, unless --model names another)."""
     from .models import preset
     from .training import TRANSFORMS, TrainingOptions
 
-    defaults = TrainingOptions().set(**preset(args.model).training if args.model else {})
+    defaults = TrainingOptions().set(**preset(args.model or "laptop").training)
     strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
     rows = {n: (m, getattr(defaults, n)) for n, m in TrainingOptions.meanings().items()}
     del rows["transforms"]

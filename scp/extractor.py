@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from .datasets import Dataset
 from .datasets.base import check_size, resize
-from .features import FeaturePyramid, GradientExtractor, cell_offsets
+from .features import FeaturePyramid, GradientExtractor, Grids, cell_offsets
 from .models import PRESETS, Network, build
 from .run import WEIGHTS
 from .store import PyramidStore
@@ -21,7 +21,7 @@ from .weights import Model, load_model, put_vgg19, read_safetensors, save_model,
 FEATURES = ("auto", "trained", "gradient")
 
 
-class FeatureExtractor:
+class FeatureExtractor(Grids):
     """A network that gives feature pyramids, and its training.
 
         extractor = scp.FeatureExtractor("laptop", seed=0).fit(images, minutes=10)
@@ -232,20 +232,6 @@ class FeatureExtractor:
             "channels": self.channels,
             "weights": self._trained().digest(),
         }
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of level 0 in cells."""
-        return self.size[0] >> self.levels, self.size[1] >> self.levels
-
-    @property
-    def cells(self) -> int:
-        """Cells of all levels."""
-        return int(cell_offsets(self.levels, *self.grid)[-1])
-
-    def pyramid_bytes(self) -> int:
-        """Memory of one pyramid."""
-        return self.cells * (self.channels + 1) * 4
 
     def working_bytes(self) -> int:
         """Memory of the network while it computes a pyramid, and of its weights."""

@@ -94,7 +94,29 @@ class FeaturePyramid:
         return self.features[cells], self.norms[cells]
 
 
-class GradientExtractor:
+class Grids:
+    """The sizes that follow from `size` (H, W), `levels` and `channels` of an extractor."""
+
+    size: tuple[int, int]
+    levels: int
+    channels: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of level 0 in cells."""
+        return self.size[0] >> self.levels, self.size[1] >> self.levels
+
+    @property
+    def cells(self) -> int:
+        """Cells of all levels."""
+        return int(cell_offsets(self.levels, *self.grid)[-1])
+
+    def pyramid_bytes(self) -> int:
+        """Memory of one pyramid."""
+        return self.cells * (self.channels + 1) * 4
+
+
+class GradientExtractor(Grids):
     """Features without training: a pyramid of gradient orientations (csrc/include/scp/gradient.h).
 
     Args:
@@ -125,20 +147,6 @@ class GradientExtractor:
             "levels": self.levels,
             "channels": self.channels,
         }
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of level 0 in cells."""
-        return self.size[0] >> self.levels, self.size[1] >> self.levels
-
-    @property
-    def cells(self) -> int:
-        """Cells of all levels."""
-        return int(cell_offsets(self.levels, *self.grid)[-1])
-
-    def pyramid_bytes(self) -> int:
-        """Memory of one pyramid."""
-        return self.cells * (self.channels + 1) * 4
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""

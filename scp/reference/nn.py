@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import conv
+
 
 def taps(out: int, size: int, align: bool) -> np.ndarray:
     """Bilinear weights along one axis, [out][size]."""
@@ -24,68 +26,10 @@ def taps(out: int, size: int, align: bool) -> np.ndarray:
     return matrix
 
 
-def windows(layer, shape: tuple[int, int], out: tuple[int, int]):
-    """For each kernel tap (u, v): the slices of the padded input and its place in the kernel."""
-    for u in range(layer.kernel_y):
-        for v in range(layer.kernel_x):
-            y, x = u * layer.dilation, v * layer.dilation
-            yield (
-                (u, v),
-                np.s_[
-                    :,
-                    y : y + (out[0] - 1) * layer.stride + 1 : layer.stride,
-                    x : x + (out[1] - 1) * layer.stride + 1 : layer.stride,
-                ],
-            )
-
-
-def _padded(x: np.ndarray, layer) -> np.ndarray:
-    return np.pad(x, ((0, 0), (layer.pad_y,) * 2, (layer.pad_x,) * 2, (0, 0)))
-
-
-def _unpadded(x: np.ndarray, layer) -> np.ndarray:
-    return x[:, layer.pad_y : x.shape[1] - layer.pad_y, layer.pad_x : x.shape[2] - layer.pad_x]
-
-
-def conv(x: np.ndarray, weights: np.ndarray, layer) -> np.ndarray:
-    """Convolution without bias; weights [ky][kx][in][out]."""
-    padded = _padded(x, layer)
-    reach = [layer.dilation * (k - 1) + 1 for k in weights.shape[:2]]
-    out = [(s - r) // layer.stride + 1 for s, r in zip(padded.shape[1:3], reach, strict=True)]
-    y = np.zeros((x.shape[0], *out, weights.shape[3]), x.dtype)
-    for tap, view in windows(layer, x.shape[1:3], out):
-        y += padded[view] @ weights[tap]
-    return y
-
-
-def conv_pull(dy: np.ndarray, x: np.ndarray, weights: np.ndarray, layer):
-    """Gradients of conv: with respect to x and to the weights."""
-    padded = _padded(x, layer)
-    dx, dw = np.zeros_like(padded), np.zeros_like(weights)
-    for tap, view in windows(layer, x.shape[1:3], dy.shape[1:3]):
-        dx[view] += dy @ weights[tap].T
-        dw[tap] = np.tensordot(padded[view], dy, ((0, 1, 2), (0, 1, 2)))
-    return _unpadded(dx, layer), dw
-
-
-def transposed(x: np.ndarray, weights: np.ndarray, layer) -> np.ndarray:
-    """Transposed convolution without bias: the adjoint of conv in its data."""
-    reach = [layer.dilation * (k - 1) + 1 for k in weights.shape[:2]]
-    size = [(s - 1) * layer.stride + r for s, r in zip(x.shape[1:3], reach, strict=True)]
-    y = np.zeros((x.shape[0], *size, weights.shape[3]), x.dtype)
-    for tap, view in windows(layer, size, x.shape[1:3]):
-        y[view] += x @ weights[tap]
-    return _unpadded(y, layer)
-
-
-def transposed_pull(dy: np.ndarray, x: np.ndarray, weights: np.ndarray, layer):
-    """Gradients of transposed: with respect to x and to the weights."""
-    padded = _padded(dy, layer)
-    dx, dw = np.zeros_like(x), np.zeros_like(weights)
-    for tap, view in windows(layer, padded.shape[1:3], x.shape[1:3]):
-        dx += padded[view] @ weights[tap].T
-        dw[tap] = np.tensordot(x, padded[view], ((0, 1, 2), (0, 1, 2)))
-    return dx, dw
+def geometry(layer) -> conv.Geometry:
+    return conv.Geometry(
+        layer.stride, layer.dilation, layer.pad_y, layer.pad_x, layer.op == "transposed"
+    )
 
 
 class Twin:
@@ -151,8 +95,7 @@ class Twin:
             x = xs[0] if xs else images
             if layer.op in ("conv", "transposed"):
                 w, bias = self.weights(i)
-                x = (conv if layer.op == "conv" else transposed)(x, w, layer)
-                x = x if bias is None else x + bias
+                x = conv.forward(x, w, bias, geometry(layer))
             elif layer.op in ("batch_norm", "instance_norm"):
                 x = self.norm(i, x)
             elif layer.op == "leaky":
@@ -203,11 +146,11 @@ class Twin:
             if layer.op in ("conv", "transposed"):
                 at, n = self.blocks[i][:2]
                 w, bias = self.weights(i)
-                pull = conv_pull if layer.op == "conv" else transposed_pull
-                dx, dw = pull(dy, x, w, layer)
+                dx = conv.backward_data(dy, w, geometry(layer), *x.shape[1:3])
+                dw, db = conv.backward_weights(x, dy, geometry(layer), w.shape[:2])
                 gradients[at : at + w.size] += dw.ravel()
                 if bias is not None:
-                    gradients[at + w.size : at + n] += dy.sum((0, 1, 2))
+                    gradients[at + w.size : at + n] += db
             elif layer.op in ("batch_norm", "instance_norm"):
                 dx = self.norm_pull(i, dy, gradients)
             elif layer.op == "leaky":

@@ -1,4 +1,5 @@
 /* Kernels: every instruction set gives the bits of the order of summation that kernels.h states. */
+#include "order.h"
 #include "test.h"
 
 #include <math.h>
@@ -10,22 +11,6 @@
 
 #define CHANNELS_MOST 80
 #define CELLS_MOST 9
-
-/* The stated order, one number at a time; volatile keeps the compiler from reordering. */
-static float dot(const float *a, const float *b, size_t channels) {
-    volatile float part[16] = {0};
-    for (size_t c = 0; c < channels; c++) {
-        const volatile float product = a[c] * b[c];
-        part[c % 16] = part[c % 16] + product;
-    }
-    for (size_t half = 8; half > 0; half /= 2)
-        for (size_t j = 0; j < half; j++) part[j] = part[j] + part[j + half];
-    return part[0];
-}
-
-static int same_bits(float a, float b) {
-    return memcmp(&a, &b, sizeof a) == 0;
-}
 
 static void fill(float *out, size_t count, uint64_t stream) { /* wide range: order matters */
     struct scp_rng rng;

@@ -1,5 +1,6 @@
 /* Training: kernels in their stated order on every instruction set, and the C interface with
  * failing allocations. */
+#include "order.h"
 #include "test.h"
 
 #include <math.h>
@@ -13,21 +14,6 @@
 
 #define CELLS 21
 #define STRIDE 64
-
-static float dot(const float *a, const float *b, size_t channels) {
-    volatile float part[16] = {0};
-    for (size_t c = 0; c < channels; c++) {
-        const volatile float product = a[c] * b[c];
-        part[c % 16] = part[c % 16] + product;
-    }
-    for (size_t half = 8; half > 0; half /= 2)
-        for (size_t j = 0; j < half; j++) part[j] = part[j] + part[j + half];
-    return part[0];
-}
-
-static int same_bits(float a, float b) {
-    return memcmp(&a, &b, sizeof a) == 0;
-}
 
 static void fill(float *out, size_t count, uint64_t stream) {
     struct scp_rng rng;
