@@ -278,3 +278,15 @@ def test_arrays_are_checked_and_copied():
         datasets.arrays([IMAGE], landmarks=np.zeros((2, 3, 2)))
     with pytest.raises(ValueError, match="spacing"):
         datasets.arrays([IMAGE], spacing=(0, 1))
+
+
+def test_a_subset_keeps_the_order_asked_for_and_reads_the_same_images():
+    whole = datasets.phantom(4, seed=0)
+    part = whole.subset([2, 0])
+    assert part.ids == [whole.ids[2], whole.ids[0]]
+    assert np.array_equal(part.image(1), whole.image(0))
+    assert np.array_equal(part.landmarks, whole.landmarks[[2, 0]])
+    assert np.array_equal(part.spacing, whole.spacing[[2, 0]])
+    assert part.path(0) is None and part.shape(1) == whole.shape(0)
+    with pytest.raises(IndexError, match="image index 4"):
+        whole.subset([0, 4])

@@ -173,6 +173,10 @@ class Dataset:
         """
         return resize(self.image(i), size)
 
+    def subset(self, rows: Iterable[int]) -> Dataset:
+        """The data set of these images only, in this order; no image is read."""
+        return Subset(self, [self._check(i) for i in rows])
+
     def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
         """As `grid`, faster where the file format can decode at a fraction of its size; for looking
         and comparing, not for features."""
@@ -180,6 +184,27 @@ class Dataset:
         if path is None:
             return self.grid(i, size)
         return resize(reading.read_grey(path, at_least=check_size(size)), size)
+
+
+class Subset(Dataset):
+    """Some images of another data set."""
+
+    def __init__(self, whole: Dataset, rows: list[int]):
+        super().__init__(
+            whole.name,
+            [whole.ids[i] for i in rows],
+            root=whole.root,
+            files=None if whole._files is None else [whole._files[i] for i in rows],
+            shapes=[whole.shape(i) for i in rows],
+            spacing=None if whole.spacing is None else whole.spacing[rows],
+            landmarks=None if whole.landmarks is None else whole.landmarks[rows],
+            landmark_names=whole.landmark_names,
+            groups=None if whole.groups is None else [whole.groups[i] for i in rows],
+        )
+        self._whole, self._rows = whole, rows
+
+    def image(self, i: int) -> np.ndarray:
+        return self._whole.image(self._rows[self._check(i)])
 
 
 class ArrayDataset(Dataset):
