@@ -110,7 +110,9 @@ class Landmarks:
         Raises:
             ValueError: names the image that is missing, or that two names could mean.
         """
-        found = self._find([str(i) for i in ids], absent)
+        found = self.find(ids)
+        if not absent and (found < 0).any():
+            raise ValueError(f"no landmarks for image {ids[int(np.argmax(found < 0))]!r}")
         here, rows = found >= 0, np.maximum(found, 0)
 
         def taken(value: np.ndarray | None) -> np.ndarray | None:
@@ -122,8 +124,10 @@ class Landmarks:
 
         return Landmarks(list(ids), self.names, *map(taken, (self.xy, self.confidence, self.error)))
 
-    def _find(self, wanted: list[str], absent: bool) -> np.ndarray:
-        """Row of each image, int64; -1 where it is absent."""
+    def find(self, ids: Sequence[str]) -> np.ndarray:
+        """Row of each image, int64 [len(ids)], -1 where it is not listed; names match as in
+        `rows`."""
+        wanted = [str(i) for i in ids]
         exact = {name: i for i, name in enumerate(self.ids)}
         stems: dict[str, list[str]] = {}
         for name in self.ids:
@@ -138,8 +142,6 @@ class Landmarks:
                     raise ValueError(f"image {name!r} could be {' or '.join(candidates[:3])}")
                 if candidates:
                     out[k] = exact[candidates[0]]
-                elif not absent:
-                    raise ValueError(f"no landmarks for image {name!r}")
             if out[k] >= 0:
                 other = used.setdefault(int(out[k]), name)
                 if other != name:
@@ -181,11 +183,17 @@ def read_landmarks(path: str | os.PathLike, category: str | None = None) -> Land
     Raises:
         DatasetError: names the file, the line (of JSON, the entry) and what is wrong.
     """
+    return read_with_places(path, category)[0]
+
+
+def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list[str]]:
+    """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
         from .coco import parse_coco
 
-        return parse_coco(path, text, category).landmarks()
+        found = parse_coco(path, text, category).landmarks()
+        return found, [f"images[{i}]" for i in range(len(found))]
     if category is not None:
         raise ValueError(f"category goes with COCO key points; {path} is a CSV")
     lines = csv_lines(path, text)
@@ -200,7 +208,8 @@ def read_landmarks(path: str | os.PathLike, category: str | None = None) -> Land
     for k, name in enumerate(header):
         if name in header[:k]:
             raise DatasetError(f"{where}: column {name!r} is there twice")
-    return (_long if "landmark" in header else _wide)(path, where, header, lines)
+    found, first = (_long if "landmark" in header else _wide)(path, where, header, lines)
+    return found, [f"line {number}" for number in first]
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -261,7 +270,7 @@ def _cells(where: str, cells: list[str], header: list[str]) -> dict[str, str]:
     return row
 
 
-def _long(path, where: str, header: list[str], lines) -> Landmarks:
+def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
     for name in _KEYS:
         if name not in header:
             raise DatasetError(f"{where}: column {name!r} is missing")
@@ -271,6 +280,7 @@ def _long(path, where: str, header: list[str], lines) -> Landmarks:
             raise DatasetError(f"{where}: unknown column {name!r} (known: {', '.join(known)})")
     extra = [name for name in _EXTRA if name in header]
     ids: dict[str, int] = {}
+    first: list[int] = []
     names: dict[str, int] = {}
     seen: dict[tuple[int, int], tuple[int, list[float]]] = {}
     for number, cells in lines:
@@ -278,6 +288,8 @@ def _long(path, where: str, header: list[str], lines) -> Landmarks:
         row = _cells(where, cells, header)
         if not row["landmark"]:
             raise DatasetError(f"{where}: landmark is empty")
+        if row["image"] not in ids:
+            first.append(number)
         values = [*point_in(row["x"], row["y"], where, "")]
         values += [number_in(row[name], where, name) for name in extra]
         at = (
@@ -296,10 +308,10 @@ def _long(path, where: str, header: list[str], lines) -> Landmarks:
     for at, (_, values) in seen.items():
         table[at] = values
     more = {name: table[..., 2 + k].copy() for k, name in enumerate(extra)}
-    return Landmarks(list(ids), list(names), table[..., :2].copy(), **more)
+    return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
 
 
-def _wide(path, where: str, header: list[str], lines) -> Landmarks:
+def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
     names: dict[str, None] = {}
     for column in header:
         if column == "image":
@@ -328,7 +340,7 @@ def _wide(path, where: str, header: list[str], lines) -> Landmarks:
         points.append([point_in(row[f"{n}_x"], row[f"{n}_y"], where, f"{n}_") for n in names])
     if not first:
         raise DatasetError(f"{path}: no image in it")
-    return Landmarks(list(first), list(names), np.array(points))
+    return Landmarks(list(first), list(names), np.array(points)), list(first.values())
 
 
 def write_landmarks(path: str | os.PathLike, landmarks: Landmarks) -> None:
