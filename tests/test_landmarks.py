@@ -31,6 +31,7 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "head", "keypoints": ["sella", "nasion"]}],
 }
+HAND = {"id": 2, "name": "hand", "keypoints": ["p"]}
 
 
 def read(tmp_path, text, name="points.csv", **options):
@@ -123,7 +124,7 @@ def changed(**parts):
         (changed(images=[{"id": 7, "file_name": "b", "width": 0, "height": 1}]), r"width and h"),
         (changed(categories=[]), r"no category has keypoints"),
         (
-            changed(categories=[*COCO["categories"], {"id": 2, "name": "hand", "keypoints": ["p"]}]),
+            changed(categories=[*COCO["categories"], HAND]),
             r"several categories.*'head', 'hand'",
         ),
         (
@@ -156,14 +157,14 @@ def test_coco_errors_name_file_and_entry(tmp_path, content, message):
 
 
 def test_coco_category(tmp_path):
-    two = changed(categories=[*COCO["categories"], {"id": 2, "name": "hand", "keypoints": ["p"]}])
+    two = changed(categories=[*COCO["categories"], HAND])
     two["annotations"] = [
         *COCO["annotations"],
         {"image_id": 7, "category_id": 2, "keypoints": [5, 6, 1]},
     ]
     found = read(tmp_path, json.dumps(two), "points.json", category="hand")
     np.testing.assert_array_equal(found.xy, [[[5, 6]], [[NAN, NAN]]])
-    with pytest.raises(ValueError, match="no category 'foot'.*'head', 'hand'"):
+    with pytest.raises(ValueError, match=r"no category 'foot'.*'head', 'hand'"):
         read(tmp_path, json.dumps(two), "points.json", category="foot")
     with pytest.raises(ValueError, match="category goes with COCO"):
         read(tmp_path, LONG, category="hand")
@@ -239,7 +240,7 @@ def test_of_a_data_set():
 
 
 def test_a_file_that_is_not_there_or_cannot_be_written(tmp_path):
-    with pytest.raises(datasets.DatasetError, match="none.csv: cannot be read"):
+    with pytest.raises(datasets.DatasetError, match=r"none\.csv: cannot be read"):
         read_landmarks(tmp_path / "none.csv")
     with pytest.raises(datasets.DatasetError, match="cannot be read"):
         read_landmarks(tmp_path)
@@ -282,8 +283,8 @@ def mutated(draw, valid: bytes):
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))
         end = min(len(text), at + draw(st.integers(0, 9)))
-        snippets = [b"", b",", b'"', b"\n", b"\0", b"\xff", b"nan", b"-inf", b"1e999", b"[", b"null",
-                    b"{}", b"9" * 400, bytes(text[at:end]) * 2]  # fmt: skip
+        snippets = [b"", b",", b'"', b"\n", b"\0", b"\xff", b"nan", b"-inf", b"1e999", b"[",
+                    b"null", b"{}", b"9" * 400, bytes(text[at:end]) * 2]  # fmt: skip
         text[at:end] = draw(st.sampled_from(snippets))
     return bytes(text)
 
