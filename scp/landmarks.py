@@ -101,7 +101,8 @@ class Landmarks:
         """The landmarks of these images, in this order and under these names.
 
         A name that is not in `ids` is looked for without the suffixes of image files, so that
-        "001" finds "001.bmp" and the other way round.
+        "001" finds "001.bmp" and the other way round. A row that a name fits exactly is that
+        name's alone.
 
         Args:
             ids: names of images, unique.
@@ -127,25 +128,24 @@ class Landmarks:
     def find(self, ids: Sequence[str]) -> np.ndarray:
         """Row of each image, int64 [len(ids)], -1 where it is not listed; names match as in
         `rows`."""
-        wanted = [str(i) for i in ids]
         exact = {name: i for i, name in enumerate(self.ids)}
-        stems: dict[str, list[str]] = {}
-        for name in self.ids:
-            stems.setdefault(stem(name), []).append(name)
-        out, used = np.full(len(wanted), -1, np.int64), {}
-        for k, name in enumerate(wanted):
-            if name in exact:
-                out[k] = exact[name]
-            else:
-                candidates = stems.get(stem(name), [])
-                if len(candidates) > 1:
-                    raise ValueError(f"image {name!r} could be {' or '.join(candidates[:3])}")
-                if candidates:
-                    out[k] = exact[candidates[0]]
-            if out[k] >= 0:
-                other = used.setdefault(int(out[k]), name)
-                if other != name:
-                    raise ValueError(f"{self.ids[out[k]]!r} could be image {other} or {name}")
+        out = np.array([exact.get(str(name), -1) for name in ids], np.int64)
+        taken = set(out.tolist())
+        stems: dict[str, list[int]] = {}
+        for i, name in enumerate(self.ids):
+            if i not in taken:
+                stems.setdefault(stem(name), []).append(i)
+        used: dict[int, str] = {}
+        for k in np.flatnonzero(out < 0):
+            name = str(ids[k])
+            rows = stems.get(stem(name), [])
+            if len(rows) > 1:
+                could = " or ".join(self.ids[i] for i in rows[:3])
+                raise ValueError(f"image {name!r} could be {could}")
+            for i in rows:
+                if i in used:
+                    raise ValueError(f"{self.ids[i]!r} could be image {used[i]} or {name}")
+                out[k], used[i] = i, name
         return out
 
     def columns(self, names: Sequence[str]) -> Landmarks:
