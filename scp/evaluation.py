@@ -33,13 +33,16 @@ class Evaluation:
         predicted, truth: float64 [N][L][2], (x, y) in original pixels, NaN where absent.
         errors: float64 [N][L]; NaN where there is no true landmark, infinite where there is one
             but no prediction.
-        unit: of the errors and radii: "mm", or "px" (original pixels, or those of the grid).
+        unit: of the errors and radii: "mm", "px" (original pixels, or those of the grid), or "%"
+            of the distance between two landmarks.
         radii: R radii of the detection rates.
         mre, mre_interval: mean radial error of what was predicted, and its confidence interval.
         rates, rates_intervals: detection rates in percent [R], and their intervals [R][2]. A
             landmark that was not predicted is not detected.
         level, resamples, seed: of the intervals (bootstrap over images).
         grid: None, or the settings of the paper's way: size and rule.
+        faces: None, or of errors in "%": the pair, and over the mean errors of the images the
+            failure rate FR@10 in percent and the area under the curve up to 10 %.
         left_out: images with predictions but without a true landmark.
         not_predicted: images with true landmarks and no row among the predictions; not counted.
         excluded: images left out on demand.
@@ -61,6 +64,7 @@ class Evaluation:
     resamples: int
     seed: int
     grid: dict | None = None
+    faces: dict | None = None
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -161,6 +165,7 @@ class Evaluation:
                 "seed": self.seed,
             },
             "grid": self.grid,
+            "faces": self.faces,
             "by_landmark": self._rows(self.names, landmarks),
             "by_image": self._rows(self.ids, images),
             "worst": [
@@ -260,6 +265,7 @@ def evaluate(
     grid=None,
     rule: str = "truncate",
     grid_spacing=None,
+    pair: tuple[int, int] | None = None,
     exclude: Sequence[str] = (),
     resamples: int = 10_000,
     level: float = 0.95,
@@ -284,6 +290,8 @@ def evaluate(
         rule: of the grid, "truncate" or "round".
         grid_spacing: mm per pixel of the grid, [N][2] like `spacing`, where it does not follow from
             the spacing of the images (`metrics.wrist_spacing(way="grid")`).
+        pair: errors in percent of the distance between these two true landmarks, (60, 72) for the
+            98 of faces (`metrics.normalised_errors`), with FR@10 and AUC.
         exclude: ids to leave out, the templates themselves say.
         resamples, level, seed: of the confidence intervals (`metrics.bootstrap_interval`).
 
@@ -307,6 +315,8 @@ def evaluate(
     here = guess.find([known.ids[n] for n in rows])
     xy, true = guess.xy[here], known.xy[rows]
 
+    if pair is not None and (grid is not None or unit is not None):
+        raise ValueError("pair: the errors are in percent, so neither grid nor unit goes with it")
     if grid is None and grid_spacing is not None:
         raise ValueError("grid_spacing goes with grid")
     use = spacing if grid_spacing is None else grid_spacing
@@ -317,8 +327,11 @@ def evaluate(
             "spacing: the truth has none, so errors in mm are not known; give spacing, or unit='px'"
         )
     use = None if unit == "px" else use[rows]
-    settings = None
-    if grid is None:
+    settings, faces = None, None
+    if pair is not None:
+        unit, pair = "%", _pair(pair, true, [known.ids[n] for n in rows])
+        errors = metrics.normalised_errors(xy, true, pair)
+    elif grid is None:
         errors = metrics.radial_errors(xy, true, use)
     else:
         if images is None:
@@ -331,12 +344,20 @@ def evaluate(
         settings = {"size": np.broadcast_to(grid, 2).tolist(), "rule": rule}
     errors[np.isnan(errors) & ~np.isnan(true).any(axis=2)] = np.inf
 
+    if pair is not None:  # an image with a landmark that was not predicted has failed
+        nme = metrics.mean_radial_error(errors, axis=1)
+        faces = {
+            "pair": list(pair),
+            "failure_rate": metrics.failure_rate(nme),
+            "area_under_curve": metrics.area_under_curve(nme),
+        }
+
     mre, mre_interval, rates, intervals = _summary(errors, radii, resamples, level, seed)
     return Evaluation(
         ids=[known.ids[n] for n in rows], names=known.names, predicted=xy, truth=true,
         errors=errors, unit=unit, radii=radii, mre=mre, mre_interval=mre_interval, rates=rates,
         rates_intervals=intervals, level=level, resamples=resamples, seed=seed, grid=settings,
-        left_out=left_out, not_predicted=not_predicted, excluded=excluded,
+        faces=faces, left_out=left_out, not_predicted=not_predicted, excluded=excluded,
         images=None if images is None else images.subset(rows),
     )  # fmt: skip
 
@@ -428,6 +449,19 @@ def _join(guess: Landmarks, known: Landmarks, exclude: Sequence[str]):
             f"{len(left_out)} have no true landmark, {len(excluded)} are excluded"
         )
     return rows, excluded, left_out, not_predicted
+
+
+def _pair(pair, truth: np.ndarray, ids: list[str]) -> tuple[int, int]:
+    """The pair as two ints; ValueError names an image where they give no distance."""
+    a, b = (int(v) for v in pair)
+    if a == b or min(a, b) < 0 or max(a, b) >= truth.shape[1]:
+        raise ValueError(f"pair must be two landmarks below {truth.shape[1]}, got {(a, b)}")
+    bad = np.flatnonzero(~(metrics.radial_errors(truth[:, a], truth[:, b]) > 0))
+    if len(bad):
+        raise ValueError(
+            f"pair: landmarks {a} and {b} of image {ids[bad[0]]!r} are absent or at the same place"
+        )
+    return a, b
 
 
 def _spacing(spacing, count: int, name: str) -> np.ndarray | None:

@@ -246,7 +246,7 @@ def boxes(errors: np.ndarray, names: list[str], unit: str) -> str:
     left = float(min(220, 24 + 6.6 * min(wide, 30)))
     step = 21.0
     frame = svg.Frame(
-        x=(0.0, top), y=(0.0, 1.0), width=620, height=54 + step * len(names), left=left,
+        x=(0.0, top), y=(0.0, 1.0), width=860, height=54 + step * len(names), left=left,
         top=10, bottom=44,
     )  # fmt: skip
     base = frame.height - frame.bottom
