@@ -10,16 +10,8 @@ import sys
 from pathlib import Path
 
 from . import __version__, _core
-from .cli_train import (
-    add_data,
-    add_train,
-    add_weights,
-    fit,
-    open_data,
-    show_model,
-    show_options,
-    size,
-)
+from .cli_data import add_data, open_data
+from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
 EXIT_ERROR, EXIT_STOPPED = 2, 130
