@@ -17,10 +17,11 @@ from .datasets.base import check_size
 from .extractor import FeatureExtractor
 from .models.refine import HEAD, build_refinement, rare_discs, refinement
 from .refinement_options import INPUTS, VOTES, RefinementOptions
+from .similarity import match
 from .training import Job, TrainedState, as_pool, run_job, with_length
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
-__all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights"]
+__all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights", "pseudo_labels"]
 
 REFINED = "refined.safetensors"
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
@@ -48,6 +49,44 @@ def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray
     top = np.nanquantile(confidence, 0.9, axis=0)
     ratio = np.divide(confidence, top, out=np.zeros_like(confidence), where=top > 0)
     return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
+
+
+def pseudo_labels(
+    extractor, pool: Dataset, rows: Sequence[int], truth: np.ndarray, power: float = 4.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks of templates found in all images by matching.
+
+    Args:
+        extractor: of features. rows: of the templates in the pool. truth: their landmarks
+            [M][L][2], original pixels; NaN: absent.
+        power: predictions are averaged with weights similarity^power.
+
+    Returns:
+        xy float64 [N][L][2], original pixels, NaN where no template has the landmark; confidence
+        [N][L], the weighted mean of the similarities, 0 to 1.
+    """
+    size, truth = extractor.size, np.asarray(truth, np.float64)
+    present = np.isfinite(truth).all(axis=-1)
+    queries, norms = [], []
+    for i, points in zip(rows, truth, strict=True):
+        points = np.nan_to_num(to_grid(points, pool.shape(i), size))
+        q, n = extractor.pyramid(pool.grid(i, size)).at(points)
+        queries.append(q)
+        norms.append(n)
+    queries, norms = np.concatenate(queries), np.concatenate(norms)
+    xy = np.full((len(pool), truth.shape[1], 2), np.nan)
+    confidence = np.zeros((len(pool), truth.shape[1]))
+    for i in range(len(pool)):
+        value, place, _ = match(extractor.pyramid(pool.grid(i, size)), queries, norms,
+                                mode="bilinear")  # fmt: skip
+        place = to_original(place, pool.shape(i), size).reshape(*present.shape, 2)
+        value = value.reshape(present.shape).astype(np.float64)
+        weight = np.where(present, np.maximum(value, 1e-12) ** power, 0)
+        total = weight.sum(axis=0)
+        here = total > 0
+        xy[i, here] = (weight[..., None] * place).sum(axis=0)[here] / total[here, None]
+        confidence[i, here] = (weight * value).sum(axis=0)[here] / total[here]
+    return xy, confidence
 
 
 class LandmarkRefiner:
@@ -113,6 +152,7 @@ class LandmarkRefiner:
         templates: Sequence[int] = (),
         truth: np.ndarray | None = None,
         *,
+        names: Sequence[str] = (),
         rounds: int = 1,
         minutes: float | None = None,
         steps: int | None = None,
@@ -129,6 +169,7 @@ class LandmarkRefiner:
             weights: of the pseudo labels, [N][L] in 0..1; all 1 if None.
             templates: rows of the pool with true landmarks; they are never pseudo-labelled.
             truth: their landmarks [M][L][2], original pixels, NaN: absent; None: those of the pool.
+            names: of the L landmarks; those of the pool if there are none.
             rounds: after each round but the last, the network's own predictions, weighted by their
                 confidence, take the place of the pseudo labels, and training goes on.
             minutes: of all rounds together. steps: of each round. Both None: those of the options.
@@ -146,9 +187,9 @@ class LandmarkRefiner:
             options = options.set(minutes=options.minutes / rounds)
         rows = _rows(templates, len(pool))
         xy, weights, truth = _labels(pool, xy, weights, rows, truth)
-        self.names = list(pool.landmark_names) or [str(k + 1) for k in range(xy.shape[1])]
+        self.names = list(names or pool.landmark_names) or [str(k) for k in range(xy.shape[1])]
         if len(self.names) != xy.shape[1]:
-            raise ValueError(f"xy must hold {len(self.names)} landmarks, got {xy.shape[1]}")
+            raise ValueError(f"names must hold {xy.shape[1]} names, got {len(self.names)}")
         images = np.empty((len(pool), *self.size), np.float32)
         for i in range(len(pool)):
             images[i] = pool.grid(i, self.size)
