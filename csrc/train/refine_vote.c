@@ -76,11 +76,12 @@ static void count_votes(double xy[2], double *confidence, const struct work *w, 
     *confidence = sums[best] / (double)w->candidates;
 }
 
+/* 1 2 1 along both axes */
 static double neighbourhood(const struct work *w, const double *sums, size_t x, size_t y) {
     double sum = 0;
     for (size_t j = y > 0 ? y - 1 : 0; j <= y + 1 && j < w->height; j++)
         for (size_t i = x > 0 ? x - 1 : 0; i <= x + 1 && i < w->width; i++)
-            sum += sums[j * w->width + i];
+            sum += (double)((1 + (i == x)) * (1 + (j == y))) * sums[j * w->width + i];
     return sum;
 }
 
@@ -93,8 +94,8 @@ static double log_p(float logit) {
 static void weigh_votes(double xy[2], double *confidence, const struct work *w, double *sums,
                         double *votes, const uint32_t *picked, size_t l) {
     const double radius = (double)w->options->radius;
-    const double window = (double)w->options->window, reach = 1 / (window * window);
     const double factor = (double)w->factor;
+    const double window = fmax((double)w->options->window, factor), reach = 1 / (window * window);
     double top = -INFINITY, best = 0;
     size_t mode = 0;
     for (size_t k = 0; k < w->candidates; k++) {

@@ -77,14 +77,15 @@ enum scp_vote {
 /* The `candidates` pixels with the highest logits (ties to the first) vote for pixel + R * offset.
  * COUNT: offsets are truncated to whole pixels of the map, votes outside are dropped, the pixel
  * with most votes (the first of them) wins; confidence: its share of the candidates.
- * WEIGHTED: a vote weighs p; the mode is the pixel whose 3 x 3 neighbourhood has the largest sum;
+ * WEIGHTED: a vote weighs p; the mode is the pixel with the largest sum of its 3 x 3 neighbourhood
+ * (1 2 1 along both axes), the first of them;
  * from there the mean of the votes v with weights p (1 - |v - mean|^2 / window^2), where positive,
  * repeated; confidence: sum of these weights / candidates, 0 to 1.
  * Without a vote inside the image the highest pixel is taken, with confidence 0. */
 struct scp_vote_options {
     enum scp_vote kind;
     size_t candidates;
-    float radius, window; /* pixels of the image */
+    float radius, window; /* pixels of the image; window: at least one pixel of the map */
 };
 
 /* xy[landmarks][2], pixels of the image, and confidence[landmarks], from one image's output:
