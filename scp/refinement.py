@@ -204,6 +204,8 @@ class LandmarkRefiner:
             labels = _core_labels(pool, self.size, xy, weights, rows, truth)
 
             def watch(event, number=number):
+                if event["event"] == "start" and event["step"] == 0 and run is not None:
+                    Path(run, REFINED).unlink(missing_ok=True)  # of a training that starts anew
                 if callback is not None:
                     callback({**event, "round": number, "rounds": rounds})
 
