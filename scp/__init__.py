@@ -9,17 +9,24 @@ With features that are learned from the images first:
 
     scp.FeatureExtractor("laptop").fit(pool, minutes=10, run="runs/mine")
 
+When the images chosen are annotated, their landmarks are found in all the others:
+
+    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), points)
+    found = detector.predict(pool)                     # found.xy, found.confidence
+
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
 `models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
-`match`, `select` and `verify`, `report.write_report`.
+`match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
 __version__ = "0.1.0"
 
 from . import datasets, keypoints
 from ._core import InfeasibleError
+from .detection import Detections, LandmarkDetector, combine, match_templates
 from .extractor import FeatureExtractor
 from .features import FeaturePyramid, GradientExtractor
+from .landmarks import Landmarks, read_landmarks, write_landmarks
 from .pipeline import Choice, choose
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
@@ -32,20 +39,27 @@ from .similarity import (
 
 __all__ = [
     "Choice",
+    "Detections",
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
     "InfeasibleError",
+    "LandmarkDetector",
+    "Landmarks",
     "Selection",
     "SimilarityJob",
     "TemplateSelector",
     "choose",
     "client_weights",
     "code_direction",
+    "combine",
     "datasets",
     "image_distances",
     "keypoints",
     "match",
+    "match_templates",
+    "read_landmarks",
     "select",
     "verify",
+    "write_landmarks",
 ]

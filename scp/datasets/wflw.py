@@ -69,7 +69,8 @@ class Faces(Dataset):
         photograph = reading.read_grey(self.sources[i])
         if photograph.shape != self._photographs[i]:
             raise DatasetError(
-                f"{self.sources[i]}: the image changed since the data set was opened"
+                f"{self.sources[i]}: the image is {photograph.shape[1]} x {photograph.shape[0]} "
+                "pixels now, not what it was when the data set was opened"
             )
         return crop(photograph, self.squares[i], self.size)
 
