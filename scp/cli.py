@@ -13,6 +13,7 @@ from . import __version__, _core
 from .cli_data import add_data, open_data
 from .cli_detect import add_detect
 from .cli_evaluate import add_evaluate
+from .cli_refine import add_refine
 from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(select)
 
     add_detect(commands)
+    add_refine(commands)
 
     demo = commands.add_parser(
         "demo", help="the whole path on generated radiographs",
