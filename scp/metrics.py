@@ -181,8 +181,8 @@ def paper_truth(xy, shape, size=384, rule: str = "truncate") -> np.ndarray:
     then scaled and cut again, int(int(x) * w / W); the code cuts the mean of two readers so.
     rule="round" (hands): round(x * w / W), exact halves to the even number.
     Seen by pixel centres (as in `paper_pixels`), "truncate" picks nearly the pixel that holds the
-    point: the truth of a cephalogram moves by 0.23 mm on average, and by 0.07 mm up and left of
-    that in common. "round" moves it half a pixel of the grid right and down on average.
+    point: the truth of a cephalogram moves by 0.23 mm on average, with a shift of 0.07 mm up and
+    left in common. "round" moves it half a pixel of the grid right and down on average.
 
     Args:
         xy: [...][2] in original pixels.
