@@ -48,7 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_train(commands)
-    add_refine(commands)
 
     select = commands.add_parser(
         "select", help="choose the images to annotate", description="Choose M images to annotate."
@@ -75,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(select)
 
     add_detect(commands)
+    add_refine(commands)
 
     demo = commands.add_parser(
         "demo", help="the whole path on generated radiographs",

@@ -8,12 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from .cli_data import add_data, open_data
+from .cli_detect import LANDMARKS, add_templates, open_templates
 from .cli_train import EXIT_STOPPED, LINE_SECONDS, settings, size
-
-LANDMARKS = "landmarks.csv"
 
 
 def add_refine(commands) -> None:
@@ -29,8 +26,7 @@ def add_refine(commands) -> None:
     )  # fmt: skip
     refine.set_defaults(run_command=run_refine)
     add_data(refine)
-    refine.add_argument("--templates", required=True, metavar="FILE",
-                        help="landmarks of the labelled images: CSV or COCO JSON")  # fmt: skip
+    add_templates(refine)
     how = refine.add_argument_group("training")
     presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())
     how.add_argument("--preset", default="laptop", choices=list(REFINEMENTS), help=presets)
@@ -70,8 +66,8 @@ def run_refine(args) -> int:
 
     training, network = settings(args.set)
     pool = open_data(args)
-    names, rows, truth = template_rows(args.templates, pool)
     run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    rows, truth, names = open_templates(args, pool, run)
     extractor = extractor_for(run, args.features)
     start = args.weights
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
@@ -96,21 +92,6 @@ def run_refine(args) -> int:
         print(json.dumps(refiner.model.training, indent=1))
     _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")
     return 0
-
-
-def template_rows(file: str, pool) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names of landmarks, rows of the pool with labels in the file, and these [M][L][2]."""
-    from .landmarks import read_landmarks
-
-    labels = read_landmarks(file)
-    found = labels.find(pool.ids)
-    foreign = sorted(set(range(len(labels))) - set(found.tolist()))
-    if foreign:
-        raise ValueError(
-            f"{file}: image {labels.ids[foreign[0]]!r} is not among the {len(pool)} images"
-        )
-    rows = np.flatnonzero(found >= 0)
-    return labels.names, rows, labels.xy[found[rows]]
 
 
 def _say(args, text: str) -> None:

@@ -18,6 +18,7 @@ from .extractor import FeatureExtractor
 from .landmarks import Landmarks
 from .models.refine import HEAD, build_refinement, rare_discs, refinement
 from .refinement_options import INPUTS, VOTES, RefinementOptions
+from .run import WEIGHTS
 from .training import Job, TrainedState, as_pool, run_job, with_length
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
@@ -69,7 +70,8 @@ class LandmarkRefiner:
         seed: of the first weights and of all draws.
         size: (H, W) that images are resized to; None: that of the features, or of the preset.
         network: options of the network that differ from the preset's.
-        weights: what layers start from: trained features (FeatureExtractor or a model file; layers
+        weights: what layers start from: trained features (FeatureExtractor, run folder or model
+            file; layers
             of the same name and shape are copied), a file of VGG-19, "random", or None: the
             imported VGG-19 if there is one and the network has such layers, else random.
         options: values of `RefinementOptions` that differ from the preset's.
@@ -234,8 +236,10 @@ class LandmarkRefiner:
             return self.weights._trained()
         if self.weights in (None, "random"):
             return None
-        header, _ = read_safetensors(self.weights, lambda _: False)
-        return load_model(self.weights) if header.get("format") == "model" else None
+        path = Path(self.weights)
+        path = path / WEIGHTS if path.is_dir() else path
+        header, _ = read_safetensors(path, lambda _: False)
+        return load_model(path) if header.get("format") == "model" else None
 
     def _initial(self, network) -> tuple[np.ndarray, np.ndarray]:
         parameters, state = network.initial(self.options.seed)
