@@ -9,10 +9,8 @@ import time
 from pathlib import Path
 
 from .cli_data import add_data, open_data
-from .cli_detect import add_templates, open_templates
+from .cli_detect import LANDMARKS, add_templates, open_templates
 from .cli_train import EXIT_STOPPED, LINE_SECONDS, settings, size
-
-LANDMARKS = "landmarks.csv"
 
 
 def add_refine(commands) -> None:
@@ -47,8 +45,6 @@ def add_refine(commands) -> None:
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
-    how.add_argument("--equal", action="store_true",
-                     help="all pseudo labels count alike, not by their confidence")  # fmt: skip
     how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                      help="any option of the refinement, the strength of a transform, or "
                      "network.NAME=VALUE")  # fmt: skip
@@ -62,9 +58,10 @@ def add_refine(commands) -> None:
 
 
 def run_refine(args) -> int:
+    from .detection import LandmarkDetector
     from .extractor import FeatureExtractor, extractor_for
-    from .landmarks import Landmarks, write_landmarks
-    from .refinement import LandmarkRefiner, confidence_weights, pseudo_labels
+    from .landmarks import write_landmarks
+    from .refinement import LandmarkRefiner, confidence_weights
     from .run import RunFolder
 
     training, network = settings(args.set)
@@ -78,9 +75,10 @@ def run_refine(args) -> int:
     refiner = LandmarkRefiner(args.preset, args.seed, args.size, network=network, weights=start,
                               **training)  # fmt: skip
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
-    xy, confidence = pseudo_labels(extractor, pool, rows, truth)
-    weights = None if args.equal else confidence_weights(confidence)
-    refiner.fit(pool, xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,
+    detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
+    matched = detector.predict(pool)
+    weights = confidence_weights(matched.confidence, refiner.options.power)
+    refiner.fit(pool, matched.xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,
                 steps=args.steps, run=run, resume=not args.fresh, names=names,
                 progress=False if args.quiet else None,
                 callback=_watch(args, refiner, len(pool)))  # fmt: skip
@@ -89,7 +87,7 @@ def run_refine(args) -> int:
         return EXIT_STOPPED
     found = refiner.predict(pool)
     with RunFolder(run).writing(LANDMARKS) as path:
-        write_landmarks(path, Landmarks(found.ids, found.names, found.xy, found.confidence))
+        write_landmarks(path, found.landmarks())
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))
     _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")
