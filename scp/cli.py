@@ -1,4 +1,4 @@
-"""The command line: scp train, select, demo, weights, info."""
+"""The command line: scp train, select, demo, evaluate, weights, info."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import __version__, _core
 from .cli_data import add_data, open_data
+from .cli_evaluate import add_evaluate
 from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_method(demo)
     _add_output(demo)
 
+    add_evaluate(commands)
     add_weights(commands)
 
     info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
