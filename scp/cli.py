@@ -12,6 +12,7 @@ from pathlib import Path
 from . import __version__, _core
 from .cli_data import add_data, open_data
 from .cli_evaluate import add_evaluate
+from .cli_refine import add_refine
 from .cli_reproduce import add_reproduce
 from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add_train(commands)
+    add_refine(commands)
 
     select = commands.add_parser(
         "select", help="choose the images to annotate", description="Choose M images to annotate."
