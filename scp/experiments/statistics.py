@@ -15,8 +15,8 @@ from .. import _core
 def random_subsets(n: int, m: int, draws: int = 1000, seed: int = 0) -> np.ndarray:
     """Sets of m of the numbers 0 .. n-1.
 
-    All sets in lexicographic order if there are at most `draws` (so every single for M = 1), else
-    `draws` random ones: draw i is the start of a Fisher-Yates shuffle with the words of stream i
+    All sets in lexicographic order for M = 1 or if there are at most `draws`, else `draws` random
+    ones: draw i is the start of a Fisher-Yates shuffle with the words of stream i
     of the seed (m in its upper half), each set alike, the same set possibly twice.
 
     Returns:
@@ -26,7 +26,7 @@ def random_subsets(n: int, m: int, draws: int = 1000, seed: int = 0) -> np.ndarr
         raise ValueError(f"M = {m}: there are {n} images to choose from")
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    if math.comb(n, m) <= draws:
+    if m == 1 or math.comb(n, m) <= draws:
         return np.array(list(combinations(range(n), m)), np.int64)
     out = np.empty((draws, m), np.int64)
     for i in range(draws):

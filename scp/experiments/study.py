@@ -251,7 +251,12 @@ class Study:
             start += len(place)
             if bar is not None:
                 bar(i + 1, len(train))
-        job = SimilarityJob(lambda i: train.grid(i, size), len(train), points, self.extractor)
+
+        def image(i):  # in 16 bits, as `scp.pipeline.Pool` gives it
+            levels = np.rint(train.grid(i, size) * 65535).astype(np.uint16)
+            return levels.astype(np.float32) * np.float32(1 / 65535)
+
+        job = SimilarityJob(image, len(train), points, self.extractor)
         bar = self.progress("similarity", 2 * len(train)) if self.progress else None
         values, _ = job.run(RunFolder(self.folder / "keypoints").path, progress=bar)
         out = {}

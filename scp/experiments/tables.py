@@ -199,7 +199,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
         ))  # fmt: skip
         result.records.append(_record5(
             "searches", draws, float(scores[k].mean()), None, [],
-            {f"mre_{case.key}": float(e.mean()) for case, e in zip(cases, errors[k].T, strict=True)},
+            {f"mre_{c.key}": float(e.mean()) for c, e in zip(cases, errors[k].T, strict=True)},
             given, float(scores[k].std()),
         ))  # fmt: skip
     methods = ["greedy", "swap"] + (["exact"] if exact else [])
