@@ -29,8 +29,12 @@ def add_reproduce(commands) -> None:
     data = verb.add_argument_group("data")
     data.add_argument("--dataset", choices=["cephalometric", "phantom"], default="cephalometric")
     data.add_argument("--root", metavar="DIR", help="of the cephalograms")
-    data.add_argument("--images", type=int, metavar="N",
-                      help="phantom: training images, and as many test images (default 40)")  # fmt: skip
+    data.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="phantom: training images, and as many test images (default 40)",
+    )
     features = verb.add_argument_group("features")
     features.add_argument("--preset", default="laptop", choices=["laptop", "paper"])
     features.add_argument("--features", default="trained", choices=["trained", "gradient"])
@@ -40,8 +44,8 @@ def add_reproduce(commands) -> None:
     features.add_argument("--size", type=size, metavar="S", help="of the images (default 384)")
     how = verb.add_argument_group("measuring")
     how.add_argument("--evaluation", default="both", choices=["both", "honest", "paper"],
-                     help="paper: in the training images, templates among them, on the grid, Eq. 3; "
-                     "honest: in test images without duplicates, original pixels")  # fmt: skip
+                     help="paper: in the training images, templates among them, on the grid, Eq. "
+                     "3; honest: in test images without duplicates, original pixels")  # fmt: skip
     how.add_argument("-m", type=_sizes, metavar="M,M",
                      help="numbers of templates (default: table1 1-5, table2 1,5,10,25; table5 "
                      "and fig4 take the largest, 5)")  # fmt: skip
@@ -56,7 +60,7 @@ def add_reproduce(commands) -> None:
     choosing = verb.add_argument_group("choosing (defaults: the paper's text)")
     choosing.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
     choosing.add_argument("--searches", type=int, default=100_000, metavar="N",
-                          help="of --method random (paper 100000, released code 400000)")  # fmt: skip
+                          help="of random (paper 100000, released code 400000)")  # fmt: skip
     choosing.add_argument("--direction", default="paper", choices=["paper", "code"],
                           help="code: key points of the templates are searched in the images, as "
                           "in the released code")  # fmt: skip
@@ -185,8 +189,9 @@ def _watch():
         nonlocal last
         if event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
-            print(f"refinement, M = {event['m']}: step {event['step']}, loss {event['loss']:.3f}, "
-                  f"{event.get('seconds_left', 0):.0f} s left", file=sys.stderr, flush=True)  # fmt: skip
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            left = event.get("seconds_left", 0)
+            print(f"refinement, M = {event['m']}: {text}, {left:.0f} s left", file=sys.stderr)
 
     return watch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,9 +67,8 @@ def fig1(study: Study) -> Result:
     columns = ("evaluation", "mean (mm)", "deviation", "best", "worst", "SCP's pick", "better ones")
     result.tables.append(Table("templates alone", columns, rows))
     bins = [100 * shares(mre, paper.FIG1_EDGES) for mre, _ in values]
-    e = paper.FIG1_EDGES
-    names = [f"<= {e[1]}", *(f"{a} .. {b}" for a, b in zip(e[1:-2], e[2:-1], strict=True)),
-             f"> {e[-2]}"]  # fmt: skip
+    e = paper.FIG1_EDGES[1:-1]
+    names = [f"<= {e[0]}", *(f"{a} .. {b}" for a, b in pairwise(e)), f"> {e[-1]}"]
     result.tables.append(Table(
         "percent of the templates in the bins of the paper's figure",
         ("MRE (mm)", *(case.title for case in cases)),

@@ -246,6 +246,7 @@ def _keypoints(study: Study, result, cases, m) -> list[Table]:
                 study.names(pick.selected),
                 {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)}, given,
             ))  # fmt: skip
-        tables.append(Table(title, ("key points", "per image", "paper similarity", "similarity",
-                                    "paper MRE", *(f"MRE {case.key}" for case in cases)), rows))  # fmt: skip
+        columns = ("key points", "per image", "paper similarity", "similarity", "paper MRE")
+        columns += tuple(f"MRE {case.key}" for case in cases)
+        tables.append(Table(title, columns, rows))
     return tables
