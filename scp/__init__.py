@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 
 from . import datasets, keypoints
 from ._core import InfeasibleError
-from .detection import Detections, LandmarkDetector, combine, match_templates
+from .detection import Detections, LandmarkDetector, match_templates
 from .extractor import FeatureExtractor
 from .features import FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
@@ -36,6 +36,7 @@ from .similarity import (
     image_distances,
     match,
 )
+from .votes import combine
 
 __all__ = [
     "Choice",

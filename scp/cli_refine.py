@@ -8,12 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from .cli_data import add_data, open_data
+from .cli_detect import LANDMARKS, add_templates, open_templates
 from .cli_train import EXIT_STOPPED, LINE_SECONDS, settings, size
-
-LANDMARKS = "landmarks.csv"
 
 
 def add_refine(commands) -> None:
@@ -29,8 +26,7 @@ def add_refine(commands) -> None:
     )  # fmt: skip
     refine.set_defaults(run_command=run_refine)
     add_data(refine)
-    refine.add_argument("--templates", required=True, metavar="FILE",
-                        help="landmarks of the labelled images: CSV or COCO JSON")  # fmt: skip
+    add_templates(refine)
     how = refine.add_argument_group("training")
     presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())
     how.add_argument("--preset", default="laptop", choices=list(REFINEMENTS), help=presets)
@@ -49,8 +45,6 @@ def add_refine(commands) -> None:
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
-    how.add_argument("--equal", action="store_true",
-                     help="all pseudo labels count alike, not by their confidence")  # fmt: skip
     how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                      help="any option of the refinement, the strength of a transform, or "
                      "network.NAME=VALUE")  # fmt: skip
@@ -64,15 +58,16 @@ def add_refine(commands) -> None:
 
 
 def run_refine(args) -> int:
+    from .detection import LandmarkDetector
     from .extractor import FeatureExtractor, extractor_for
-    from .landmarks import Landmarks, write_landmarks
-    from .refinement import LandmarkRefiner, confidence_weights, pseudo_labels
+    from .landmarks import write_landmarks
+    from .refinement import LandmarkRefiner, confidence_weights
     from .run import RunFolder
 
     training, network = settings(args.set)
     pool = open_data(args)
-    names, rows, truth = template_rows(args.templates, pool)
     run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    rows, truth, names = open_templates(args, pool, run)
     extractor = extractor_for(run, args.features)
     start = args.weights
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
@@ -80,9 +75,10 @@ def run_refine(args) -> int:
     refiner = LandmarkRefiner(args.preset, args.seed, args.size, network=network, weights=start,
                               **training)  # fmt: skip
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
-    xy, confidence = pseudo_labels(extractor, pool, rows, truth)
-    weights = None if args.equal else confidence_weights(confidence)
-    refiner.fit(pool, xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,
+    detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
+    matched = detector.predict(pool)
+    weights = confidence_weights(matched.confidence, refiner.options.power)
+    refiner.fit(pool, matched.xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,
                 steps=args.steps, run=run, resume=not args.fresh, names=names,
                 progress=False if args.quiet else None,
                 callback=_watch(args, refiner, len(pool)))  # fmt: skip
@@ -91,26 +87,11 @@ def run_refine(args) -> int:
         return EXIT_STOPPED
     found = refiner.predict(pool)
     with RunFolder(run).writing(LANDMARKS) as path:
-        write_landmarks(path, Landmarks(found.ids, found.names, found.xy, found.confidence))
+        write_landmarks(path, found.landmarks())
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))
     _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")
     return 0
-
-
-def template_rows(file: str, pool) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names of landmarks, rows of the pool with labels in the file, and these [M][L][2]."""
-    from .landmarks import read_landmarks
-
-    labels = read_landmarks(file)
-    found = labels.find(pool.ids)
-    foreign = sorted(set(range(len(labels))) - set(found.tolist()))
-    if foreign:
-        raise ValueError(
-            f"{file}: image {labels.ids[foreign[0]]!r} is not among the {len(pool)} images"
-        )
-    rows = np.flatnonzero(found >= 0)
-    return labels.names, rows, labels.xy[found[rows]]
 
 
 def _say(args, text: str) -> None:

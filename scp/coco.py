@@ -176,6 +176,8 @@ def _number(value, where: str) -> float:
 
 def _points(entry: dict, count: int, where: str) -> np.ndarray:
     flat = entry.get("keypoints")
+    if flat is None or flat == []:  # a box only
+        return np.full((count, 2), np.nan)
     if not isinstance(flat, list) or len(flat) != 3 * count:
         raise DatasetError(f"{where}: keypoints must hold {count} times x, y, v")
     out = np.full((count, 2), np.nan)

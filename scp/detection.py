@@ -17,11 +17,9 @@ from .datasets import Dataset, arrays, to_grid, to_original
 from .features import FeaturePyramid
 from .landmarks import Landmarks
 from .similarity import match
+from .votes import AGREE, RULES, combine
 
 MODES = ("bilinear", "nearest", "paper")
-RULES = ("agreeing", "weighted", "median", "confident")
-POWER = 8  # of the similarity in the weight of a vote
-AGREE = 6.0  # pixels of the grid: votes further from the answer count less than half
 VIEWS = ((0.0, 1.0), (7.0, 1.0), (-7.0, 1.0), (0.0, 1.08), (0.0, 1 / 1.08))  # degrees, zoom
 
 
@@ -52,72 +50,6 @@ class Matches:
         similarity = self.similarity[rows].reshape(-1, *shape[2:])
         xy, confidence, vote = combine(xy, similarity, rule, AGREE * self.scales[:, None])
         return xy, confidence, vote // shape[1]
-
-
-def combine(
-    xy: np.ndarray, similarity: np.ndarray, rule: str = "agreeing", distance: float | np.ndarray = 1
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One place from the votes of several templates.
-
-    Args:
-        xy: float [M][...][2]. similarity: float [M][...], NaN where there is no vote.
-        rule:
-            "confident": the most similar vote alone, ties to the first (the paper, Eq. 3);
-            "weighted": the mean, weights similarity^8;
-            "median": of each coordinate;
-            "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with r
-            from the vote to the answer, repeated until it stands still. So the templates that
-            agree decide.
-        distance: see "agreeing"; [...] or a number, in the unit of xy.
-
-    Returns:
-        xy float64 [...][2], NaN without a vote; confidence float64 [...] in [0, 1], the mean of the
-        votes' similarity / (1 + (r / distance)^2); vote int64 [...], the one that weighs most.
-    """
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    xy, similarity = np.asarray(xy, np.float64), np.asarray(similarity, np.float64)
-    if xy.shape != (*similarity.shape, 2) or len(xy) == 0:
-        raise ValueError(
-            f"xy must be [M][...][2] and similarity [M][...], got {xy.shape} and {similarity.shape}"
-        )
-    if not np.all(np.asarray(distance) > 0):
-        raise ValueError(f"distance must be above 0, got {distance}")
-    voted = np.isfinite(similarity)
-    nothing = ~voted.any(axis=0)
-    similarity = np.where(voted, similarity, 0)
-    xy = np.where(voted[..., None], xy, 0)
-    weight = np.where(voted, np.maximum(similarity, 1e-9) ** POWER, 0)
-    if rule == "confident":
-        best = np.where(voted, similarity, -1).argmax(axis=0)
-        answer = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]
-    elif rule == "median":
-        answer = np.nanmedian(np.where((voted | nothing)[..., None], xy, np.nan), axis=0)
-    else:
-        answer = _mean(xy, weight)
-    if rule == "agreeing":
-        for _ in range(STEPS):
-            last, answer = answer, _mean(xy, weight * _agreement(xy, answer, distance))
-            if not np.abs(answer - last).max(initial=0) > 1e-3 * np.min(distance):
-                break
-    agreement = _agreement(xy, answer, distance)
-    confidence = (similarity * agreement).sum(axis=0) / np.maximum(voted.sum(axis=0), 1)
-    if rule != "confident":
-        best = (weight * (agreement if rule == "agreeing" else 1)).argmax(axis=0)
-    answer = np.where(nothing[..., None], np.nan, answer)
-    return answer, np.where(nothing, 0, np.clip(confidence, 0, 1)), best
-
-
-STEPS = 50  # of the agreeing rule at most
-
-
-def _mean(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    total = np.maximum(weight.sum(axis=0), 1e-300)
-    return (xy * weight[..., None]).sum(axis=0) / total[..., None]
-
-
-def _agreement(xy: np.ndarray, answer: np.ndarray, distance) -> np.ndarray:
-    return 1 / (1 + ((xy - answer) ** 2).sum(axis=-1) / np.square(distance))
 
 
 class Views:
@@ -184,11 +116,15 @@ class Templates:
         self.views = Views(extractor.size, views)
         self.ids, self.names = list(images.ids), list(images.landmark_names)
         vectors, norms = [], []
+        self._homes, self._pyramids = [], []  # of the first view
         for t in range(len(images)):
             image = images.grid(t, extractor.size)
             points = self._points(images, t)
             for v in range(len(self.views)):
                 pyramid = extractor.pyramid(self.views.image(v, image))
+                if v == 0:
+                    self._homes.append(self.views.points(0, points))
+                    self._pyramids.append(pyramid)
                 q, n = _query(pyramid, self.views.points(v, points), mode)
                 vectors.append(q)
                 norms.append(n)
@@ -220,29 +156,56 @@ class Templates:
             return np.trunc(np.trunc(xy) * (np.array(size[::-1]) / np.array(shape[::-1])))
         return to_grid(xy, shape, size)
 
-    def find(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def find(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, FeaturePyramid]:
         """All landmarks in one image, float32 [H][W] of the extractor's size.
 
         Returns:
-            xy float64 [T][V][L][2] on the grid and similarity float32 [T][V][L]; NaN where the
-            template lacks the landmark.
+            xy float64 [T][V][L][2] on the grid and similarity float32 [T][V][L], NaN where the
+            template lacks the landmark; the pyramid of the first view.
         """
         n_templates, n_landmarks = self.present.shape
         shape = n_templates, len(self.views), n_landmarks
         xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
-        mode = "bilinear" if self.mode == "bilinear" else "nearest"
+        first = None
         for v in range(len(self.views)):
             pyramid = self.extractor.pyramid(self.views.image(v, image))
+            first = first or pyramid
             vectors = self._vectors[v].reshape(-1, *self._vectors.shape[3:])
             norms = self._norms[v].reshape(-1, self._norms.shape[3])
-            value, place, _ = match(pyramid, vectors, norms, mode=mode)
-            if self.mode != "bilinear":
-                place = 2 * place + (0.5 if self.mode == "nearest" else 0)
+            value, place = self._places(pyramid, vectors, norms)
             xy[:, v] = self.views.back(v, place.reshape(n_templates, n_landmarks, 2))
             similarity[:, v] = value.reshape(n_templates, n_landmarks)
         absent = np.broadcast_to(~self.present[:, None], shape)
         xy[absent], similarity[absent] = np.nan, np.nan
-        return xy, similarity
+        return xy, similarity, first
+
+    def cycle(self, pyramid: FeaturePyramid, xy: np.ndarray) -> np.ndarray:
+        """How far from the templates' own landmarks the places found come back: there and back
+        again (scp/consistency.py), an error estimate without labels of the image.
+
+        Args:
+            pyramid: of the image's first view, as `find` returns it.
+            xy: [L][2], landmarks found, on the grid; NaN where there is none.
+
+        Returns:
+            float64 [L], pixels of the grid, the mean over templates; NaN where there is none.
+        """
+        there = np.isfinite(xy).all(axis=1)
+        apart = np.full(self.present.shape, np.nan)
+        query = _query(pyramid, self.views.points(0, np.where(there[:, None], xy, 0)), self.mode)
+        for t, home in enumerate(self._homes):
+            apart[t] = np.hypot(*(self._places(self._pyramids[t], *query)[1] - home).T)
+        counts = self.present & there
+        total = np.where(counts, apart, 0).sum(axis=0)
+        return np.where(counts.any(axis=0), total / np.maximum(counts.sum(axis=0), 1), np.nan)
+
+    def _places(self, pyramid: FeaturePyramid, vectors, norms) -> tuple[np.ndarray, np.ndarray]:
+        """Similarities [Q] and places [Q][2] of queries in one pyramid, pixels of the grid."""
+        mode = "bilinear" if self.mode == "bilinear" else "nearest"
+        value, place, _ = match(pyramid, vectors, norms, mode=mode)
+        if self.mode == "bilinear":
+            return value, place.astype(np.float64)
+        return value, 2 * place + (0.5 if self.mode == "nearest" else 0.0)
 
 
 def _query(pyramid: FeaturePyramid, points: np.ndarray, mode: str):
@@ -273,7 +236,7 @@ def match_templates(
     shape = len(index), len(index.views), len(images), n_landmarks
     xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
     for i in range(len(images)):
-        place, similarity[:, :, i] = index.find(images.grid(i, extractor.size))
+        place, similarity[:, :, i], _ = index.find(images.grid(i, extractor.size))
         xy[:, :, i] = to_original(place, images.shape(i), extractor.size)
         if progress is not None:
             progress(i + 1, len(images))
@@ -296,6 +259,9 @@ class Detections:
         confidence: float64 [N][L] in [0, 1]: how similar the places are, and how well the votes
             agree (`combine`).
         template: int64 [N][L], the template that weighs most.
+        error: float64 [N][L], original pixels: how far off the place found comes back in the
+            templates, on average; it needs no labels of the image. With one template it is far
+            below the true error, for the way back repeats the mistakes of the way there.
         votes: float64 [M][V][N][L][2], what each view of each template says; similarity:
             float32 [M][V][N][L].
     """
@@ -306,12 +272,13 @@ class Detections:
     xy: np.ndarray
     confidence: np.ndarray
     template: np.ndarray
+    error: np.ndarray
     votes: np.ndarray = field(repr=False)
     similarity: np.ndarray = field(repr=False)
 
     def landmarks(self) -> Landmarks:
         """The same as a table, to write to a file (`scp.landmarks.write_landmarks`)."""
-        return Landmarks(self.ids, self.names, self.xy, confidence=self.confidence)
+        return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -392,19 +359,26 @@ class LandmarkDetector:
         if index is None:
             raise RuntimeError("the detector has no templates yet: call fit")
         images = images if isinstance(images, Dataset) else arrays(images)
-        size = self.extractor.size
+        size, scales = self.extractor.size, grid_scales(images, self.extractor.size)
         shape = len(index), len(index.views), len(images), index.present.shape[1]
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+        xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
+        template = np.empty(shape[2:], np.int64)
         for i in range(len(images)):
-            place, similarity[:, :, i] = index.find(images.grid(i, size))
+            place, similarity[:, :, i], pyramid = index.find(images.grid(i, size))
             votes[:, :, i] = to_original(place, images.shape(i), size)
+            xy[i], confidence[i], vote = combine(
+                votes[:, :, i].reshape(-1, shape[3], 2), similarity[:, :, i].reshape(-1, shape[3]),
+                self.rule, AGREE * scales[i],
+            )  # fmt: skip
+            template[i] = vote // shape[1]
+            error[i] = index.cycle(pyramid, to_grid(xy[i], images.shape(i), size)) * scales[i]
             if progress is not None:
                 progress(i + 1, len(images))
-        scales = grid_scales(images, size)
-        matches = Matches(votes, similarity, np.ones((shape[0], shape[2]), bool), scales)
-        xy, confidence, template = matches.of(range(len(index)), self.rule)
         names = index.names or [str(k + 1) for k in range(shape[3])]
-        return Detections(images.ids, names, index.ids, xy, confidence, template, votes, similarity)
+        return Detections(
+            images.ids, names, index.ids, xy, confidence, template, error, votes, similarity
+        )
 
     def fit_predict(self, images: Dataset, templates: Sequence[int], **options) -> Detections:
         """Take some images of a data set as templates and find their landmarks in all of it."""

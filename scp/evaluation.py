@@ -113,7 +113,7 @@ class Evaluation:
     def __str__(self) -> str:
         low, high = self.mre_interval
         rates = ", ".join(
-            f"{rate:.1f} % within {radius:g}"
+            f"{rate:.1f} % below {radius:g}"
             for radius, rate in zip(self.radii, self.rates, strict=True)
         )
         return (

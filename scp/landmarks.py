@@ -101,7 +101,8 @@ class Landmarks:
         """The landmarks of these images, in this order and under these names.
 
         A name that is not in `ids` is looked for without the suffixes of image files, so that
-        "001" finds "001.bmp" and the other way round.
+        "001" finds "001.bmp" and the other way round. A row that a name fits exactly is that
+        name's alone.
 
         Args:
             ids: names of images, unique.
@@ -127,25 +128,24 @@ class Landmarks:
     def find(self, ids: Sequence[str]) -> np.ndarray:
         """Row of each image, int64 [len(ids)], -1 where it is not listed; names match as in
         `rows`."""
-        wanted = [str(i) for i in ids]
         exact = {name: i for i, name in enumerate(self.ids)}
-        stems: dict[str, list[str]] = {}
-        for name in self.ids:
-            stems.setdefault(stem(name), []).append(name)
-        out, used = np.full(len(wanted), -1, np.int64), {}
-        for k, name in enumerate(wanted):
-            if name in exact:
-                out[k] = exact[name]
-            else:
-                candidates = stems.get(stem(name), [])
-                if len(candidates) > 1:
-                    raise ValueError(f"image {name!r} could be {' or '.join(candidates[:3])}")
-                if candidates:
-                    out[k] = exact[candidates[0]]
-            if out[k] >= 0:
-                other = used.setdefault(int(out[k]), name)
-                if other != name:
-                    raise ValueError(f"{self.ids[out[k]]!r} could be image {other} or {name}")
+        out = np.array([exact.get(str(name), -1) for name in ids], np.int64)
+        taken = set(out.tolist())
+        stems: dict[str, list[int]] = {}
+        for i, name in enumerate(self.ids):
+            if i not in taken:
+                stems.setdefault(stem(name), []).append(i)
+        used: dict[int, str] = {}
+        for k in np.flatnonzero(out < 0):
+            name = str(ids[k])
+            rows = stems.get(stem(name), [])
+            if len(rows) > 1:
+                could = " or ".join(self.ids[i] for i in rows[:3])
+                raise ValueError(f"image {name!r} could be {could}")
+            for i in rows:
+                if i in used:
+                    raise ValueError(f"{self.ids[i]!r} could be image {used[i]} or {name}")
+                out[k], used[i] = i, name
         return out
 
     def columns(self, names: Sequence[str]) -> Landmarks:
@@ -205,9 +205,11 @@ def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list
             f"{where}: expected a header {','.join(_KEYS)} or image,NAME_x,NAME_y,...; got "
             f"{','.join(header)[:60]!r}"
         )
-    for k, name in enumerate(header):
-        if name in header[:k]:
+    seen: set[str] = set()
+    for name in header:
+        if name in seen:
             raise DatasetError(f"{where}: column {name!r} is there twice")
+        seen.add(name)
     found, first = (_long if "landmark" in header else _wide)(path, where, header, lines)
     return found, [f"line {number}" for number in first]
 
@@ -241,16 +243,15 @@ def csv_lines(path: str | os.PathLike, text: str) -> Iterator[tuple[int, list[st
 def number_in(cell: str, where: str, column: str) -> float:
     """A finite number, or NaN of an empty cell; DatasetError otherwise."""
     cell = cell.strip()
-    if cell == "" or cell.lower() == "nan":
+    if _NUMBER.fullmatch(cell):
+        value = float(cell)
+        if math.isfinite(value):
+            return value
+    elif cell == "" or cell.lower() == "nan":
         return math.nan
-    if _NUMBER.fullmatch(cell) is None:
-        infinite = cell.lower().lstrip("+-") in ("inf", "infinity")
-        what = "is infinite" if infinite else "is not a number"
-        raise DatasetError(f"{where}: {column}: {cell[:40]!r} {what}")
-    value = float(cell)
-    if math.isinf(value):
-        raise DatasetError(f"{where}: {column}: {cell[:40]!r} is infinite")
-    return value
+    elif cell.lower().lstrip("+-") not in ("inf", "infinity"):
+        raise DatasetError(f"{where}: {column}: {cell[:40]!r} is not a number")
+    raise DatasetError(f"{where}: {column}: {cell[:40]!r} is infinite")
 
 
 def point_in(x: str, y: str, where: str, name: str) -> tuple[float, float]:
@@ -312,7 +313,7 @@ def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
 
 
 def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
-    names: dict[str, None] = {}
+    columns, names = set(header), {}
     for column in header:
         if column == "image":
             continue
@@ -322,9 +323,9 @@ def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
                 f"{where}: unknown column {column!r} (expected image, NAME_x, NAME_y)"
             )
         other = name + ("_y" if axis == "_x" else "_x")
-        if other not in header:
+        if other not in columns:
             raise DatasetError(f"{where}: column {column!r} without {other!r}")
-        names[name] = None
+        names.setdefault(name)
     if not names:
         raise DatasetError(f"{where}: no landmark in the header")
     first: dict[str, int] = {}

@@ -15,13 +15,14 @@ from .checkpoints import digest_of
 from .datasets import Dataset, arrays, to_grid, to_original
 from .datasets.base import check_size
 from .extractor import FeatureExtractor
+from .landmarks import Landmarks
 from .models.refine import HEAD, build_refinement, rare_discs, refinement
 from .refinement_options import INPUTS, VOTES, RefinementOptions
-from .similarity import match
+from .run import WEIGHTS
 from .training import Job, TrainedState, as_pool, run_job, with_length
 from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
 
-__all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights", "pseudo_labels"]
+__all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights"]
 
 REFINED = "refined.safetensors"
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
@@ -41,6 +42,10 @@ class Refined:
     xy: np.ndarray
     confidence: np.ndarray
 
+    def landmarks(self) -> Landmarks:
+        """The same as a table, to write to a file (`scp.landmarks.write_landmarks`)."""
+        return Landmarks(self.ids, self.names, self.xy, confidence=self.confidence)
+
 
 def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray:
     """Weights of pseudo labels, float64 [N][L] in 0..1: confidence [N][L] relative to the upper
@@ -51,49 +56,13 @@ def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray
     return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
 
 
-def pseudo_labels(
-    extractor, pool: Dataset, rows: Sequence[int], truth: np.ndarray, power: float = 4.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks of templates found in all images by matching.
-
-    Args:
-        extractor: of features. rows: of the templates in the pool. truth: their landmarks
-            [M][L][2], original pixels; NaN: absent.
-        power: predictions are averaged with weights similarity^power.
-
-    Returns:
-        xy float64 [N][L][2], original pixels, NaN where no template has the landmark; confidence
-        [N][L], the weighted mean of the similarities, 0 to 1.
-    """
-    size, truth = extractor.size, np.asarray(truth, np.float64)
-    present = np.isfinite(truth).all(axis=-1)
-    queries, norms = [], []
-    for i, points in zip(rows, truth, strict=True):
-        points = np.nan_to_num(to_grid(points, pool.shape(i), size))
-        q, n = extractor.pyramid(pool.grid(i, size)).at(points)
-        queries.append(q)
-        norms.append(n)
-    queries, norms = np.concatenate(queries), np.concatenate(norms)
-    xy = np.full((len(pool), truth.shape[1], 2), np.nan)
-    confidence = np.zeros((len(pool), truth.shape[1]))
-    for i in range(len(pool)):
-        value, place, _ = match(extractor.pyramid(pool.grid(i, size)), queries, norms,
-                                mode="bilinear")  # fmt: skip
-        place = to_original(place, pool.shape(i), size).reshape(*present.shape, 2)
-        value = value.reshape(present.shape).astype(np.float64)
-        weight = np.where(present, np.maximum(value, 1e-12) ** power, 0)
-        total = weight.sum(axis=0)
-        here = total > 0
-        xy[i, here] = (weight[..., None] * place).sum(axis=0)[here] / total[here, None]
-        confidence[i, here] = (weight * value).sum(axis=0)[here] / total[here]
-    return xy, confidence
-
-
 class LandmarkRefiner:
     """A network that finds landmarks, taught by pseudo labels and labelled templates (the paper,
     section 3.3).
 
-        refiner = scp.LandmarkRefiner(weights=extractor).fit(pool, xy, templates=rows, minutes=5)
+        found = LandmarkDetector(extractor).fit_predict(pool, rows)
+        refiner = LandmarkRefiner(weights=extractor)
+        refiner.fit(pool, found.xy, confidence_weights(found.confidence), rows, minutes=10)
         refined = refiner.predict(images)
 
     Args:
@@ -101,7 +70,8 @@ class LandmarkRefiner:
         seed: of the first weights and of all draws.
         size: (H, W) that images are resized to; None: that of the features, or of the preset.
         network: options of the network that differ from the preset's.
-        weights: what layers start from: trained features (FeatureExtractor or a model file; layers
+        weights: what layers start from: trained features (FeatureExtractor, run folder or model
+            file; layers
             of the same name and shape are copied), a file of VGG-19, "random", or None: the
             imported VGG-19 if there is one and the network has such layers, else random.
         options: values of `RefinementOptions` that differ from the preset's.
@@ -218,7 +188,8 @@ class LandmarkRefiner:
                 initial = self.trained.parameters, self.trained.state
                 found = [self._find(images[i], pool.shape(i)) for i in range(len(pool))]
                 xy = np.stack([f[0] for f in found])
-                weights = confidence_weights(np.stack([f[1] for f in found]))
+                confidence = np.stack([f[1] for f in found])
+                weights = confidence_weights(confidence, options.power)
         if run is not None:
             self.save(Path(run, REFINED))
         return self
@@ -265,8 +236,10 @@ class LandmarkRefiner:
             return self.weights._trained()
         if self.weights in (None, "random"):
             return None
-        header, _ = read_safetensors(self.weights, lambda _: False)
-        return load_model(self.weights) if header.get("format") == "model" else None
+        path = Path(self.weights)
+        path = path / WEIGHTS if path.is_dir() else path
+        header, _ = read_safetensors(path, lambda _: False)
+        return load_model(path) if header.get("format") == "model" else None
 
     def _initial(self, network) -> tuple[np.ndarray, np.ndarray]:
         parameters, state = network.initial(self.options.seed)

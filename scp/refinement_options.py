@@ -36,7 +36,10 @@ class RefinementOptions(Options):
     labelled: int = knob(1, "labelled images per step, in turn")
     pseudo: int = knob(3, "pseudo-labelled images per step")
     radius: float = knob(0.05, "R, fraction of the image's longer side")
-    focal: float = knob(2.0, "lambda, the weight of the heat maps (the paper: 2; leg 5, chest 15)")
+    focal: float = knob(
+        20.0, "lambda, the weight of the heat maps (the paper: 2; legs 5, chests 15)"
+    )
+    power: float = knob(2.0, "weights of pseudo labels: confidence to it; 0: all alike")
     transforms: tuple[Transform, ...] = knob(REFINE_TRANSFORMS, "augmentation, see TRANSFORMS")
     interpolation: str = knob("bilinear", "of warped views: bilinear or cubic (Catmull-Rom)")
     border: str = knob("constant", "outside the image: constant (0) or replicate")
@@ -60,7 +63,7 @@ class RefinementOptions(Options):
 
     RANGES: ClassVar = [
         *LOOP_RANGES, ("labelled", 0, 4096), ("pseudo", 0, 4096), ("radius", 1e-4, 1),
-        ("focal", 0, 1e6), ("window", 1e-3, 100),
+        ("focal", 0, 1e6), ("power", 0, 100), ("window", 1e-3, 100),
     ]  # fmt: skip
     CHOICES: ClassVar = {**LOOP_CHOICES, "inputs": tuple(INPUTS), "vote": VOTES}
 

@@ -9,6 +9,8 @@ import math
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scp import datasets
 from scp.cli_data import add_data, data_words, open_data
@@ -59,7 +61,8 @@ def test_coco_several_instances(tmp_path):
     small, large = [1, 1, 2, 2, 2, 2], [3, 3, 2, 4, 4, 2]
     file, root = annotated(tmp_path, [
         (0, small, {"area": 5}), (0, large, {"bbox": [0, 0, 2, 3]}), (0, small, {"area": 6}),
-        (1, small, {}), (1, [0] * 6, {}), (1, [9, 9, 2] * 2, {"area": 99, "iscrowd": 1}),
+        (1, small, {}), (1, [0] * 6, {}), (1, None, {}), (1, [], {}),
+        (1, [9, 9, 2] * 2, {"area": 99, "iscrowd": 1}),
     ])  # fmt: skip
     with pytest.raises(DatasetError, match=r"annotations\[1\]: .*'b\.png' has annotations\[0\]"):
         datasets.coco(file, root)
@@ -164,6 +167,34 @@ def test_table_never_leaves_the_folder(tmp_path):
     images(tmp_path, "b.png")
     with pytest.raises(DatasetError, match=r"line 2: no image '\.\./b' below"):
         datasets.table(file, root)
+
+
+# Damaged files ------------------------------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(["coco", "table"]))
+def test_any_file_gives_a_data_set_or_a_dataset_error(tmp_path_factory, data, kind):
+    folder = tmp_path_factory.getbasetemp() / f"fuzz-{kind}"
+    if not folder.exists():
+        folder.mkdir()
+        annotated(folder, [(1, [3, 4.5, 2, 0, 0, 0], {}), (0, [1, 2, 2] * 2, {})])
+        table(folder)
+    text = bytearray((folder / ("points.json" if kind == "coco" else "points.csv")).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 6))
+        text[at : at + length] = data.draw(
+            st.one_of(st.binary(max_size=3), st.sampled_from(
+                [b"", b",", b'"', b"[", b"..", b"/", b"\\u0000", b"\\ud800", b"1e999", b"null"]
+            ))
+        )  # fmt: skip
+    (folder / "fuzz").write_bytes(text)
+    try:
+        found = getattr(datasets, kind)(folder / "fuzz", folder / "images", on_error="skip")
+    except DatasetError:
+        return
+    assert len(found) == len(found.landmarks) > 0
+    assert all(found.image(i).shape == found.shape(i) for i in range(len(found)))
 
 
 # Command line -------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import scp
-from scp.detection import RULES, VIEWS, Matches, Templates, Views, combine, match_templates
+from scp.detection import VIEWS, Matches, Templates, Views, match_templates
+from scp.votes import RULES, combine
 
 
 def votes(*rows):

@@ -186,12 +186,16 @@ def test_rows_joins_with_and_without_suffix():
 def test_rows_refuses_what_is_ambiguous():
     found = Landmarks(["a.png", "a.jpg", "b"], ["p"], np.zeros((3, 1, 2)))
     np.testing.assert_array_equal(found.find(["a.jpg", "a.png"]), [1, 0])
+    np.testing.assert_array_equal(found.find(["a", "a.png"]), [1, 0])  # exact names go first
+    np.testing.assert_array_equal(found.find(["a.bmp", "a.png", "a.jpg"]), [-1, 0, 1])
     with pytest.raises(ValueError, match=r"'a' could be a\.png or a\.jpg"):
         found.rows(["a"])
     with pytest.raises(ValueError, match=r"'b' could be image b\.png or b\.jpg"):
         found.rows(["b.png", "b.jpg"])
     with pytest.raises(ValueError, match="'b' is there twice"):
         found.rows(["b", "b"])
+    with pytest.raises(ValueError, match=r"no landmarks for image 'b\.png'"):
+        found.rows(["b", "b.png"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scp.extractor import FeatureExtractor
 from scp.landmarks import Landmarks, read_landmarks, write_landmarks
 from scp.models import PRESETS, build_refinement
 from scp.models.refine import HEAD
-from scp.refinement import LandmarkRefiner, Refined, confidence_weights, pseudo_labels
+from scp.refinement import LandmarkRefiner, Refined, confidence_weights
 from scp.refinement_options import RefinementOptions
 from scp.weights import Model
 
@@ -213,20 +213,8 @@ def test_confidence_weights():
     weights = confidence_weights(confidence, power=1)
     assert np.allclose(weights[:, 0], np.minimum(confidence[:, 0] / 0.48, 1))
     assert (weights[:, 1] == 0).all()
+    assert (confidence_weights(confidence, power=0) == 1).all()
     assert np.allclose(confidence_weights(confidence)[0, 0], (0.2 / 0.48) ** 2)
-
-
-def test_pseudo_labels_of_a_template_are_its_own(pool):
-    extractor = scp.GradientExtractor((128, 96))
-    truth = pool.landmarks[[2, 4]].copy()
-    truth[:, 3] = np.nan
-    xy, confidence = pseudo_labels(extractor, pool, [2, 4], truth)
-    assert np.isnan(xy[:, 3]).all()
-    assert (confidence[:, 3] == 0).all()
-    one, _ = pseudo_labels(extractor, pool, [2], truth[:1])
-    present = np.isfinite(truth[0, :, 0])
-    assert np.median(np.abs(one[2] - truth[0])[present]) <= 1.5
-    assert (confidence[:, present] > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,8 @@ REFINEMENTS: dict[str, Preset] = {
         training={
             "steps": 45_000,
             "radius": 19 / 384,
+            "focal": 2.0,
+            "power": 0.0,
             "transforms": (),
             "inputs": "centred",
             "prior": False,
