@@ -258,6 +258,19 @@ def test_everything_by_the_command(tmp_path, capsys):
     after = {p.name: p.read_bytes() for p in (run / "reproduce").iterdir() if p.is_file()}
     changed = [name for name in before if after[name] != before[name]]
     assert not changed
+    # other templates: the network is taught anew
+    made = (run / "reproduce" / "refined-1" / "made-of.json").read_text()
+    again = ["reproduce", "table2", *SMALL, "--run", str(run), "-m", "1", "--refine-minutes",
+             "0.005", "--keypoints-of", "first", "--direction", "code", "--quiet"]  # fmt: skip
+    assert main(again) == 0
+    assert ((run / "reproduce" / "refined-1" / "made-of.json").read_text() == made) == (
+        _chosen(run) == [r["chosen"] for r in rows if r["m"] == "1"]
+    )
+
+
+def _chosen(run):
+    with (run / "reproduce" / "table2.csv").open() as file:
+        return [r["chosen"] for r in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize(

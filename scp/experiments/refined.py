@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from ..metrics import bootstrap_interval, detection_rates, mean_radial_error
 from ..run import RunFolder
 from . import paper
 from .output import Result, Table, number
-from .records import Record, record
+from .records import Record, digest, record
 from .study import Study
 
 SIZES2 = (1, 5, 10, 25)
+MADE_OF = "made-of.json"  # beside a refined network: what it was taught with
 
 
 @dataclass(frozen=True)
@@ -134,23 +136,38 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
     """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
     from ..extractor import FeatureExtractor
-    from ..refinement import LandmarkRefiner, confidence_weights
+    from ..refinement import REFINED, LandmarkRefiner, confidence_weights
 
     train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
-    start = None
-    if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
-        start = study.extractor
-    detector = LandmarkDetector(study.extractor, rule=study.options.rule)
-    bar = study.progress(f"pseudo labels, M = {m}", len(train)) if study.progress else None
-    labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
-    refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size, weights=start)
-    refiner.fit(
-        train, labels.xy, confidence_weights(labels.confidence), selected, rounds=how.rounds,
-        minutes=how.minutes, steps=how.steps, run=folder.path,
-        progress=None if study.progress else False,
-        callback=callback and (lambda event: callback({**event, "m": m})),
-    )  # fmt: skip
-    if not refiner.trained.finished:
-        raise KeyboardInterrupt
+    key = {
+        "features": study.extractor.parameters(),
+        "images": digest(train),
+        "chosen": study.names(selected),
+        "rule": study.options.rule,
+        "seed": study.options.seed,
+        "refinement": asdict(how),
+    }
+    same = (folder / MADE_OF).is_file() and json.loads((folder / MADE_OF).read_text()) == key
+    if same and (folder / REFINED).is_file():
+        refiner = LandmarkRefiner.load(folder.path)
+    else:
+        start = None
+        if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
+            start = study.extractor
+        detector = LandmarkDetector(study.extractor, rule=study.options.rule)
+        bar = study.progress(f"pseudo labels, M = {m}", len(train)) if study.progress else None
+        labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
+        refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,
+                                  weights=start)  # fmt: skip
+        if not same:
+            folder.write_json(MADE_OF, key)
+        refiner.fit(
+            train, labels.xy, confidence_weights(labels.confidence, refiner.options.power),
+            selected, rounds=how.rounds, minutes=how.minutes, steps=how.steps, run=folder.path,
+            resume=same, progress=None if study.progress else False,
+            callback=callback and (lambda event: callback({**event, "m": m})),
+        )  # fmt: skip
+        if not refiner.trained.finished:
+            raise KeyboardInterrupt
     bar = study.progress(f"refined, M = {m}", len(study.data.test)) if study.progress else None
     return refiner.predict(study.data.test, progress=bar).xy

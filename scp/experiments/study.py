@@ -205,13 +205,16 @@ class Study:
         missing = [m for m in sorted(set(sizes)) if ("pick", m) not in self._kept]
         o = self.options
         for m in missing:
-            exclude = [0] if o.candidates == "without-first" and m > 1 else []
             values, weights = self.matrix()
             self._kept["pick", m] = select(
-                values, m, weights=weights, method=o.method, exclude=exclude, draws=o.searches,
-                random_state=o.seed, max_nodes=o.max_nodes,
+                values, m, weights=weights, method=o.method, exclude=self.excluded(m),
+                draws=o.searches, random_state=o.seed, max_nodes=o.max_nodes,
             )  # fmt: skip
         return {m: self._kept["pick", m] for m in sizes}
+
+    def excluded(self, m: int) -> list[int]:
+        """Rows that may not be among m templates."""
+        return [0] if self.options.candidates == "without-first" and m > 1 else []
 
     def names(self, rows: Sequence[int]) -> list[str]:
         return [self.ids[i] for i in rows]
@@ -219,13 +222,14 @@ class Study:
     # ---- key points of several kinds ----
 
     def keypoint_matrices(
-        self, distances: Sequence[float], counts: Sequence[int]
+        self, distances: Sequence[float], counts: Sequence[int], m: int = 1
     ) -> dict[tuple[str, float], Problem]:
         """Problems of other key points, from one matrix of them all.
 
         Args:
             distances: squared pixels between key points, all that are left are taken.
             counts: how many key points at 10 pixels of distance.
+            m: for how many templates.
 
         Returns:
             ("distance", d) and ("count", k): a problem each; its q is the number of key points.
@@ -264,5 +268,8 @@ class Study:
             offsets = np.concatenate([[0], np.cumsum(numbers[kind])]).astype(np.int64)
             if offsets[-1]:
                 part = np.ascontiguousarray(values[:, columns[kind]])
-                out[kind] = Problem(part, client_weights(offsets))
+                clients = part, client_weights(offsets)
+                if self.options.direction == "code":
+                    clients = code_direction(part, offsets)
+                out[kind] = Problem(*clients, exclude=self.excluded(m))
         return out

@@ -44,6 +44,9 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
             if study.progress else None  # fmt: skip
         rows, done = [], 0
         for m in sizes:
+            if case.others and m == len(study.ids):  # no image is left
+                short[m] += ["-", "-"]
+                continue
             ours, similarity = picks[m].selected, case.similarity
             errors, alike = np.empty(len(sets[m])), np.empty(len(sets[m]))
             for i, rows_i in enumerate(sets[m]):
@@ -174,8 +177,7 @@ def _record5(part: str, setting, score, bound, rows, errors: dict, given=None, s
 
 def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
     values, weights = study.matrix()
-    exclude = [0] if study.options.candidates == "without-first" and m > 1 else []
-    problem = Problem(values, weights, exclude=exclude)
+    problem = Problem(values, weights, exclude=study.excluded(m))
     rows = []
     bar = study.progress("searches", seeds) if study.progress else None
     scores = np.empty((len(searches), seeds))
@@ -222,7 +224,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
 
 def _keypoints(study: Study, result, cases, m) -> list[Table]:
     counts = sorted(paper.TABLE5_KEYPOINTS)
-    problems = study.keypoint_matrices(sorted(paper.DISTANCES, reverse=True), counts)
+    problems = study.keypoint_matrices(sorted(paper.DISTANCES, reverse=True), counts, m)
     tables = []
     for part, title in (
         ("count", "key points: the K of highest response, 10 pixels apart"),
