@@ -155,7 +155,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
             start = study.extractor
         detector = LandmarkDetector(study.extractor, rule=study.options.rule)
-        bar = study.progress(f"pseudo labels, M = {m}", len(train)) if study.progress else None
+        bar = study.bar(f"pseudo labels, M = {m}", len(train))
         labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
         refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,
                                   weights=start)  # fmt: skip
@@ -169,5 +169,5 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         )  # fmt: skip
         if not refiner.trained.finished:
             raise KeyboardInterrupt
-    bar = study.progress(f"refined, M = {m}", len(study.data.test)) if study.progress else None
+    bar = study.bar(f"refined, M = {m}", len(study.data.test))
     return refiner.predict(study.data.test, progress=bar).xy

@@ -129,6 +129,10 @@ class Study:
             if not 1 <= m <= len(self.ids):
                 raise ValueError(f"M = {m}: the pool holds {len(self.ids)} images; see -m")
 
+    def bar(self, name: str, total: int) -> Callable[[int, int], object]:
+        """To be called with (done, total)."""
+        return self.progress(name, total) if self.progress else lambda done, total: None
+
     def _once(self, key, make):
         if key not in self._kept:
             self._kept[key] = make()
@@ -181,13 +185,13 @@ class Study:
     def _matrix(self):
         train, first = self.data.train, self.options.keypoints_of == "first"
         folder = RunFolder(self.folder / "keypoints-of-first") if first else self.run
-        bar = self.progress("key points", len(train)) if self.progress else None
+        bar = self.bar("key points", len(train))
         pool = Pool(train, self.extractor, progress=bar, folder=None if first else folder)
         points = [pool.points[0]] * len(train) if first else pool.points
         if not sum(map(len, points)):
             raise ValueError("no key point in any image")
         job = SimilarityJob(pool.image, len(train), points, self.extractor, digest=pool.digest)
-        bar = self.progress("similarity", 2 * len(train)) if self.progress else None
+        bar = self.bar("similarity", 2 * len(train))
         values, _ = job.run(folder.path, progress=bar)
         values = np.ascontiguousarray(values)
         if self.options.direction == "code":
@@ -238,7 +242,7 @@ class Study:
         kinds = [("distance", d) for d in distances] + [("count", k) for k in counts]
         points, columns, start = [], {kind: [] for kind in kinds}, 0
         numbers = {kind: [] for kind in kinds}
-        bar = self.progress("key points", len(train)) if self.progress else None
+        bar = self.bar("key points", len(train))
         for i in range(len(train)):
             image = train.grid(i, size)
             place: dict[tuple[float, float], int] = {}
@@ -253,15 +257,14 @@ class Study:
                 numbers[kind].append(len(rows))
             points.append(np.array(list(place), np.float32).reshape(-1, 2))
             start += len(place)
-            if bar is not None:
-                bar(i + 1, len(train))
+            bar(i + 1, len(train))
 
         def image(i):  # in 16 bits, as `scp.pipeline.Pool` gives it
             levels = np.rint(train.grid(i, size) * 65535).astype(np.uint16)
             return levels.astype(np.float32) * np.float32(1 / 65535)
 
         job = SimilarityJob(image, len(train), points, self.extractor)
-        bar = self.progress("similarity", 2 * len(train)) if self.progress else None
+        bar = self.bar("similarity", 2 * len(train))
         values, _ = job.run(RunFolder(self.folder / "keypoints").path, progress=bar)
         out = {}
         for kind in kinds:

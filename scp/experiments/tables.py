@@ -39,31 +39,22 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
     short = {m: [number(paper.TABLE1[m].mre) if m in paper.TABLE1 else "-",
                  number(paper.TABLE1[m].random_mre[0]) if m in paper.TABLE1 else "-"]
              for m in sizes}  # fmt: skip
+    total = sum(map(len, sets.values()))
     for case in cases:
-        bar = study.progress(f"sets, {case.key}", sum(map(len, sets.values())))\
-            if study.progress else None  # fmt: skip
-        rows, done = [], 0
+        bar, rows, done = study.bar(f"sets, {case.key}", total), [], 0
         for m in sizes:
             if case.others and m == len(study.ids):  # no image is left
                 short[m] += ["-", "-"]
                 continue
-            ours, similarity = picks[m].selected, case.similarity
             errors, alike = np.empty(len(sets[m])), np.empty(len(sets[m]))
-            for i, rows_i in enumerate(sets[m]):
-                errors[i], alike[i] = case.mre(rows_i), similarity(rows_i)
-                done += 1
-                if bar is not None:
-                    bar(done, sum(map(len, sets.values())))
-            random, random_similarity = spread(errors), spread(alike)
-            entry = _entry(study, case, m, picks[m], random, random_similarity, sets[m])
+            for i, chosen in enumerate(sets[m]):
+                errors[i], alike[i] = case.mre(chosen), case.similarity(chosen)
+                bar(done + i + 1, total)
+            done += len(sets[m])
+            entry = _entry(study, case, m, picks[m], spread(errors), spread(alike), sets[m])
             result.records.append(entry)
-            short[m] += [number(entry["mre"]), number(random.mean)]
-            rows.append((
-                m, number(similarity(ours)), mean_sd(random_similarity.mean, random_similarity.sd),
-                number(entry["mre"]), mean_sd(random.mean, random.sd), number(random.low),
-                number(random.high), f"{entry['percent_below_random']:.1f} %",
-                f"{entry['percent_of_random_better']:.1f} %",
-            ))  # fmt: skip
+            short[m] += [number(entry["mre"]), number(entry["mre_random_mean"])]
+            rows.append(_row(entry))
         result.tables.append(Table(case.title, columns, rows))
     head = ["M", "paper SCP", "paper random"]
     head += [f"{case.key} {who}" for case in cases for who in ("SCP", "random")]
@@ -79,6 +70,15 @@ def _paper_row(m: int) -> tuple:
     return (m, number(row.similarity), mean_sd(*row.random_similarity), number(row.mre),
             mean_sd(*row.random_mre), number(row.best), number(row.worst), f"{row.gain:.1f} %",
             "-")  # fmt: skip
+
+
+def _row(entry: dict) -> tuple:
+    e = entry
+    return (e["m"], number(e["similarity"]),
+            mean_sd(e["similarity_random_mean"], e["similarity_random_sd"]), number(e["mre"]),
+            mean_sd(e["mre_random_mean"], e["mre_random_sd"]), number(e["mre_best"]),
+            number(e["mre_worst"]), f"{e['percent_below_random']:.1f} %",
+            f"{e['percent_of_random_better']:.1f} %")  # fmt: skip
 
 
 def _entry(
@@ -179,7 +179,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
     values, weights = study.matrix()
     problem = Problem(values, weights, exclude=study.excluded(m))
     rows = []
-    bar = study.progress("searches", seeds) if study.progress else None
+    bar = study.bar("searches", seeds)
     scores = np.empty((len(searches), seeds))
     errors = np.empty((len(searches), seeds, len(cases)))
     for s in range(seeds):
@@ -190,8 +190,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
             )
             scores[k, s] = prefix[-1]
             errors[k, s] = [case.mre(found) for case in cases]
-        if bar is not None:
-            bar(s + 1, seeds)
+        bar(s + 1, seeds)
     for k, draws in enumerate(searches):
         given = paper.TABLE5_SEARCHES.get(draws) if m == 5 else None
         rows.append((
@@ -206,10 +205,9 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
         ))  # fmt: skip
     methods = ["greedy", "swap"] + (["exact"] if exact else [])
     for method in methods:
-        bar = study.progress(method, 1) if study.progress else None
+        bar = study.bar(method, 1)
         pick = problem.solve(m, method, study.options.seed, study.options.max_nodes)
-        if bar is not None:
-            bar(1, 1)
+        bar(1, 1)
         found = [case.mre(pick.selected) for case in cases]
         proof = ", proved best" if pick.proven else f", bound {pick.upper_bound:.4f}"
         rows.append((method + proof, "-", number(pick.score, 4), "-", *map(number, found)))
