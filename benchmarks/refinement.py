@@ -15,7 +15,6 @@ from accuracy import (
     add_options,
     detection_rates,
     extractor_of,
-    millimetres,
     picks,
     training_images,
 )
@@ -23,12 +22,13 @@ from common import arguments, header
 
 from scp.cli_train import settings
 from scp.detection import LandmarkDetector
+from scp.metrics import radial_errors
 from scp.refinement import LandmarkRefiner, confidence_weights
 
 
 def compare(name, xy, dataset, rows):
     """Prints and returns the errors of one method."""
-    errors = millimetres(xy, dataset.landmarks, dataset.spacing[:, None])
+    errors = radial_errors(xy, dataset.landmarks, dataset.spacing)
     errors = np.delete(errors, rows, axis=0)
     rates = detection_rates(errors)
     shown = " ".join(f"{v:.1f}" for v in rates.values())
@@ -58,7 +58,7 @@ def main():
     else:
         rows = list(picks(extractor, dataset, [options.m])[0][0].selected)
     print("templates:", ", ".join(dataset.ids[i] for i in rows))
-    found = LandmarkDetector(extractor).fit(dataset.rows(rows)).predict(dataset)
+    found = LandmarkDetector(extractor).fit(dataset.subset(rows)).predict(dataset)
     out = {"matched": compare("matched", found.xy, dataset, rows)}
     training, network = settings(options.set)
     refiner = LandmarkRefiner(weights=extractor, network=network, **training)

@@ -21,13 +21,15 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 
 __version__ = "0.1.0"
 
-from . import datasets, keypoints
+from . import datasets, keypoints, metrics
 from ._core import InfeasibleError
 from .detection import Detections, LandmarkDetector, match_templates
+from .evaluation import Evaluation, evaluate
 from .extractor import FeatureExtractor
 from .features import FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
 from .pipeline import Choice, choose
+from .refinement import LandmarkRefiner, Refined
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
     SimilarityJob,
@@ -41,12 +43,15 @@ from .votes import combine
 __all__ = [
     "Choice",
     "Detections",
+    "Evaluation",
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
     "InfeasibleError",
     "LandmarkDetector",
+    "LandmarkRefiner",
     "Landmarks",
+    "Refined",
     "Selection",
     "SimilarityJob",
     "TemplateSelector",
@@ -55,10 +60,12 @@ __all__ = [
     "code_direction",
     "combine",
     "datasets",
+    "evaluate",
     "image_distances",
     "keypoints",
     "match",
     "match_templates",
+    "metrics",
     "read_landmarks",
     "select",
     "verify",

@@ -220,6 +220,12 @@ class Subset(Dataset):
     def image(self, i: int) -> np.ndarray:
         return self._whole.image(self._rows[self._check(i)])
 
+    def grid(self, i: int, size: tuple[int, int] = (384, 384)) -> np.ndarray:
+        return self._whole.grid(self._rows[self._check(i)], size)
+
+    def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
+        return self._whole.thumbnail(self._rows[self._check(i)], size)
+
 
 class ArrayDataset(Dataset):
     """Images that are in memory already; see `arrays`."""
