@@ -14,6 +14,7 @@ from .cli_data import add_data, open_data
 from .cli_detect import add_detect
 from .cli_evaluate import add_evaluate
 from .cli_refine import add_refine
+from .cli_reproduce import add_reproduce
 from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(demo)
 
     add_evaluate(commands)
+    add_reproduce(commands)
     add_weights(commands)
 
     info = commands.add_parser("info", help="versions, threads, instruction sets; networks")

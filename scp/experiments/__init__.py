@@ -1,0 +1,36 @@
+"""The paper's tables and figures, made again on the images at hand, with its numbers beside.
+
+    data = scp.experiments.load("cephalometric", root)
+    study = scp.experiments.Study(data, extractor, scp.run.RunFolder("runs/paper"))
+    print(scp.experiments.table1(study).text())
+
+`paper` holds the numbers of the paper; `Options` says how is chosen and measured.
+"""
+
+from .data import Data, load
+from .figures import fig1, fig4, fig5, fig6
+from .output import Result, Table
+from .records import Record, record
+from .refined import Refinement, table2
+from .study import Case, Options, Study
+from .tables import table1, table5
+
+__all__ = [
+    "Case",
+    "Data",
+    "Options",
+    "Record",
+    "Refinement",
+    "Result",
+    "Study",
+    "Table",
+    "fig1",
+    "fig4",
+    "fig5",
+    "fig6",
+    "load",
+    "record",
+    "table1",
+    "table2",
+    "table5",
+]

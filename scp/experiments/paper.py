@@ -1,0 +1,79 @@
+"""The numbers of the paper on cephalograms, as data.
+
+Quan, Yao, Li, Zhou, "Which images to label for few-shot medical landmark detection?", CVPR 2022.
+Errors are mean radial errors in mm. The paper calls its images "testsets"; the code that the
+authors released measures Table 1 and Figures 1, 5 and 6 on the 150 training images, templates
+included, on whole pixels of a grid of 384 x 384.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SetRow:
+    """A row of Table 1: templates chosen by SCP ("ours") beside 1,000 random sets of M.
+
+    similarity, mre: of the chosen set. The others are of the random sets: mean and deviation,
+    smallest and largest error.
+    """
+
+    similarity: float
+    random_similarity: tuple[float, float]
+    mre: float
+    random_mre: tuple[float, float]
+    best: float
+    worst: float
+
+    @property
+    def gain(self) -> float:
+        """Percent by which SCP's choice is below the random mean."""
+        return 100 * (1 - self.mre / self.random_mre[0])
+
+
+# Table 1, cephalometric part; M: row.
+TABLE1 = {
+    1: SetRow(0.554, (0.519, 0.017), 3.083, (3.595, 0.381), 2.863, 4.952),
+    2: SetRow(0.638, (0.604, 0.012), 2.840, (3.177, 0.227), 2.661, 4.090),
+    3: SetRow(0.676, (0.646, 0.009), 2.742, (3.019, 0.187), 2.573, 3.875),
+    4: SetRow(0.699, (0.672, 0.008), 2.677, (2.912, 0.164), 2.512, 3.674),
+    5: SetRow(0.709, (0.690, 0.007), 2.571, (2.850, 0.141), 2.486, 3.458),
+}
+
+RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the detection rates of Table 2
+
+# Table 2: M: (MRE, detection rates below RADII in percent), refined, templates chosen by SCP.
+TABLE2 = {
+    25: (2.06, (58.00, 68.52, 79.13, 90.40)),
+    10: (2.24, (55.41, 64.67, 75.26, 87.38)),
+    5: (2.33, (52.25, 63.05, 73.95, 86.27)),
+    1: (2.74, (43.79, 53.05, 64.12, 79.05)),
+}
+# The same refinement without SCP (Yao et al., in Table 2).
+TABLE2_WITHOUT = {25: 2.17, 10: 2.30, 5: 2.44, 1: 2.90}
+
+# Table 5, M = 5: (similarity, MRE) by the number of random searches ...
+TABLE5_SEARCHES = {
+    1_000: (0.7080, 2.711),
+    10_000: (0.7105, 2.703),
+    50_000: (0.7108, 2.577),
+    100_000: (0.7117, 2.571),
+}
+# ... and by the number of key points of an image.
+TABLE5_KEYPOINTS = {
+    50: (0.7128, 2.670),
+    75: (0.7099, 2.623),
+    100: (0.7117, 2.571),
+    150: (0.7105, 2.599),
+}
+# Squared pixels between key points in the released code's runs; each seems to stand for the K of
+# the same place in TABLE5_KEYPOINTS.
+DISTANCES = {400: 50, 180: 75, 100: 100, 40: 150}
+
+# Figure 1: histogram of the errors of the single templates. 16 bins of 0.1 mm; the first holds all
+# below it too, the last all above it.
+FIG1_EDGES = tuple(round(2.9 + 0.1 * k, 1) for k in range(17))
+
+FIG5_PEARSON = 0.462  # of key-point score and landmark similarity over single templates
+FIG6_PEARSON = -0.675  # of landmark similarity and MRE over single templates

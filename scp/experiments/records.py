@@ -1,0 +1,167 @@
+"""The landmarks of all templates searched in all images, once; what any set of them comes to."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..datasets import Dataset
+from ..detection import VIEWS, Matches, grid_scales, match_templates
+from ..metrics import mean_radial_error, paper_errors, radial_errors
+from ..run import RunFolder
+
+WAYS = ("original", "grid")
+
+
+@dataclass
+class Record:
+    """Matches of T templates in N images beside the truth.
+
+    Attributes:
+        matches: from `match_templates`.
+        truth: float64 [N][L][2], original pixels. spacing: [N][2], mm. shapes: [N][2].
+        way: "original": distances in the original image; "grid": on whole pixels of the grid of
+            `size`, as the released code measures.
+        own: int64 [T], the image that is the template itself; -1 if it is not among the images.
+    """
+
+    matches: Matches
+    truth: np.ndarray
+    spacing: np.ndarray
+    shapes: np.ndarray
+    size: tuple[int, int]
+    way: str
+    own: np.ndarray
+    votes: np.ndarray = field(init=False, repr=False)  # errors of single votes, [T][V][N][L]
+
+    def __post_init__(self):
+        if self.way not in WAYS:
+            raise ValueError(f"way must be one of {', '.join(WAYS)}, got {self.way!r}")
+        self.votes = self.measure(self.matches.xy)
+        similarity = self.matches.similarity
+        self._rank = np.where(np.isnan(similarity), np.float32(-1), similarity)
+
+    def __len__(self) -> int:
+        return len(self.matches.xy)
+
+    def measure(self, xy: np.ndarray) -> np.ndarray:
+        """Radial errors in mm, float64 [...][N][L], of points [...][N][L][2]."""
+        if self.way == "original":
+            return radial_errors(xy, self.truth, self.spacing)
+        return paper_errors(xy, self.truth, self.shapes, self.spacing, size=self.size)
+
+    def errors(self, rows: Sequence[int], rule: str = "confident") -> np.ndarray:
+        """Radial errors [N][L] in mm of a set of templates, combined by a rule of
+        `scp.detection.combine`."""
+        rows = np.asarray(rows, np.int64)
+        if rule != "confident":
+            return self.measure(self.matches.of(rows, rule)[0])
+        rank = self._rank[rows].reshape(-1, *self._rank.shape[2:])
+        errors = self.votes[rows].reshape(rank.shape)
+        return np.take_along_axis(errors, rank.argmax(axis=0)[None], axis=0)[0]
+
+    def mre(self, rows: Sequence[int], rule: str = "confident", others: bool = False) -> float:
+        """Mean radial error of a set, mm. others: in the images that are not among the set."""
+        errors = self.errors(rows, rule)
+        return mean_radial_error(errors[self._images(rows)] if others else errors)
+
+    def _images(self, rows: Sequence[int]) -> np.ndarray:
+        """The images that are not among the templates, bool [N]."""
+        keep = np.ones(len(self.truth), bool)
+        own = self.own[np.asarray(rows, np.int64)]
+        keep[own[own >= 0]] = False
+        return keep
+
+    def similarity(self, rows: Sequence[int], others: bool = False) -> float:
+        """Landmark similarity of a set (the paper, Eq. 6): the mean over images and landmarks of
+        the most similar template's similarity. others: see `mre`."""
+        best = self._rank[np.asarray(rows, np.int64)].max(axis=(0, 1)).astype(np.float64)
+        best = np.where(best < 0, np.nan, best)
+        return mean_radial_error(best[self._images(rows)] if others else best)
+
+
+def record(
+    extractor,
+    templates: Dataset,
+    images: Dataset,
+    *,
+    mode: str = "bilinear",
+    way: str = "original",
+    views: int = 1,
+    folder: RunFolder | None = None,
+    name: str = "matches",
+    progress: Callable[[str, int], Callable] | None = None,
+) -> Record:
+    """The record of all templates in all images; from the run folder if it is there.
+
+    Args:
+        extractor: of features. mode, views: see `scp.LandmarkDetector`.
+        way: see `Record`.
+        folder, name: the matches are kept in NAME.npz there; one of other features, images or
+            landmarks is made again.
+        progress: function (stage, total) -> function (done, total).
+    """
+    for dataset, which in ((templates, "templates"), (images, "images")):
+        if dataset.landmarks is None:
+            raise ValueError(f"{which}: these images have no landmarks")
+        if dataset.spacing is None:
+            raise ValueError(f"{which}: mm per pixel are not known")
+    key = json.dumps(
+        {**extractor.parameters(), "mode": mode, "views": views, "templates": digest(templates),
+         "images": digest(images)}, sort_keys=True,
+    )  # fmt: skip
+    kept = None if folder is None else _read(folder, name, key)
+    if kept is None:
+        bar = progress(f"matching {name}", len(images)) if progress else None
+        kept = match_templates(extractor, templates, images, mode, views=VIEWS[:views],
+                               progress=bar)  # fmt: skip
+        if folder is not None:
+            _write(folder, name, key, kept)
+    else:
+        kept = Matches(*kept, np.ones((len(templates), len(images)), bool),
+                       grid_scales(images, extractor.size))  # fmt: skip
+    place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
+    own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
+    shapes = np.array([images.shape(i) for i in range(len(images))], np.int64)
+    return Record(kept, np.asarray(images.landmarks, np.float64), images.spacing, shapes,
+                  tuple(extractor.size), way, own)  # fmt: skip
+
+
+def digest(dataset: Dataset) -> str:
+    """SHA-256 of what tells a data set's images from others without decoding them: ids, shapes,
+    landmarks, the files' sizes."""
+    import os
+
+    sums = hashlib.sha256()
+    for i, name in enumerate(dataset.ids):
+        path = dataset.path(i)
+        size = os.path.getsize(path) if path else getattr(dataset, "seed", None)
+        sums.update(json.dumps([name, list(map(int, dataset.shape(i))), size]).encode())
+    if dataset.landmarks is not None:
+        sums.update(np.ascontiguousarray(dataset.landmarks, np.float64).tobytes())
+    return sums.hexdigest()
+
+
+def _read(folder: RunFolder, name: str, key: str):
+    path = folder / f"{name}.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            if str(content["key"]) != key:
+                return None
+            return content["xy"], content["similarity"]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def _write(folder: RunFolder, name: str, key: str, matches: Matches) -> None:
+    content = io.BytesIO()
+    np.savez(content, key=np.array(key), xy=matches.xy, similarity=matches.similarity)
+    with folder.writing(f"{name}.npz") as path:
+        path.write_bytes(content.getbuffer())

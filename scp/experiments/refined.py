@@ -1,0 +1,173 @@
+"""Table 2 of the paper, beside ours: matching alone, and refined."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..detection import VIEWS, LandmarkDetector
+from ..metrics import bootstrap_interval, detection_rates, mean_radial_error
+from ..run import RunFolder
+from . import paper
+from .output import Result, Table, number
+from .records import Record, digest, record
+from .study import Study
+
+SIZES2 = (1, 5, 10, 25)
+MADE_OF = "made-of.json"  # beside a refined network: what it was taught with
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How the network of Table 2 is trained, for each M.
+
+    minutes or steps: of training. preset, rounds: see `scp.refinement.LandmarkRefiner`.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    preset: str = "laptop"
+    rounds: int = 1
+
+
+def table2(
+    study: Study,
+    sizes: Sequence[int] = SIZES2,
+    refinement: Refinement | None = None,
+    views: int = len(VIEWS),
+    callback: Callable[[dict], object] | None = None,
+) -> Result:
+    """Landmarks from M templates chosen by SCP, matched and refined, in test images.
+
+    refinement=None: matching only. views: of the matcher, the product's default. callback: called
+    with the events of the trainings.
+    """
+    sizes = sorted(set(sizes))
+    study.check_sizes(sizes)
+    if study.data.test is None:
+        raise ValueError("Table 2 needs test images")
+    picks = study.picks(sizes)
+    chosen = sorted({int(i) for m in sizes for i in picks[m].selected})
+    place = {row: k for k, row in enumerate(chosen)}
+    templates, test = study.data.train.subset(chosen), study.data.test
+    rest = {"folder": study.folder, "progress": study.progress}
+    honest = record(study.extractor, templates, test, views=views, name="matches-table2", **rest)
+    as_paper = record(study.extractor, templates, test, mode="paper", way="grid",
+                      name="matches-table2-paper", **rest)  # fmt: skip
+    result = Result("table2", "Table 2: matching alone, and refined")
+    rule = study.options.rule
+    title = f"{len(study.data.distinct)} test images without duplicates, original pixels"
+    ways = {"honest": (honest, study.data.distinct, title)}
+    if study.options.evaluation != "honest":
+        everything = np.arange(len(test))
+        title = f"as the paper: all {len(test)} test images, whole pixels of the grid"
+        ways["paper"] = as_paper, everything, title
+    if study.options.evaluation == "paper":
+        del ways["honest"]
+    found: dict[int, dict[str, dict[str, np.ndarray]]] = {}
+    for m in sizes:
+        rows = [place[int(i)] for i in picks[m].selected]
+        matched = honest.matches.of(rows, rule)[0]
+        found[m] = {
+            f"matching, Eq. 3, {_views(1)}": _both(honest, as_paper, rows),
+            f"matching, {rule!r}, {_views(views)}": _measured(honest, as_paper, matched),
+        }
+        if refinement is not None:
+            xy = _refined(study, m, picks[m].selected, refinement, callback)
+            found[m]["refined"] = _measured(honest, as_paper, xy)
+    for way, (_, rows, title) in ways.items():
+        lines = []
+        for m in sizes:
+            lines += _lines(result, study, m, way, rows, found[m], picks[m].selected)
+        columns = ("", "MRE (mm)", *(f"SDR {r:g} mm" for r in paper.RADII))
+        result.tables.append(Table(title, columns, lines))
+    result.notes.append(
+        f"{study.data.name}; templates chosen by SCP from {len(study.ids)} images. The paper's "
+        "rows are of its own test images and backbone. SCN (the paper's comparator) comes later."
+    )
+    if refinement is None:
+        result.notes.append("Refinement was not asked for.")
+    return result
+
+
+def _views(count: int) -> str:
+    return "1 view" if count == 1 else f"{count} views"
+
+
+def _both(honest: Record, as_paper: Record, rows) -> dict[str, np.ndarray]:
+    """Errors by Eq. 3 from the first view."""
+    rank = honest.matches.similarity[rows, 0].argmax(axis=0)
+    errors = np.take_along_axis(honest.votes[rows, 0], rank[None], axis=0)[0]
+    return {"honest": errors, "paper": as_paper.errors(rows, "confident")}
+
+
+def _measured(honest: Record, as_paper: Record, xy: np.ndarray) -> dict[str, np.ndarray]:
+    return {"honest": honest.measure(xy), "paper": as_paper.measure(xy)}
+
+
+def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected) -> list[tuple]:
+    def line(name, mre, rates):
+        return (f"M = {m}, {name}", number(mre, 2), *(number(r, 2) for r in rates))
+
+    out = []
+    if m in paper.TABLE2:
+        out.append(line("paper, SCP", *paper.TABLE2[m]))
+        out.append(line("paper, without SCP", paper.TABLE2_WITHOUT[m], [None] * 4))
+        out.append((f"M = {m}, SCN", *["later"] * (1 + len(paper.RADII))))
+    for name, errors in found.items():
+        errors = errors[way][rows]
+        rates = detection_rates(errors, paper.RADII)
+        low, high = bootstrap_interval(np.nanmean(errors, axis=1), seed=study.options.seed)
+        mre = mean_radial_error(errors)
+        out.append(line(name, mre, rates))
+        given = paper.TABLE2.get(m)
+        result.records.append({
+            "m": m, "evaluation": way, "method": name, "images": len(rows), "mre": mre,
+            "mre_low": float(low), "mre_high": float(high),
+            **{f"sdr_{r:g}": float(v) for r, v in zip(paper.RADII, rates, strict=True)},
+            "chosen": study.names(selected), "paper_mre": given[0] if given else None,
+        })  # fmt: skip
+    return out
+
+
+def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
+    """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
+    from ..extractor import FeatureExtractor
+    from ..refinement import REFINED, LandmarkRefiner, confidence_weights
+
+    train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
+    key = {
+        "features": study.extractor.parameters(),
+        "images": digest(train),
+        "chosen": study.names(selected),
+        "rule": study.options.rule,
+        "seed": study.options.seed,
+        "refinement": asdict(how),
+    }
+    same = (folder / MADE_OF).is_file() and json.loads((folder / MADE_OF).read_text()) == key
+    if same and (folder / REFINED).is_file():
+        refiner = LandmarkRefiner.load(folder.path)
+    else:
+        start = None
+        if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
+            start = study.extractor
+        detector = LandmarkDetector(study.extractor, rule=study.options.rule)
+        bar = study.bar(f"pseudo labels, M = {m}", len(train))
+        labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
+        refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,
+                                  weights=start)  # fmt: skip
+        if not same:
+            folder.write_json(MADE_OF, key)
+        refiner.fit(
+            train, labels.xy, confidence_weights(labels.confidence, refiner.options.power),
+            selected, rounds=how.rounds, minutes=how.minutes, steps=how.steps, run=folder.path,
+            resume=same, progress=None if study.progress else False,
+            callback=callback and (lambda event: callback({**event, "m": m})),
+        )  # fmt: skip
+        if not refiner.trained.finished:
+            raise KeyboardInterrupt
+    bar = study.bar(f"refined, M = {m}", len(study.data.test))
+    return refiner.predict(study.data.test, progress=bar).xy

@@ -1,0 +1,278 @@
+"""What the tables and figures share: data, features, similarity, choices, records.
+
+Everything is made on first use and kept in the run folder, so a stopped study goes on and the next
+table finds it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..keypoints import detect
+from ..pipeline import Pool
+from ..run import RunFolder
+from ..selection import METHODS, Problem, Selection, select
+from ..similarity import SimilarityJob, client_weights, code_direction
+from .data import Data
+from .records import Record, record
+
+EVALUATIONS = ("both", "honest", "paper")
+DIRECTIONS = ("paper", "code")
+CANDIDATES = ("all", "without-first")
+KEYPOINTS_OF = ("each", "first")
+FOLDER = "reproduce"  # in the run folder
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a study chooses and measures.
+
+    evaluation: "paper": as the released code, in the training images with the templates among
+        them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
+        original pixels, bilinear, by Eq. 3 and by `rule`; "both".
+    rule, views: of `scp.LandmarkDetector`; views for the statistics over all templates.
+    draws: random sets of templates. seed: of these and of random searches.
+    method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
+    direction: "paper": key points of an image searched in the templates; "code": key points of
+        the templates searched in the images, as in the released code (Eq. 7 says the first).
+    candidates: "without-first": the first image is never chosen for M > 1 (released code).
+    keypoints_of: "first": the key points of the first image for all images (released code).
+    """
+
+    evaluation: str = "both"
+    rule: str = "agreeing"
+    views: int = 1
+    draws: int = 1000
+    seed: int = 0
+    method: str = "swap"
+    searches: int = 100_000
+    max_nodes: int = 1_000_000
+    direction: str = "paper"
+    candidates: str = "all"
+    keypoints_of: str = "each"
+
+    def __post_init__(self):
+        for name, allowed in (
+            ("evaluation", EVALUATIONS), ("method", METHODS), ("direction", DIRECTIONS),
+            ("candidates", CANDIDATES), ("keypoints_of", KEYPOINTS_OF),
+        ):  # fmt: skip
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+
+    def of_the_code(self) -> list[str]:
+        """The choices of the released code that are on, in words."""
+        out = []
+        if self.direction == "code":
+            out.append("key points of the templates are searched in the images")
+        if self.candidates == "without-first":
+            out.append("the first image is never chosen for M > 1")
+        if self.keypoints_of == "first":
+            out.append("all images have the key points of the first")
+        return out
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to measure: a record, a rule, and whether templates count in themselves."""
+
+    key: str
+    title: str
+    record: Record
+    rule: str
+    others: bool = False
+
+    def mre(self, rows: Sequence[int]) -> float:
+        """Mean radial error of a set of templates, mm."""
+        return self.record.mre(rows, self.rule, self.others)
+
+    def similarity(self, rows: Sequence[int]) -> float:
+        """Landmark similarity of a set (Eq. 6)."""
+        return self.record.similarity(rows, self.others)
+
+
+class Study:
+    """Data, features and options, and what comes of them.
+
+    Args:
+        data: from `scp.experiments.load`.
+        extractor: of features.
+        run: run folder; files of `scp select` are used and made there, others in "reproduce".
+        options: see `Options`.
+        progress: function (stage, total) -> function (done, total), or None.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        extractor,
+        run: RunFolder,
+        options: Options | None = None,
+        progress: Callable[[str, int], Callable] | None = None,
+    ):
+        self.data, self.extractor, self.run = data, extractor, run
+        self.options, self.progress = options or Options(), progress
+        self.folder = RunFolder(run / FOLDER)
+        self._kept: dict = {}
+
+    @property
+    def ids(self) -> list[str]:
+        return self.data.train.ids
+
+    def check_sizes(self, sizes: Sequence[int]) -> None:
+        """ValueError for an M that the pool cannot give."""
+        for m in sizes:
+            if not 1 <= m <= len(self.ids):
+                raise ValueError(f"M = {m}: the pool holds {len(self.ids)} images; see -m")
+
+    def bar(self, name: str, total: int) -> Callable[[int, int], object]:
+        """To be called with (done, total)."""
+        return self.progress(name, total) if self.progress else lambda done, total: None
+
+    def _once(self, key, make):
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    # ---- measuring ----
+
+    def record(self, way: str, views: int | None = None) -> Record:
+        """ "paper" or "honest": see `Options`."""
+        views = self.options.views if views is None else views
+        return self._once(("record", way, views), lambda: self._record(way, views))
+
+    def _record(self, way: str, views: int) -> Record:
+        train = self.data.train
+        rest = {"folder": self.folder, "progress": self.progress}
+        if way == "paper":
+            return record(self.extractor, train, train, mode="paper", way="grid",
+                          name="matches-paper", **rest)  # fmt: skip
+        if self.data.test is None:
+            raise ValueError("the honest evaluation needs test images")
+        images = self.data.test.subset(self.data.distinct)
+        name = "matches-honest" if views == 1 else f"matches-honest-{views}-views"
+        return record(self.extractor, train, images, views=views, name=name, **rest)
+
+    def cases(self) -> list[Case]:
+        """The ways to measure that the options ask for."""
+        out, o = [], self.options
+        n = len(self.ids)
+        if o.evaluation in ("both", "paper"):
+            of = self.record("paper")
+            out.append(Case("paper", f"as the paper: {n} training images, templates among them, "
+                            "Eq. 3", of, "confident"))  # fmt: skip
+            out.append(Case("paper-others", "as the paper, but no template in itself", of,
+                            "confident", True))  # fmt: skip
+        if o.evaluation in ("both", "honest"):
+            of = self.record("honest")
+            count = len(of.truth)
+            out.append(Case("honest-eq3", f"honest: {count} test images, Eq. 3", of, "confident"))
+            if o.rule != "confident":
+                out.append(Case(f"honest-{o.rule}", f"honest: {count} test images, rule "
+                                f"{o.rule!r}", of, o.rule))  # fmt: skip
+        return out
+
+    # ---- choosing ----
+
+    def matrix(self) -> tuple[np.ndarray, np.ndarray]:
+        """Similarity of key points, float32 [N][Q], and weights [Q], as the options ask for."""
+        return self._once("matrix", self._matrix)
+
+    def _matrix(self):
+        train, first = self.data.train, self.options.keypoints_of == "first"
+        folder = RunFolder(self.folder / "keypoints-of-first") if first else self.run
+        bar = self.bar("key points", len(train))
+        pool = Pool(train, self.extractor, progress=bar, folder=None if first else folder)
+        points = [pool.points[0]] * len(train) if first else pool.points
+        if not sum(map(len, points)):
+            raise ValueError("no key point in any image")
+        job = SimilarityJob(pool.image, len(train), points, self.extractor, digest=pool.digest)
+        bar = self.bar("similarity", 2 * len(train))
+        values, _ = job.run(folder.path, progress=bar)
+        values = np.ascontiguousarray(values)
+        if self.options.direction == "code":
+            return code_direction(values, job.offsets)
+        return values, client_weights(job.offsets)
+
+    def scores(self) -> np.ndarray:
+        """Score of each single image, float64 [N] (the paper, Eq. 9)."""
+        values, weights = self.matrix()
+        return values.astype(np.float64) @ weights
+
+    def picks(self, sizes: Sequence[int]) -> dict[int, Selection]:
+        """SCP's choice for each M."""
+        self.check_sizes(sizes)
+        missing = [m for m in sorted(set(sizes)) if ("pick", m) not in self._kept]
+        o = self.options
+        for m in missing:
+            values, weights = self.matrix()
+            self._kept["pick", m] = select(
+                values, m, weights=weights, method=o.method, exclude=self.excluded(m),
+                draws=o.searches, random_state=o.seed, max_nodes=o.max_nodes,
+            )  # fmt: skip
+        return {m: self._kept["pick", m] for m in sizes}
+
+    def excluded(self, m: int) -> list[int]:
+        """Rows that may not be among m templates."""
+        return [0] if self.options.candidates == "without-first" and m > 1 else []
+
+    def names(self, rows: Sequence[int]) -> list[str]:
+        return [self.ids[i] for i in rows]
+
+    # ---- key points of several kinds ----
+
+    def keypoint_matrices(
+        self, distances: Sequence[float], counts: Sequence[int], m: int = 1
+    ) -> dict[tuple[str, float], Problem]:
+        """Problems of other key points, from one matrix of them all.
+
+        Args:
+            distances: squared pixels between key points, all that are left are taken.
+            counts: how many key points at 10 pixels of distance.
+            m: for how many templates.
+
+        Returns:
+            ("distance", d) and ("count", k): a problem each; its q is the number of key points.
+        """
+        train, size = self.data.train, self.extractor.size
+        kinds = [("distance", d) for d in distances] + [("count", k) for k in counts]
+        points, columns, start = [], {kind: [] for kind in kinds}, 0
+        numbers = {kind: [] for kind in kinds}
+        bar = self.bar("key points", len(train))
+        for i in range(len(train)):
+            image = train.grid(i, size)
+            place: dict[tuple[float, float], int] = {}
+            spread = {
+                d: detect(image, count=1 << 20, min_distance=d**0.5, label=train.ids[i]).xy
+                for d in {*distances, 100}
+            }
+            for kind in kinds:
+                xy = spread[kind[1]] if kind[0] == "distance" else spread[100][: kind[1]]
+                rows = [place.setdefault(tuple(p), len(place)) for p in xy.tolist()]
+                columns[kind] += [start + r for r in rows]
+                numbers[kind].append(len(rows))
+            points.append(np.array(list(place), np.float32).reshape(-1, 2))
+            start += len(place)
+            bar(i + 1, len(train))
+
+        def image(i):  # in 16 bits, as `scp.pipeline.Pool` gives it
+            levels = np.rint(train.grid(i, size) * 65535).astype(np.uint16)
+            return levels.astype(np.float32) * np.float32(1 / 65535)
+
+        job = SimilarityJob(image, len(train), points, self.extractor)
+        bar = self.bar("similarity", 2 * len(train))
+        values, _ = job.run(RunFolder(self.folder / "keypoints").path, progress=bar)
+        out = {}
+        for kind in kinds:
+            offsets = np.concatenate([[0], np.cumsum(numbers[kind])]).astype(np.int64)
+            if offsets[-1]:
+                part = np.ascontiguousarray(values[:, columns[kind]])
+                clients = part, client_weights(offsets)
+                if self.options.direction == "code":
+                    clients = code_direction(part, offsets)
+                out[kind] = Problem(*clients, exclude=self.excluded(m))
+        return out
