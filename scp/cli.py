@@ -130,6 +130,8 @@ def _add_output(parser) -> None:
     output.add_argument("--no-report", action="store_true")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
     output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
+    output.add_argument("--device", default="auto", metavar="D",
+                        help="auto, cpu, cuda or cuda:NUMBER (default auto)")  # fmt: skip
     output.add_argument("--threads", type=int, help="default: all this process may use")
     output.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -183,6 +185,7 @@ class _Estimated(Exception):
 
 
 def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
+    from . import devices
     from .extractor import extractor_for
     from .pipeline import choose
 
@@ -200,6 +203,7 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
+    devices.resolve(args.device)
     run = args.run or os.path.join("runs", name)
     extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
     kind = "the trained" if extractor.name == "trained" else "gradient"
@@ -207,7 +211,8 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
     try:
         choice = choose(
             pool, args.m, method=args.method, extractor=extractor,
-            keypoints=args.keypoints, count=args.count, mode=args.mode, max_memory=args.max_memory,
+            keypoints=args.keypoints, count=args.count, mode=args.mode,
+            max_memory=args.max_memory, device=args.device,
             min_distance=getattr(args, "min_distance", None), random_state=args.seed,
             duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
             progress=None if args.quiet else _bar, before_similarity=estimated, **rules,
@@ -253,6 +258,7 @@ def _bar(name: str, total: int):
 
 
 def _info(args) -> int:
+    from . import devices
     from .pipeline import versions
 
     if args.options:
@@ -267,7 +273,7 @@ def _info(args) -> int:
         "instruction sets": ", ".join(_core.isas()),
         "instruction set in use": _core.isa(),
         "threads": _core.threads(),
-        "gpu": "not used: this version has no GPU kernels",
+        "gpu": "; ".join(devices.describe()),
     }
     if args.json:
         print(json.dumps(content, indent=1))

@@ -150,6 +150,7 @@ def choose(
     mode: str = "nearest",
     epsilon: float = 1e-3,
     max_memory: int | None = None,
+    device: str = "auto",
     min_distance: float | None = None,
     random_state: int = 0,
     duplicates: bool = True,
@@ -171,14 +172,18 @@ def choose(
             in the run folder), "gradient" or "auto" (trained if there are any).
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `SimilarityJob`.
+        device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
+            `scp.devices.resolve`. The results are the same bits.
         duplicates: look for images that show the same picture and warn of them.
         run: folder for the files; nothing is written if None. A stopped run goes on from there.
         report: write report.html into the run folder.
         progress: function (stage, total) -> function (done, total), or None.
         before_similarity: called with the Estimate of the similarity stage.
     """
+    from .devices import resolve
     from .selection import select
 
+    resolve(device)  # an error now, not after the key points
     if len(dataset) == 0:
         raise ValueError("dataset: holds no images")
     sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
@@ -228,7 +233,8 @@ def choose(
         )
 
     job = SimilarityJob(pool.image, len(dataset), pool.points, extractor, mode=mode,
-                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest)  # fmt: skip
+                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest,
+                        device=device)  # fmt: skip
     if before_similarity is not None:
         before_similarity(job.estimate())
     clock, bar = stage("similarity", 2 * len(dataset))
@@ -241,6 +247,7 @@ def choose(
             rules.update(distances=image_distances(values, pool.offsets), min_distance=min_distance)
         matrix = np.ascontiguousarray(values)
         options = {"weights": client_weights(pool.offsets), "random_state": random_state, **rules}
+        options["device"] = device
         if sizes is None:
             curve = [select(matrix, None, method=method, **options)]
         else:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from . import _core
+from .devices import resolve
 from .features import FeaturePyramid
 from .files import naming, writing
 
@@ -141,6 +142,7 @@ class SimilarityJob:
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
             Refused when even one image does not fit.
+        device: where the search runs, see `scp.devices.resolve`; the answer is the same.
         digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
             None. A job that is finished already asks for nothing else.
     """
@@ -156,6 +158,7 @@ class SimilarityJob:
         epsilon: float = 1e-3,
         path: str = "auto",
         max_memory: int | None = None,
+        device: str = "auto",
         digest: Callable[[int], str] | None = None,
     ):
         if n < 1:
@@ -168,6 +171,7 @@ class SimilarityJob:
             raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
         self.image, self.n, self.points, self.extractor = image, n, points, extractor
         self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.device = resolve(device)
         self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
