@@ -58,7 +58,9 @@ class ParallelBuild(build_ext):
         super().copy_extensions_to_source()
         built = Path(self.build_lib, "scp", "libscp_cuda.so")
         if cuda != "0" and built.exists():
-            shutil.copy2(built, root / "scp" / built.name)
+            beside = root / "scp" / f"{built.name}.new"  # a running program may have it open
+            shutil.copy2(built, beside)
+            os.replace(beside, root / "scp" / built.name)
 
     def build_plugin(self):
         """scp/libscp_cuda.so: the runtime inside, no CUDA library needed to load it."""

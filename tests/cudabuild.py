@@ -21,7 +21,9 @@ def host_library(name: str) -> Path:
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         pytest.skip("needs g++, to compile the CUDA sources for the host")
-    kernels = [HOST / "broken.cu"] if name == "broken" else sorted(ROOT.glob("csrc/cuda/*.cu"))
+    kernels = [HOST / "broken.cu"]
+    if name == "scp":
+        kernels = [*sorted(ROOT.glob("csrc/cuda/*.cu")), HOST / "probe.cu"]
     sources = [*sorted(HOST.glob("*.cpp")), *kernels]
     headers = [*HOST.glob("*.h"), *ROOT.glob("csrc/cuda/*.cuh"), *ROOT.glob("csrc/include/scp/*.h")]
     newest = max(p.stat().st_mtime for p in [*headers, Path(__file__)])
