@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import __version__, _core
+from . import __version__, _core, devices
 from .cli_train import (
     add_data,
     add_train,
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if getattr(args, "threads", None) is not None:
             _core.set_threads(args.threads)
+        devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -185,7 +186,6 @@ class _Estimated(Exception):
 
 
 def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
-    from . import devices
     from .extractor import extractor_for
     from .pipeline import choose
 
@@ -203,7 +203,6 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
-    devices.resolve(args.device)
     run = args.run or os.path.join("runs", name)
     extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
     kind = "the trained" if extractor.name == "trained" else "gradient"
@@ -258,7 +257,6 @@ def _bar(name: str, total: int):
 
 
 def _info(args) -> int:
-    from . import devices
     from .pipeline import versions
 
     if args.options:

@@ -18,6 +18,8 @@ FLAGS = (
 
 def host_library(name: str) -> Path:
     """build/cuda_host/libNAME.so: "broken", or "scp", the plug-in of csrc/cuda."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("the fibers of the emulation confuse AddressSanitizer")
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         pytest.skip("needs g++, to compile the CUDA sources for the host")

@@ -21,7 +21,7 @@ struct best_match {
 
 /* One query in one image. */
 struct searcher {
-    scp_match_shape s;
+    const scp_match_shape &s;
     pointer<const float> features, norms, query, query_norms;
     unsigned lane;
     float kept; /* of child lane % 4 at level lane / 4; -1: visited */
@@ -168,7 +168,7 @@ static __device__ __forceinline__ void search_bilinear(best_match *best, searche
 }
 
 template <bool BILINEAR>
-__global__ __launch_bounds__(SCP_MATCH_THREADS) void refine_kernel(
+__global__ __launch_bounds__(SCP_MATCH_THREADS, 8) void refine_kernel(
     pointer<float> value, pointer<int32_t> index, pointer<const float> bounds,
     pointer<const float> features, pointer<const float> norms, pointer<const float> queries,
     pointer<const float> query_norms, scp_match_shape s) {
