@@ -14,8 +14,7 @@ const struct scp_cuda_table *scp_cuda(void) {
 }
 
 const char *scp_cuda_reason(void) {
-    const struct scp_cuda_table *t = scp_cuda();
-    return t ? t->error() : reason;
+    return reason;
 }
 
 enum scp_status scp_cuda_open(const char *path) {

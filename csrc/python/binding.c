@@ -75,7 +75,7 @@ PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *whe
     PyObject *exception =
         (unsigned)status < SCP_STATUS_COUNT ? exceptions[status] : PyExc_SystemError;
     const char *text = scp_status_text(status);
-    if (status == SCP_EUNSUPPORTED && scp_cuda()) text = scp_cuda_reason();
+    if (status == SCP_EUNSUPPORTED && scp_cuda()) text = scp_cuda()->error();
     PyErr_Format(exception, "%s: %s", where, text);
     return NULL;
 }

@@ -116,7 +116,7 @@ enum scp_status scp_cuda_open(const char *path);
 /* The table, or NULL when none is open. */
 const struct scp_cuda_table *scp_cuda(void);
 
-/* Why scp_cuda is NULL, or what the table's last error was; static storage of the thread. */
+/* Why this thread's last scp_cuda_open failed; static storage of the thread. */
 const char *scp_cuda_reason(void);
 
 #ifdef __cplusplus
