@@ -4,10 +4,10 @@
     python benchmarks/accuracy.py ../shared/data/cephalometric --weights RUN --on test1 --json
     python benchmarks/accuracy.py phantom --weights FILE
 
-Every training image is the template once: its landmarks (mean of both readers, rounded to pixels of
-the grid) are searched in every evaluation image by the exact search, bilinear mode, and the pixel
-found is compared in millimetres with the landmark in the original image. SCP's own picks come from
-the key points of the same images with the same features (the paper, Eq. 9), without any landmark.
+Every training image is the template once: its landmarks (mean of both readers) are searched in
+every evaluation image by the exact search, bilinear mode, and the pixel found is compared in
+millimetres with the landmark in the original image. SCP's own picks come from the key points of the
+same images with the same features (the paper, Eq. 9), without any landmark.
 
 --on validation (default): templates and evaluation images are the validation half of the training
 images (scp.datasets.validation_split), a template never its own evaluation; features judged there
@@ -27,12 +27,14 @@ import numpy as np
 from common import arguments, header
 
 import scp
-from scp.datasets import Dataset, find_duplicates, to_grid, to_original, validation_split
+from scp import metrics
+from scp.datasets import Dataset, find_duplicates, validation_split
+from scp.detection import VIEWS, Matches, match_templates
 from scp.pipeline import Pool
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
 SIZES = (1, 2, 3, 5, 10)  # templates in SCP's picks
-POWER = 4  # of the similarity, in the weighted mean of predictions
+SETS = ("confident", "agreeing")  # rules for several templates: the paper's, ours
 DRAWS = 200  # random sets that SCP's five are compared with
 
 
@@ -64,11 +66,6 @@ class Grids(Dataset):
             raise ValueError(f"size must be {self.images.shape[1:]}, got {tuple(size)}")
         return self.images[i].astype(np.float32) * np.float32(1 / 65535)
 
-    def rows(self, rows):
-        """The data set of these rows only."""
-        return Grids([self.ids[i] for i in rows], [self.shape(i) for i in rows],
-                     self.spacing[rows], self.landmarks[rows], self.images[rows])  # fmt: skip
-
 
 def training_images(data, size, cache=None):
     """The 150 training images: "phantom", or the root of the cephalograms."""
@@ -87,13 +84,13 @@ def load(data, size, on, cache=None):
     """Templates and evaluation images (None: the templates themselves) as Grids."""
     templates = training_images(data, size, cache)
     if on == "validation":
-        return templates.rows(validation_split(templates.ids)[1]), None
+        return templates.subset(validation_split(templates.ids)[1]), None
     if data == "phantom":
         return templates, Grids.read(scp.datasets.phantom(150, seed=1), size, cache, "phantom-1")
     cache = own_cache(data, cache)
     test = scp.datasets.cephalometric(data, split="test1")
     test = Grids.read(test, size, cache, "test1")
-    return templates, test.rows(distinct(data, templates.ids, test.ids, cache))
+    return templates, test.subset(distinct(data, templates.ids, test.ids, cache))
 
 
 def distinct(data, train, test, cache=None):
@@ -113,92 +110,50 @@ def distinct(data, train, test, cache=None):
     return np.array([i for i, name in enumerate(test) if name not in out])
 
 
-def millimetres(predicted, truth, spacing):
-    """Euclidean distances in mm. points (x, y) [...][2] in original pixels, spacing (sy, sx)."""
-    delta = (np.asarray(predicted) - truth) * np.asarray(spacing)[..., ::-1]
-    return np.sqrt((delta**2).sum(axis=-1))
-
-
 def detection_rates(errors):
-    """Percentage of errors below each of RADII (strictly)."""
-    return {f"{r:g}": float(100 * np.mean(np.asarray(errors) < r)) for r in RADII}
+    """Percentage of errors below each of RADII (strictly), by radius."""
+    rates = metrics.detection_rates(errors, RADII)
+    return {f"{r:g}": float(v) for r, v in zip(RADII, rates, strict=True)}
 
 
 @dataclass
-class Matches:
-    """Landmarks of T templates found in E images.
+class Scored:
+    """Landmarks of T templates found in E images (`scp.detection.Matches`), with the truth.
 
-    xy float64 [T][E][L][2], original pixels; similarity float32 [T][E][L]; truth [E][L][2];
-    spacing [E][2]; counts bool [T][E], false where a template meets itself.
+    truth [E][L][2] in original pixels; spacing [E][2].
     """
 
-    xy: np.ndarray
-    similarity: np.ndarray
+    matches: Matches
     truth: np.ndarray
     spacing: np.ndarray
-    counts: np.ndarray
 
     def errors(self):
-        """mm, [T][E][L]."""
-        return millimetres(self.xy, self.truth, self.spacing[:, None])
+        """mm, [T][E][L], of every template alone."""
+        alone = [self.matches.of([t], "weighted")[0] for t in range(len(self.matches.xy))]
+        return metrics.radial_errors(np.stack(alone), self.truth, self.spacing)
 
     def single(self):
-        """Mean radial error of each template, mm [T]."""
-        return (self.errors().mean(axis=2) * self.counts).sum(axis=1) / self.counts.sum(axis=1)
+        """Mean radial error of each template, mm [T]; a template does not count in itself."""
+        counts = self.matches.counts
+        return (self.errors().mean(axis=2) * counts).sum(axis=1) / counts.sum(axis=1)
 
     def of_set(self, rows, rule):
-        """Errors [E'][L] in mm of a set of templates, in the images that are not among them.
-
-        rule: "confident" (the most similar template's prediction; ties to the first: the paper,
-        Eq. 3) or "weighted" (mean of the predictions, weights similarity^4).
-        """
-        rows = np.asarray(rows)
-        images = np.flatnonzero(self.counts[rows].all(axis=0))
-        xy = self.xy[rows][:, images]
-        similarity = self.similarity[rows][:, images].astype(np.float64)
-        if rule == "confident":
-            best = similarity.argmax(axis=0)
-            xy = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]
-        elif rule == "weighted":
-            weight = np.maximum(similarity, 1e-12) ** POWER
-            xy = (xy * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[..., None]
-        else:
-            raise ValueError(f"rule must be confident or weighted, got {rule!r}")
-        return millimetres(xy, self.truth[images], self.spacing[images][:, None])
+        """Errors [E'][L] in mm of a set of templates, in the images that are not among them;
+        rule: of `scp.combine`."""
+        images = np.flatnonzero(self.matches.counts[np.asarray(rows)].all(axis=0))
+        xy = self.matches.of(rows, rule)[0][images]
+        return metrics.radial_errors(xy, self.truth[images], self.spacing[images])
 
 
-def match_landmarks(extractor, templates, images=None, mode="bilinear", sample=1, progress=None):
-    """Matches of every template's landmarks in every sample-th image.
-
-    All templates are queries of one call, so an image's pyramid is searched once. images=None:
-    the templates are evaluated among themselves.
-    """
-    size = extractor.size
-    queries, norms = [], []
-    for i in range(len(templates)):
-        points = to_grid(templates.landmarks[i], templates.shape(i), size)
-        q, n = extractor.pyramid(templates.grid(i)).at(points)
-        queries.append(q)
-        norms.append(n)
-    queries, norms = np.concatenate(queries), np.concatenate(norms)
-    own = images is None
-    images = templates if own else images
-    rows = np.arange(0, len(images), sample)
-    shape = len(templates), len(rows), templates.landmarks.shape[1]
-    xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
-    for e, i in enumerate(rows):
-        pyramid = extractor.pyramid(images.grid(i))
-        value, place, _ = scp.match(pyramid, queries, norms, mode=mode)
-        place = place if mode == "bilinear" else 2 * place + 0.5  # the centre of the cell
-        place = to_original(place, images.shape(i), size)
-        xy[:, e] = place.reshape(shape[0], shape[2], 2)
-        similarity[:, e] = value.reshape(shape[0], shape[2])
-        if progress is not None:
-            progress(e + 1, len(rows))
-    counts = np.ones(shape[:2], bool)
-    if own:
-        counts[rows, np.arange(len(rows))] = False
-    return Matches(xy, similarity, images.landmarks[rows], images.spacing[rows], counts)
+def match_landmarks(extractor, templates, images=None, mode="bilinear", views=1, sample=1):
+    """Every template's landmarks in every sample-th image, Scored. images=None: the templates are
+    evaluated among themselves."""
+    rows = np.arange(0, len(templates if images is None else images), sample)
+    chosen = (templates if images is None else images).subset(rows)
+    matches = match_templates(extractor, templates, chosen, mode, views=VIEWS[:views])
+    if images is None:
+        matches.counts[rows, np.arange(len(rows))] = False
+    return Scored(matches, chosen.landmarks, chosen.spacing)
 
 
 def picks(extractor, templates, sizes=SIZES):
@@ -215,14 +170,15 @@ def picks(extractor, templates, sizes=SIZES):
     return scp.select(values, sizes, weights=weights), values.astype(np.float64) @ weights
 
 
-def summary(matches, selections=(), scores=None, ids=()):
+def summary(scored, selections=(), scores=None, ids=()):
     """The numbers as a dict; lengths in mm."""
-    single = matches.single()
-    used = matches.errors()[matches.counts]
+    single = scored.single()
+    counts = scored.matches.counts
+    used = scored.errors()[counts]
     best = int(single.argmin())
     out = {
         "templates": len(single),
-        "images": matches.counts.shape[1],
+        "images": counts.shape[1],
         "mean": float(single.mean()),
         "sd": float(single.std()),
         "best": float(single[best]),
@@ -233,8 +189,8 @@ def summary(matches, selections=(), scores=None, ids=()):
     for selection in selections:
         rows = selection.selected
         item = {"ids": [ids[i] if len(ids) else int(i) for i in rows]}
-        for rule in ("confident", "weighted"):
-            errors = matches.of_set(rows, rule)
+        for rule in SETS:
+            errors = scored.of_set(rows, rule)
             item[rule] = float(errors.mean())
             item[f"sdr_{rule}"] = detection_rates(errors)
         out[f"pick{len(rows)}"] = item
@@ -243,21 +199,23 @@ def summary(matches, selections=(), scores=None, ids=()):
     if len(single) > 10:
         rng = np.random.default_rng(0)
         sets = [rng.choice(len(single), 5, replace=False) for _ in range(DRAWS)]
-        for rule in ("confident", "weighted"):
-            errors = [matches.of_set(rows, rule).mean() for rows in sets]
+        for rule in SETS:
+            errors = [scored.of_set(rows, rule).mean() for rows in sets]
             out[f"random5_{rule}"] = [float(np.mean(errors)), float(np.std(errors))]
     return out
 
 
-def evaluate(extractor, data, on="validation", sample=1, mode="bilinear", cache=None, pick=True):
+def evaluate(
+    extractor, data, on="validation", sample=1, mode="bilinear", cache=None, pick=True, views=1
+):
     """`summary` of an extractor on a data set ("phantom" or a root), with seconds of each part."""
     start = time.perf_counter()
     templates, images = load(data, extractor.size, on, cache)
     read = time.perf_counter()
-    matches = match_landmarks(extractor, templates, images, mode, sample)
+    scored = match_landmarks(extractor, templates, images, mode, views, sample)
     found = time.perf_counter()
     chosen = picks(extractor, templates) if pick else ((), None)
-    out = summary(matches, *chosen, templates.ids)
+    out = summary(scored, *chosen, templates.ids)
     out["seconds"] = {
         "reading": read - start,
         "matching": found - read,
@@ -275,12 +233,12 @@ def show(result):
           f"({r['best_id']}), worst {r['worst']:.3f}; SDR {rates}")  # fmt: skip
     for m in SIZES:
         if (item := r.get(f"pick{m}")) is not None:
-            rates = " ".join(f"{v:.1f}" for v in item["sdr_weighted"].values())
-            print(f"SCP's pick, M = {m}: Eq. 3 {item['confident']:.3f} mm, weighted mean "
-                  f"{item['weighted']:.3f} mm (SDR {rates}): {', '.join(item['ids'])}")  # fmt: skip
-    if "random5_weighted" in r:
-        (a, b), (c, d) = r["random5_confident"], r["random5_weighted"]
-        print(f"random five: Eq. 3 {a:.3f} +- {b:.3f} mm, weighted mean {c:.3f} +- {d:.3f} mm")
+            rates = " ".join(f"{v:.1f}" for v in item["sdr_agreeing"].values())
+            print(f"SCP's pick, M = {m}: Eq. 3 {item['confident']:.3f} mm, agreeing "
+                  f"{item['agreeing']:.3f} mm (SDR {rates}): {', '.join(item['ids'])}")  # fmt: skip
+    if "random5_agreeing" in r:
+        (a, b), (c, d) = r["random5_confident"], r["random5_agreeing"]
+        print(f"random five: Eq. 3 {a:.3f} +- {b:.3f} mm, agreeing {c:.3f} +- {d:.3f} mm")
     if "pearson" in r:
         print(f"correlation of score and MRE over single templates: {r['pearson']:.2f}")
     print("seconds:", ", ".join(f"{k} {v:.1f}" for k, v in r["seconds"].items()), flush=True)
@@ -311,12 +269,13 @@ def main():
     parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
+    parser.add_argument("--views", type=int, default=1, help="that vote, 1 to 5 (scp.detection)")
     parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
     options = parser.parse_args()
     header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")
     extractor = extractor_of(options)
     result = evaluate(extractor, options.data, options.on, options.sample, options.mode,
-                      options.cache, not options.no_pick)  # fmt: skip
+                      options.cache, not options.no_pick, options.views)  # fmt: skip
     show(result)
     if options.json:
         print(json.dumps({"on": options.on, "features": extractor.parameters(), **result}))

@@ -169,7 +169,7 @@ def commit():
 def fit_half(data, size, cache):
     """The images that may be trained on."""
     images = training_images(data, size, cache)
-    return images.rows(validation_split(images.ids)[0])
+    return images.subset(validation_split(images.ids)[0])
 
 
 def run_one(setting, options, folder):
@@ -196,14 +196,14 @@ def run_one(setting, options, folder):
 def show(lines):
     """The table for people, best first, in Markdown."""
     print("| setting | length | steps | MRE of 75 templates | best | pick, M = 1 | M = 5, Eq. 3 | "
-          "M = 5, weighted |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+          "M = 5, agreeing |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
     for line in sorted(lines, key=lambda x: x["result"]["mean"]):
         r, k = line["result"], line["key"]
         length = f"{k['minutes']:g} min" if "minutes" in k else f"{k['steps']} steps"
         one, five = r["pick1"], r["pick5"]
         print(f"| {k['name']} | {length} | {line['steps']} | {r['mean']:.2f} +- {r['sd']:.2f} | "
               f"{r['best']:.2f} | {one['confident']:.2f} | {five['confident']:.2f} | "
-              f"{five['weighted']:.2f} |")  # fmt: skip
+              f"{five['agreeing']:.2f} |")  # fmt: skip
 
 
 def main():

@@ -9,18 +9,27 @@ With features that are learned from the images first:
 
     scp.FeatureExtractor("laptop").fit(pool, minutes=10, run="runs/mine")
 
+When the images chosen are annotated, their landmarks are found in all the others:
+
+    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), points)
+    found = detector.predict(pool)                     # found.xy, found.confidence
+
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
 `models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
-`match`, `select` and `verify`, `report.write_report`.
+`match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
 __version__ = "0.1.0"
 
-from . import datasets, keypoints
+from . import datasets, keypoints, metrics
 from ._core import InfeasibleError
+from .detection import Detections, LandmarkDetector, match_templates
+from .evaluation import Evaluation, evaluate
 from .extractor import FeatureExtractor
 from .features import FeaturePyramid, GradientExtractor
+from .landmarks import Landmarks, read_landmarks, write_landmarks
 from .pipeline import Choice, choose
+from .refinement import LandmarkRefiner, Refined
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
     SimilarityJob,
@@ -29,23 +38,36 @@ from .similarity import (
     image_distances,
     match,
 )
+from .votes import combine
 
 __all__ = [
     "Choice",
+    "Detections",
+    "Evaluation",
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
     "InfeasibleError",
+    "LandmarkDetector",
+    "LandmarkRefiner",
+    "Landmarks",
+    "Refined",
     "Selection",
     "SimilarityJob",
     "TemplateSelector",
     "choose",
     "client_weights",
     "code_direction",
+    "combine",
     "datasets",
+    "evaluate",
     "image_distances",
     "keypoints",
     "match",
+    "match_templates",
+    "metrics",
+    "read_landmarks",
     "select",
     "verify",
+    "write_landmarks",
 ]

@@ -328,4 +328,53 @@ def trainer_run(
     /,
 ) -> tuple[NDArray[np.float64], int]:
     """Steps first, first + 1, .. in place; their losses [n][D] and how many were done: fewer than
-    n when a loss is not finite."""
+    n when a loss is not finite. D: the levels, or the three parts of refinement."""
+
+# ---- refinement (scp/refine.h); labels: points float32 [N][L][2], weights float32 [N][L], labelled
+# uint32 [M], pseudo uint32 [K]; options: seed, labelled, pseudo, cubic, replicate, scale, shift,
+# radius, focal, strengths float32 [T] ----
+
+def refine_sample(
+    pool: NDArray[np.float32],
+    labels: tuple,
+    options: tuple,
+    channels: SupportsIndex,
+    step: SupportsIndex,
+    /,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]:
+    """images [B][H][W][C], points [B][L][2], weights [B][L], sources [B]."""
+
+def refine_objective(
+    map: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    height: SupportsIndex,
+    width: SupportsIndex,
+    radius: float,
+    focal: float,
+    /,
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Losses [3] (heat maps, x, y) and the gradient in map [B][h][w][C], C >= 3 L."""
+
+def refine_vote(
+    map: NDArray[np.float32],
+    landmarks: SupportsIndex,
+    factor: SupportsIndex,
+    kind: int,
+    candidates: SupportsIndex,
+    radius: float,
+    window: float,
+    /,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """xy [L][2] in pixels of the image and confidence [L] from one image's map [h][w][C]; kind: 0
+    count, 1 weighted."""
+
+def refiner_bytes(
+    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
+) -> int:
+    """Memory that refiner_create and trainer_run take, with the present number of threads."""
+
+def refiner_create(
+    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
+) -> Trainer:
+    """For trainer_run; its losses are [n][3]."""

@@ -22,7 +22,8 @@ IGNORED = ("log_every", "checkpoint_seconds")  # options that change no weight
 @dataclass
 class Checkpoint:
     """Attributes: tensors: name -> float32 [n]. step, progress, seconds: how far the run is.
-    losses: of the levels, as last logged. identity: "network" and "images", digests; "options"."""
+    losses: as last logged. identity: digests of "network" and of what is learned from ("images",
+    ..); "options"."""
 
     tensors: dict[str, np.ndarray]
     step: int
@@ -85,8 +86,9 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
             )
     if digest_of(*(tensors[n] for n in TENSORS)) != header.get("digest"):
         raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
-    if header.get("images") != identity["images"]:
-        raise ValueError(f"{path}: the run was started on other images; {ANEW}")
+    for name in set(identity) - {"network", "options"}:
+        if header.get(name) != identity[name]:
+            raise ValueError(f"{path}: the run was started on other {name}; {ANEW}")
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
         raise ValueError(f"{path}: the header has no options")
@@ -105,4 +107,4 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
     return Checkpoint(copies, *numbers, identity)
 
 
-ANEW = "resume=False (scp train --fresh) starts anew"
+ANEW = "resume=False (--fresh) starts anew"

@@ -1,4 +1,4 @@
-"""The command line: scp train, select, demo, weights, info."""
+"""The command line: scp train, select, detect, refine, evaluate, demo, weights, info."""
 
 from __future__ import annotations
 
@@ -10,16 +10,11 @@ import sys
 from pathlib import Path
 
 from . import __version__, _core, devices
-from .cli_train import (
-    add_data,
-    add_train,
-    add_weights,
-    fit,
-    open_data,
-    show_model,
-    show_options,
-    size,
-)
+from .cli_data import add_data, open_data
+from .cli_detect import add_detect
+from .cli_evaluate import add_evaluate
+from .cli_refine import add_refine
+from .cli_train import add_train, add_weights, fit, show_model, show_options, size
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
 EXIT_ERROR, EXIT_STOPPED = 2, 130
@@ -79,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
                        help="between chosen images, 0 to 1: 1 - mean similarity")  # fmt: skip
     _add_output(select)
 
+    add_detect(commands)
+    add_refine(commands)
+
     demo = commands.add_parser(
         "demo", help="the whole path on generated radiographs",
         description="Train on 40 generated radiographs, choose 5 of them and write a report.",
@@ -92,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_method(demo)
     _add_output(demo)
 
+    add_evaluate(commands)
     add_weights(commands)
 
     info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
@@ -112,6 +111,8 @@ def _add_method(parser) -> None:
     method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
     method.add_argument("--count", type=int, default=100, help="key points per image at most")
     method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
+    method.add_argument("--objective", default="similarity", choices=["similarity", "cycle"],
+                        help="cycle: matches that do not come back count less")  # fmt: skip
     method.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
                         help="auto: trained if the run folder has them")  # fmt: skip
     method.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
@@ -211,7 +212,7 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         choice = choose(
             pool, args.m, method=args.method, extractor=extractor,
             keypoints=args.keypoints, count=args.count, mode=args.mode,
-            max_memory=args.max_memory, device=args.device,
+            objective=args.objective, max_memory=args.max_memory, device=args.device,
             min_distance=getattr(args, "min_distance", None), random_state=args.seed,
             duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
             progress=None if args.quiet else _bar, before_similarity=estimated, **rules,
@@ -238,6 +239,8 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         say(f"  {rank}. {image}   gain {gain:.4f}")
     proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
+    if choice.expected_error is not None:
+        say(f"key points come back {choice.expected_error:.2f} pixels of the grid off on average")
     say(f"files in {run}" + ("" if args.no_report else f"; open {run}/report.html"))
     return 0
 

@@ -10,30 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from .cli_data import add_data, data_words, open_data
+
 EXIT_STOPPED = 130
 LINE_SECONDS = 30  # between lines of progress where stderr is no terminal
-
-
-def add_data(parser):
-    """Arguments that say which images; `open_data` reads them."""
-    parser.add_argument("images", help="folder of images, or root of the data set")
-    data = parser.add_argument_group("data")
-    data.add_argument("--dataset", choices=["folder", "cephalometric"], default="folder")
-    data.add_argument("--split", default="train", help="cephalometric: train, test1, test2, all")
-    data.add_argument("--annotator", default="mean", help="cephalometric: mean, junior, senior")
-    data.add_argument("--on-error", choices=["raise", "skip"], default="raise",
-                      help="what to do with a file that cannot be read")  # fmt: skip
-    return data
-
-
-def open_data(args):
-    """The data set that the arguments name."""
-    from . import datasets
-
-    if args.dataset == "cephalometric":
-        return datasets.cephalometric(args.images, split=args.split, annotator=args.annotator,
-                                      on_error=args.on_error)  # fmt: skip
-    return datasets.folder(args.images, on_error=args.on_error)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -134,9 +114,7 @@ def run_train(args) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
     if not args.json:
-        words = ["scp", "select", args.images, "--run", str(run)]
-        if args.dataset != "folder":
-            words += ["--dataset", args.dataset, "--split", args.split]
+        words = ["scp", "select", args.images, "--run", str(run), *data_words(args)]
         print(f"weights in {run}/weights.safetensors; now: {shlex.join(words)}")
     return 0
 

@@ -294,6 +294,8 @@ class FeatureExtractor(Grids):
 
         path = Path(path, WEIGHTS) if Path(path).is_dir() else Path(path)
         model = load_model(path)
+        if model.training.get("refinement"):
+            raise ValueError(f"{path}: a model of refinement, not of features")
         self = cls.__new__(cls)
         self.preset, self.network_options, self.options = model.preset, model.options, {}
         self.network, self.model = model.network, model

@@ -93,6 +93,34 @@ class FeaturePyramid:
         cells = offsets[:-1] + (y[:, None] >> shifts) * columns + (x[:, None] >> shifts)
         return self.features[cells], self.norms[cells]
 
+    def between(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `at`, with the vectors interpolated: each level bilinearly between the centres of its
+        cells, lengths included, borders replicated. xy: points [K][2], not rounded."""
+        xy = np.asarray(xy, np.float64)
+        rows, lengths = [], []
+        for d in range(self.levels):
+            features, norms = self.level(d)
+            stride = 1 << (self.levels - d)
+            last = np.array([features.shape[1] - 1, features.shape[0] - 1])
+            place = np.clip((xy + 0.5) / stride - 0.5, 0, last)
+            low = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0))
+            high = np.minimum(low + 1, last)
+            u, v = (place - low).T
+            vector = np.zeros((len(xy), features.shape[2]))
+            for x, y, weight in (
+                (low[:, 0], low[:, 1], (1 - u) * (1 - v)),
+                (high[:, 0], low[:, 1], u * (1 - v)),
+                (low[:, 0], high[:, 1], (1 - u) * v),
+                (high[:, 0], high[:, 1], u * v),
+            ):
+                vector += features[y, x] * (weight * norms[y, x])[:, None]
+            norm = np.sqrt((vector**2).sum(axis=1))
+            rows.append(vector / np.maximum(norm, 1e-30)[:, None])
+            lengths.append(norm)
+        return np.stack(rows, axis=1).astype(np.float32), np.stack(lengths, axis=1).astype(
+            np.float32
+        )
+
 
 class Grids:
     """The sizes that follow from `size` (H, W), `levels` and `channels` of an extractor."""

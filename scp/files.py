@@ -15,6 +15,10 @@ _FULL = {
 }
 
 
+class DatasetError(ValueError):
+    """A data set, or one of its files, cannot be used; the message names it."""
+
+
 class DiskFullError(OSError):
     """A file did not fit. `filename` names it; the text says what to do."""
 

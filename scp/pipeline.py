@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import __version__, _core
+from .consistency import cycle_distances, expected_error, trusted
 from .extractor import extractor_for
 from .known import NAME as KNOWN
 from .known import KnownImages
 from .run import LOG, RunFolder, read_log, unfinished
 from .similarity import SimilarityJob, client_weights, image_distances
+from .store import PyramidStore
 
+OBJECTIVES = ("similarity", "cycle")
 CURVE = 10  # the report's curve goes to this M at least
 
 
@@ -29,10 +32,13 @@ class Choice:
         selection: the Selection for the largest M asked for.
         curve: Selections for the M asked for, ascending.
         ids: ids of the chosen images, in pick order.
-        values: float32 [N][Q], similarity; offsets: int64 [N+1], columns of every image.
+        values: float32 [N][Q], similarity as the selection scored it. offsets: int64 [N+1], columns
+            of every image.
         points: float32 [Q][2], key points (x, y) in original pixels.
         warnings: what a user should know. elapsed: seconds per stage.
         run: the run folder or None. dots, brute: work done, and what brute force would do.
+        expected_error: of the choice, pixels of the grid (`scp.consistency.expected_error`); None
+            unless the objective is "cycle".
     """
 
     selection: object
@@ -48,6 +54,7 @@ class Choice:
     resumed: int = 0
     dots: int = 0
     brute: int = 0
+    expected_error: float | None = None
 
 
 class Pool:
@@ -149,6 +156,7 @@ def choose(
     keypoint_options: dict | None = None,
     mode: str = "nearest",
     epsilon: float = 1e-3,
+    objective: str = "similarity",
     max_memory: int | None = None,
     device: str = "auto",
     min_distance: float | None = None,
@@ -174,6 +182,9 @@ def choose(
         mode, epsilon, max_memory: see `SimilarityJob`.
         device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
             `scp.devices.resolve`. The results are the same bits.
+        objective: "similarity" (the paper, Eq. 9); "cycle": the same, with each similarity
+            discounted by how far its key point comes back from the place found
+            (`scp.consistency`).
         duplicates: look for images that show the same picture and warn of them.
         run: folder for the files; nothing is written if None. A stopped run goes on from there.
         report: write report.html into the run folder.
@@ -186,6 +197,8 @@ def choose(
     resolve(device)  # an error now, not after the key points
     if len(dataset) == 0:
         raise ValueError("dataset: holds no images")
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
     sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
     if sizes and not 1 <= sizes[0] <= sizes[-1] <= len(dataset):
         raise ValueError(f"m must be 1 to {len(dataset)} (the number of images), got {m}")
@@ -239,13 +252,22 @@ def choose(
         before_similarity(job.estimate())
     clock, bar = stage("similarity", 2 * len(dataset))
     with clock:
-        values, _ = job.run(folder.path if folder else None, progress=bar)
+        values, places = job.run(folder.path if folder else None, progress=bar)
+    matrix, distances = np.ascontiguousarray(values), None
+    if objective == "cycle":
+        clock, bar = stage("cycles", len(dataset))
+        with clock:
+            pyramids = (extractor.pyramid(pool.image(i)) for i in range(len(dataset)))
+            pyramids = PyramidStore(pyramids, max_memory, folder.path if folder else None)
+            distances = cycle_distances(
+                pyramids, pool.points, places, mode=mode, epsilon=epsilon, progress=bar
+            )
+            matrix = trusted(values, distances)
 
     clock, bar = stage("selection", 1)
     with clock:
         if min_distance is not None:
             rules.update(distances=image_distances(values, pool.offsets), min_distance=min_distance)
-        matrix = np.ascontiguousarray(values)
         options = {"weights": client_weights(pool.offsets), "random_state": random_state, **rules}
         options["device"] = device
         if sizes is None:
@@ -256,9 +278,12 @@ def choose(
         if bar:
             bar(1, 1)
 
-    choice = Choice(selection, curve, [dataset.ids[i] for i in selection.selected], values,
+    error = None
+    if distances is not None:
+        error = expected_error(matrix, distances, options["weights"], selection.selected)
+    choice = Choice(selection, curve, [dataset.ids[i] for i in selection.selected], matrix,
                     pool.offsets, pool.xy, notes, pairs, elapsed, folder, job.resumed, job.dots,
-                    job.brute)  # fmt: skip
+                    job.brute, error)  # fmt: skip
     if folder:
         training = dict(extractor.model.training) if extractor.name == "trained" else {}
         parameters = {
@@ -266,7 +291,7 @@ def choose(
             "features": extractor.parameters(),
             **({"training": training["options"]} if training.get("options") else {}),
             "keypoints": {"method": keypoints, "count": count, **(keypoint_options or {})},
-            "similarity": {"mode": mode, "epsilon": epsilon},
+            "similarity": {"mode": mode, "epsilon": epsilon, "objective": objective},
             "selection": {
                 "method": method,
                 "m": sizes,
@@ -298,6 +323,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "upper_bound": float(s.upper_bound),
         "gap": float(s.gap),
         "proven": bool(s.proven),
+        "expected_error": choice.expected_error,
         "curve": [
             {
                 "m": len(c.selected),

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,23 @@ def train(
         FloatingPointError: a loss or a weight is not finite; the message names the step, the level
             and the last good checkpoint. ValueError: bad options, images or checkpoint file.
     """
-    options = TrainingOptions() if options is None else options
+    options = with_length(TrainingOptions() if options is None else options, minutes, steps)
+    pool = as_pool(images)
+    levels = len(network.outputs)
+    side = crop_side(options, *pool.shape[1:], levels)
+    parts = network.graph(), pool, *core_options(options, side, levels)
+    job = Job(
+        create=lambda: _core.trainer_create(*parts),
+        bytes=_core.trainer_bytes(*parts),
+        losses=[f"level {d}" for d in range(levels)],
+        identity={"images": digest_of(pool)},
+        facts={"crop": side},
+    )
+    return run_job(job, network, options, run_dir, initial, resume, progress, callback)
+
+
+def with_length(options, minutes: float | None, steps: int | None):
+    """The options with that length, if one is given, checked to have one."""
     if minutes is not None and steps is not None:
         raise ValueError("minutes, steps: give one of them")
     if minutes is not None:
@@ -116,10 +132,35 @@ def train(
             raise ValueError("steps must be above 0, got 0")
     if options.steps == 0 and not options.minutes > 0:
         raise ValueError("minutes must be above 0 where steps is 0")
-    pool = as_pool(images)
-    run = _Run(pool, network, options, run_dir, callback)
+    return options
+
+
+@dataclass
+class Job:
+    """What a kind of training gives to the loop.
+
+    Attributes:
+        create: makes the core's trainer (scp._core.trainer_run). bytes: that it will hold.
+        losses: a name for each of its losses, for messages.
+        identity: digests by name of what it learns from; a checkpoint belongs to these only.
+        facts: for the event start. verb: for the bar. checkpoint, log: names of the files.
+    """
+
+    create: Callable[[], Any]
+    bytes: int
+    losses: list[str]
+    identity: dict[str, str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    verb: str = "train"
+    checkpoint: str = CHECKPOINT
+    log: str = LOG
+
+
+def run_job(job, network, options, run_dir, initial, resume, progress, callback) -> TrainedState:
+    """Runs a training to its end, or to Ctrl-C; arguments as in `train`."""
+    run = _Run(job, network, options, run_dir, callback)
     run.begin(initial, resume)
-    with _ctrl_c() as stop, _bar(progress, options, run.step, run.progress) as bar:
+    with _ctrl_c() as stop, _bar(progress, run) as bar:
         while not run.finished and not stop.is_set():
             run.advance(bar)
     return run.end()
@@ -173,18 +214,13 @@ def core_options(options: TrainingOptions, side: int, levels: int) -> tuple[tupl
 class _Run:
     """The state of one training, and its files."""
 
-    def __init__(self, pool, network, options, run_dir, callback):
-        self.options, self.callback = options, callback
-        self.levels = len(network.outputs)
-        self.side = crop_side(options, *pool.shape[1:], self.levels)
+    def __init__(self, job: Job, network, options, run_dir, callback):
+        self.job, self.options, self.callback = job, options, callback
         self.network = network
-        parts = network.graph(), pool, *core_options(options, self.side, self.levels)
-        self.bytes = _core.trainer_bytes(*parts)
         self.folder = None if run_dir is None else RunFolder(run_dir)
-        self.parts = parts
         self.identity = {
             "network": network.digest(),
-            "images": digest_of(pool),
+            **job.identity,
             "options": options.to_dict(),
         }
 
@@ -205,8 +241,8 @@ class _Run:
                     f"initial: {name} must have shape [{n}], got {list(self.tensors[name].shape)}"
                 )
         self.step, self.progress, self.seconds = 0, 0.0, 0.0
-        self.losses = [float("nan")] * self.levels
-        self.path = None if self.folder is None else self.folder / CHECKPOINT
+        self.losses = [float("nan")] * len(self.job.losses)
+        self.path = None if self.folder is None else self.folder / self.job.checkpoint
         self.saved = None
         if self.path is not None and resume and self.path.exists():
             sizes |= dict.fromkeys(("first_moment", "second_moment"), sizes["parameters"])
@@ -216,13 +252,13 @@ class _Run:
         elif self.path is not None:
             self.path.unlink(missing_ok=True)
         if self.folder is not None:
-            _trim_log(self.folder, self.step)
+            _trim_log(self.folder, self.job.log, self.step)
         self.window: list[np.ndarray] = []  # losses since the last line of the log
         self.window_seconds = 0.0
         self.save_at = time.monotonic() + self.options.checkpoint_seconds
-        self._tell("start", bytes=self.bytes, step=self.step, steps=self.options.steps,
-                   minutes=self.options.minutes, crop=self.side)  # fmt: skip
-        self.trainer = None if self.finished else _core.trainer_create(*self.parts)
+        self._tell("start", bytes=self.job.bytes, step=self.step, steps=self.options.steps,
+                   minutes=self.options.minutes, **self.job.facts)  # fmt: skip
+        self.trainer = None if self.finished else self.job.create()
         self.clock = time.perf_counter()
 
     @property
@@ -241,8 +277,8 @@ class _Run:
             self.step, np.array([rate]), None,
         )  # fmt: skip
         if done == 0:
-            level = int(np.flatnonzero(~np.isfinite(losses[0]))[0])
-            self._fail(f"the loss of level {level} is not finite at step {self.step}")
+            name = self.job.losses[int(np.flatnonzero(~np.isfinite(losses[0]))[0])]
+            self._fail(f"the loss of {name} is not finite at step {self.step}")
         now = time.perf_counter()  # logging and checkpoints count too, in the step after them
         spent, self.clock = now - self.clock, now
         self.step += 1
@@ -273,7 +309,7 @@ class _Run:
             "seconds": round(self.seconds, 3),
         }
         if self.folder is not None:
-            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            with (self.folder / self.job.log).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self._tell("step", **line, seconds_left=self.seconds_left)
         self.window, self.window_seconds = [], 0.0
@@ -331,9 +367,9 @@ class _Run:
             self.callback({"event": event, **content})
 
 
-def _trim_log(folder: RunFolder, step: int) -> None:
+def _trim_log(folder: RunFolder, name: str, step: int) -> None:
     """Drops the lines that a resumed run will write again, and a half-written last one."""
-    path = folder / LOG
+    path = folder / name
     if not path.exists():
         return
     kept = []
@@ -344,7 +380,7 @@ def _trim_log(folder: RunFolder, step: int) -> None:
             continue
         if isinstance(content, dict) and 0 < content.get("step", 0) <= step:
             kept.append(line + "\n")
-    folder.write_text(LOG, "".join(kept))
+    folder.write_text(name, "".join(kept))
 
 
 @contextlib.contextmanager
@@ -374,12 +410,12 @@ def _ctrl_c():
 class _Bar:
     """Live progress: losses of the levels, images a second, time left."""
 
-    def __init__(self, options: TrainingOptions, step: int, progress: float):
+    def __init__(self, run: _Run):
         from tqdm import tqdm
 
-        self.options = options
-        self.bar = tqdm(total=1000, initial=int(1000 * progress), bar_format=(
-            "train {percentage:3.0f}%|{bar:20}| {postfix}"
+        self.options = run.options
+        self.bar = tqdm(total=1000, initial=int(1000 * run.progress), bar_format=(
+            run.job.verb + " {percentage:3.0f}%|{bar:20}| {postfix}"
         ))  # fmt: skip
 
     def update(self, run: _Run) -> None:
@@ -403,11 +439,11 @@ class _NoBar:
 
 
 @contextlib.contextmanager
-def _bar(wanted: bool | None, options: TrainingOptions, step: int, progress: float):
+def _bar(wanted: bool | None, run: _Run):
     if not (sys.stderr.isatty() if wanted is None else wanted):
         yield _NoBar()
         return
-    bar = _Bar(options, step, progress)
+    bar = _Bar(run)
     try:
         yield bar
     finally:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
 # name: (meaning of the strength, largest strength). The order is that of enum scp_transform.
 TRANSFORMS: dict[str, tuple[str, float]] = {
@@ -88,58 +88,25 @@ STRONG_TRANSFORMS = (
 )
 
 
-def _knob(default, meaning: str):
+def knob(default, meaning: str):
     return field(default=default, metadata={"meaning": meaning})
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train. Checked when made; a wrong value raises ValueError that names it.
+class Options:
+    """What the frozen dataclasses of options share. Checked when made; a wrong value raises
+    ValueError that names it. The last view of `strengths` is not used where there is one only."""
 
-    The length of a run is `steps`, or `minutes` where steps is 0. Progress is step / steps or
-    elapsed / minutes, 0 to 1; the learning rate is a function of it. Runs by steps repeat to the
-    last bit on one machine; runs by minutes do not, as they depend on the speed of the moment.
-    """
-
-    steps: int = _knob(0, "steps to train; 0: by minutes")
-    minutes: float = _knob(30.0, "minutes to train where steps is 0 (not repeatable bit by bit)")
-    seed: int = _knob(0, "of all random draws")
-    batch: int = _knob(4, "images per step, each with a crop")
-    crop: float = _knob(0.5, "side of the crop, as a fraction of the image's shorter side")
-    points: int = _knob(64, "point pairs per image (the paper: 1)")
-    point_margin: float = _knob(0.1, "border of the crop without points, fraction of its side")
-    objective: str = _knob("windowed", "windowed: margin, local; plain: the paper, Eq. 11")
-    temperature: float = _knob(0.1, "cosines are divided by it (the paper's code: 0.1)")
-    window: int = _knob(11, "windowed: cells g-window .. g+window-1 a level, but all of level 0")
-    margin: float = _knob(0.07, "windowed: handicap of a negative per cell of distance, in cosine")
-    margin_limit: float = _knob(0.8, "windowed: largest handicap, in cosine")
-    epsilon: float = _knob(1e-3, "added to the product of the norms in a cosine")
-    level_weights: tuple[float, ...] = _knob((), "of the levels' losses, coarsest first; (): 1")
-    transforms: tuple[Transform, ...] = _knob(STRONG_TRANSFORMS, "augmentation, see TRANSFORMS")
-    interpolation: str = _knob("bilinear", "of warped views: bilinear or cubic (Catmull-Rom)")
-    border: str = _knob("constant", "outside the image: constant (0) or replicate")
-    learning_rate: float = _knob(1e-3, "Adam's, at the top of the schedule")
-    schedule: str = _knob("cosine", "constant, step or cosine")
-    warm_up: float = _knob(0.0, "fraction of the run over which the rate rises linearly")
-    final: float = _knob(0.0, "cosine: rate at the end, fraction of learning_rate")
-    decay: float = _knob(0.5, "step: factor")
-    decay_every: float = _knob(1 / 6, "step: fraction of the run between decays")
-    beta1: float = _knob(0.9, "Adam")
-    beta2: float = _knob(0.999, "Adam")
-    adam_epsilon: float = _knob(1e-8, "Adam")
-    weight_decay: float = _knob(1e-4, "L2, added to the gradient")
-    clip_norm: float = _knob(0.0, "largest norm of the whole gradient; 0: no limit")
-    log_every: int = _knob(10, "steps per line of log.jsonl")
-    checkpoint_seconds: float = _knob(60.0, "between checkpoints")
+    RANGES: ClassVar[list[tuple[str, float, float]]] = []
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
             object.__setattr__(self, f.name, _coerced(f.name, getattr(self, f.name), f.default))
-        for name, least, most in _RANGES:
+        for name, least, most in self.RANGES:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ValueError(f"{name} must be {least:g} to {most:g}, got {value:g}")
-        for name, choices in _CHOICES.items():
+        for name, choices in self.CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(
                     f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}"
@@ -147,10 +114,8 @@ class TrainingOptions:
         names = [t.name for t in self.transforms]
         if len(set(names)) != len(names):
             raise ValueError(f"transforms: each may appear once, got {', '.join(names)}")
-        if any(not 0 <= w < 1e6 for w in self.level_weights):
-            raise ValueError(f"level_weights must be at least 0, got {self.level_weights}")
 
-    def set(self, **values: Any) -> TrainingOptions:
+    def set(self, **values: Any) -> Self:
         """A copy with other values; strings are read as the knob's type ("1e-3", "3,1,1").
 
         The name of a transform sets its strength, and after "@" the views: noise="0.04@both"
@@ -180,12 +145,12 @@ class TrainingOptions:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON or TOML."""
         out = dataclasses.asdict(self)
-        out["level_weights"] = list(self.level_weights)
+        out |= {name: list(value) for name, value in out.items() if isinstance(value, tuple)}
         out["transforms"] = {t.name: f"{t.strength!r}@{t.views}" for t in self.transforms}
         return out
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainingOptions:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of to_dict; names left out keep their defaults."""
         values = dict(values)
         unknown = set(values) - {f.name for f in dataclasses.fields(cls)}
@@ -225,21 +190,72 @@ class TrainingOptions:
         return out
 
 
-_RANGES = [
-    ("steps", 0, 2**40), ("minutes", 0, 1e6), ("seed", 0, 2**64 - 1), ("batch", 1, 4096),
-    ("crop", 0.01, 1), ("points", 1, 65536), ("point_margin", 0, 0.49), ("temperature", 1e-4, 1e4),
-    ("window", 1, 4096), ("margin", 0, 100), ("margin_limit", 0, 100), ("epsilon", 0, 1),
-    ("learning_rate", 0, 10), ("warm_up", 0, 1), ("final", 0, 1), ("decay", 0, 1),
-    ("decay_every", 1e-6, 1), ("beta1", 0, 0.9999999), ("beta2", 0, 0.9999999),
-    ("adam_epsilon", 1e-20, 1), ("weight_decay", 0, 10), ("clip_norm", 0, 1e9),
-    ("log_every", 1, 10**9), ("checkpoint_seconds", 0, 1e9),
+# Ranges and choices of what every training has.
+LOOP_RANGES = [
+    ("steps", 0, 2**40), ("minutes", 0, 1e6), ("seed", 0, 2**64 - 1), ("learning_rate", 0, 10),
+    ("warm_up", 0, 1), ("final", 0, 1), ("decay", 0, 1), ("decay_every", 1e-6, 1),
+    ("beta1", 0, 0.9999999), ("beta2", 0, 0.9999999), ("adam_epsilon", 1e-20, 1),
+    ("weight_decay", 0, 10), ("clip_norm", 0, 1e9), ("log_every", 1, 10**9),
+    ("checkpoint_seconds", 0, 1e9),
 ]  # fmt: skip
-_CHOICES = {
-    "objective": ("windowed", "plain"),
+LOOP_CHOICES = {
     "schedule": ("constant", "step", "cosine"),
     "interpolation": ("bilinear", "cubic"),
     "border": ("constant", "replicate"),
 }
+
+
+@dataclass(frozen=True)
+class TrainingOptions(Options):
+    """How to train. Checked when made; a wrong value raises ValueError that names it.
+
+    The length of a run is `steps`, or `minutes` where steps is 0. Progress is step / steps or
+    elapsed / minutes, 0 to 1; the learning rate is a function of it. Runs by steps repeat to the
+    last bit on one machine; runs by minutes do not, as they depend on the speed of the moment.
+    """
+
+    steps: int = knob(0, "steps to train; 0: by minutes")
+    minutes: float = knob(30.0, "minutes to train where steps is 0 (not repeatable bit by bit)")
+    seed: int = knob(0, "of all random draws")
+    batch: int = knob(4, "images per step, each with a crop")
+    crop: float = knob(0.5, "side of the crop, as a fraction of the image's shorter side")
+    points: int = knob(64, "point pairs per image (the paper: 1)")
+    point_margin: float = knob(0.1, "border of the crop without points, fraction of its side")
+    objective: str = knob("windowed", "windowed: margin, local; plain: the paper, Eq. 11")
+    temperature: float = knob(0.1, "cosines are divided by it (the paper's code: 0.1)")
+    window: int = knob(11, "windowed: cells g-window .. g+window-1 a level, but all of level 0")
+    margin: float = knob(0.07, "windowed: handicap of a negative per cell of distance, in cosine")
+    margin_limit: float = knob(0.8, "windowed: largest handicap, in cosine")
+    epsilon: float = knob(1e-3, "added to the product of the norms in a cosine")
+    level_weights: tuple[float, ...] = knob((), "of the levels' losses, coarsest first; (): 1")
+    transforms: tuple[Transform, ...] = knob(STRONG_TRANSFORMS, "augmentation, see TRANSFORMS")
+    interpolation: str = knob("bilinear", "of warped views: bilinear or cubic (Catmull-Rom)")
+    border: str = knob("constant", "outside the image: constant (0) or replicate")
+    learning_rate: float = knob(1e-3, "Adam's, at the top of the schedule")
+    schedule: str = knob("cosine", "constant, step or cosine")
+    warm_up: float = knob(0.0, "fraction of the run over which the rate rises linearly")
+    final: float = knob(0.0, "cosine: rate at the end, fraction of learning_rate")
+    decay: float = knob(0.5, "step: factor")
+    decay_every: float = knob(1 / 6, "step: fraction of the run between decays")
+    beta1: float = knob(0.9, "Adam")
+    beta2: float = knob(0.999, "Adam")
+    adam_epsilon: float = knob(1e-8, "Adam")
+    weight_decay: float = knob(1e-4, "L2, added to the gradient")
+    clip_norm: float = knob(0.0, "largest norm of the whole gradient; 0: no limit")
+    log_every: int = knob(10, "steps per line of log.jsonl")
+    checkpoint_seconds: float = knob(60.0, "between checkpoints")
+
+    RANGES: ClassVar = [
+        *LOOP_RANGES, ("batch", 1, 4096), ("crop", 0.01, 1), ("points", 1, 65536),
+        ("point_margin", 0, 0.49), ("temperature", 1e-4, 1e4), ("window", 1, 4096),
+        ("margin", 0, 100), ("margin_limit", 0, 100), ("epsilon", 0, 1),
+    ]  # fmt: skip
+    CHOICES: ClassVar = {"objective": ("windowed", "plain"), **LOOP_CHOICES}
+
+    def __post_init__(self):
+        super().__post_init__()
+        if any(not 0 <= w < 1e6 for w in self.level_weights):
+            raise ValueError(f"level_weights must be at least 0, got {self.level_weights}")
 
 
 def _coerced(name: str, value: Any, default: Any) -> Any:
@@ -258,4 +274,8 @@ def _coerced(name: str, value: Any, default: Any) -> Any:
             raise ValueError(f"level_weights must be numbers, got {value!r}") from None
     if isinstance(default, str):
         return str(value)
+    if isinstance(default, bool):
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(f"{name} must be true or false, got {value!r}")
+        return str(value).lower() == "true"
     return _whole(name, value) if isinstance(default, int) else _real(name, value)

@@ -1,25 +1,22 @@
 /* scp._core: self-supervised training (csrc/include/scp/train.h). A trainer is a capsule that keeps
  * its graph and pool alive; only one call may use it at a time. */
-#include "binding.h"
+#include "train.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
 #include "scp/alloc.h"
-#include "scp/train.h"
 
 #define TRAINER "scp.trainer"
 
 struct trainer {
-    struct scp_trainer *core;
-    PyObject *graph, *pool;
-    size_t parameters, state, levels, bytes;
+    struct scp_py_trainer is;
     atomic_flag busy;
 };
 
 /* ---- arguments ---- */
 
-static PyArrayObject *shaped(PyObject *object, const char *name, int dtype, int ndim,
+PyArrayObject *scp_py_shaped(PyObject *object, const char *name, int dtype, int ndim,
                              const npy_intp *shape, int access) {
     PyArrayObject *array = scp_py_array(object, name, dtype, ndim, access);
     for (int i = 0; array && i < ndim; i++)
@@ -27,7 +24,7 @@ static PyArrayObject *shaped(PyObject *object, const char *name, int dtype, int 
     return array;
 }
 
-static int parse_pool(struct scp_pool *pool, PyObject *object) {
+int scp_py_pool(struct scp_pool *pool, PyObject *object) {
     PyArrayObject *array = scp_py_array(object, "pool", NPY_FLOAT32, 3, SCP_PY_READ);
     if (!array) return -1;
     *pool = (struct scp_pool){PyArray_DATA(array), (size_t)PyArray_DIM(array, 0),
@@ -50,7 +47,8 @@ static int parse_sample(struct scp_sample_options *o, PyObject *tuple) {
         scp_py_count(seed, "seed", UINT64_MAX, n) || scp_py_count(batch, "batch", 65535, n + 1) ||
         scp_py_count(crop, "crop", 65535, n + 2) || scp_py_count(points, "points", 65536, n + 3))
         return -1;
-    PyArrayObject *array = shaped(strengths, "strengths", NPY_FLOAT32, 2, shape, SCP_PY_READ);
+    PyArrayObject *array =
+        scp_py_shaped(strengths, "strengths", NPY_FLOAT32, 2, shape, SCP_PY_READ);
     if (!array) return -1;
     o->seed = n[0];
     o->batch = (size_t)n[1];
@@ -75,7 +73,7 @@ static int parse_objective(struct scp_objective_options *o, PyObject *tuple, siz
                           &o->limit, &o->epsilon, &weights) ||
         scp_py_count(window, "window", 65535, &reach))
         return -1;
-    PyArrayObject *array = shaped(weights, "weights", NPY_FLOAT32, 1, shape, SCP_PY_READ);
+    PyArrayObject *array = scp_py_shaped(weights, "weights", NPY_FLOAT32, 1, shape, SCP_PY_READ);
     if (!array) return -1;
     o->kind = (enum scp_objective)kind;
     o->window = (size_t)reach;
@@ -84,8 +82,7 @@ static int parse_objective(struct scp_objective_options *o, PyObject *tuple, siz
     return 0;
 }
 
-/* (beta1, beta2, epsilon, weight_decay, clip) */
-static int parse_adam(struct scp_adam_options *o, PyObject *tuple) {
+int scp_py_adam(struct scp_adam_options *o, PyObject *tuple) {
     if (!PyTuple_Check(tuple)) {
         PyErr_SetString(PyExc_TypeError, "adam must be a tuple");
         return -1;
@@ -105,7 +102,7 @@ static PyObject *train_sample(PyObject *module, PyObject *args) {
     uint64_t channels, step;
     if (!PyArg_ParseTuple(args, "OOOO:train_sample", &pool_object, &sample, &channels_object,
                           &step_object) ||
-        parse_pool(&pool, pool_object) || parse_sample(&o, sample) ||
+        scp_py_pool(&pool, pool_object) || parse_sample(&o, sample) ||
         scp_py_count(channels_object, "channels", 16, &channels) ||
         scp_py_count(step_object, "step", UINT64_MAX, &step))
         return NULL;
@@ -149,7 +146,7 @@ static PyObject *parse_maps(struct scp_output *maps, PyObject *list, const char 
     for (Py_ssize_t d = 0; gradients && d < levels; d++) {
         const npy_intp shape[4] = {batch, -1, -1, -1};
         PyArrayObject *map =
-            shaped(PyList_GET_ITEM(list, d), name, NPY_FLOAT32, 4, shape, SCP_PY_READ);
+            scp_py_shaped(PyList_GET_ITEM(list, d), name, NPY_FLOAT32, 4, shape, SCP_PY_READ);
         PyObject *gradient = map ? PyArray_SimpleNew(4, PyArray_DIMS(map), NPY_FLOAT32) : NULL;
         if (!gradient) {
             Py_CLEAR(gradients);
@@ -182,12 +179,12 @@ static PyObject *train_objective(PyObject *module, PyObject *args) {
                             SCP_TRAIN_MAX_LEVELS);
     npy_intp shape[3] = {-1, -1, 2};
     PyArrayObject *crop_points =
-        shaped(crop_object, "crop_points", NPY_INT32, 3, shape, SCP_PY_READ);
+        scp_py_shaped(crop_object, "crop_points", NPY_INT32, 3, shape, SCP_PY_READ);
     if (!crop_points || parse_objective(&o, objective, (size_t)levels)) return NULL;
     shape[0] = PyArray_DIM(crop_points, 0);
     shape[1] = PyArray_DIM(crop_points, 1);
     PyArrayObject *image_points =
-        shaped(image_object, "image_points", NPY_FLOAT32, 3, shape, SCP_PY_READ);
+        scp_py_shaped(image_object, "image_points", NPY_FLOAT32, 3, shape, SCP_PY_READ);
     if (!image_points) return NULL;
     npy_intp count = (npy_intp)levels;
     PyObject *result = NULL, *losses = PyArray_SimpleNew(1, &count, NPY_FLOAT64);
@@ -219,11 +216,11 @@ static PyObject *train_adam(PyObject *module, PyObject *args) {
     static const char *const names[4] = {"parameters", "m", "v", "gradients"};
     if (!PyArg_ParseTuple(args, "OOOOOdO:train_adam", &objects[0], &objects[1], &objects[2],
                           &objects[3], &step_object, &rate, &options) ||
-        scp_py_count(step_object, "step", UINT64_MAX, &step) || parse_adam(&o, options))
+        scp_py_count(step_object, "step", UINT64_MAX, &step) || scp_py_adam(&o, options))
         return NULL;
     npy_intp n = -1;
     for (int i = 0; i < 4; i++) {
-        arrays[i] = shaped(objects[i], names[i], NPY_FLOAT32, 1, &n, i < 3);
+        arrays[i] = scp_py_shaped(objects[i], names[i], NPY_FLOAT32, 1, &n, i < 3);
         if (!arrays[i]) return NULL;
         n = PyArray_DIM(arrays[i], 0);
     }
@@ -249,10 +246,38 @@ static struct trainer *get_trainer(PyObject *object) {
 
 static void free_trainer(PyObject *capsule) {
     struct trainer *t = PyCapsule_GetPointer(capsule, TRAINER);
-    scp_train_free(t->core);
-    Py_DECREF(t->graph);
-    Py_DECREF(t->pool);
+    t->is.free(t->is.core);
+    Py_DECREF(t->is.kept);
     scp_free(t);
+}
+
+PyObject *scp_py_trainer_new(const struct scp_py_trainer *trainer) {
+    struct trainer *t = scp_calloc(1, sizeof *t);
+    if (!t) {
+        trainer->free(trainer->core);
+        return PyErr_NoMemory();
+    }
+    t->is = *trainer;
+    Py_INCREF(t->is.kept);
+    atomic_flag_clear(&t->busy);
+    PyObject *capsule = PyCapsule_New(t, TRAINER, free_trainer);
+    if (!capsule) {
+        t->is.free(t->is.core);
+        Py_DECREF(t->is.kept);
+        scp_free(t);
+    }
+    return capsule;
+}
+
+static enum scp_status run_core(void *core, double *losses, size_t *done, float *parameters,
+                                float *state, float *m, float *v, uint64_t first,
+                                const double *rates, size_t count,
+                                const struct scp_control *control) {
+    return scp_train_run(core, losses, done, parameters, state, m, v, first, rates, count, control);
+}
+
+static void free_core(void *core) {
+    scp_train_free(core);
 }
 
 static PyObject *create(PyObject *module, PyObject *args, const char *format, int only_bytes) {
@@ -262,12 +287,12 @@ static PyObject *create(PyObject *module, PyObject *args, const char *format, in
     if (!PyArg_ParseTuple(args, format, &graph_object, &pool_object, &sample, &objective, &adam))
         return NULL;
     const struct scp_graph *graph = scp_py_graph(graph_object, "graph");
-    if (!graph || parse_pool(&pool, pool_object) || parse_sample(&o.sample, sample)) return NULL;
+    if (!graph || scp_py_pool(&pool, pool_object) || parse_sample(&o.sample, sample)) return NULL;
     const size_t levels = scp_graph_outputs(graph);
     if (levels < 1 || levels > SCP_TRAIN_MAX_LEVELS)
         return PyErr_Format(PyExc_ValueError, "graph must have 1 to %d outputs, got %zu",
                             SCP_TRAIN_MAX_LEVELS, levels);
-    if (parse_objective(&o.objective, objective, levels) || parse_adam(&o.adam, adam)) return NULL;
+    if (parse_objective(&o.objective, objective, levels) || scp_py_adam(&o.adam, adam)) return NULL;
     size_t bytes = 0, bad = 0;
     struct scp_trainer *core = NULL;
     const enum scp_status status =
@@ -283,26 +308,15 @@ static PyObject *create(PyObject *module, PyObject *args, const char *format, in
                             bad, pool.height, pool.width, o.sample.crop);
     if (status != SCP_OK) return scp_py_raise(module, status, "trainer_create");
     if (only_bytes) return PyLong_FromSize_t(bytes);
-    struct trainer *t = scp_calloc(1, sizeof *t);
-    if (!t) {
+    PyObject *kept = PyTuple_Pack(2, graph_object, pool_object);
+    if (!kept) {
         scp_train_free(core);
-        return PyErr_NoMemory();
+        return NULL;
     }
-    t->core = core;
-    t->graph = Py_NewRef(graph_object);
-    t->pool = Py_NewRef(pool_object);
-    t->parameters = scp_graph_parameters(graph);
-    t->state = scp_graph_state(graph);
-    t->levels = levels;
-    t->bytes = bytes;
-    atomic_flag_clear(&t->busy);
-    PyObject *capsule = PyCapsule_New(t, TRAINER, free_trainer);
-    if (!capsule) {
-        scp_train_free(core);
-        Py_DECREF(t->graph);
-        Py_DECREF(t->pool);
-        scp_free(t);
-    }
+    PyObject *capsule = scp_py_trainer_new(
+        &(struct scp_py_trainer){core, run_core, free_core, kept, scp_graph_parameters(graph),
+                                 scp_graph_state(graph), levels});
+    Py_DECREF(kept);
     return capsule;
 }
 
@@ -327,13 +341,13 @@ static PyObject *trainer_run(PyObject *module, PyObject *args) {
     if (!t) return NULL;
     static const char *const names[4] = {"parameters", "state", "m", "v"};
     for (int i = 0; i < 4; i++) {
-        const npy_intp n = (npy_intp)(i == 1 ? t->state : t->parameters);
-        arrays[i] = shaped(objects[i], names[i], NPY_FLOAT32, 1, &n, SCP_PY_WRITE);
+        const npy_intp n = (npy_intp)(i == 1 ? t->is.state : t->is.parameters);
+        arrays[i] = scp_py_shaped(objects[i], names[i], NPY_FLOAT32, 1, &n, SCP_PY_WRITE);
         if (!arrays[i]) return NULL;
     }
     arrays[4] = scp_py_array(objects[4], "rates", NPY_FLOAT64, 1, SCP_PY_READ);
     if (!arrays[4]) return NULL;
-    npy_intp shape[2] = {PyArray_DIM(arrays[4], 0), (npy_intp)t->levels};
+    npy_intp shape[2] = {PyArray_DIM(arrays[4], 0), (npy_intp)t->is.losses};
     PyObject *losses = PyArray_ZEROS(2, shape, NPY_FLOAT64, 0);
     if (!losses) return NULL;
     if (atomic_flag_test_and_set(&t->busy)) {
@@ -343,10 +357,10 @@ static PyObject *trainer_run(PyObject *module, PyObject *args) {
     size_t done = 0;
     struct scp_py_call call;
     scp_py_begin(&call, progress);
-    const enum scp_status status = scp_train_run(
-        t->core, PyArray_DATA((PyArrayObject *)losses), &done, PyArray_DATA(arrays[0]),
-        PyArray_DATA(arrays[1]), PyArray_DATA(arrays[2]), PyArray_DATA(arrays[3]), first,
-        PyArray_DATA(arrays[4]), (size_t)shape[0], &call.control);
+    const enum scp_status status =
+        t->is.run(t->is.core, PyArray_DATA((PyArrayObject *)losses), &done, PyArray_DATA(arrays[0]),
+                  PyArray_DATA(arrays[1]), PyArray_DATA(arrays[2]), PyArray_DATA(arrays[3]), first,
+                  PyArray_DATA(arrays[4]), (size_t)shape[0], &call.control);
     atomic_flag_clear(&t->busy);
     if (scp_py_end(&call, module, status, "trainer_run")) {
         Py_DECREF(losses);

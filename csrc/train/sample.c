@@ -34,9 +34,8 @@ enum scp_status scp_sample_check(const struct scp_sample_options *o, const struc
     return SCP_OK;
 }
 
-/* sources[batch]: item i is image i % count of the shuffled pass i / count. */
-static void choose(uint32_t *sources, uint32_t *order, size_t count, size_t batch, uint64_t seed,
-                   uint64_t step) {
+void shuffled_passes(uint32_t *sources, uint32_t *order, size_t count, size_t batch, uint64_t seed,
+                     uint64_t step) {
     uint64_t shuffled = UINT64_MAX;
     for (size_t b = 0; b < batch; b++) {
         const uint64_t item = step * batch + b, pass = item / count;
@@ -111,9 +110,9 @@ static enum scp_status sample_view(void *context, size_t task, size_t worker) {
     scp_rng_init(&rng, seed, stream);
     const uint32_t left = scp_rng_below(&rng, (uint32_t)(pool->width - o->crop) + 1);
     const uint32_t top = scp_rng_below(&rng, (uint32_t)(pool->height - o->crop) + 1);
-    view_draw(&views[SCP_VIEW_IMAGE], o, SCP_VIEW_IMAGE, pool->width, pool->height, 0, 0, seed,
-              stream + 2);
-    view_draw(&views[SCP_VIEW_CROP], o, SCP_VIEW_CROP, o->crop, o->crop, left, top, seed,
+    view_draw(&views[SCP_VIEW_IMAGE], o->strength[SCP_VIEW_IMAGE], pool->width, pool->height, 0, 0,
+              seed, stream + 2);
+    view_draw(&views[SCP_VIEW_CROP], o->strength[SCP_VIEW_CROP], o->crop, o->crop, left, top, seed,
               stream + 4);
     const struct view *view = &views[kind];
     const size_t pixels = view->width * view->height;
@@ -143,7 +142,7 @@ enum scp_status scp_sample(struct scp_batch *batch, const struct scp_pool *pool,
     if (status != SCP_OK) return status;
     uint32_t *order = scp_alloc(pool->count, sizeof *order);
     if (!order) return SCP_ENOMEM;
-    choose(batch->sources, order, pool->count, options->batch, options->seed, step);
+    shuffled_passes(batch->sources, order, pool->count, options->batch, options->seed, step);
     scp_free(order);
     struct work work = {batch, pool, options, step};
     return scp_parallel(2 * options->batch, sample_view, &work, control);

@@ -24,9 +24,8 @@ static void field_draw(struct field *field, struct scp_rng *rng, size_t nodes, s
 
 /* Draws the same number of words whatever is switched on, so that one strength does not change what
  * the others draw. */
-void view_draw(struct view *view, const struct scp_sample_options *options, int kind, size_t width,
-               size_t height, double left, double top, uint64_t seed, uint64_t streams) {
-    const float *s = options->strength[kind];
+void view_draw(struct view *view, const float *s, size_t width, size_t height, double left,
+               double top, uint64_t seed, uint64_t streams) {
     const double side = (double)(width < height ? width : height);
     struct scp_rng rng;
     scp_rng_init(&rng, seed, streams);

@@ -33,10 +33,10 @@ struct view {
     struct field multiply, add;
 };
 
-/* The view of a region with its corner at (left, top) of the image; `streams`: its transforms draw
- * from this stream, its noise from the next. */
-void view_draw(struct view *view, const struct scp_sample_options *options, int kind, size_t width,
-               size_t height, double left, double top, uint64_t seed, uint64_t streams);
+/* The view of a region with its corner at (left, top) of the image, with strength[SCP_TRANSFORMS]
+ * (kept); `streams`: its transforms draw from this stream, its noise from the next. */
+void view_draw(struct view *view, const float *strength, size_t width, size_t height, double left,
+               double top, uint64_t seed, uint64_t streams);
 
 /* Where pixel (x, y) of the view comes from. */
 void view_source(double out[2], const struct view *view, double x, double y);
@@ -49,5 +49,10 @@ void view_warp(float *out, float *scratch, const struct view *view, const float 
 
 /* The photometric part, in place; scratch: (height + 2) * width floats. */
 void view_photo(float *pixels, float *scratch, const struct view *view);
+
+/* sources[batch], of the endless sequence of shuffled passes through `count` numbers: item i is
+ * number i % count of the shuffled pass i / count. order[count]: scratch. */
+void shuffled_passes(uint32_t *sources, uint32_t *order, size_t count, size_t batch, uint64_t seed,
+                     uint64_t step);
 
 #endif

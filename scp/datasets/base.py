@@ -177,6 +177,20 @@ class Dataset:
         """The data set of these images only, in this order; no image is read."""
         return Subset(self, [self._check(i) for i in rows])
 
+    def with_landmarks(self, landmarks, names: Sequence[str] = ()) -> Dataset:
+        """The same images with other landmarks [N][L][2]: (x, y) in original pixels, NaN where
+        absent. names: L names; those of before, if there are as many, when none are given."""
+        xy = np.array(landmarks, np.float64)
+        if xy.ndim != 3 or xy.shape[0] != len(self) or xy.shape[2] != 2 or xy.shape[1] == 0:
+            raise ValueError(f"landmarks must be [{len(self)}][L][2], got {list(xy.shape)}")
+        if np.isinf(xy).any():
+            raise ValueError("landmarks must not be infinite")
+        out = self.subset(range(len(self)))
+        names = list(names) or out.landmark_names
+        out.landmarks = xy
+        out.landmark_names = names if len(names) == xy.shape[1] else []
+        return out
+
     def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
         """As `grid`, faster where the file format can decode at a fraction of its size; for looking
         and comparing, not for features."""
@@ -205,6 +219,12 @@ class Subset(Dataset):
 
     def image(self, i: int) -> np.ndarray:
         return self._whole.image(self._rows[self._check(i)])
+
+    def grid(self, i: int, size: tuple[int, int] = (384, 384)) -> np.ndarray:
+        return self._whole.grid(self._rows[self._check(i)], size)
+
+    def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
+        return self._whole.thumbnail(self._rows[self._check(i)], size)
 
 
 class ArrayDataset(Dataset):

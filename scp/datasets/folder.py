@@ -27,7 +27,7 @@ def folder(root: str | os.PathLike, on_error: str = "raise") -> Dataset:
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
-    ids = sorted(_walk(root))
+    ids = sorted(walk(root))
     if not ids:
         raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)})")
     keep, shapes, skipped = check_files(ids, [root / v for v in ids], on_error)
@@ -39,7 +39,8 @@ def folder(root: str | os.PathLike, on_error: str = "raise") -> Dataset:
     )
 
 
-def _walk(root: Path) -> list[str]:
+def walk(root: Path) -> list[str]:
+    """Paths of the image files below `root`, relative to it, with "/", in no order that counts."""
     inside = root.resolve()
     found, seen = [], set()
 

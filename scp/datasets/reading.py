@@ -15,14 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import DatasetError
 from .headers import Header, HeaderError, parse, png_intact, tiff_intact
 
 MAX_PIXELS = 200_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-
-
-class DatasetError(ValueError):
-    """A data set, or one of its files, cannot be used; the message names it."""
 
 
 def inspect(path: str | os.PathLike) -> Header:

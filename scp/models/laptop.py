@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .network import Network
 
@@ -32,6 +32,28 @@ def laptop(
         align: whether resizing keeps corner pixels in place.
         image_channels: 1, grey.
     """
+    net = Network("torch")
+
+    def head(x: int, level: int) -> None:
+        net.output(net.conv(x, channels, 1, name=f"head{level}"))
+
+    trunk(net, encoder, depths, decoder, decoder_depth, stem, align, image_channels, head)
+    return net
+
+
+def trunk(
+    net: Network,
+    encoder: Sequence[int],
+    depths: Sequence[int],
+    decoder: Sequence[int],
+    decoder_depth: int,
+    stem: int,
+    align: bool,
+    image_channels: int,
+    head: Callable[[int, int], None],
+) -> None:
+    """The layers of `laptop` but its heads; head(map, level) is called at every level, the
+    coarsest, which has the highest number, first; level 1 has stride 2."""
     if not 2 <= len(encoder) <= 8 or len(depths) != len(encoder):
         raise ValueError(
             f"depths and encoder must both hold 2 to 8 numbers, got {len(depths)} and "
@@ -43,7 +65,6 @@ def laptop(
         raise ValueError("depths must be at least 1 (0 at stride 2), decoder_depth at least 1")
     if stem < 2 or stem % 2:
         raise ValueError(f"stem must be even, got {stem}")
-    net = Network("torch")
 
     def block(x: int, width: int, name: str, **conv) -> int:
         x = net.conv(x, width, bias=False, name=name, **conv)
@@ -59,12 +80,11 @@ def laptop(
             x = block(x, width, f"down{level}.conv{i + 1}")
         taps.append(x)
     finest = len(encoder)
-    net.output(net.conv(x, channels, 1, name=f"head{finest}"))
+    head(x, finest)
     for i, (width, skip) in enumerate(zip(decoder, taps[-2::-1], strict=True), 1):
         name = f"up{i}"
         x = net.resize(x, 2, align=align, name=f"{name}.resize")
         x = net.concat(skip, x, name=f"{name}.concat")
         for k in range(decoder_depth):
             x = block(x, width, f"{name}.conv{k + 1}")
-        net.output(net.conv(x, channels, 1, name=f"head{finest - i}"))
-    return net
+        head(x, finest - i)

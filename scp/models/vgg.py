@@ -37,19 +37,22 @@ def torchvision_names() -> dict[str, str]:
     return names
 
 
-def _conv_norm(net, x, channels, name, kernel=3, dilation=1, bias=False, relu=False) -> int:
+def _conv_norm(net, x, channels, name, kernel=3, dilation=1, bias=False, relu=False,
+               instance=False) -> int:  # fmt: skip
     x = net.conv(x, channels, kernel, dilation=dilation, bias=bias, name=name)
-    x = net.batch_norm(x, name=f"{name}.norm")
+    x = (net.instance_norm if instance else net.batch_norm)(x, name=f"{name}.norm")
     return net.relu(x, name=f"{name}.relu") if relu else x
 
 
-def _up(net: Network, x: int, skip: int | None, channels: int, name: str) -> int:
-    """Twice as large, beside the skip connection, and two convolutions."""
+def up(net: Network, x: int, skip: int | None, channels: int, name: str,
+       instance: bool = False) -> int:  # fmt: skip
+    """Twice as large, beside the skip connection, and two convolutions, each with batch norm (or
+    instance norm) and ReLU."""
     x = net.resize(x, 2, align=True, name=f"{name}.resize")
     if skip is not None:
         x = net.concat(skip, x, name=f"{name}.concat")
     for i in (1, 2):
-        x = _conv_norm(net, x, channels, f"{name}.conv{i}", bias=True, relu=True)
+        x = _conv_norm(net, x, channels, f"{name}.conv{i}", bias=True, relu=True, instance=instance)
     return x
 
 
@@ -87,10 +90,10 @@ def paper(channels: int = 64, blocks: bool = True, full: bool = False,
     for level, skip in enumerate([None, *taps[-2::-1]]):
         name = 5 - level  # as the paper counts: 5 is the coarsest
         if level:
-            x = _up(net, x, skip, widths[level], f"up{level}")
+            x = up(net, x, skip, widths[level], f"up{level}")
         y = _receptive_field_block(net, x, f"rfb{name}") if blocks and level < 3 else x
         net.output(net.conv(y, channels, 1, name=f"head{name}"))
     if full:
-        x = _up(net, x, None, DECODER[-1], "up5")
+        x = up(net, x, None, DECODER[-1], "up5")
         net.output(net.conv(x, channels, 1, name="head0"))
     return net

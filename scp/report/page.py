@@ -42,9 +42,6 @@ def render(
     title: str | None,
 ) -> str:
     """The whole page. Arguments as in `write_report`, already checked."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
     ids = [words.clean(i) for i in dataset.ids]
     pool = measure(values, offsets, selection)
     where = project(values, offsets, pool.templates)
@@ -70,17 +67,27 @@ def render(
     context["unread"] = [(ids[i], why) for i, why in sorted(pictures.problems.items())]
     context["windowed"] = pictures.windowed
 
+    return fill("report.html", context, SCRIPT)
+
+
+def fill(name: str, context: dict[str, Any], script: str = "") -> str:
+    """A template of this folder with the style sheet and a script in it, everything escaped."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
     folder = resources.files(__package__)
     style = (folder / "report.css").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    context |= {
-        "style": Markup(style),
-        "script": Markup(SCRIPT),
-        "style_hash": _hash(style),
-        "script_hash": _hash(SCRIPT),
-    }
-    return template.render(context)
+    template = environment.from_string((folder / name).read_text(encoding="utf-8"))
+    return template.render(
+        context
+        | {
+            "style": Markup(style),
+            "script": Markup(script),
+            "style_hash": _hash(style),
+            "script_hash": _hash(script),
+        }
+    )
 
 
 def _hash(content: str) -> str:

@@ -1,4 +1,4 @@
-"""Small matplotlib figures of a selection, for notebooks and papers.
+"""Small matplotlib figures of a selection and of errors, for notebooks and papers.
 
 Each function returns a matplotlib Figure that is not registered with pyplot: a notebook shows it
 once, as the value of the cell, and `figure.savefig("name.svg")` writes it.
@@ -141,6 +141,41 @@ def chosen_images(
         ax.plot(xy[:, 0], xy[:, 1], "o", mfc="none", mec="#ffd84d", ms=3.5, mew=0.8)
         name = str(dataset.ids[i]).replace("$", r"\$")
         ax.set_title(f"{k + 1}. {name}\n+{selection.gains[k]:.4f}", fontsize=8)
+    return figure
+
+
+def error_figure(
+    errors: np.ndarray, names: Sequence[str], radii: Sequence[float], unit: str
+) -> Figure:
+    """The cumulative curve of errors [N][L] with the radii of the detection rates, and a box for
+    each of the L landmarks: quartiles, median, whiskers to the furthest error within 1.5 boxes.
+
+    NaN is left out; an infinite error (a landmark that was not predicted) counts in the curve only.
+    """
+    rows = max(2.6, 1.2 + 0.2 * len(names))
+    figure, (left, right) = _axes(None, (10.0, rows), 1, 2)
+    known = np.sort(errors[~np.isnan(errors)])
+    finite = known[np.isfinite(known)]
+    top = max(float(np.quantile(finite, 0.99)) if len(finite) else 1.0, max(radii)) * 1.1
+    share = 100 * np.arange(1, len(known) + 1) / max(len(known), 1)
+    left.step([0, *known, np.inf], [0, *share, 100 * len(finite) / max(len(known), 1)],
+              where="post", color=COLOURS[0])  # fmt: skip
+    for r in radii:
+        left.axvline(r, color=COLOURS[1], lw=1, ls=":")
+    left.set(xlim=(0, top), ylim=(0, 102), xlabel=f"error, {unit}", ylabel="landmarks below it, %")
+    left.grid(color="0.5", alpha=0.25)
+    columns = [errors[np.isfinite(errors[:, k]), k] for k in range(len(names))]
+    spots = {"marker": ".", "markersize": 4, "markeredgecolor": "0.4"}
+    right.boxplot(columns, orientation="horizontal", widths=0.6, flierprops=spots,
+                  medianprops={"color": COLOURS[1]})  # fmt: skip
+    shown = [str(name).replace("$", r"\$") for name in names]
+    right.set_yticks(range(1, len(names) + 1), shown, fontsize=8)
+    right.invert_yaxis()
+    right.set(xlabel=f"error, {unit}", xlim=(0, None))
+    right.grid(axis="x", color="0.5", alpha=0.25)
+    for ax in (left, right):
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
     return figure
 
 

@@ -10,6 +10,7 @@
 #include "../../csrc/kernels/train.h"
 #include "scp/cpu.h"
 #include "scp/random.h"
+#include "scp/refine.h"
 #include "scp/train.h"
 
 #define CELLS 21
@@ -203,8 +204,127 @@ static void loop(void) {
     scp_graph_free(graph);
 }
 
+#define LANDMARKS 2
+
+/* Three channels per landmark, stride 2. */
+static const struct scp_layer refine_layers[] = {
+    {.op = SCP_OP_INPUT, .inputs = {-1, -1, -1, -1}, .channels = 1},
+    {.op = SCP_OP_CONV,
+     .inputs = {0, -1, -1, -1},
+     .channels = 3 * LANDMARKS,
+     .kernel_y = 4,
+     .kernel_x = 4,
+     .stride = 2,
+     .dilation = 1,
+     .pad_y = 1,
+     .pad_x = 1,
+     .bias = 1,
+     .output = 1},
+};
+
+static const struct scp_refine_options refine_options = {
+    .seed = 3,
+    .labelled = 1,
+    .pseudo = 2,
+    .scale = 2,
+    .shift = -1,
+    .radius = 4,
+    .focal = 2,
+    .strength = {[SCP_ROTATION] = 10, [SCP_ELASTIC] = 0.02f, [SCP_NOISE] = 0.1f}};
+
+static enum scp_status refine(double *losses, size_t *done, const struct scp_graph *graph,
+                              const struct scp_pool *pool, const struct scp_labels *labels,
+                              size_t steps, const float *start) {
+    struct scp_refiner *refiner = NULL;
+    size_t bytes = 0, bad = 0;
+    float arrays[4][1024] = {{0}};
+    const double rates[4] = {1e-2, 1e-2, 1e-2, 1e-2};
+    enum scp_status status = scp_refiner_create(&refiner, &bytes, &bad, graph, pool, labels,
+                                                &refine_options, &options.adam);
+    if (status != SCP_OK) return status;
+    memcpy(arrays[0], start, scp_graph_parameters(graph) * sizeof(float));
+    status = scp_refiner_run(refiner, losses, done, arrays[0], arrays[1], arrays[2], arrays[3], 0,
+                             rates, steps, NULL);
+    scp_refiner_free(refiner);
+    return status;
+}
+
+static void refinement(void) {
+    static const uint32_t labelled[] = {1}, pseudo[] = {0, 2};
+    struct scp_graph *graph = NULL;
+    size_t bad = 0, done = 0, failures = 0;
+    float images[IMAGES * SIDE * SIDE], points[IMAGES * LANDMARKS * 2], start[1024];
+    float weights[IMAGES * LANDMARKS] = {1, 0.5f, 1, 1, 0, 0.25f};
+    double losses[4 * SCP_REFINE_LOSSES], again[4 * SCP_REFINE_LOSSES];
+    CHECK(scp_graph_create(&graph, &bad, refine_layers, 2) == SCP_OK);
+    if (!graph) return;
+    fill(images, IMAGES * SIDE * SIDE, 8);
+    for (size_t i = 0; i < IMAGES * SIDE * SIDE; i++) images[i] = (images[i] + 1) / 2;
+    fill(points, IMAGES * LANDMARKS * 2, 9);
+    for (size_t i = 0; i < IMAGES * LANDMARKS * 2; i++) points[i] = 16 + 15 * points[i];
+    fill(start, 1024, 9);
+    const struct scp_pool pool = {images, IMAGES, SIDE, SIDE};
+    const struct scp_labels labels = {points, weights, LANDMARKS, labelled, pseudo, 1, 2};
+    CHECK(refine(losses, &done, graph, &pool, &labels, 4, start) == SCP_OK && done == 4);
+    for (int i = 0; i < 4 * SCP_REFINE_LOSSES; i++) CHECK(losses[i] > 0 && losses[i] < 100);
+    CHECK(scp_threads_set(2) == SCP_OK);
+    CHECK(refine(again, &done, graph, &pool, &labels, 4, start) == SCP_OK);
+    CHECK(memcmp(losses, again, sizeof losses) == 0);
+
+    const size_t held = scp_alloc_outstanding();
+    for (uint64_t n = 1; n < 1000; n++) {
+        scp_alloc_fail_at(n);
+        const enum scp_status status = refine(losses, &done, graph, &pool, &labels, 2, start);
+        scp_alloc_fail_at(0);
+        CHECK(scp_alloc_outstanding() == held);
+        if (status == SCP_OK) break;
+        CHECK(status == SCP_ENOMEM);
+        failures++;
+    }
+    CHECK(failures > 15 && failures < 999);
+
+    start[0] = NAN;
+    CHECK(refine(losses, &done, graph, &pool, &labels, 2, start) == SCP_OK && done == 0);
+    weights[0] = 2;
+    CHECK(refine(losses, &done, graph, &pool, &labels, 2, start) == SCP_EINVAL);
+    scp_graph_free(graph);
+}
+
+static void votes(void) {
+    float map[8 * 8 * 16] = {0};
+    double xy[4], confidence[2];
+    size_t failures = 0;
+    const struct scp_vote_options o[SCP_VOTES] = {{SCP_VOTE_COUNT, 9, 2, 2},
+                                                  {SCP_VOTE_WEIGHTED, 9, 2, 2}};
+    for (size_t y = 2; y <= 4; y++)
+        for (size_t x = 4; x <= 6; x++) { /* a disc around (5, 3) */
+            float *pixel = map + (y * 8 + x) * 16;
+            pixel[1] = 5;
+            pixel[3] = (5 - (float)x) / 2;
+            pixel[5] = (3 - (float)y) / 2;
+        }
+    const size_t held = scp_alloc_outstanding();
+    for (int kind = 0; kind < SCP_VOTES; kind++)
+        for (uint64_t n = 0; n < 100; n++) { /* 0: no failure */
+            scp_alloc_fail_at(n);
+            const enum scp_status status =
+                scp_refine_vote(xy, confidence, map, 8, 8, 16, 2, 1, &o[kind], NULL);
+            scp_alloc_fail_at(0);
+            CHECK(scp_alloc_outstanding() == held);
+            CHECK(status == SCP_OK || status == SCP_ENOMEM);
+            failures += status == SCP_ENOMEM;
+            if (status != SCP_OK) continue;
+            CHECK(fabs(xy[2] - 5) < 1e-6 && fabs(xy[3] - 3) < 1e-6);
+            CHECK(confidence[1] > 0.9 && confidence[1] <= 1);
+            CHECK(xy[0] >= 0 && xy[0] <= 7 && xy[1] >= 0 && xy[1] <= 7);
+        }
+    CHECK(failures >= 8);
+}
+
 int main(void) {
     RUN(on_every_set);
     RUN(loop);
+    RUN(refinement);
+    RUN(votes);
     return test_end();
 }

@@ -1,0 +1,138 @@
+"""scp detect: landmarks of a few annotated images, found in all the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from .cli_data import add_data, open_data
+from .cli_train import size
+
+LANDMARKS = "landmarks.csv"
+DOUBTFUL = 5  # images to look at first, in the summary
+
+
+def add_detect(commands) -> None:
+    """The parser of scp detect."""
+    from .detection import MODES, VIEWS
+    from .votes import RULES
+
+    detect = commands.add_parser(
+        "detect", help="find the landmarks of the annotated images in all others",
+        description="Match the landmarks of the templates in every image, with the features of "
+        "the run. Writes landmarks.csv to the run folder, with a confidence for each point.",
+    )  # fmt: skip
+    detect.set_defaults(run_command=run_detect)
+    add_data(detect)
+    add_templates(detect)
+    how = detect.add_argument_group("matching")
+    how.add_argument("--rule", default="agreeing", choices=RULES,
+                     help="how templates vote; confident: the paper, Eq. 3")  # fmt: skip
+    how.add_argument("--mode", default="bilinear", choices=MODES,
+                     help="paper: whole pixels, as in the authors' code")  # fmt: skip
+    how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
+                     help=f"of each image, turned and zoomed, 1 to {len(VIEWS)} "
+                     "(default: all)")  # fmt: skip
+    how.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
+                     help="auto: trained if the run folder has them")  # fmt: skip
+    how.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
+    how.add_argument("--size", type=size, metavar="S", help="of the grid in pixels")
+    output = detect.add_argument_group("output and resources")
+    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
+    output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
+    output.add_argument("--json", action="store_true", help="print a summary as JSON")
+    output.add_argument("--threads", type=int, help="default: all this process may use")
+    output.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def add_templates(parser) -> None:
+    """Arguments that say which images are annotated; `open_templates` reads them."""
+    which = parser.add_argument_group("templates: annotated images (default: those that scp select "
+                                      "chose, with the landmarks of the data set)")  # fmt: skip
+    which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
+    which.add_argument("--template-ids", metavar="IDS", help="images of the data set, which has "
+                       "their landmarks; @FILE: one id a line")  # fmt: skip
+
+
+def open_templates(args, pool, run: Path):
+    """(rows of the templates in the pool, landmarks [M][L][2], names [L])."""
+    from .cli import _names
+    from .landmarks import Landmarks, read_landmarks
+
+    if args.templates is not None and args.template_ids is not None:
+        raise ValueError("--templates, --template-ids: give one of them")
+    if args.templates is not None:
+        table = read_landmarks(args.templates)
+        found = table.find(pool.ids)
+        rows = [i for i, k in enumerate(found) if k >= 0]
+        strange = sorted(set(range(len(table))) - set(found.tolist()))
+        if strange:
+            raise ValueError(
+                f"{args.templates}: image {table.ids[strange[0]]!r} is not among the "
+                f"{len(pool)} images"
+            )
+        return rows, table.xy[found[rows]], table.names
+    if pool.landmarks is None:
+        raise ValueError("--templates FILE is needed: these images come without landmarks")
+    if args.template_ids is not None:
+        ids, where = _names(args.template_ids), "--template-ids"
+    else:
+        path = run / "selection.json"
+        if not path.is_file():
+            raise ValueError(
+                f"there is no {path}: run scp select first, or give --templates FILE or "
+                "--template-ids"
+            )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            ids, where = [str(entry["id"]) for entry in content["selected"]], str(path)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
+    missing = [name for name in ids if name not in pool.ids]
+    if missing:
+        raise ValueError(f"{where}: no image is called {missing[0]!r}")
+    if len(set(ids)) != len(ids) or not ids:
+        raise ValueError(f"{where}: at least one image, each once, is needed")
+    rows = [pool.ids.index(name) for name in ids]
+    table = Landmarks.of(pool)
+    return rows, pool.landmarks[rows], table.names
+
+
+def run_detect(args) -> int:
+    from .cli import _bar
+    from .detection import LandmarkDetector
+    from .extractor import extractor_for
+    from .landmarks import write_landmarks
+    from .run import RunFolder
+
+    pool = open_data(args)
+    run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    rows, xy, names = open_templates(args, pool, run)
+    extractor = extractor_for(run, args.features, args.size, None, args.weights)
+    detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
+    detector.fit(pool.subset(rows).with_landmarks(xy, names))
+    bar = None if args.quiet else _bar("landmarks", len(pool))
+    found = detector.predict(pool, progress=bar)
+    out = Path(args.out) if args.out else RunFolder(run) / LANDMARKS
+    write_landmarks(out, found.landmarks())
+    order = found.confidence.mean(axis=1).argsort(kind="stable")
+    doubtful = [i for i in order if i not in rows][:DOUBTFUL]
+    if args.json:
+        print(json.dumps({
+            "images": len(pool), "landmarks": len(found.names), "templates": found.templates,
+            "rule": args.rule, "mode": args.mode, "views": args.views, "file": str(out),
+            "confidence": float(found.confidence.mean()),
+            "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
+        }, indent=1))  # fmt: skip
+        return 0
+    print(f"{len(found.names)} landmarks in {len(pool)} images from {len(rows)} templates: "
+          f"{', '.join(found.templates)}")  # fmt: skip
+    if doubtful:
+        words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
+        print("least confident, to look at first:", ", ".join(words))
+    print(f"landmarks in {out}")
+    if pool.landmarks is not None:
+        print("to measure: scp evaluate", out, args.images, file=sys.stderr)
+    return 0

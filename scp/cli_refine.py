@@ -1,0 +1,117 @@
+"""scp refine: a network that finds the landmarks everywhere, from a few labelled images."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from .cli_data import add_data, open_data
+from .cli_detect import LANDMARKS, add_templates, open_templates
+from .cli_train import EXIT_STOPPED, LINE_SECONDS, settings, size
+
+
+def add_refine(commands) -> None:
+    """The parser of scp refine."""
+    from .models import REFINEMENTS
+
+    refine = commands.add_parser(
+        "refine", help="landmarks everywhere, from the templates",
+        description="Match the landmarks of the templates in all images with the features of the "
+        "run, and train a network on these pseudo labels and the templates. Writes "
+        "refined.safetensors and landmarks.csv to the run folder. What was stopped goes on when "
+        "the same command is given again.",
+    )  # fmt: skip
+    refine.set_defaults(run_command=run_refine)
+    add_data(refine)
+    add_templates(refine)
+    how = refine.add_argument_group("training")
+    presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())
+    how.add_argument("--preset", default="laptop", choices=list(REFINEMENTS), help=presets)
+    length = how.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="T", help="of all rounds together")
+    length.add_argument("--steps", type=int, metavar="N", help="of each round")
+    how.add_argument("--rounds", type=int, default=1, metavar="R",
+                     help="train again on the network's own predictions (default 1)")  # fmt: skip
+    how.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the images in pixels, 384 or 768x384; default: of the features",
+    )
+    how.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
+                     help="that are matched; auto: trained if the run folder has them")  # fmt: skip
+    how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
+                     "of ImageNet, or random; default: the features of the run")  # fmt: skip
+    how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                     help="any option of the refinement, the strength of a transform, or "
+                     "network.NAME=VALUE")  # fmt: skip
+    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
+    output = refine.add_argument_group("output and resources")
+    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
+    output.add_argument("--json", action="store_true", help="print what was trained as JSON")
+    output.add_argument("--threads", type=int, help="default: all this process may use")
+    output.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run_refine(args) -> int:
+    from .detection import LandmarkDetector
+    from .extractor import FeatureExtractor, extractor_for
+    from .landmarks import write_landmarks
+    from .refinement import LandmarkRefiner, confidence_weights
+    from .run import RunFolder
+
+    training, network = settings(args.set)
+    pool = open_data(args)
+    run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    rows, truth, names = open_templates(args, pool, run)
+    extractor = extractor_for(run, args.features)
+    start = args.weights
+    if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
+        start = extractor
+    refiner = LandmarkRefiner(args.preset, args.seed, args.size, network=network, weights=start,
+                              **training)  # fmt: skip
+    _say(args, f"matching {len(rows)} templates in {len(pool)} images")
+    detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
+    matched = detector.predict(pool)
+    weights = confidence_weights(matched.confidence, refiner.options.power)
+    refiner.fit(pool, matched.xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,
+                steps=args.steps, run=run, resume=not args.fresh, names=names,
+                progress=False if args.quiet else None,
+                callback=_watch(args, refiner, len(pool)))  # fmt: skip
+    if not refiner.trained.finished:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    found = refiner.predict(pool)
+    with RunFolder(run).writing(LANDMARKS) as path:
+        write_landmarks(path, found.landmarks())
+    if args.json:
+        print(json.dumps(refiner.model.training, indent=1))
+    _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")
+    return 0
+
+
+def _say(args, text: str) -> None:
+    if not args.json and not args.quiet:
+        print(text, flush=True)
+
+
+def _watch(args, refiner, count: int):
+    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "start":
+            begin = f"step {event['step']}" if event["step"] else refiner.start
+            _say(args, f"round {event['round']} of {event['rounds']} on {count} images, from "
+                 f"{begin}; {event['bytes'] / 2**20:.0f} MiB of memory")  # fmt: skip
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            heat, x, y = event["levels"]
+            print(f"step {event['step']}: heat maps {heat:.4f}, offsets {x:.3f} {y:.3f}, "
+                  f"{event['seconds_left']:.0f} s left", file=sys.stderr, flush=True)  # fmt: skip
+
+    return watch

@@ -1,0 +1,403 @@
+"""Template matching: landmarks of a few annotated images, found in all the others (the paper,
+Eq. 1-4).
+
+Every template says of every landmark where it is in an image and how similar it looks there. One
+rule makes one answer of these votes. A template votes once per view: template and image are turned
+and zoomed alike, so the places that only one view finds are outvoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .datasets import Dataset, arrays, to_grid, to_original
+from .features import FeaturePyramid
+from .landmarks import Landmarks
+from .similarity import match
+from .votes import AGREE, RULES, combine
+
+MODES = ("bilinear", "nearest", "paper")
+VIEWS = ((0.0, 1.0), (7.0, 1.0), (-7.0, 1.0), (0.0, 1.08), (0.0, 1 / 1.08))  # degrees, zoom
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Landmarks of T templates found in N images.
+
+    Attributes:
+        xy: float64 [T][V][N][L][2], original pixels of the image, from V views; NaN where the
+            template lacks the landmark.
+        similarity: float32 [T][V][N][L] in [0, 1]; NaN likewise.
+        counts: bool [T][N], False where a template meets itself.
+        scales: float64 [N], original pixels per pixel of the grid (geometric mean of the axes).
+    """
+
+    xy: np.ndarray
+    similarity: np.ndarray
+    counts: np.ndarray
+    scales: np.ndarray
+
+    def of(self, templates: Sequence[int], rule: str = "agreeing"):
+        """What these templates say together: see `combine`; the winner is a row of `templates`."""
+        rows = np.asarray(templates, np.int64)
+        if rows.ndim != 1 or len(rows) == 0:
+            raise ValueError("templates: at least one is needed")
+        shape = self.similarity.shape
+        xy = self.xy[rows].reshape(-1, *shape[2:], 2)
+        similarity = self.similarity[rows].reshape(-1, *shape[2:])
+        xy, confidence, vote = combine(xy, similarity, rule, AGREE * self.scales[:, None])
+        return xy, confidence, vote // shape[1]
+
+
+class Views:
+    """The grid turned by some degrees and zoomed about its centre: images there, points back."""
+
+    def __init__(self, size: tuple[int, int], views: Sequence[tuple[float, float]]):
+        if not views or any(not 0 < zoom < 100 for _, zoom in views):
+            raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
+        self.size = size
+        centre = np.array([size[1] - 1, size[0] - 1]) / 2
+        self._maps = []
+        for degrees, zoom in views:
+            angle = np.deg2rad(degrees)
+            c, s = zoom * np.cos(angle), zoom * np.sin(angle)
+            matrix = np.array([[c, s], [-s, c]])
+            self._maps.append((matrix, centre - matrix @ centre))
+        self._plain = [degrees == 0 and zoom == 1 for degrees, zoom in views]
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def image(self, v: int, image: np.ndarray) -> np.ndarray:
+        """View v of an image [H][W]; black outside."""
+        if self._plain[v]:
+            return image
+        import cv2
+
+        matrix, shift = self._maps[v]
+        full = np.concatenate([matrix, shift[:, None]], axis=1)
+        out = cv2.warpAffine(image, full, self.size[::-1], flags=cv2.INTER_LINEAR)
+        return np.clip(out, 0, 1)
+
+    def points(self, v: int, xy: np.ndarray) -> np.ndarray:
+        """Where view v shows points [...][2] of the grid."""
+        matrix, shift = self._maps[v]
+        return xy if self._plain[v] else xy @ matrix.T + shift
+
+    def back(self, v: int, xy: np.ndarray) -> np.ndarray:
+        """Points [...][2] of view v on the grid: the inverse of `points`."""
+        matrix, shift = self._maps[v]
+        return xy if self._plain[v] else (xy - shift) @ np.linalg.inv(matrix).T
+
+
+class Templates:
+    """Feature vectors of the landmarks of annotated images, and the search for them.
+
+    Args:
+        extractor: gives pyramids. images: T annotated images, with `landmarks`.
+        mode: "bilinear": features interpolated at the landmark, positions are pixels of the grid;
+            "nearest": the cell that holds the landmark, positions are centres of 2 x 2 pixels;
+            "paper": as "nearest", but all positions are truncated to whole pixels and the upper
+            left pixel is the answer, as in the authors' code.
+        views: (degrees, zoom) pairs.
+    """
+
+    def __init__(self, extractor, images: Dataset, mode: str = "bilinear", views=VIEWS[:1]):
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        if images.landmarks is None:
+            raise ValueError("templates: these images have no landmarks")
+        if len(images) == 0:
+            raise ValueError("templates: at least one image is needed")
+        self.extractor, self.mode = extractor, mode
+        self.views = Views(extractor.size, views)
+        self.ids, self.names = list(images.ids), list(images.landmark_names)
+        vectors, norms = [], []
+        self._homes, self._pyramids = [], []  # of the first view
+        for t in range(len(images)):
+            image = images.grid(t, extractor.size)
+            points = self._points(images, t)
+            for v in range(len(self.views)):
+                pyramid = extractor.pyramid(self.views.image(v, image))
+                if v == 0:
+                    self._homes.append(self.views.points(0, points))
+                    self._pyramids.append(pyramid)
+                q, n = _query(pyramid, self.views.points(v, points), mode)
+                vectors.append(q)
+                norms.append(n)
+        # [T][V][L][D][C] -> [V][T * L][D][C]: what one view of an image is searched for
+        shape = len(images), len(self.views), -1
+        vectors = np.stack(vectors).reshape(*shape, *vectors[0].shape[1:])
+        norms = np.stack(norms).reshape(*shape, norms[0].shape[1])
+        self.present = np.isfinite(images.landmarks).all(axis=-1)  # [T][L]
+        self._vectors = np.ascontiguousarray(vectors.transpose(1, 0, 2, 3, 4))
+        self._norms = np.ascontiguousarray(norms.transpose(1, 0, 2, 3))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def _points(self, images: Dataset, t: int) -> np.ndarray:
+        """Landmarks of template t on the grid; (0, 0) where there is none."""
+        xy = np.asarray(images.landmarks[t], np.float64)
+        shape, size = images.shape(t), self.extractor.size
+        inside = (xy > -1).all(axis=-1) & (xy < np.array([shape[1], shape[0]])).all(axis=-1)
+        wrong = np.flatnonzero(np.isfinite(xy).all(axis=-1) & ~inside)
+        if len(wrong):
+            name = self.names[wrong[0]] if self.names else wrong[0]
+            raise ValueError(
+                f"templates: landmark {name} of {images.ids[t]} lies at {tuple(xy[wrong[0]])}, "
+                f"outside the image of {shape[1]} x {shape[0]} pixels"
+            )
+        xy = np.nan_to_num(xy)
+        if self.mode == "paper":
+            return np.trunc(np.trunc(xy) * (np.array(size[::-1]) / np.array(shape[::-1])))
+        return to_grid(xy, shape, size)
+
+    def find(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, FeaturePyramid]:
+        """All landmarks in one image, float32 [H][W] of the extractor's size.
+
+        Returns:
+            xy float64 [T][V][L][2] on the grid and similarity float32 [T][V][L], NaN where the
+            template lacks the landmark; the pyramid of the first view.
+        """
+        n_templates, n_landmarks = self.present.shape
+        shape = n_templates, len(self.views), n_landmarks
+        xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+        first = None
+        for v in range(len(self.views)):
+            pyramid = self.extractor.pyramid(self.views.image(v, image))
+            first = first or pyramid
+            vectors = self._vectors[v].reshape(-1, *self._vectors.shape[3:])
+            norms = self._norms[v].reshape(-1, self._norms.shape[3])
+            value, place = self._places(pyramid, vectors, norms)
+            xy[:, v] = self.views.back(v, place.reshape(n_templates, n_landmarks, 2))
+            similarity[:, v] = value.reshape(n_templates, n_landmarks)
+        absent = np.broadcast_to(~self.present[:, None], shape)
+        xy[absent], similarity[absent] = np.nan, np.nan
+        return xy, similarity, first
+
+    def cycle(self, pyramid: FeaturePyramid, xy: np.ndarray) -> np.ndarray:
+        """How far from the templates' own landmarks the places found come back: there and back
+        again (scp/consistency.py), an error estimate without labels of the image.
+
+        Args:
+            pyramid: of the image's first view, as `find` returns it.
+            xy: [L][2], landmarks found, on the grid; NaN where there is none.
+
+        Returns:
+            float64 [L], pixels of the grid, the mean over templates; NaN where there is none.
+        """
+        there = np.isfinite(xy).all(axis=1)
+        apart = np.full(self.present.shape, np.nan)
+        query = _query(pyramid, self.views.points(0, np.where(there[:, None], xy, 0)), self.mode)
+        for t, home in enumerate(self._homes):
+            apart[t] = np.hypot(*(self._places(self._pyramids[t], *query)[1] - home).T)
+        counts = self.present & there
+        total = np.where(counts, apart, 0).sum(axis=0)
+        return np.where(counts.any(axis=0), total / np.maximum(counts.sum(axis=0), 1), np.nan)
+
+    def _places(self, pyramid: FeaturePyramid, vectors, norms) -> tuple[np.ndarray, np.ndarray]:
+        """Similarities [Q] and places [Q][2] of queries in one pyramid, pixels of the grid."""
+        mode = "bilinear" if self.mode == "bilinear" else "nearest"
+        value, place, _ = match(pyramid, vectors, norms, mode=mode)
+        if self.mode == "bilinear":
+            return value, place.astype(np.float64)
+        return value, 2 * place + (0.5 if self.mode == "nearest" else 0.0)
+
+
+def _query(pyramid: FeaturePyramid, points: np.ndarray, mode: str):
+    return pyramid.between(points) if mode == "bilinear" else pyramid.at(points)
+
+
+def match_templates(
+    extractor,
+    templates: Dataset,
+    images: Dataset | None = None,
+    mode: str = "bilinear",
+    *,
+    views: Sequence[tuple[float, float]] = VIEWS[:1],
+    progress: Callable[[int, int], object] | None = None,
+) -> Matches:
+    """The landmarks of every template searched in every image; an image's features are computed
+    once.
+
+    images=None: the templates are searched in each other, and a template does not count in itself.
+    Memory: 20 bytes per template, view, image and landmark.
+    """
+    index = Templates(extractor, templates, mode, views)
+    counts = np.ones((len(index), len(templates if images is None else images)), bool)
+    if images is None:
+        images = templates
+        np.fill_diagonal(counts, False)
+    n_landmarks = index.present.shape[1]
+    shape = len(index), len(index.views), len(images), n_landmarks
+    xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+    for i in range(len(images)):
+        place, similarity[:, :, i], _ = index.find(images.grid(i, extractor.size))
+        xy[:, :, i] = to_original(place, images.shape(i), extractor.size)
+        if progress is not None:
+            progress(i + 1, len(images))
+    return Matches(xy, similarity, counts, grid_scales(images, extractor.size))
+
+
+def grid_scales(images: Dataset, size: tuple[int, int]) -> np.ndarray:
+    """Original pixels per pixel of the grid, float64 [N]: the geometric mean of the axes."""
+    shapes = np.array([images.shape(i) for i in range(len(images))], np.float64).reshape(-1, 2)
+    return np.sqrt(shapes.prod(axis=1) / np.prod(size))
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Landmarks found in N images from M templates.
+
+    Attributes:
+        ids, names: of images and landmarks. templates: ids of the M templates.
+        xy: float64 [N][L][2], (x, y) in original pixels; NaN where no template has the landmark.
+        confidence: float64 [N][L] in [0, 1]: how similar the places are, and how well the votes
+            agree (`combine`).
+        template: int64 [N][L], the template that weighs most.
+        error: float64 [N][L], original pixels: how far off the place found comes back in the
+            templates, on average; it needs no labels of the image. With one template it is far
+            below the true error, for the way back repeats the mistakes of the way there.
+        votes: float64 [M][V][N][L][2], what each view of each template says; similarity:
+            float32 [M][V][N][L].
+    """
+
+    ids: list[str]
+    names: list[str]
+    templates: list[str]
+    xy: np.ndarray
+    confidence: np.ndarray
+    template: np.ndarray
+    error: np.ndarray
+    votes: np.ndarray = field(repr=False)
+    similarity: np.ndarray = field(repr=False)
+
+    def landmarks(self) -> Landmarks:
+        """The same as a table, to write to a file (`scp.landmarks.write_landmarks`)."""
+        return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = []
+        for name, column in zip(self.names, self.confidence.T, strict=True):
+            rows.append(f"<tr><td>{escape(name)}</td><td>{column.mean():.3f}</td>"
+                        f"<td>{column.min(initial=1):.3f}</td></tr>")  # fmt: skip
+        return (
+            f"<p>{len(self.ids)} images, {len(self.names)} landmarks, from "
+            f"{escape(', '.join(self.templates))}</p><table><tr><th>landmark</th>"
+            f"<th>mean confidence</th><th>lowest</th></tr>{''.join(rows)}</table>"
+        )
+
+
+class LandmarkDetector:
+    """Finds the landmarks of a few annotated images in others.
+
+        detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected))
+        found = detector.predict(pool)
+        found.xy, found.confidence
+
+    Args:
+        extractor: a trained `FeatureExtractor`, or a `GradientExtractor`.
+        rule: how the templates' votes become one answer, see `combine`.
+        mode: see `Templates`. "paper" with rule "confident" and one view is the paper's detector.
+        views: how many of the VIEWS of template and image vote; more are slower and better.
+    """
+
+    def __init__(
+        self,
+        extractor,
+        *,
+        rule: str = "agreeing",
+        mode: str = "bilinear",
+        views: int = len(VIEWS),
+    ):
+        if rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        if not 1 <= int(views) <= len(VIEWS):
+            raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
+        self.extractor, self.rule, self.mode, self.views = extractor, rule, mode, int(views)
+        self.templates_: Templates | None = None
+
+    def get_params(self, deep: bool = True) -> dict:
+        """The arguments of the constructor."""
+        return {k: getattr(self, k) for k in ("extractor", "rule", "mode", "views")}
+
+    def set_params(self, **params) -> LandmarkDetector:
+        """Other arguments of the constructor; the templates are forgotten."""
+        self.__init__(**{**self.get_params(), **params})
+        return self
+
+    def fit(self, images: Dataset | Iterable[np.ndarray], landmarks=None) -> LandmarkDetector:
+        """Take the annotated images as templates.
+
+        Args:
+            images: M images, a data set or arrays [H][W] (uint8 or uint16).
+            landmarks: [M][L][2], (x, y) in original pixels, NaN where one is absent; a
+                `scp.landmarks.Landmarks` whose ids are those of the images; None: those of the
+                data set.
+        """
+        self.templates_ = Templates(
+            self.extractor, annotated(images, landmarks), self.mode, VIEWS[: self.views]
+        )
+        return self
+
+    def predict(
+        self,
+        images: Dataset | Iterable[np.ndarray],
+        *,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Detections:
+        """The landmarks in other images; progress: called with (done, total) images."""
+        index = self.templates_
+        if index is None:
+            raise RuntimeError("the detector has no templates yet: call fit")
+        images = images if isinstance(images, Dataset) else arrays(images)
+        size, scales = self.extractor.size, grid_scales(images, self.extractor.size)
+        shape = len(index), len(index.views), len(images), index.present.shape[1]
+        votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+        xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
+        template = np.empty(shape[2:], np.int64)
+        for i in range(len(images)):
+            place, similarity[:, :, i], pyramid = index.find(images.grid(i, size))
+            votes[:, :, i] = to_original(place, images.shape(i), size)
+            xy[i], confidence[i], vote = combine(
+                votes[:, :, i].reshape(-1, shape[3], 2), similarity[:, :, i].reshape(-1, shape[3]),
+                self.rule, AGREE * scales[i],
+            )  # fmt: skip
+            template[i] = vote // shape[1]
+            error[i] = index.cycle(pyramid, to_grid(xy[i], images.shape(i), size)) * scales[i]
+            if progress is not None:
+                progress(i + 1, len(images))
+        names = index.names or [str(k + 1) for k in range(shape[3])]
+        return Detections(
+            images.ids, names, index.ids, xy, confidence, template, error, votes, similarity
+        )
+
+    def fit_predict(self, images: Dataset, templates: Sequence[int], **options) -> Detections:
+        """Take some images of a data set as templates and find their landmarks in all of it."""
+        return self.fit(images.subset(templates)).predict(images, **options)
+
+
+def annotated(images: Dataset | Iterable[np.ndarray], landmarks=None) -> Dataset:
+    """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
+    if not isinstance(images, Dataset):
+        if landmarks is None:
+            raise ValueError("landmarks: arrays have none of their own")
+        if isinstance(landmarks, Landmarks):
+            raise ValueError(
+                "landmarks: a table of landmarks goes with a data set, not with arrays"
+            )
+        return arrays(images, landmarks=landmarks)
+    if landmarks is None:
+        return images
+    names = []
+    if isinstance(landmarks, Landmarks):
+        names, landmarks = landmarks.names, landmarks.rows(images.ids).xy
+    return images.with_landmarks(landmarks, names)

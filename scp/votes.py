@@ -1,0 +1,73 @@
+"""Several templates say where a landmark is: one place from their votes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+RULES = ("agreeing", "weighted", "median", "confident")
+POWER = 8  # of the similarity in the weight of a vote
+AGREE = 6.0  # pixels of the grid: votes further from the answer count less than half
+STEPS = 50  # of the agreeing rule at most
+
+
+def combine(
+    xy: np.ndarray, similarity: np.ndarray, rule: str = "agreeing", distance: float | np.ndarray = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One place from the votes of several templates.
+
+    Args:
+        xy: float [M][...][2]. similarity: float [M][...], NaN where there is no vote.
+        rule:
+            "confident": the most similar vote alone, ties to the first (the paper, Eq. 3);
+            "weighted": the mean, weights similarity^8;
+            "median": of each coordinate;
+            "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with r
+            from the vote to the answer, repeated until it stands still. So the templates that
+            agree decide.
+        distance: see "agreeing"; [...] or a number, in the unit of xy.
+
+    Returns:
+        xy float64 [...][2], NaN without a vote; confidence float64 [...] in [0, 1], the mean of the
+        votes' similarity / (1 + (r / distance)^2); vote int64 [...], the one that weighs most.
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    xy, similarity = np.asarray(xy, np.float64), np.asarray(similarity, np.float64)
+    if xy.shape != (*similarity.shape, 2) or len(xy) == 0:
+        raise ValueError(
+            f"xy must be [M][...][2] and similarity [M][...], got {xy.shape} and {similarity.shape}"
+        )
+    if not np.all(np.asarray(distance) > 0):
+        raise ValueError(f"distance must be above 0, got {distance}")
+    voted = np.isfinite(similarity)
+    nothing = ~voted.any(axis=0)
+    similarity = np.where(voted, similarity, 0)
+    xy = np.where(voted[..., None], xy, 0)
+    weight = np.where(voted, np.maximum(similarity, 1e-9) ** POWER, 0)
+    if rule == "confident":
+        best = np.where(voted, similarity, -1).argmax(axis=0)
+        answer = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]
+    elif rule == "median":
+        answer = np.nanmedian(np.where((voted | nothing)[..., None], xy, np.nan), axis=0)
+    else:
+        answer = _mean(xy, weight)
+    if rule == "agreeing":
+        for _ in range(STEPS):
+            last, answer = answer, _mean(xy, weight * _agreement(xy, answer, distance))
+            if not np.abs(answer - last).max(initial=0) > 1e-3 * np.min(distance):
+                break
+    agreement = _agreement(xy, answer, distance)
+    confidence = (similarity * agreement).sum(axis=0) / np.maximum(voted.sum(axis=0), 1)
+    if rule != "confident":
+        best = (weight * (agreement if rule == "agreeing" else 1)).argmax(axis=0)
+    answer = np.where(nothing[..., None], np.nan, answer)
+    return answer, np.where(nothing, 0, np.clip(confidence, 0, 1)), best
+
+
+def _mean(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    total = np.maximum(weight.sum(axis=0), 1e-300)
+    return (xy * weight[..., None]).sum(axis=0) / total[..., None]
+
+
+def _agreement(xy: np.ndarray, answer: np.ndarray, distance) -> np.ndarray:
+    return 1 / (1 + ((xy - answer) ** 2).sum(axis=-1) / np.square(distance))
