@@ -14,9 +14,9 @@ PYTHON := $(or $(PYTHON),$(shell for p in python3 python3.14 python3.13 python3.
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-NATIVE := $(shell find csrc -name '*.[ch]') setup.py
+NATIVE := $(shell find csrc -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh') setup.py
 
-.PHONY: help demo test lint format sanitize tsan portable neon ctest package bench clean
+.PHONY: help demo test lint format cuda sanitize tsan portable neon ctest package bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -34,15 +34,23 @@ test: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests
 lint: $(VENV)/stamp-lint ## style of Python and C
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format --dry-run --Werror
+	git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs $(BIN)/clang-format --dry-run --Werror
 
 format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
+	git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs $(BIN)/clang-format -i
 
 ctest: ## C tests, warnings are errors; CC=clang for another compiler
 	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
+
+cuda: $(VENV)/stamp-test ## the CUDA plug-in for sm_80 and sm_90, warnings are errors (needs nvcc)
+	@if command -v nvcc >/dev/null || [ -x "$${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; then \
+	    rm -f build/lib*/scp/libscp_cuda.so; \
+	    SCP_CUDA=1 NVCC_APPEND_FLAGS=-Werror=all-warnings \
+	    $(BIN)/python setup.py --quiet build_ext --inplace && \
+	    $(BIN)/python -m pytest -m cuda $(ARGS); \
+	else echo "no nvcc here: the CUDA plug-in is not built"; fi
 
 # The sanitized package lives in build/asan; PYTHONSAFEPATH keeps ./scp from hiding it. libstdc++ is
 # loaded beside libasan, or else an exception inside OpenCV ends the run. --capture=sys lets the

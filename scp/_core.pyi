@@ -5,6 +5,7 @@ TypeError for a wrong type or dtype, ValueError for a wrong value, shape or orde
 InfeasibleError, or what a progress callback or signal handler raised.
 """
 
+import os
 from collections.abc import Callable
 from typing import SupportsIndex
 
@@ -130,6 +131,37 @@ def select_exact(
     progress: Progress | None = None,
     /,
 ) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
+def select_attach(problem: object, device: int, /) -> None: ...
+def select_enumerate(
+    problem: object,
+    set: NDArray[np.uint32],
+    multipliers: NDArray[np.float32],
+    max_sets: int,
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
+
+# ---- CUDA (csrc/include/scp/cuda.h); scp.devices opens the plug-in ----
+
+def cuda_open(path: str | os.PathLike[str], /) -> None: ...
+def cuda_devices() -> list[tuple[str, int, int, int, int]]: ...
+def cuda_matcher(
+    queries: NDArray[np.float32],
+    query_norms: NDArray[np.float32],
+    height: int,
+    width: int,
+    device: int,
+    bilinear: bool = False,
+    epsilon: float = 1e-3,
+    max_memory: int = 9223372036854775807,
+) -> object: ...
+def cuda_match(
+    matcher: object,
+    features: tuple[NDArray[np.float32], ...],
+    norms: tuple[NDArray[np.float32], ...],
+    progress: Progress | None = None,
+    /,
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]: ...
 
 # ---- key points ----
 

@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import __version__, _core
+from . import __version__, _core, devices
 from .cli_data import add_data, open_data
 from .cli_detect import add_detect
 from .cli_evaluate import add_evaluate
@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if getattr(args, "threads", None) is not None:
             _core.set_threads(args.threads)
+        devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -133,6 +134,8 @@ def _add_output(parser) -> None:
     output.add_argument("--no-report", action="store_true")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
     output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
+    output.add_argument("--device", default="auto", metavar="D",
+                        help="auto, cpu, cuda or cuda:NUMBER (default auto)")  # fmt: skip
     output.add_argument("--threads", type=int, help="default: all this process may use")
     output.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -211,7 +214,7 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         choice = choose(
             pool, args.m, method=args.method, extractor=extractor,
             keypoints=args.keypoints, count=args.count, mode=args.mode,
-            objective=args.objective, max_memory=args.max_memory,
+            objective=args.objective, max_memory=args.max_memory, device=args.device,
             min_distance=getattr(args, "min_distance", None), random_state=args.seed,
             duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
             progress=None if args.quiet else _bar, before_similarity=estimated, **rules,
@@ -273,7 +276,7 @@ def _info(args) -> int:
         "instruction sets": ", ".join(_core.isas()),
         "instruction set in use": _core.isa(),
         "threads": _core.threads(),
-        "gpu": "not used: this version has no GPU kernels",
+        "gpu": "; ".join(devices.describe()),
     }
     if args.json:
         print(json.dumps(content, indent=1))

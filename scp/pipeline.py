@@ -158,6 +158,7 @@ def choose(
     epsilon: float = 1e-3,
     objective: str = "similarity",
     max_memory: int | None = None,
+    device: str = "auto",
     min_distance: float | None = None,
     random_state: int = 0,
     duplicates: bool = True,
@@ -179,6 +180,8 @@ def choose(
             in the run folder), "gradient" or "auto" (trained if there are any).
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `SimilarityJob`.
+        device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
+            `scp.devices.resolve`. The results are the same bits.
         objective: "similarity" (the paper, Eq. 9); "cycle": the same, with each similarity
             discounted by how far its key point comes back from the place found
             (`scp.consistency`).
@@ -188,8 +191,10 @@ def choose(
         progress: function (stage, total) -> function (done, total), or None.
         before_similarity: called with the Estimate of the similarity stage.
     """
+    from .devices import resolve
     from .selection import select
 
+    resolve(device)  # an error now, not after the key points
     if len(dataset) == 0:
         raise ValueError("dataset: holds no images")
     if objective not in OBJECTIVES:
@@ -241,7 +246,8 @@ def choose(
         )
 
     job = SimilarityJob(pool.image, len(dataset), pool.points, extractor, mode=mode,
-                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest)  # fmt: skip
+                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest,
+                        device=device)  # fmt: skip
     if before_similarity is not None:
         before_similarity(job.estimate())
     clock, bar = stage("similarity", 2 * len(dataset))
@@ -263,6 +269,7 @@ def choose(
         if min_distance is not None:
             rules.update(distances=image_distances(values, pool.offsets), min_distance=min_distance)
         options = {"weights": client_weights(pool.offsets), "random_state": random_state, **rules}
+        options["device"] = device
         if sizes is None:
             curve = [select(matrix, None, method=method, **options)]
         else:

@@ -17,11 +17,13 @@ import numpy as np
 
 from . import _core
 from ._core import InfeasibleError
+from .devices import resolve
 
 METHODS = ("random", "greedy", "swap", "exact")
 BOUND_STEPS = 300  # of the subgradient descent; it stops by itself when steps become tiny
 CURVE_STEPS = 150  # from the multipliers of the curve's point before
 MAX_NODES = 1_000_000
+MAX_SETS = 1 << 26  # that a device scores to prove a choice, before branch and bound takes over
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def select(
     checkpoints: Sequence[int] = (1_000, 10_000, 50_000, 100_000),
     random_state: int = 0,
     max_nodes: int = MAX_NODES,
+    device: str = "auto",
     progress: Callable[[int, int], object] | None = None,
 ) -> Selection | list[Selection]:
     """Choose m rows of a matrix.
@@ -120,6 +123,7 @@ def select(
         distances, min_distance: float64 [N][N], symmetric; chosen rows, and chosen and initial
             rows, are at least min_distance apart.
         draws, checkpoints, random_state: of the random search; draw i uses stream i of the seed.
+        device: where the sums run, see `scp.devices.resolve`; the answer is the same.
         progress: called with (done, total) now and then; an exception stops the work.
 
     Raises:
@@ -131,7 +135,7 @@ def select(
     seed = _whole(random_state, "random_state", 0, 2**64 - 1)
     problem = Problem(
         values, weights, initial, include, exclude, groups, quota, costs, budget, distances,
-        min_distance,
+        min_distance, device,
     )  # fmt: skip
     if m is None or np.ndim(m) == 0:
         sizes = [m]
@@ -175,8 +179,9 @@ class Problem:
 
     def __init__(
         self, values, weights=None, initial=(), include=(), exclude=(), groups=None, quota=1,
-        costs=None, budget=None, distances=None, min_distance=None,
+        costs=None, budget=None, distances=None, min_distance=None, device="cpu",
     ):  # fmt: skip
+        index = resolve(device)
         self.values = _matrix(values)
         self.n, self.q = self.values.shape
         if self.n == 0 or self.q == 0:
@@ -215,6 +220,9 @@ class Problem:
             self.values, self.weights, self.roles, self.groups, self.quota, self.costs,
             self.budget, self.distances, self.min_distance,
         )  # fmt: skip
+        self.on_device = index >= 0
+        if self.on_device:
+            _core.select_attach(self.core, index)
 
     def _mark(self, role: int, name: str, rows) -> list[int]:
         out = [_whole(row, name, 0, self.n - 1) for row in rows]
@@ -291,6 +299,10 @@ class Problem:
         if len(rows) > 1:  # those of a single pick are no start for more
             self.multipliers = multipliers
         proven = bool(bound <= score)
+        if method == "exact" and not proven and self._enumerable(len(rows)):
+            rows, score, _, _, proven = _core.select_enumerate(
+                self.core, np.sort(rows), multipliers, MAX_SETS, progress
+            )
         if method == "exact" and not proven:
             rows, score, bound, _, proven = _core.select_exact(
                 self.core, m, rows, bound, multipliers, max_nodes, progress
@@ -312,6 +324,13 @@ class Problem:
             history=list(history),
             parameters=self.parameters,
         )
+
+    def _enumerable(self, m) -> bool:
+        """Whether a device may look at all sets of m rows instead of branch and bound."""
+        plain = not (self.roles % 3).any()  # rows are free or excluded
+        for rule in (self.groups, self.costs, self.distances):
+            plain = plain and rule is None
+        return self.on_device and plain and 2 <= m <= 5 and self.n <= 8192
 
     def _call(self, m, function, *args):
         try:
@@ -401,18 +420,18 @@ class TemplateSelector:
     """
 
     def __init__(self, n_templates: int = 5, method: str = "swap", random_state: int = 0,
-                 draws: int = 100_000, max_nodes: int = MAX_NODES):  # fmt: skip
+                 draws: int = 100_000, max_nodes: int = MAX_NODES,
+                 device: str = "auto"):  # fmt: skip
         self.n_templates = n_templates
         self.method = method
         self.random_state = random_state
         self.draws = draws
         self.max_nodes = max_nodes
+        self.device = device
 
     def get_params(self, deep: bool = True) -> dict:
-        return {
-            name: getattr(self, name)
-            for name in ("n_templates", "method", "random_state", "draws", "max_nodes")
-        }
+        names = "n_templates", "method", "random_state", "draws", "max_nodes", "device"
+        return {name: getattr(self, name) for name in names}
 
     def set_params(self, **params) -> TemplateSelector:
         for name, value in params.items():

@@ -20,11 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from . import _core
+from .devices import resolve
 from .features import FeaturePyramid
 from .files import naming, writing
 
 MODES = ("nearest", "bilinear")
 PATHS = ("auto", "search", "dense")
+DEVICE_CHANNELS = 256  # at most, for a GPU
+DEVICE_IMAGES = 4  # given to a GPU at once, so that copies and work overlap
 
 
 def match(
@@ -35,6 +38,7 @@ def match(
     mode: str = "nearest",
     epsilon: float = 1e-3,
     path: str = "auto",
+    device: str = "auto",
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, dict]:
     """The best match of every query in one image, exactly as brute force finds it.
@@ -47,6 +51,9 @@ def match(
         epsilon: added to the product of the norms.
         path: "search" prunes, "dense" visits all cells, "auto" lets a sample decide. The answer
             is the same to the last bit.
+        device: where the search runs, see `scp.devices.resolve`; "auto" takes a GPU where path is
+            "auto" too. A GPU visits all cells in bfloat16 and scores what may be best again: the
+            answer is the same to the last bit.
 
     Returns:
         value float32 [Q] in [0, 1]; place int32 [Q][2], (x, y): the cell of the finest level
@@ -56,6 +63,15 @@ def match(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if path not in PATHS:
         raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
+    where = resolve(device) if device != "auto" or path == "auto" else -1
+    width = pyramid.size[1] if mode == "bilinear" else pyramid.size[1] // 2
+    if where >= 0 and (device != "auto" or queries.shape[-1] <= DEVICE_CHANNELS):
+        search = DeviceSearch(where, queries, query_norms, pyramid.height, pyramid.width, mode,
+                              epsilon)  # fmt: skip
+        values, indices = search([pyramid], progress)
+        brute = len(queries) * len(pyramid.features)
+        place = np.stack([indices[0] % width, indices[0] // width], axis=1)
+        return values[0], place, {"dots": brute, "brute": brute, "dense": True}
     value, index, (dots, brute, dense) = _core.match(
         pyramid.features,
         pyramid.norms,
@@ -68,9 +84,33 @@ def match(
         epsilon=epsilon,
         progress=progress,
     )
-    width = pyramid.size[1] if mode == "bilinear" else pyramid.size[1] // 2
     place = np.stack([index % width, index // width], axis=1)
     return value, place, {"dots": dots, "brute": brute, "dense": dense}
+
+
+class DeviceSearch:
+    """Queries that stay on a CUDA device while images go by.
+
+    Args:
+        device: its number. queries, query_norms: as in `match`.
+        height, width: of the coarsest level. max_memory: bytes on the device.
+    """
+
+    def __init__(self, device: int, queries: np.ndarray, query_norms: np.ndarray, height: int,
+                 width: int, mode: str, epsilon: float, max_memory: int = 2**62):  # fmt: skip
+        self.matcher = _core.cuda_matcher(
+            queries, query_norms, height, width, device, bilinear=mode == "bilinear",
+            epsilon=epsilon, max_memory=max_memory,
+        )  # fmt: skip
+
+    def __call__(self, pyramids, progress=None) -> tuple[np.ndarray, np.ndarray]:
+        """values float32 and row-major places int32, both [pyramids][Q]."""
+        return _core.cuda_match(
+            self.matcher,
+            tuple(p.features for p in pyramids),
+            tuple(p.norms for p in pyramids),
+            progress,
+        )
 
 
 def client_weights(offsets: np.ndarray) -> np.ndarray:
@@ -141,6 +181,8 @@ class SimilarityJob:
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
             Refused when even one image does not fit.
+        device: where the search runs, see `scp.devices.resolve`; the answer is the same. On a GPU
+            max_memory also bounds the device's memory.
         digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
             None. A job that is finished already asks for nothing else.
     """
@@ -156,6 +198,7 @@ class SimilarityJob:
         epsilon: float = 1e-3,
         path: str = "auto",
         max_memory: int | None = None,
+        device: str = "auto",
         digest: Callable[[int], str] | None = None,
     ):
         if n < 1:
@@ -168,6 +211,9 @@ class SimilarityJob:
             raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
         self.image, self.n, self.points, self.extractor = image, n, points, extractor
         self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.device = resolve(device)
+        if device == "auto" and extractor.channels > DEVICE_CHANNELS:
+            self.device = -1
         self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
@@ -188,6 +234,8 @@ class SimilarityJob:
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()
+        if self.device >= 0:
+            work += (DEVICE_IMAGES + 2) * e.pyramid_bytes()
         return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
 
     def estimate(self) -> Estimate:
@@ -200,13 +248,12 @@ class SimilarityJob:
         if len(sample):
             query = pyramid.at(np.tile(sample, (4, 1)))
             start = time.perf_counter()
-            match(pyramid, *query, mode=self.mode, epsilon=self.epsilon, path=self.path)
+            where = f"cuda:{self.device}" if self.device >= 0 else "cpu"
+            options = {"mode": self.mode, "epsilon": self.epsilon, "device": where}
+            match(pyramid, *query, path=self.path, **options)
             once = time.perf_counter() - start
             start = time.perf_counter()
-            match(
-                pyramid, query[0][:1], query[1][:1], mode=self.mode, epsilon=self.epsilon,
-                path="search",
-            )  # fmt: skip
+            match(pyramid, query[0][:1], query[1][:1], path="search", **options)
             fixed = time.perf_counter() - start
             per_query = max(once - fixed, 0.1 * once) / len(query[0])
             seconds += self.n * (fixed + per_query * float(self.offsets[-1]))
@@ -235,19 +282,40 @@ class SimilarityJob:
                 progress(2 * self.n, 2 * self.n)
             return table.finish()
         queries, norms = self._queries(progress)
-        for i in range(self.n):
-            if i not in table.done:
-                pyramid = self._kept.get(i) or self.extractor.pyramid(self.image(i))
-                value, place, stats = match(
-                    pyramid, queries, norms, mode=self.mode, epsilon=self.epsilon, path=self.path
-                )
-                width = self.extractor.size[1] // (1 if self.mode == "bilinear" else 2)
-                table.put(i, value, place[:, 1] * np.int32(width) + place[:, 0])
-                self.dots += stats["dots"]
-                self.brute += stats["brute"]
+        todo = [i for i in range(self.n) if i not in table.done]
+        for i, value, place in self._rows(todo, queries, norms):
+            table.put(i, value, place)
             if progress is not None:
                 progress(self.n + i + 1, 2 * self.n)
+        if progress is not None:
+            progress(2 * self.n, 2 * self.n)
         return table.finish()
+
+    def _rows(self, todo: list[int], queries, norms):
+        """(i, values, places) of the images in `todo`, on the device or the CPU."""
+        e = self.extractor
+        width = e.size[1] // (1 if self.mode == "bilinear" else 2)
+        search = None
+        if self.device >= 0 and todo and len(queries):
+            search = DeviceSearch(
+                self.device, queries, norms, *e.grid, self.mode, self.epsilon, self.max_memory
+            )
+        size = DEVICE_IMAGES if search else 1
+        for start in range(0, len(todo), size):
+            rows = todo[start : start + size]
+            pyramids = [self._kept.get(i) or e.pyramid(self.image(i)) for i in rows]
+            if search:
+                work = len(queries) * sum(len(p.features) for p in pyramids)
+                self.dots, self.brute = self.dots + work, self.brute + work
+                yield from zip(rows, *search(pyramids), strict=True)
+                continue
+            value, place, stats = match(
+                pyramids[0], queries, norms, mode=self.mode, epsilon=self.epsilon,
+                path=self.path, device="cpu",
+            )  # fmt: skip
+            self.dots += stats["dots"]
+            self.brute += stats["brute"]
+            yield rows[0], value, place[:, 1] * np.int32(width) + place[:, 0]
 
     def _queries(self, progress=None):
         """Vectors of all key points; keeps the pyramids that fit."""

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "scp/cuda.h"
+
 #define POLL_SECONDS 0.02
 
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access) {
@@ -72,7 +74,9 @@ PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *whe
     };
     PyObject *exception =
         (unsigned)status < SCP_STATUS_COUNT ? exceptions[status] : PyExc_SystemError;
-    PyErr_Format(exception, "%s: %s", where, scp_status_text(status));
+    const char *text = scp_status_text(status);
+    if (status == SCP_EUNSUPPORTED && scp_cuda()) text = scp_cuda()->error();
+    PyErr_Format(exception, "%s: %s", where, text);
     return NULL;
 }
 

@@ -78,5 +78,6 @@ extern PyMethodDef scp_py_nn_methods[];
 extern PyMethodDef scp_py_conv_methods[];
 extern PyMethodDef scp_py_train_methods[];
 extern PyMethodDef scp_py_refine_methods[];
+extern PyMethodDef scp_py_cuda_methods[];
 
 #endif

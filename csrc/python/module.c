@@ -6,9 +6,10 @@ int scp_py_read_environment(PyObject *module); /* base.c */
 
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
-    PyMethodDef *const tables[] = {scp_py_base_methods,   scp_py_match_methods, scp_py_surf_methods,
-                                   scp_py_select_methods, scp_py_conv_methods,  scp_py_nn_methods,
-                                   scp_py_train_methods,  scp_py_refine_methods};
+    PyMethodDef *const tables[] = {
+        scp_py_base_methods,   scp_py_match_methods,  scp_py_surf_methods,
+        scp_py_select_methods, scp_py_conv_methods,   scp_py_nn_methods,
+        scp_py_train_methods,  scp_py_refine_methods, scp_py_cuda_methods};
     if (PyArray_ImportNumPyAPI() < 0) return -1;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (PyModule_AddFunctions(module, tables[i])) return -1;

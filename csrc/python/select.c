@@ -214,6 +214,20 @@ static PyObject *select_violates(PyObject *module, PyObject *args) {
     return PyBool_FromLong(scp_select_violates(h->problem, set, count));
 }
 
+static PyObject *select_attach(PyObject *module, PyObject *args) {
+    PyObject *capsule;
+    int device;
+    if (!PyArg_ParseTuple(args, "Oi:select_attach", &capsule, &device)) return NULL;
+    struct holder *h = holder_of(capsule);
+    if (!h) return NULL;
+    enum scp_status status;
+    Py_BEGIN_ALLOW_THREADS;
+    status = scp_select_attach(h->problem, device);
+    Py_END_ALLOW_THREADS;
+    if (status != SCP_OK) return scp_py_raise(module, status, "select_attach");
+    Py_RETURN_NONE;
+}
+
 static PyObject *select_greedy(PyObject *module, PyObject *args) {
     PyObject *capsule, *progress = Py_None;
     Py_ssize_t m_argument;
@@ -354,6 +368,33 @@ static PyObject *select_exact(PyObject *module, PyObject *args) {
     return result;
 }
 
+static PyObject *select_enumerate(PyObject *module, PyObject *args) {
+    PyObject *capsule, *set_object, *lambda_object, *progress = Py_None, *result = NULL;
+    Py_ssize_t max_sets;
+    size_t count;
+    if (!PyArg_ParseTuple(args, "OOOn|O:select_enumerate", &capsule, &set_object, &lambda_object,
+                          &max_sets, &progress))
+        return NULL;
+    struct holder *h = holder_of(capsule);
+    if (!h) return NULL;
+    if (max_sets < 0)
+        return PyErr_Format(PyExc_ValueError, "max_sets must be >= 0, got %zd", max_sets);
+    const uint32_t *set = set_of(&count, set_object, h);
+    const float *lambda = set ? lambda_of(lambda_object, h, SCP_PY_READ) : NULL;
+    uint32_t *rows = lambda ? rows_buffer(h, set, count) : NULL;
+    if (!rows) return NULL;
+    struct scp_select_proof proof = {0};
+    struct scp_py_call call;
+    scp_py_begin(&call, progress);
+    const enum scp_status status = scp_select_enumerate(rows, &count, &proof, h->problem, count,
+                                                        lambda, (size_t)max_sets, &call.control);
+    if (!scp_py_end(&call, module, status, "select_enumerate"))
+        result = Py_BuildValue("NddnO", rows_array(rows, count), proof.score, proof.bound,
+                               (Py_ssize_t)proof.nodes, proof.proven ? Py_True : Py_False);
+    scp_free(rows);
+    return result;
+}
+
 PyMethodDef scp_py_select_methods[] = {
     {"select_problem", select_problem, METH_VARARGS,
      "select_problem(values, weights, roles, groups, quota, costs, budget, distances, "
@@ -378,5 +419,11 @@ PyMethodDef scp_py_select_methods[] = {
     {"select_exact", select_exact, METH_VARARGS,
      "select_exact(problem, m, set, bound, multipliers, max_nodes, progress=None)"
      " -> (set, score, bound, nodes, proven)\n\nBranch and bound."},
+    {"select_attach", select_attach, METH_VARARGS,
+     "select_attach(problem, device)\n\nRun the problem's sums on a CUDA device from now on."},
+    {"select_enumerate", select_enumerate, METH_VARARGS,
+     "select_enumerate(problem, set, multipliers, max_sets, progress=None)\n"
+     "    -> (set, score, bound, sets, proven)\n\n"
+     "Score every set of that size that the multipliers do not exclude (scp/select.h)."},
     {NULL, NULL, 0, NULL},
 };

@@ -43,36 +43,65 @@ static size_t row_tasks(const struct scp_select *p) {
     return (p->n_open + ROWS - 1) / ROWS;
 }
 
-/* Bound of lambda in float64, in units of the score, rigorous: the relative inflation covers the
- * products, the sums over clients (lanes of q / 8) and the sums over rows. */
+/* Rigorous: the relative inflation covers the products, the sums over clients (lanes of q / 8) and
+ * the sums over rows. */
+enum scp_status scp_exact_excess(double *rho, double *sum, double *error,
+                                 const struct scp_select *p, const float *lambda,
+                                 const struct scp_control *control) {
+    double *scaled = scp_alloc(p->in.q, sizeof *scaled);
+    if (!scaled) return SCP_ENOMEM;
+    double magnitude = 0;
+    *sum = 0;
+    for (size_t q = 0; q < p->in.q; q++) {
+        const double floor = p->in.weights[q] * (double)p->floor[q];
+        scaled[q] = p->scale * (double)lambda[q];
+        if (!(scaled[q] > floor)) scaled[q] = floor;
+        *sum += scaled[q];
+        magnitude += fabs(scaled[q]);
+    }
+    struct excess e = {.p = p, .scaled = scaled, .rho = rho, .exact = 1};
+    const enum scp_status status = scp_parallel(row_tasks(p), excess_rows, &e, control);
+    if (status == SCP_OK) {
+        double weight = 0;
+        for (size_t i = 0; i < p->n_open; i++) weight += rho[i];
+        const double relative = ((double)p->in.q + (double)p->n_open + 64) * 0x1p-52;
+        *error = relative * (magnitude + weight + p->size);
+    }
+    scp_free(scaled);
+    return status;
+}
+
+/* Bound of lambda in float64, in units of the score. */
 static enum scp_status certify(double *bound, struct excess *e, struct scp_steps *s, size_t r,
                                const struct scp_control *control) {
     const struct scp_select *p = e->p;
-    double *scaled = scp_alloc(p->in.q, sizeof *scaled);
-    if (!scaled) return SCP_ENOMEM;
-    double sum = 0, magnitude = 0;
-    for (size_t q = 0; q < p->in.q; q++) {
-        const double floor = p->in.weights[q] * (double)p->floor[q];
-        scaled[q] = p->scale * (double)e->lambda[q];
-        if (!(scaled[q] > floor)) scaled[q] = floor;
-        sum += scaled[q];
-        magnitude += fabs(scaled[q]);
-    }
-    e->scaled = scaled;
-    e->exact = 1;
-    enum scp_status status = scp_parallel(row_tasks(p), excess_rows, e, control);
-    if (status == SCP_OK) {
-        struct scp_relax relax;
-        scp_relax_solve(&relax, s->chosen, s->profit, e->rho, p->open, p->n_open, p->included,
-                        p->n_included, r, p, s->order, s->used);
-        double weight = 0;
-        for (size_t i = 0; i < p->n_open; i++) weight += e->rho[i];
-        const double error = ((double)p->in.q + (double)p->n_open + 64) * 0x1p-52;
-        *bound = sum + relax.value + error * (magnitude + weight + p->size);
-    }
-    e->exact = 0;
-    scp_free(scaled);
+    double sum, error;
+    const enum scp_status status = scp_exact_excess(e->rho, &sum, &error, p, e->lambda, control);
+    if (status != SCP_OK) return status;
+    struct scp_relax relax;
+    scp_relax_solve(&relax, s->chosen, s->profit, e->rho, p->open, p->n_open, p->included,
+                    p->n_included, r, p, s->order, s->used);
+    *bound = sum + relax.value + error;
+    return SCP_OK;
+}
+
+/* Sums of excess of s->lambda in e->rho, and the sum of the multipliers. */
+static enum scp_status excess_and_sum(struct excess *e, double *sum, const struct scp_steps *s) {
+    const struct scp_select *p = e->p;
+    if (p->search) return p->cuda->ascent_excess(p->search, e->rho, sum);
+    e->lambda = s->lambda;
+    const enum scp_status status = scp_parallel(row_tasks(p), excess_rows, e, NULL);
+    *sum = scp_steps_sum(s);
     return status;
+}
+
+/* scp_steps_move, where the multipliers are. *zero: the subgradient is zero. */
+static enum scp_status move(int *zero, struct scp_steps *s, size_t n_chosen, double gap) {
+    const struct scp_select *p = s->p;
+    if (p->search)
+        return p->cuda->ascent_move(p->search, zero, s->chosen, n_chosen, gap, SCP_STEP_MEMORY);
+    *zero = scp_steps_move(s, p->screen_floor, p->open, n_chosen, gap);
+    return SCP_OK;
 }
 
 /* Starting multipliers: halfway between the best and the second best value in the set. */
@@ -120,9 +149,14 @@ enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_
         iterations = 0;
         *bound = score;
     }
+    if (p->search && iterations > 0) {
+        status = p->cuda->ascent_begin(p->search, s.lambda, p->screen_floor, p->open, p->n_open);
+        if (status != SCP_OK) goto out;
+    }
     for (size_t it = 0; it < iterations && factor > SCP_STEP_LAST; it++) {
-        e.lambda = s.lambda;
-        status = scp_parallel(row_tasks(p), excess_rows, &e, NULL);
+        double sum;
+        int zero;
+        status = excess_and_sum(&e, &sum, &s);
         if (status != SCP_OK) goto out;
         if (scp_poll(control, it, iterations) != SCP_OK) {
             status = SCP_EINTERRUPTED;
@@ -131,16 +165,21 @@ enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_
         struct scp_relax relax;
         scp_relax_solve(&relax, s.chosen, s.profit, e.rho, p->open, p->n_open, p->included,
                         p->n_included, r, p, s.order, s.used);
-        const double value = scp_steps_sum(&s) + relax.value;
+        const double value = sum + relax.value;
         if (value < least) {
             if (value < least - 1e-5 * fabs(least - target)) stale = 0;
             least = value;
-            memcpy(top, s.lambda, q_count * sizeof *top);
+            if (p->search)
+                status = p->cuda->ascent_read(p->search, top);
+            else
+                memcpy(top, s.lambda, q_count * sizeof *top);
+            if (status != SCP_OK) goto out;
         }
         if (++stale > SCP_STEP_PATIENCE) factor *= 0.5, stale = 0;
         if (least - target <= 1e-7 * fabs(target)) break;
-        if (scp_steps_move(&s, p->screen_floor, p->open, relax.count, factor * (value - target)))
-            break;
+        status = move(&zero, &s, relax.count, factor * (value - target));
+        if (status != SCP_OK) goto out;
+        if (zero) break;
     }
     if (least < INFINITY) {
         e.lambda = top;

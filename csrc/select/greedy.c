@@ -27,6 +27,22 @@ static enum scp_status first_gain(void *context, size_t i, size_t worker) {
     return SCP_OK;
 }
 
+/* On a device all gains cost less than one evaluation each: they are made afresh in every step. */
+static enum scp_status all_gains(struct greedy *g, size_t step) {
+    const struct scp_select *p = g->p;
+    double *scores = scp_alloc(p->n_candidates, sizeof *scores);
+    if (!scores) return SCP_ENOMEM;
+    const enum scp_status status =
+        p->cuda->score_rows(p->search, scores, g->best, p->candidates, p->n_candidates);
+    for (size_t i = 0; status == SCP_OK && i < p->n_candidates; i++) {
+        if (step > 0 && g->bound[i] == -INFINITY) continue;
+        g->bound[i] = scores[i] - g->covered;
+        g->tested[i] = step;
+    }
+    scp_free(scores);
+    return status;
+}
+
 /* What a step compares: the gain, or the gain per cost. */
 static double worth(const struct greedy *g, size_t i) {
     if (!g->by_ratio) return g->bound[i];
@@ -105,7 +121,8 @@ static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size
                                                0, p->in.q);
     *count = 0;
     for (size_t k = 0; k < p->n_included; k++) add(g, set, count, p->included[k]);
-    const enum scp_status status = scp_parallel(p->n_candidates, first_gain, g, control);
+    enum scp_status status =
+        p->search ? all_gains(g, 0) : scp_parallel(p->n_candidates, first_gain, g, control);
     if (status != SCP_OK) return status;
     for (size_t k = 0; k < p->n_included; k++)
         for (size_t i = 0; i < p->n_candidates; i++)
@@ -114,6 +131,8 @@ static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size
     for (size_t step = 0; m == SCP_SELECT_ANY || *count < m; step++) {
         if (scp_poll(control, *count, m == SCP_SELECT_ANY ? p->n_candidates : m) != SCP_OK)
             return SCP_EINTERRUPTED;
+        if (p->search && step > 0) status = all_gains(g, step);
+        if (status != SCP_OK) return status;
         const size_t pick = next_pick(g, set, *count, m, step);
         if (pick != p->n_candidates) {
             add(g, set, count, p->candidates[pick]);

@@ -168,8 +168,23 @@ fail:
     return status;
 }
 
+enum scp_status scp_select_attach(struct scp_select *p, int device) {
+    const struct scp_cuda_table *cuda = scp_cuda();
+    if (!cuda) return SCP_EUNSUPPORTED;
+    const struct scp_cuda_problem problem = {p->in.values, p->screen, p->in.weights,
+                                             p->base,      p->in.n,   p->in.q};
+    struct scp_cuda_search *search;
+    const enum scp_status status = cuda->search_open(&search, device, &problem);
+    if (status != SCP_OK) return status;
+    if (p->search) p->cuda->search_close(p->search);
+    p->cuda = cuda;
+    p->search = search;
+    return SCP_OK;
+}
+
 void scp_select_free(struct scp_select *p) {
     if (!p) return;
+    if (p->search) p->cuda->search_close(p->search);
     scp_free(p->candidates);
     scp_free(p->included);
     scp_free(p->open);

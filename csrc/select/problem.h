@@ -6,6 +6,7 @@
 #ifndef SCP_SELECT_PROBLEM_H
 #define SCP_SELECT_PROBLEM_H
 
+#include "scp/cuda.h"
 #include "scp/select.h"
 
 struct scp_select {
@@ -33,7 +34,18 @@ struct scp_select {
     double size;         /* sum_q weights[q] * max_t |values[t][q]| */
     double score_error;  /* |computed score - true score| is below this */
     double screen_error; /* |computed score - scale * exact sum of screen values| is below this */
+
+    const struct scp_cuda_table *cuda; /* scp_select_attach: heavy loops run there; else NULL */
+    struct scp_cuda_search *search;
 };
+
+/* ---- bound.c ---- */
+
+/* For multipliers lambda[q] (units of the screen), in float64 and units of the score:
+ * score(S) <= *sum + sum of rho[i] over the rows open[i] of S + *error, rounding included. */
+enum scp_status scp_exact_excess(double *rho, double *sum, double *error,
+                                 const struct scp_select *p, const float *lambda,
+                                 const struct scp_control *control);
 
 /* ---- rules.c ---- */
 

@@ -12,10 +12,11 @@
 #include "scp/random.h"
 #include "../kernels/kernels.h"
 
-#define CLIENTS 256     /* per block: 150 rows of it are 150 KiB */
-#define DRAWS 2048      /* per task */
-#define TASKS 16        /* per round */
-#define MOST_TRIALS 100 /* of each kind, per draw */
+#define CLIENTS 256                    /* per block: 150 rows of it are 150 KiB */
+#define DRAWS 2048                     /* per task */
+#define TASKS 16                       /* per round */
+#define DEVICE_DRAWS ((size_t)1 << 18) /* per round, where a device draws */
+#define MOST_TRIALS 100                /* of each kind, per draw */
 
 struct round {
     const struct scp_select *p;
@@ -25,7 +26,12 @@ struct round {
     uint32_t *scratch; /* [TASKS][2][n] */
     size_t m, width, first, end;
     uint64_t seed;
+    int on_device; /* sums holds scores; the device has the draws of problems without rules */
 };
+
+static int device_draws(const struct scp_select *p, size_t m) {
+    return p->search && m != SCP_SELECT_ANY && scp_rules_trivial(p);
+}
 
 /* The included rows, then rows one by one, each uniform among those still allowed. */
 static size_t pick_in_turn(const struct round *r, uint32_t *set, struct scp_rng *rng,
@@ -87,12 +93,33 @@ static enum scp_status score_draws(void *context, size_t task, size_t worker) {
             set[k] = k > 0 ? set[0] : p->candidates[0];
         sums[i] = 0;
     }
-    for (size_t q = 0; q < p->in.q; q += CLIENTS) {
+    for (size_t q = 0; !r->on_device && q < p->in.q; q += CLIENTS) {
         const size_t clients = p->in.q - q < CLIENTS ? p->in.q - q : CLIENTS;
         scp_kernels()->coverage_draws(sums, p->screen_base + q, p->screen + q, p->in.q, clients,
                                       sets, r->width, size);
     }
     return SCP_OK;
+}
+
+/* Scores of a round, in sums: from the device, or screened here. */
+static enum scp_status score_round(struct round *r, const struct scp_control *control) {
+    const struct scp_select *p = r->p;
+    const size_t size = r->end - r->first;
+    if (device_draws(p, r->m))
+        return p->cuda->score_draws(p->search, r->sums, p->open, p->n_open, p->included,
+                                    p->n_included, r->m, r->seed, r->first, size);
+    const enum scp_status status =
+        scp_parallel((size + DRAWS - 1) / DRAWS, score_draws, r, control);
+    if (status != SCP_OK || !r->on_device) return status;
+    return p->cuda->score_sets(p->search, r->sums, r->sets, r->width, size);
+}
+
+/* Draw number i of this round: its score, and its rows in *set. */
+static double exact_score(const struct round *r, size_t i, const uint32_t **set) {
+    *set = r->sets + i * r->width;
+    if (!r->on_device) return scp_select_score(r->p, *set, r->counts[i]);
+    if (r->counts[i] == 0 && r->p->n_initial == 0) return 0;
+    return r->sums[i];
 }
 
 /* The largest number of rows any feasible set can have under the budget alone. */
@@ -122,10 +149,18 @@ static void walk_draws(struct walk *w, const struct round *r, double *prefix,
                        const size_t *checkpoints, size_t n_checkpoints, size_t *next) {
     const struct scp_select *p = r->p;
     const double margin = ((double)CLIENTS / 64 + 14) * 0x1p-24 * p->size + 2 * p->screen_error;
+    const int drawn = !device_draws(p, r->m);
     for (size_t i = 0; i < r->end - r->first; i++) {
-        const uint32_t *set = r->sets + i * r->width;
-        if (r->counts[i] != UINT32_MAX && (!w->found || p->scale * r->sums[i] + margin > w->best)) {
-            const double score = scp_select_score(p, set, r->counts[i]);
+        const uint32_t *set;
+        if (!drawn) {
+            if (!w->found || r->sums[i] > w->best) {
+                w->found = 1;
+                w->best = r->sums[i];
+                *w->count = draw(r, w->set, r->first + i, r->scratch);
+            }
+        } else if (r->counts[i] != UINT32_MAX &&
+                   (!w->found || r->on_device || p->scale * r->sums[i] + margin > w->best)) {
+            const double score = exact_score(r, i, &set);
             if (!w->found || score > w->best) {
                 w->found = 1;
                 w->best = score;
@@ -148,15 +183,16 @@ enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
         (!any && m < p->n_included))
         return SCP_EINFEASIBLE;
     enum scp_status status = SCP_ENOMEM;
-    struct round r = {.p = p, .m = m, .seed = seed};
+    struct round r = {.p = p, .m = m, .seed = seed, .on_device = p->search != NULL};
     struct walk w = {.set = set, .count = count};
     size_t cells, next = 0;
     r.scratch = scp_alloc(p->in.n, 2 * TASKS * sizeof *r.scratch);
     if (!r.scratch) goto out;
     r.width = any ? widest(p, r.scratch) : m;
     if (r.width == 0) r.width = 1;
-    const size_t most = draws < TASKS * DRAWS ? draws : TASKS * DRAWS;
-    if (scp_size_mul(most, r.width, &cells)) goto out;
+    const size_t room = device_draws(p, m) ? DEVICE_DRAWS : TASKS * DRAWS;
+    const size_t most = draws < room ? draws : room;
+    if (scp_size_mul(device_draws(p, m) ? 1 : most, r.width, &cells)) goto out;
     r.sets = scp_alloc(cells, sizeof *r.sets);
     r.counts = scp_alloc(most, sizeof *r.counts);
     r.sums = scp_alloc(most, sizeof *r.sums);
@@ -167,7 +203,7 @@ enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
             status = SCP_EINTERRUPTED;
             goto out;
         }
-        status = scp_parallel((r.end - r.first + DRAWS - 1) / DRAWS, score_draws, &r, control);
+        status = score_round(&r, control);
         if (status != SCP_OK) goto out;
         walk_draws(&w, &r, prefix, checkpoints, n_checkpoints, &next);
     }

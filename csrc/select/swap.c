@@ -104,7 +104,11 @@ static enum scp_status accumulate(struct swap *s, double sign, const struct scp_
     for (size_t k = 0; k <= s->m; k++)
         for (size_t at = l->start[k]; at < l->start[k + 1]; at++)
             s->loss[k] += sign * l->weight[at] * ((double)l->d1[at] - (double)l->d2[at]);
-    return scp_parallel(s->p->n_candidates, add_candidate, s, control);
+    const struct scp_select *p = s->p;
+    if (p->search)
+        return p->cuda->exchange(p->search, s->gain, s->keep, sign, p->candidates, p->n_candidates,
+                                 l->start, s->m + 1, l->client, l->d1, l->d2, l->weight);
+    return scp_parallel(p->n_candidates, add_candidate, s, control);
 }
 
 static enum scp_status sums_afresh(struct swap *s, const struct scp_control *control) {

@@ -209,6 +209,13 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
         CHECK(scp_select_exact(set, &count, &proof, p, m, bound, lambda, 0, NULL) == SCP_OK);
         CHECK(proof.nodes == 0 && proof.score == first && proof.bound >= best - 1e-12);
         CHECK(proof.proven == 0 || first >= bound);
+        const enum scp_status listed =
+            scp_select_enumerate(set, &count, &proof, p, m, lambda, 100000, NULL);
+        CHECK(listed == SCP_OK || listed == SCP_EUNSUPPORTED); /* there are rules */
+        if (listed == SCP_OK) {
+            CHECK(proof.proven && proof.nodes > 0 && proof.score == scp_select_score(p, set, m));
+            CHECK(fabs(proof.score - best) <= 1e-12 * (1 + fabs(best)));
+        }
     }
 
     status = scp_select_random(set, &count, prefix, p, m, 9, 60, checkpoints, 2, NULL);
@@ -383,6 +390,9 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
             scp_select_exact(o->sets[2], &count, &proof, p, 4, o->bound, lambda, 5000, control);
     o->score[2] = proof.score;
     o->nodes = proof.nodes;
+    if (status == SCP_OK)
+        status = scp_select_enumerate(o->sets[1], &count, &proof, p, 4, lambda, 100000, control);
+    if (status == SCP_EUNSUPPORTED) status = SCP_OK; /* there are rules */
     if (status == SCP_OK)
         status = scp_select_random(o->sets[3], &count, o->score + 3, p, 4, 1, 300, checkpoints, 1,
                                    control);

@@ -50,6 +50,11 @@ struct scp_select; /* the prepared problem; read-only after creation, shared by 
 enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input);
 void scp_select_free(struct scp_select *problem);
 
+/* Runs the sums of the calls below on a CUDA device (scp/cuda.h), which keeps a copy of the values.
+ * The answers are the same bits; one thread at a time may then use the problem. SCP_EUNSUPPORTED:
+ * no plug-in is open, or the device failed. */
+enum scp_status scp_select_attach(struct scp_select *problem, int device);
+
 /* Position of the first value that is NaN or infinite, row by row; count when there is none. */
 size_t scp_select_nonfinite(const float *values, size_t count);
 
@@ -113,5 +118,14 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
                                  const struct scp_select *problem, size_t m, double bound,
                                  const float *lambda, size_t max_nodes,
                                  const struct scp_control *control);
+
+/* Proof by enumeration, for problems without rules and 2 <= m <= 5: every set of m rows whose bound
+ * by lambda (as in scp_select_bound) reaches the score of set[*count] is scored, and the best
+ * replaces it; proof->nodes says how many. Not proven when more than max_sets would have to be.
+ * SCP_EUNSUPPORTED: there are rules or initial or included rows, or another m. */
+enum scp_status scp_select_enumerate(uint32_t *set, size_t *count, struct scp_select_proof *proof,
+                                     const struct scp_select *problem, size_t m,
+                                     const float *lambda, size_t max_sets,
+                                     const struct scp_control *control);
 
 #endif

@@ -1,0 +1,132 @@
+/* Proof by enumeration. The Lagrangian bound splits by rows: score(S) <= sum + sum of rho over S
+ * (bound.c), so with rows by falling rho the sets that may reach a score are found without looking
+ * at any client; only those are scored. On a device millions of them take milliseconds. */
+#include "problem.h"
+
+#include <string.h>
+
+#include "scp/alloc.h"
+
+#define ROOM ((size_t)1 << 18) /* sets that a device returns at once */
+#define MOST_ROWS 5
+
+struct enumeration {
+    const struct scp_select *p;
+    const double *rho; /* [n], falling */
+    const uint32_t *rows;
+    size_t n, m, max_sets, scored;
+    double least, best;
+    uint32_t leader[MOST_ROWS];
+    const struct scp_control *control;
+};
+
+/* Takes a set if it is better, or as good and lexicographically smaller. */
+static void consider(struct enumeration *e, const uint32_t *rows, double score) {
+    uint32_t sorted[MOST_ROWS];
+    memcpy(sorted, rows, e->m * sizeof *sorted);
+    scp_sort_set(sorted, e->m);
+    if (!scp_score_better(score, sorted, e->m, e->best, e->leader, e->m)) return;
+    e->best = score;
+    memcpy(e->leader, sorted, e->m * sizeof *sorted);
+}
+
+/* All sets that start with set[0 .. k-1], whose rho add up to sum, and go on from row `from`.
+ * Float addition is monotone: a loop may end where the best continuation fails. */
+static enum scp_status extend(struct enumeration *e, uint32_t *set, size_t k, size_t from,
+                              double sum) {
+    if (k == e->m) {
+        if (e->scored++ >= e->max_sets) return SCP_OK;
+        if (e->scored % 1024 == 0 && scp_poll(e->control, e->scored, e->max_sets) != SCP_OK)
+            return SCP_EINTERRUPTED;
+        consider(e, set, scp_select_score(e->p, set, e->m));
+        return SCP_OK;
+    }
+    for (size_t i = from; i + (e->m - k) <= e->n && e->scored <= e->max_sets; i++) {
+        double bound = sum;
+        for (size_t j = 0; j < e->m - k; j++) bound += e->rho[i + j];
+        if (!(bound >= e->least)) break;
+        set[k] = e->rows[i];
+        const enum scp_status status = extend(e, set, k + 1, i + 1, sum + e->rho[i]);
+        if (status != SCP_OK) return status;
+    }
+    return SCP_OK;
+}
+
+static enum scp_status on_device(struct enumeration *e) {
+    const struct scp_select *p = e->p;
+    size_t cells, pair = 0, found = 0;
+    enum scp_status status = SCP_ENOMEM;
+    if (scp_size_mul(ROOM, e->m, &cells)) return SCP_ENOMEM;
+    uint32_t *sets = scp_alloc(cells, sizeof *sets);
+    double *scores = scp_alloc(ROOM, sizeof *scores);
+    if (!sets || !scores) goto out;
+    while (pair < e->n * e->n) {
+        status = scp_poll(e->control, pair, e->n * e->n);
+        if (status == SCP_OK)
+            status = p->cuda->enumerate(p->search, sets, scores, &found, &pair, e->rows, e->rho,
+                                        e->n, e->m, e->least, ROOM);
+        if (status != SCP_OK) break;
+        for (size_t i = 0; i < found; i++) consider(e, sets + i * e->m, scores[i]);
+        e->scored += found;
+        if (e->scored > e->max_sets) break;
+    }
+    if (status == SCP_ENOMEM && e->n > 0) { /* one pair has more sets than fit: too many by far */
+        e->scored = e->max_sets + 1;
+        status = SCP_OK;
+    }
+out:
+    scp_free(sets);
+    scp_free(scores);
+    return status;
+}
+
+enum scp_status scp_select_enumerate(uint32_t *set, size_t *count, struct scp_select_proof *proof,
+                                     const struct scp_select *p, size_t m, const float *lambda,
+                                     size_t max_sets, const struct scp_control *control) {
+    const size_t n = p->n_open;
+    if (!scp_rules_trivial(p) || p->n_included || p->n_initial || m < 2 || m > MOST_ROWS || m > n ||
+        *count != m)
+        return SCP_EUNSUPPORTED;
+    double *rho = scp_alloc(n, sizeof *rho), *sorted = scp_alloc(n, sizeof *sorted);
+    uint32_t *rows = scp_alloc(n, sizeof *rows);
+    double sum, error;
+    enum scp_status status = SCP_ENOMEM;
+    if (!rho || !sorted || !rows) goto out;
+    status = scp_exact_excess(rho, &sum, &error, p, lambda, control);
+    if (status != SCP_OK) goto out;
+    for (size_t i = 0; i < n; i++) { /* by falling rho, ties to the lower row */
+        size_t at = i;
+        for (; at > 0 && sorted[at - 1] < rho[i]; at--) {
+            sorted[at] = sorted[at - 1];
+            rows[at] = rows[at - 1];
+        }
+        sorted[at] = rho[i];
+        rows[at] = p->open[i];
+    }
+    struct enumeration e = {.p = p,
+                            .rho = sorted,
+                            .rows = rows,
+                            .n = n,
+                            .m = m,
+                            .max_sets = max_sets,
+                            .best = scp_select_score(p, set, m),
+                            .control = control};
+    memcpy(e.leader, set, m * sizeof *set);
+    scp_sort_set(e.leader, m);
+    e.least = e.best - sum - error;
+    uint32_t trial[MOST_ROWS];
+    status = p->search ? on_device(&e) : extend(&e, trial, 0, 0, 0);
+    if (status != SCP_OK) goto out;
+    memcpy(set, e.leader, m * sizeof *set);
+    double top = sum + error;
+    for (size_t i = 0; i < m; i++) top += sorted[i];
+    proof->proven = e.scored <= max_sets;
+    proof->score = e.best;
+    proof->bound = proof->proven ? e.best : top;
+    proof->nodes = e.scored;
+out:
+    scp_free(rho);
+    scp_free(sorted);
+    scp_free(rows);
+    return status;
+}
