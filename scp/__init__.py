@@ -21,7 +21,7 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 
 __version__ = "0.1.0"
 
-from . import datasets, keypoints, metrics
+from . import datasets, devices, keypoints, metrics
 from ._core import InfeasibleError
 from .detection import Detections, LandmarkDetector, match_templates
 from .evaluation import Evaluation, evaluate
@@ -60,6 +60,7 @@ __all__ = [
     "code_direction",
     "combine",
     "datasets",
+    "devices",
     "evaluate",
     "image_distances",
     "keypoints",

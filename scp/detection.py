@@ -103,9 +103,12 @@ class Templates:
             "paper": as "nearest", but all positions are truncated to whole pixels and the upper
             left pixel is the answer, as in the authors' code.
         views: (degrees, zoom) pairs.
+        cycles: keep the templates' pyramids, for `cycle`.
     """
 
-    def __init__(self, extractor, images: Dataset, mode: str = "bilinear", views=VIEWS[:1]):
+    def __init__(
+        self, extractor, images: Dataset, mode: str = "bilinear", views=VIEWS[:1], cycles=False
+    ):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         if images.landmarks is None:
@@ -122,7 +125,7 @@ class Templates:
             points = self._points(images, t)
             for v in range(len(self.views)):
                 pyramid = extractor.pyramid(self.views.image(v, image))
-                if v == 0:
+                if v == 0 and cycles:
                     self._homes.append(self.views.points(0, points))
                     self._pyramids.append(pyramid)
                 q, n = _query(pyramid, self.views.points(v, points), mode)
@@ -225,7 +228,7 @@ def match_templates(
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
-    Memory: 20 bytes per template, view, image and landmark.
+    Memory: 20 bytes per template, view, image and landmark, and one pyramid.
     """
     index = Templates(extractor, templates, mode, views)
     counts = np.ones((len(index), len(templates if images is None else images)), bool)
@@ -344,7 +347,11 @@ class LandmarkDetector:
                 data set.
         """
         self.templates_ = Templates(
-            self.extractor, annotated(images, landmarks), self.mode, VIEWS[: self.views]
+            self.extractor,
+            annotated(images, landmarks),
+            self.mode,
+            VIEWS[: self.views],
+            cycles=True,
         )
         return self
 
