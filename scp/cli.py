@@ -80,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser(
         "demo", help="the whole path on generated radiographs",
-        description="Train on 40 generated radiographs, choose 5 of them and write a report.",
+        description="Train on 40 generated radiographs, choose 5 of them, write a report, and find "
+        "their landmarks in all the others.",
     )  # fmt: skip
     demo.set_defaults(run_command=_demo)
     demo.add_argument("-m", type=_counts, default=[5], metavar="M")
@@ -181,7 +182,32 @@ def _demo(args) -> int:
             finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=False)
         if not finished:
             raise KeyboardInterrupt
-    return _choose(args, pool, "demo", {}, True)
+    code = _choose(args, pool, "demo", {}, True)
+    if code == 0 and not args.estimate and not args.json:
+        _demo_landmarks(args, pool)
+    return code
+
+
+def _demo_landmarks(args, pool) -> None:
+    """The landmarks of the chosen radiographs in all the others, and how far they are off."""
+    from .detection import LandmarkDetector
+    from .extractor import extractor_for
+    from .landmarks import write_landmarks
+    from .metrics import radial_errors
+
+    run = Path(args.run or os.path.join("runs", "demo"))
+    chosen = json.loads((run / "selection.json").read_text(encoding="utf-8"))["selected"]
+    rows = [entry["index"] for entry in chosen]
+    extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
+    bar = None if args.quiet else _bar("landmarks", len(pool))
+    found = LandmarkDetector(extractor).fit_predict(pool, rows, progress=bar)
+    write_landmarks(run / "landmarks.csv", found.landmarks())
+    others = [i for i in range(len(pool)) if i not in rows]
+    if not others:
+        return
+    errors = radial_errors(found.xy[others], pool.landmarks[others], pool.spacing[others])
+    print(f"their {errors.shape[1]} landmarks, found in the other {len(others)} images: "
+          f"{errors.mean():.2f} mm off on average ({run / 'landmarks.csv'})")  # fmt: skip
 
 
 class _Estimated(Exception):

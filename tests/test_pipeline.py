@@ -352,6 +352,8 @@ def test_demo(tmp_path, capsys, monkeypatch):
     assert cli.main(again) == 0
     assert "training anew" in capsys.readouterr().err
     assert (tmp_path / "runs" / "demo" / "report.html").stat().st_size > 10_000
+    found = scp.read_landmarks(tmp_path / "runs" / "demo" / "landmarks.csv")
+    assert found.xy.shape == (7, 19, 2) and found.confidence.max() <= 1
     assert cli.main(["info"]) == 0
     assert "instruction set" in capsys.readouterr().out
 
