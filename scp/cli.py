@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from . import __version__, _core, devices
+from .cli_common import add_features, add_output, bar, counts, names, size
 from .cli_data import add_data, open_data
 from .cli_detect import add_detect
 from .cli_evaluate import add_evaluate
 from .cli_refine import add_refine
 from .cli_reproduce import add_reproduce
-from .cli_train import add_train, add_weights, fit, show_model, show_options, size
+from .cli_train import add_train, add_weights, fit, show_model, show_options
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
 EXIT_ERROR, EXIT_STOPPED = 2, 130
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "select", help="choose the images to annotate", description="Choose M images to annotate."
     )
     select.set_defaults(run_command=_select)
-    select.add_argument("-m", type=_counts, default=[5], metavar="M",
+    select.add_argument("-m", type=counts, default=[5], metavar="M",
                         help="how many; 1,3,5 or 1-5: a curve; any: by the budget")  # fmt: skip
     data = add_data(select)
     data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         ("include", "must be chosen"),
         ("exclude", "must not be chosen"),
     ):
-        rules.add_argument(f"--{name}", type=_names, default=[], metavar="IDS", help=text)
+        rules.add_argument(f"--{name}", type=names, default=[], metavar="IDS", help=text)
     rules.add_argument("--groups", metavar="CSV", help="lines id,group, a patient say")
     rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
     rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "their landmarks in all the others.",
     )  # fmt: skip
     demo.set_defaults(run_command=_demo)
-    demo.add_argument("-m", type=_counts, default=[5], metavar="M")
+    demo.add_argument("-m", type=counts, default=[5], metavar="M")
     demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
     demo.add_argument("--minutes", type=float, default=DEMO_MINUTES,
                       help=f"of training; 0: none (default {DEMO_MINUTES:g})")  # fmt: skip
@@ -102,8 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
     info.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                       help="option of the network, for --model")  # fmt: skip
-    info.add_argument("--options", action="store_true",
-                      help="the options of the training, for scp train --set")  # fmt: skip
+    info.add_argument("--options", nargs="?", const="train", choices=["train", "refine"],
+                      help="the options of the training, for --set of scp train or "
+                      "refine")  # fmt: skip
     info.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -116,12 +118,7 @@ def _add_method(parser) -> None:
     method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
     method.add_argument("--objective", default="similarity", choices=["similarity", "cycle"],
                         help="cycle: matches that do not come back count less")  # fmt: skip
-    method.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
-                        help="auto: trained if the run folder has them")  # fmt: skip
-    method.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
-    method.add_argument("--size", type=size, metavar="S",
-                        help="of the grid in pixels, 384 or 768x384 (rows x columns); default: "
-                        "that of the training, or 384")  # fmt: skip
+    add_features(method)
     method.add_argument("--channels", type=int, help="of gradient features (default 64)")
     method.add_argument("--draws", type=int, default=100_000, help="of the random search")
     method.add_argument("--max-nodes", type=int, help="of the exact search")
@@ -129,16 +126,12 @@ def _add_method(parser) -> None:
 
 
 def _add_output(parser) -> None:
-    output = parser.add_argument_group("output and resources")
-    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
-    output.add_argument("--json", action="store_true", help="print selection.json")
+    output = add_output(parser, "selection.json")
     output.add_argument("--no-report", action="store_true")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
     output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
     output.add_argument("--device", default="auto", metavar="D",
                         help="auto, cpu, cuda or cuda:NUMBER (default auto)")  # fmt: skip
-    output.add_argument("--threads", type=int, help="default: all this process may use")
-    output.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _select(args) -> int:
@@ -199,8 +192,9 @@ def _demo_landmarks(args, pool) -> None:
     chosen = json.loads((run / "selection.json").read_text(encoding="utf-8"))["selected"]
     rows = [entry["index"] for entry in chosen]
     extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
-    bar = None if args.quiet else _bar("landmarks", len(pool))
-    found = LandmarkDetector(extractor).fit_predict(pool, rows, progress=bar)
+    found = LandmarkDetector(extractor).fit_predict(
+        pool, rows, progress=None if args.quiet else bar("landmarks", len(pool))
+    )
     write_landmarks(run / "landmarks.csv", found.landmarks())
     others = [i for i in range(len(pool)) if i not in rows]
     if not others:
@@ -243,7 +237,7 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
             objective=args.objective, max_memory=args.max_memory, device=args.device,
             min_distance=getattr(args, "min_distance", None), random_state=args.seed,
             duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
-            progress=None if args.quiet else _bar, before_similarity=estimated, **rules,
+            progress=None if args.quiet else bar, before_similarity=estimated, **rules,
         )  # fmt: skip
     except _Estimated:
         return 0
@@ -273,20 +267,6 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
     return 0
 
 
-def _bar(name: str, total: int):
-    from tqdm import tqdm
-
-    bar = tqdm(total=total, desc=name, delay=1, leave=False, file=sys.stderr)
-
-    def update(done, total):
-        bar.total = total
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-
-    return update
-
-
 def _info(args) -> int:
     from .pipeline import versions
 
@@ -313,31 +293,6 @@ def _info(args) -> int:
 
 
 # ---- argument types ----
-
-
-def _counts(text: str) -> list[int] | None:
-    if text == "any":
-        return None
-    out: list[int] = []
-    try:
-        for part in text.split(","):
-            first, dash, last = part.partition("-")
-            out += range(int(first), int(last) + 1) if dash else [int(first)]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5, 1-5 or any") from None
-    if not out or min(out) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: M must be at least 1")
-    return out
-
-
-def _names(text: str) -> list[str]:
-    if text.startswith("@"):
-        try:
-            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-        return [line.strip() for line in lines if line.strip()]
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _bytes(text: str) -> int:

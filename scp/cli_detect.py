@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from .cli_common import add_features, add_output, bar, names, run_path
 from .cli_data import add_data, open_data
-from .cli_train import size
 
 LANDMARKS = "landmarks.csv"
 DOUBTFUL = 5  # images to look at first, in the summary
@@ -35,16 +35,9 @@ def add_detect(commands) -> None:
     how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
                      help=f"of each image, turned and zoomed, 1 to {len(VIEWS)} "
                      "(default: all)")  # fmt: skip
-    how.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
-                     help="auto: trained if the run folder has them")  # fmt: skip
-    how.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
-    how.add_argument("--size", type=size, metavar="S", help="of the grid in pixels")
-    output = detect.add_argument_group("output and resources")
-    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
+    add_features(how)
+    output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
-    output.add_argument("--json", action="store_true", help="print a summary as JSON")
-    output.add_argument("--threads", type=int, help="default: all this process may use")
-    output.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def add_templates(parser) -> None:
@@ -58,7 +51,6 @@ def add_templates(parser) -> None:
 
 def open_templates(args, pool, run: Path):
     """(rows of the templates in the pool, landmarks [M][L][2], names [L])."""
-    from .cli import _names
     from .landmarks import Landmarks, read_landmarks
 
     if args.templates is not None and args.template_ids is not None:
@@ -77,7 +69,7 @@ def open_templates(args, pool, run: Path):
     if pool.landmarks is None:
         raise ValueError("--templates FILE is needed: these images come without landmarks")
     if args.template_ids is not None:
-        ids, where = _names(args.template_ids), "--template-ids"
+        ids, where = names(args.template_ids), "--template-ids"
     else:
         path = run / "selection.json"
         if not path.is_file():
@@ -100,22 +92,29 @@ def open_templates(args, pool, run: Path):
     return rows, pool.landmarks[rows], table.names
 
 
+def keep_templates(args, out: Path) -> None:
+    """ValueError where the landmarks found would take the place of the templates' own."""
+    if args.templates is not None and out.exists() and os.path.samefile(args.templates, out):
+        raise ValueError(
+            f"{out}: the landmarks found would overwrite those of the templates; copy that file"
+        )
+
+
 def run_detect(args) -> int:
-    from .cli import _bar
     from .detection import LandmarkDetector
     from .extractor import extractor_for
     from .landmarks import write_landmarks
     from .run import RunFolder
 
     pool = open_data(args)
-    run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
-    rows, xy, names = open_templates(args, pool, run)
+    run = run_path(args)
+    rows, xy, labels = open_templates(args, pool, run)
+    out = Path(args.out) if args.out else RunFolder(run) / LANDMARKS
+    keep_templates(args, out)
     extractor = extractor_for(run, args.features, args.size, None, args.weights)
     detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
-    detector.fit(pool.subset(rows).with_landmarks(xy, names))
-    bar = None if args.quiet else _bar("landmarks", len(pool))
-    found = detector.predict(pool, progress=bar)
-    out = Path(args.out) if args.out else RunFolder(run) / LANDMARKS
+    detector.fit(pool.subset(rows).with_landmarks(xy, labels))
+    found = detector.predict(pool, progress=None if args.quiet else bar("landmarks", len(pool)))
     write_landmarks(out, found.landmarks())
     order = found.confidence.mean(axis=1).argsort(kind="stable")
     doubtful = [i for i in order if i not in rows][:DOUBTFUL]

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from .cli_common import names, size
 from .cli_data import add_data, open_data
 
 RADII = {"mm": (2.0, 2.5, 3.0, 4.0), "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}
@@ -14,8 +15,6 @@ MOST_ROWS = 40  # of the table of landmarks
 
 def add_evaluate(commands) -> None:
     """The parser of scp evaluate."""
-    from .cli import _names, size
-
     verb = commands.add_parser(
         "evaluate", help="how far predicted landmarks are from the true ones",
         description="Compare a file of landmarks with the true ones: mean radial error, detection "
@@ -36,7 +35,7 @@ def add_evaluate(commands) -> None:
     how.add_argument("--normalise", type=pair, metavar="A,B",
                      help="percent of the distance between two landmarks counted from 0, with "
                      "FR@10 and AUC (faces: 60,72)")  # fmt: skip
-    how.add_argument("--exclude", type=_names, default=[], metavar="IDS",
+    how.add_argument("--exclude", type=names, default=[], metavar="IDS",
                      help="to leave out, such as the templates; @FILE: one id a line")  # fmt: skip
     how.add_argument("--resamples", type=int, default=10_000, metavar="N",
                      help="of the intervals (default 10000)")  # fmt: skip

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from pathlib import Path
 
+from .cli_common import LINE_SECONDS, add_output, run_path, size
 from .cli_data import add_data, open_data
-from .cli_detect import LANDMARKS, add_templates, open_templates
-from .cli_train import EXIT_STOPPED, LINE_SECONDS, settings, size
+from .cli_detect import LANDMARKS, add_templates, keep_templates, open_templates
+from .cli_train import EXIT_STOPPED, add_length, settings
 
 
 def add_refine(commands) -> None:
@@ -30,31 +29,17 @@ def add_refine(commands) -> None:
     how = refine.add_argument_group("training")
     presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())
     how.add_argument("--preset", default="laptop", choices=list(REFINEMENTS), help=presets)
-    length = how.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="T", help="of all rounds together")
-    length.add_argument("--steps", type=int, metavar="N", help="of each round")
+    add_length(how, "refine", "of all rounds together", "of each round")
     how.add_argument("--rounds", type=int, default=1, metavar="R",
                      help="train again on the network's own predictions (default 1)")  # fmt: skip
-    how.add_argument(
-        "--size",
-        type=size,
-        metavar="S",
-        help="of the images in pixels, 384 or 768x384; default: of the features",
-    )
+    how.add_argument("--size", type=size, metavar="S",
+                     help="of the images in pixels, 384 or 768x384; default: of the "
+                     "features")  # fmt: skip
     how.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
-    how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                     help="any option of the refinement, the strength of a transform, or "
-                     "network.NAME=VALUE")  # fmt: skip
-    how.add_argument("--seed", type=int, default=0)
-    how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
-    output = refine.add_argument_group("output and resources")
-    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
-    output.add_argument("--json", action="store_true", help="print what was trained as JSON")
-    output.add_argument("--threads", type=int, help="default: all this process may use")
-    output.add_argument("--quiet", action="store_true", help="no progress")
+    add_output(refine, "what was trained as JSON")
 
 
 def run_refine(args) -> int:
@@ -66,7 +51,8 @@ def run_refine(args) -> int:
 
     training, network = settings(args.set)
     pool = open_data(args)
-    run = Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    run = run_path(args)
+    keep_templates(args, run / LANDMARKS)
     rows, truth, names = open_templates(args, pool, run)
     extractor = extractor_for(run, args.features)
     start = args.weights

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 
-from .cli_train import LINE_SECONDS, fit, size
+from .cli_common import LINE_SECONDS, add_output, bar, counts, size
+from .cli_train import fit
 
 WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
 MINUTES = 60.0  # of training where the run folder has no features
@@ -76,10 +77,7 @@ def add_reproduce(commands) -> None:
                         help="of training for each M; 0: matching only (default "
                         f"{REFINE_MINUTES:g})")  # fmt: skip
     refine.add_argument("--rounds", type=int, default=1)
-    output = verb.add_argument_group("output and resources")
-    output.add_argument("--run", metavar="DIR", help="run folder (default runs/reproduce-DATASET)")
-    output.add_argument("--threads", type=int, help="default: all this process may use")
-    output.add_argument("--quiet", action="store_true", help="no progress")
+    add_output(verb, None, "runs/reproduce-DATASET")
 
 
 def run_reproduce(args) -> int:
@@ -94,7 +92,7 @@ def run_reproduce(args) -> int:
     )  # fmt: skip
     needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
     run = RunFolder(args.run or os.path.join("runs", f"reproduce-{args.dataset}"))
-    progress = None if args.quiet else _bar
+    progress = None if args.quiet else bar
     data = experiments.load(
         args.dataset, args.root, images=args.images, test=needs_test,
         folder=RunFolder(run / "reproduce"), progress=progress,
@@ -166,22 +164,6 @@ def _make(args, study, name: str):
     return getattr(experiments, name)(study)
 
 
-def _bar(name: str, total: int):
-    from .cli import _bar as bar
-
-    if sys.stderr.isatty():
-        return bar(name, total)
-    last = time.monotonic()
-
-    def update(done, total):
-        nonlocal last
-        if time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
-
-    return update
-
-
 def _watch():
     last = time.monotonic()
 
@@ -198,9 +180,7 @@ def _watch():
 
 def _sizes(text: str) -> list[int]:
     """Argument type: "5", "1,5,10", "1-5"."""
-    from .cli import _counts
-
-    sizes = _counts(text)
+    sizes = counts(text)
     if sizes is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,5,10 or 1-5")
     return sizes

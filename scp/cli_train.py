@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
 import sys
 import time
-from pathlib import Path
 
+from .cli_common import LINE_SECONDS, add_output, run_path, size
 from .cli_data import add_data, data_words, open_data
 
 EXIT_STOPPED = 130
-LINE_SECONDS = 30  # between lines of progress where stderr is no terminal
-
-
-def size(text: str) -> tuple[int, int]:
-    """Argument type: "384" or "768x384", rows x columns."""
-    try:
-        numbers = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 384 or 768x384")
-    return numbers[0], numbers[-1]
 
 
 def add_train(commands) -> None:
@@ -41,23 +28,24 @@ def add_train(commands) -> None:
     how = train.add_argument_group("training")
     how.add_argument("--preset", default="laptop", choices=list(PRESETS),
                      help="; ".join(f"{n}: {p.summary}" for n, p in PRESETS.items()))  # fmt: skip
-    length = how.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="T")
-    length.add_argument("--steps", type=int, metavar="N")
+    add_length(how)
     how.add_argument("--size", type=size, metavar="S",
                      help="of the images in pixels, 384 or 768x384 (rows x columns)")  # fmt: skip
     how.add_argument("--weights", metavar="FILE",
                      help="to start from: a model, VGG-19 of ImageNet, or random")  # fmt: skip
+    add_output(train, "what was trained as JSON")
+
+
+def add_length(how, verb="train", minutes: str | None = None, steps: str | None = None) -> None:
+    """--minutes or --steps (with these meanings), --set, --seed and --fresh of a training."""
+    length = how.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="T", help=minutes)
+    length.add_argument("--steps", type=int, metavar="N", help=steps)
     how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                      help="any option of the training, the strength of a transform, or "
-                     "network.NAME=VALUE; scp info --options prints them")  # fmt: skip
+                     f"network.NAME=VALUE; scp info --options {verb} prints them")  # fmt: skip
     how.add_argument("--seed", type=int, default=0)
     how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
-    output = train.add_argument_group("output and resources")
-    output.add_argument("--run", metavar="DIR", help="run folder (default runs/NAME)")
-    output.add_argument("--json", action="store_true", help="print what was trained as JSON")
-    output.add_argument("--threads", type=int, help="default: all this process may use")
-    output.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def add_weights(commands) -> None:
@@ -105,7 +93,7 @@ def run_train(args) -> int:
     extractor = FeatureExtractor(args.preset, args.seed, args.size, network=network,
                                  weights=args.weights, **training)  # fmt: skip
     pool = open_data(args)
-    run = args.run or os.path.join("runs", Path(args.images).resolve().name or "images")
+    run = run_path(args)
     finished = fit(extractor, pool, run, args, minutes=args.minutes, steps=args.steps,
                    resume=not args.fresh)  # fmt: skip
     if args.json:
@@ -154,14 +142,19 @@ def _line(event: dict) -> str:
 
 
 def show_options(args) -> int:
-    """scp info --options: every option of the training, its meaning, its value in the preset
-    (laptop, unless --model names another)."""
+    """scp info --options: every option of the training or the refinement, its meaning, its value
+    in the preset (laptop, unless --model names another)."""
     from .models import preset
-    from .training import TRANSFORMS, TrainingOptions
+    from .models.refine import refinement
+    from .refinement_options import RefinementOptions
+    from .training_options import TRANSFORMS, TrainingOptions
 
-    defaults = TrainingOptions().set(**preset(args.model or "laptop").training)
+    kind, entry = TrainingOptions, preset
+    if args.options == "refine":
+        kind, entry = RefinementOptions, refinement
+    defaults = kind().set(**entry(args.model or "laptop").training)
     strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
-    rows = {n: (m, getattr(defaults, n)) for n, m in TrainingOptions.meanings().items()}
+    rows = {n: (m, getattr(defaults, n)) for n, m in kind.meanings().items()}
     del rows["transforms"]
     rows |= {n: (m, strengths.get(n, "0")) for n, (m, _) in TRANSFORMS.items()}
     if args.json:

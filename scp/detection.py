@@ -115,6 +115,9 @@ class Templates:
             raise ValueError("templates: these images have no landmarks")
         if len(images) == 0:
             raise ValueError("templates: at least one image is needed")
+        self.present = np.isfinite(images.landmarks).all(axis=-1)  # [T][L]
+        if not self.present.any():
+            raise ValueError("templates: no landmark is marked in them")
         self.extractor, self.mode = extractor, mode
         self.views = Views(extractor.size, views)
         self.ids, self.names = list(images.ids), list(images.landmark_names)
@@ -135,7 +138,6 @@ class Templates:
         shape = len(images), len(self.views), -1
         vectors = np.stack(vectors).reshape(*shape, *vectors[0].shape[1:])
         norms = np.stack(norms).reshape(*shape, norms[0].shape[1])
-        self.present = np.isfinite(images.landmarks).all(axis=-1)  # [T][L]
         self._vectors = np.ascontiguousarray(vectors.transpose(1, 0, 2, 3, 4))
         self._norms = np.ascontiguousarray(norms.transpose(1, 0, 2, 3))
 
@@ -151,7 +153,8 @@ class Templates:
         if len(wrong):
             name = self.names[wrong[0]] if self.names else wrong[0]
             raise ValueError(
-                f"templates: landmark {name} of {images.ids[t]} lies at {tuple(xy[wrong[0]])}, "
+                f"templates: landmark {name} of {images.ids[t]} lies at "
+                f"({xy[wrong[0], 0]:g}, {xy[wrong[0], 1]:g}), "
                 f"outside the image of {shape[1]} x {shape[0]} pixels"
             )
         xy = np.nan_to_num(xy)

@@ -216,7 +216,8 @@ def choose(
     if folder and extractor.name == "gradient" and unfinished(folder.path):
         notes.append("the training in this run folder has not finished: gradient features are used")
     if dataset.skipped:
-        notes.append(f"{len(dataset.skipped)} files could not be read and were left out")
+        name, reason = dataset.skipped[0]
+        notes.append(f"{len(dataset.skipped)} images were left out, first {name}: {reason}")
     if duplicates and len(dataset) > 1:
         from .datasets import find_duplicates
 

@@ -199,9 +199,7 @@ class LandmarkRefiner:
                   options.pseudo if len(labels[3]) else 0, options.interpolation == "cubic",
                   options.border == "replicate", *INPUTS[options.inputs], self.radius,
                   options.focal, options.strengths()[0])  # fmt: skip
-        adam = (options.beta1, options.beta2, options.adam_epsilon, options.weight_decay,
-                options.clip_norm)  # fmt: skip
-        parts = network.graph(), images, labels, sample, adam
+        parts = network.graph(), images, labels, sample, options.adam()
         rows = [r.astype(np.float32) for r in labels[2:]]
         return Job(
             create=lambda: _core.refiner_create(*parts),
@@ -349,7 +347,10 @@ def factor_of(network, size: tuple[int, int]) -> int:
     """How many times the images are larger than the network's one output."""
     if len(network.outputs) != 1:
         raise ValueError(f"network: one output is needed, got {len(network.outputs)}")
-    height, width = (int(v) for v in network.shapes(*size)[network.outputs[0], :2])
+    try:
+        height, width = (int(v) for v in network.shapes(*size)[network.outputs[0], :2])
+    except ValueError as error:
+        raise ValueError(f"size: {size[0]} x {size[1]} does not fit the network: {error}") from None
     if size[0] % height or size[1] % width or size[0] // height != size[1] // width:
         raise ValueError(
             f"size: the network turns images of {size[0]} x {size[1]} into maps of {height} x "

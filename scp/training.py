@@ -206,9 +206,7 @@ def core_options(options: TrainingOptions, side: int, levels: int) -> tuple[tupl
     objective = (OBJECTIVES.index(options.objective), options.window, options.temperature,
                  options.margin, options.margin_limit, options.epsilon,
                  np.array(weights, np.float32))  # fmt: skip
-    adam = (options.beta1, options.beta2, options.adam_epsilon, options.weight_decay,
-            options.clip_norm)  # fmt: skip
-    return sample, objective, adam
+    return sample, objective, options.adam()
 
 
 class _Run:

@@ -92,12 +92,47 @@ def knob(default, meaning: str):
     return field(default=default, metadata={"meaning": meaning})
 
 
+@dataclass(frozen=True)
 class Options:
-    """What the frozen dataclasses of options share. Checked when made; a wrong value raises
-    ValueError that names it. The last view of `strengths` is not used where there is one only."""
+    """What every training has. Checked when made; a wrong value raises ValueError that names it.
 
-    RANGES: ClassVar[list[tuple[str, float, float]]] = []
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {}
+    The length of a run is `steps`, or `minutes` where steps is 0. Progress is step / steps or
+    elapsed / minutes, 0 to 1; the learning rate is a function of it. Runs by steps repeat to the
+    last bit on one machine; runs by minutes do not, as they depend on the speed of the moment.
+    """
+
+    steps: int = knob(0, "steps to train; 0: by minutes")
+    minutes: float = knob(30.0, "minutes to train where steps is 0 (not repeatable bit by bit)")
+    seed: int = knob(0, "of all random draws")
+    transforms: tuple[Transform, ...] = knob((), "augmentation, see TRANSFORMS")
+    interpolation: str = knob("bilinear", "of warped views: bilinear or cubic (Catmull-Rom)")
+    border: str = knob("constant", "outside the image: constant (0) or replicate")
+    learning_rate: float = knob(1e-3, "Adam's, at the top of the schedule")
+    schedule: str = knob("cosine", "constant, step or cosine")
+    warm_up: float = knob(0.0, "fraction of the run over which the rate rises linearly")
+    final: float = knob(0.0, "cosine: rate at the end, fraction of learning_rate")
+    decay: float = knob(0.5, "step: factor")
+    decay_every: float = knob(1 / 6, "step: fraction of the run between decays")
+    beta1: float = knob(0.9, "Adam")
+    beta2: float = knob(0.999, "Adam")
+    adam_epsilon: float = knob(1e-8, "Adam")
+    weight_decay: float = knob(1e-4, "L2, added to the gradient")
+    clip_norm: float = knob(0.0, "largest norm of the whole gradient; 0: no limit")
+    log_every: int = knob(10, "steps per line of the log")
+    checkpoint_seconds: float = knob(60.0, "between checkpoints")
+
+    RANGES: ClassVar[list[tuple[str, float, float]]] = [
+        ("steps", 0, 2**40), ("minutes", 0, 1e6), ("seed", 0, 2**64 - 1), ("learning_rate", 0, 10),
+        ("warm_up", 0, 1), ("final", 0, 1), ("decay", 0, 1), ("decay_every", 1e-6, 1),
+        ("beta1", 0, 0.9999999), ("beta2", 0, 0.9999999), ("adam_epsilon", 1e-20, 1),
+        ("weight_decay", 0, 10), ("clip_norm", 0, 1e9), ("log_every", 1, 10**9),
+        ("checkpoint_seconds", 0, 1e9),
+    ]  # fmt: skip
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "schedule": ("constant", "step", "cosine"),
+        "interpolation": ("bilinear", "cubic"),
+        "border": ("constant", "replicate"),
+    }
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
@@ -177,8 +212,13 @@ class Options:
             factor = self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * q))
         return self.learning_rate * factor
 
+    def adam(self) -> tuple[float, float, float, float, float]:
+        """What the core's Adam takes."""
+        return (self.beta1, self.beta2, self.adam_epsilon, self.weight_decay, self.clip_norm)
+
     def strengths(self):
-        """float32 [2][len(TRANSFORMS)]: strength of each transform on the image and on the crop."""
+        """float32 [2][len(TRANSFORMS)]: strength of each transform on the image and on the crop;
+        a training with one view uses the first row."""
         import numpy as np
 
         out = np.zeros((2, len(TRANSFORMS)), np.float32)
@@ -190,33 +230,10 @@ class Options:
         return out
 
 
-# Ranges and choices of what every training has.
-LOOP_RANGES = [
-    ("steps", 0, 2**40), ("minutes", 0, 1e6), ("seed", 0, 2**64 - 1), ("learning_rate", 0, 10),
-    ("warm_up", 0, 1), ("final", 0, 1), ("decay", 0, 1), ("decay_every", 1e-6, 1),
-    ("beta1", 0, 0.9999999), ("beta2", 0, 0.9999999), ("adam_epsilon", 1e-20, 1),
-    ("weight_decay", 0, 10), ("clip_norm", 0, 1e9), ("log_every", 1, 10**9),
-    ("checkpoint_seconds", 0, 1e9),
-]  # fmt: skip
-LOOP_CHOICES = {
-    "schedule": ("constant", "step", "cosine"),
-    "interpolation": ("bilinear", "cubic"),
-    "border": ("constant", "replicate"),
-}
-
-
 @dataclass(frozen=True)
 class TrainingOptions(Options):
-    """How to train. Checked when made; a wrong value raises ValueError that names it.
+    """How to train features without labels."""
 
-    The length of a run is `steps`, or `minutes` where steps is 0. Progress is step / steps or
-    elapsed / minutes, 0 to 1; the learning rate is a function of it. Runs by steps repeat to the
-    last bit on one machine; runs by minutes do not, as they depend on the speed of the moment.
-    """
-
-    steps: int = knob(0, "steps to train; 0: by minutes")
-    minutes: float = knob(30.0, "minutes to train where steps is 0 (not repeatable bit by bit)")
-    seed: int = knob(0, "of all random draws")
     batch: int = knob(4, "images per step, each with a crop")
     crop: float = knob(0.5, "side of the crop, as a fraction of the image's shorter side")
     points: int = knob(64, "point pairs per image (the paper: 1)")
@@ -229,28 +246,13 @@ class TrainingOptions(Options):
     epsilon: float = knob(1e-3, "added to the product of the norms in a cosine")
     level_weights: tuple[float, ...] = knob((), "of the levels' losses, coarsest first; (): 1")
     transforms: tuple[Transform, ...] = knob(STRONG_TRANSFORMS, "augmentation, see TRANSFORMS")
-    interpolation: str = knob("bilinear", "of warped views: bilinear or cubic (Catmull-Rom)")
-    border: str = knob("constant", "outside the image: constant (0) or replicate")
-    learning_rate: float = knob(1e-3, "Adam's, at the top of the schedule")
-    schedule: str = knob("cosine", "constant, step or cosine")
-    warm_up: float = knob(0.0, "fraction of the run over which the rate rises linearly")
-    final: float = knob(0.0, "cosine: rate at the end, fraction of learning_rate")
-    decay: float = knob(0.5, "step: factor")
-    decay_every: float = knob(1 / 6, "step: fraction of the run between decays")
-    beta1: float = knob(0.9, "Adam")
-    beta2: float = knob(0.999, "Adam")
-    adam_epsilon: float = knob(1e-8, "Adam")
-    weight_decay: float = knob(1e-4, "L2, added to the gradient")
-    clip_norm: float = knob(0.0, "largest norm of the whole gradient; 0: no limit")
-    log_every: int = knob(10, "steps per line of log.jsonl")
-    checkpoint_seconds: float = knob(60.0, "between checkpoints")
 
     RANGES: ClassVar = [
-        *LOOP_RANGES, ("batch", 1, 4096), ("crop", 0.01, 1), ("points", 1, 65536),
+        *Options.RANGES, ("batch", 1, 4096), ("crop", 0.01, 1), ("points", 1, 65536),
         ("point_margin", 0, 0.49), ("temperature", 1e-4, 1e4), ("window", 1, 4096),
         ("margin", 0, 100), ("margin_limit", 0, 100), ("epsilon", 0, 1),
     ]  # fmt: skip
-    CHOICES: ClassVar = {"objective": ("windowed", "plain"), **LOOP_CHOICES}
+    CHOICES: ClassVar = {"objective": ("windowed", "plain"), **Options.CHOICES}
 
     def __post_init__(self):
         super().__post_init__()

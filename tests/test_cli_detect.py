@@ -92,3 +92,25 @@ def test_ids_that_are_not_there_are_named(folder, tmp_path, capsys):
     (tmp_path / "selection.json").write_text("[1]")
     assert main(["detect", *data]) == 2
     assert "not a selection of scp" in capsys.readouterr().err
+
+
+def test_marks_of_the_templates_are_never_overwritten(folder, tmp_path, capsys):
+    root, marked, _ = folder
+    own = tmp_path / "landmarks.csv"
+    own.write_bytes(marked.read_bytes())
+    for verb in ("detect", "refine"):
+        assert main([verb, str(root), "--templates", str(own), "--run", str(tmp_path)]) == 2
+        assert "would overwrite those of the templates" in capsys.readouterr().err
+        assert own.read_bytes() == marked.read_bytes()
+
+
+def test_templates_without_any_mark_are_refused(folder, tmp_path, capsys):
+    root, _, _ = folder
+    empty = tmp_path / "empty.csv"
+    scp.write_landmarks(
+        empty,
+        scp.Landmarks([f"{next(root.glob('*.png')).name}"], ["p"], np.full((1, 1, 2), np.nan)),
+    )
+    for verb in ("detect", "refine"):
+        assert main([verb, str(root), "--templates", str(empty), "--run", str(tmp_path)]) == 2
+        assert "no landmark is marked in them" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def test_unreadable_files_are_named_or_skipped(images, tmp_path, capsys):
     assert "broken.png" in capsys.readouterr().err
     assert cli.main(["select", str(folder), "-m", "2", "--on-error", "skip", *run]) == 0
     error = capsys.readouterr().err
-    assert "1 files could not be read" in error and "no key points" in error
+    assert "1 images were left out, first broken.png" in error and "no key points" in error
     assert "broken.png" in (tmp_path / "r" / "report.html").read_text()
 
 

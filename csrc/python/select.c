@@ -340,6 +340,11 @@ static PyObject *select_bound(PyObject *module, PyObject *args) {
     return PyFloat_FromDouble(bound);
 }
 
+static PyObject *proved(const uint32_t *rows, size_t count, const struct scp_select_proof *proof) {
+    return Py_BuildValue("NddnO", rows_array(rows, count), proof->score, proof->bound,
+                         (Py_ssize_t)proof->nodes, proof->proven ? Py_True : Py_False);
+}
+
 static PyObject *select_exact(PyObject *module, PyObject *args) {
     PyObject *capsule, *set_object, *lambda_object, *progress = Py_None, *result = NULL;
     Py_ssize_t m_argument, max_nodes;
@@ -361,9 +366,7 @@ static PyObject *select_exact(PyObject *module, PyObject *args) {
     scp_py_begin(&call, progress);
     const enum scp_status status = scp_select_exact(rows, &count, &proof, h->problem, m, bound,
                                                     lambda, (size_t)max_nodes, &call.control);
-    if (!scp_py_end(&call, module, status, "select_exact"))
-        result = Py_BuildValue("NddnO", rows_array(rows, count), proof.score, proof.bound,
-                               (Py_ssize_t)proof.nodes, proof.proven ? Py_True : Py_False);
+    if (!scp_py_end(&call, module, status, "select_exact")) result = proved(rows, count, &proof);
     scp_free(rows);
     return result;
 }
@@ -389,8 +392,7 @@ static PyObject *select_enumerate(PyObject *module, PyObject *args) {
     const enum scp_status status = scp_select_enumerate(rows, &count, &proof, h->problem, count,
                                                         lambda, (size_t)max_sets, &call.control);
     if (!scp_py_end(&call, module, status, "select_enumerate"))
-        result = Py_BuildValue("NddnO", rows_array(rows, count), proof.score, proof.bound,
-                               (Py_ssize_t)proof.nodes, proof.proven ? Py_True : Py_False);
+        result = proved(rows, count, &proof);
     scp_free(rows);
     return result;
 }

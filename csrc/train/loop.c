@@ -1,9 +1,7 @@
-#include <math.h>
-#include <string.h>
-
 #include "../nn/graph.h"
 #include "scp/alloc.h"
 #include "scp/train.h"
+#include "steps.h"
 
 struct scp_trainer {
     const struct scp_graph *graph;
@@ -112,32 +110,27 @@ void scp_train_free(struct scp_trainer *t) {
     scp_free(t);
 }
 
-/* One step. *finite is 0, and parameters and moments are left alone, when a loss is not finite. */
-static enum scp_status run_step(struct scp_trainer *t, double *losses, int *finite,
-                                float *parameters, float *state, float *m, float *v, uint64_t step,
-                                double rate, const struct scp_control *control) {
+static enum scp_status forward(void *self, double *losses, const float *parameters, float *state,
+                               uint64_t step, const struct scp_control *control) {
+    struct scp_trainer *t = self;
     const struct scp_sample_options *o = &t->options.sample;
     const float *views[SCP_VIEWS] = {t->batch.images, t->batch.crops};
     enum scp_status status = scp_sample(&t->batch, &t->pool, o, step, control);
     for (int view = 0; status == SCP_OK && view < SCP_VIEWS; view++)
         status = scp_plan_forward(t->plan[view], parameters, state, views[view], o->seed,
                                   step * SCP_VIEWS + (uint64_t)view, control);
-    if (status == SCP_OK)
-        status =
-            scp_objective(losses, t->outputs[SCP_VIEW_IMAGE], t->outputs[SCP_VIEW_CROP], t->levels,
-                          o->batch, t->batch.crop_points, t->batch.image_points, o->points,
-                          t->pool.height, t->pool.width, o->crop, &t->options.objective, control);
     if (status != SCP_OK) return status;
-    *finite = 1;
-    for (size_t d = 0; d < t->levels; d++)
-        if (!isfinite(losses[d])) *finite = 0;
-    if (!*finite) return SCP_OK;
-    memset(t->gradients, 0, t->parameters * sizeof *t->gradients);
+    return scp_objective(losses, t->outputs[SCP_VIEW_IMAGE], t->outputs[SCP_VIEW_CROP], t->levels,
+                         o->batch, t->batch.crop_points, t->batch.image_points, o->points,
+                         t->pool.height, t->pool.width, o->crop, &t->options.objective, control);
+}
+
+static enum scp_status backward(void *self, float *gradients, const float *parameters,
+                                const struct scp_control *control) {
+    struct scp_trainer *t = self;
+    enum scp_status status = SCP_OK;
     for (int view = 0; status == SCP_OK && view < SCP_VIEWS; view++)
-        status = scp_plan_backward(t->plan[view], t->gradients, NULL, parameters, control);
-    if (status == SCP_OK)
-        status =
-            scp_adam(parameters, m, v, t->gradients, t->parameters, step, rate, &t->options.adam);
+        status = scp_plan_backward(t->plan[view], gradients, NULL, parameters, control);
     return status;
 }
 
@@ -145,15 +138,7 @@ enum scp_status scp_train_run(struct scp_trainer *t, double *losses, size_t *don
                               float *parameters, float *state, float *m, float *v, uint64_t first,
                               const double *rates, size_t count,
                               const struct scp_control *control) {
-    enum scp_status status = SCP_OK;
-    *done = 0;
-    for (size_t i = 0; status == SCP_OK && i < count; i++) {
-        int finite = 0;
-        status = run_step(t, losses + i * t->levels, &finite, parameters, state, m, v, first + i,
-                          rates[i], control);
-        if (status != SCP_OK || !finite) break;
-        *done = i + 1;
-        status = scp_poll(control, i + 1, count);
-    }
-    return status;
+    const struct train_steps steps = {
+        t, forward, backward, t->levels, t->parameters, t->gradients, &t->options.adam};
+    return train_steps(&steps, losses, done, parameters, state, m, v, first, rates, count, control);
 }

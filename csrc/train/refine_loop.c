@@ -1,9 +1,7 @@
-#include <math.h>
-#include <string.h>
-
 #include "../nn/graph.h"
 #include "scp/alloc.h"
 #include "scp/refine.h"
+#include "steps.h"
 
 struct scp_refiner {
     const struct scp_graph *graph;
@@ -89,44 +87,31 @@ void scp_refiner_free(struct scp_refiner *r) {
     scp_free(r);
 }
 
-/* One step. *finite is 0, and parameters and moments are left alone, when a loss is not finite. */
-static enum scp_status run_step(struct scp_refiner *r, double *losses, int *finite,
-                                float *parameters, float *state, float *m, float *v, uint64_t step,
-                                double rate, const struct scp_control *control) {
+static enum scp_status forward(void *self, double *losses, const float *parameters, float *state,
+                               uint64_t step, const struct scp_control *control) {
+    struct scp_refiner *r = self;
     const struct scp_refine_options *o = &r->options;
     enum scp_status status = scp_refine_sample(&r->batch, &r->pool, &r->labels, o, step, control);
     if (status == SCP_OK)
         status =
             scp_plan_forward(r->plan, parameters, state, r->batch.images, o->seed, step, control);
-    if (status == SCP_OK)
-        status = scp_refine_objective(losses, &r->map, r->batch.points, r->batch.weights, r->items,
-                                      r->labels.landmarks, r->pool.height, r->pool.width, o->radius,
-                                      o->focal, control);
     if (status != SCP_OK) return status;
-    *finite = 1;
-    for (size_t i = 0; i < SCP_REFINE_LOSSES; i++)
-        if (!isfinite(losses[i])) *finite = 0;
-    if (!*finite) return SCP_OK;
-    memset(r->gradients, 0, r->parameters * sizeof *r->gradients);
-    status = scp_plan_backward(r->plan, r->gradients, NULL, parameters, control);
-    if (status == SCP_OK)
-        status = scp_adam(parameters, m, v, r->gradients, r->parameters, step, rate, &r->adam);
-    return status;
+    return scp_refine_objective(losses, &r->map, r->batch.points, r->batch.weights, r->items,
+                                r->labels.landmarks, r->pool.height, r->pool.width, o->radius,
+                                o->focal, control);
+}
+
+static enum scp_status backward(void *self, float *gradients, const float *parameters,
+                                const struct scp_control *control) {
+    struct scp_refiner *r = self;
+    return scp_plan_backward(r->plan, gradients, NULL, parameters, control);
 }
 
 enum scp_status scp_refiner_run(struct scp_refiner *r, double *losses, size_t *done,
                                 float *parameters, float *state, float *m, float *v, uint64_t first,
                                 const double *rates, size_t count,
                                 const struct scp_control *control) {
-    enum scp_status status = SCP_OK;
-    *done = 0;
-    for (size_t i = 0; status == SCP_OK && i < count; i++) {
-        int finite = 0;
-        status = run_step(r, losses + i * SCP_REFINE_LOSSES, &finite, parameters, state, m, v,
-                          first + i, rates[i], control);
-        if (status != SCP_OK || !finite) break;
-        *done = i + 1;
-        status = scp_poll(control, i + 1, count);
-    }
-    return status;
+    const struct train_steps steps = {
+        r, forward, backward, SCP_REFINE_LOSSES, r->parameters, r->gradients, &r->adam};
+    return train_steps(&steps, losses, done, parameters, state, m, v, first, rates, count, control);
 }
