@@ -217,7 +217,9 @@ def choose(
         notes.append("the training in this run folder has not finished: gradient features are used")
     if dataset.skipped:
         name, reason = dataset.skipped[0]
-        notes.append(f"{len(dataset.skipped)} images were left out, first {name}: {reason}")
+        left = len(dataset.skipped)
+        notes.append(f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+                     f"{'' if left == 1 else 'first '}{name}: {reason}")  # fmt: skip
     if duplicates and len(dataset) > 1:
         from .datasets import find_duplicates
 
