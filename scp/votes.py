@@ -63,17 +63,22 @@ def combine(
 
 def _settled(xy, weight, answer, distance) -> np.ndarray:
     """The agreeing rule from a first answer on; only points that still move are computed."""
-    shape, m = answer.shape, len(xy)
-    xy, weight = xy.reshape(m, -1, 2), weight.reshape(m, -1)
-    answer, distance = answer.reshape(-1, 2).copy(), distance.reshape(-1)
-    moving = np.arange(len(answer))
+    m, shape = len(xy), answer.shape
+    votes = np.ascontiguousarray(np.moveaxis(xy.reshape(m, -1, 2), 2, 0))  # [2][M][points]
+    weight, last = weight.reshape(m, -1), np.ascontiguousarray(answer.reshape(-1, 2).T)
+    reach, moving, found = distance.reshape(-1), np.arange(last.shape[1]), last.copy()
     for _ in range(STEPS):
-        last, votes, reach = answer[moving], xy[:, moving], distance[moving]
-        answer[moving] = _mean(votes, weight[:, moving] * _agreement(votes, last, reach))
-        moving = moving[np.abs(answer[moving] - last).max(axis=1) > 1e-3 * reach]
-        if not len(moving):
+        apart = votes - last[:, None]
+        apart *= apart
+        share = weight / (1 + (apart[0] + apart[1]) / reach**2)
+        step = (votes * share).sum(axis=1) / np.maximum(share.sum(axis=0), 1e-300)
+        found[:, moving] = step
+        moves = np.abs(step - last).max(axis=0) > 1e-3 * reach
+        if not moves.any():
             break
-    return answer.reshape(shape)
+        last, moving, reach = step[:, moves], moving[moves], reach[moves]
+        votes, weight = votes[:, :, moves], weight[:, moves]
+    return found.T.reshape(shape)
 
 
 def _mean(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:
