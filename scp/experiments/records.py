@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..datasets import Dataset
-from ..detection import VIEWS, Matches, grid_scales, match_templates
+from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
 from ..metrics import mean_radial_error, paper_errors, radial_errors
 from ..run import RunFolder
 
@@ -112,8 +112,8 @@ def record(
         if dataset.spacing is None:
             raise ValueError(f"{which}: mm per pixel are not known")
     key = json.dumps(
-        {**extractor.parameters(), "mode": mode, "views": views, "templates": digest(templates),
-         "images": digest(images)}, sort_keys=True,
+        {**extractor.parameters(), "mode": mode, "views": VIEWS[:views],
+         "templates": digest(templates), "images": digest(images)}, sort_keys=True,
     )  # fmt: skip
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
@@ -123,8 +123,12 @@ def record(
         if folder is not None:
             _write(folder, name, key, kept)
     else:
-        kept = Matches(*kept, np.ones((len(templates), len(images)), bool),
-                       grid_scales(images, extractor.size))  # fmt: skip
+        kept = Matches(
+            *kept,
+            np.ones((len(templates), len(images)), bool),
+            grid_scales(images, extractor.size),
+            view_weights(VIEWS[:views]),
+        )
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
     shapes = np.array([images.shape(i) for i in range(len(images))], np.int64)
