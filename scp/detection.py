@@ -43,6 +43,11 @@ class Matches:
     scales: np.ndarray
     weights: np.ndarray
 
+    def first_view(self) -> Matches:
+        """The same with the first view alone."""
+        return Matches(self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales,
+                       self.weights[:1])  # fmt: skip
+
     def of(self, templates: Sequence[int], rule: str = "agreeing"):
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
         rows = np.asarray(templates, np.int64)

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Record:
 
     def __len__(self) -> int:
         return len(self.matches.xy)
+
+    def first_view(self) -> Record:
+        """The same with the first view alone: what Eq. 3 speaks of."""
+        return replace(self, matches=self.matches.first_view())
 
     def measure(self, xy: np.ndarray) -> np.ndarray:
         """Radial errors in mm, float64 [...][N][L], of points [...][N][L][2]."""
