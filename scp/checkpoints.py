@@ -96,7 +96,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
         if old.get(name) != new.get(name):
             raise ValueError(
                 f"{path}: the run was started with {name} = {old.get(name)!r}, not "
-                f"{new.get(name)!r}; {ANEW}"
+                f"{new.get(name)!r}; {LONGER if name in LENGTH else ''}{ANEW}"
             )
     try:
         numbers = (int(header["step"]), float(header["progress"]), float(header["seconds"]),
@@ -107,4 +107,9 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
     return Checkpoint(copies, *numbers, identity)
 
 
+LENGTH = ("minutes", "steps")
+LONGER = (
+    "its learning rate follows that length, so it cannot be made longer, but when it has finished "
+    "another run can start from its weights (weights=, --weights); "
+)
 ANEW = "resume=False (--fresh) starts anew"

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import __version__, _core, devices
 from .cli_common import add_features, add_output, bar, counts, names, size
 from .cli_data import add_data, open_data
-from .cli_detect import add_detect
+from .cli_detect import LANDMARKS, add_detect, write_found
 from .cli_evaluate import add_evaluate
 from .cli_refine import add_refine
 from .cli_reproduce import add_reproduce
@@ -185,7 +185,6 @@ def _demo_landmarks(args, pool) -> None:
     """The landmarks of the chosen radiographs in all the others, and how far they are off."""
     from .detection import LandmarkDetector
     from .extractor import extractor_for
-    from .landmarks import write_landmarks
     from .metrics import radial_errors
 
     run = Path(args.run or os.path.join("runs", "demo"))
@@ -195,13 +194,13 @@ def _demo_landmarks(args, pool) -> None:
     found = LandmarkDetector(extractor).fit_predict(
         pool, rows, progress=None if args.quiet else bar("landmarks", len(pool))
     )
-    write_landmarks(run / "landmarks.csv", found.landmarks())
+    write_found(run / LANDMARKS, run, pool, found.landmarks(), rows)
     others = [i for i in range(len(pool)) if i not in rows]
     if not others:
         return
     errors = radial_errors(found.xy[others], pool.landmarks[others], pool.spacing[others])
     print(f"their {errors.shape[1]} landmarks, found in the other {len(others)} images: "
-          f"{errors.mean():.2f} mm off on average ({run / 'landmarks.csv'})")  # fmt: skip
+          f"{errors.mean():.2f} mm off on average ({run / LANDMARKS})")  # fmt: skip
 
 
 class _Estimated(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 from .cli_common import add_features, add_output, bar, names, run_path
 from .cli_data import add_data, open_data
 
-LANDMARKS = "landmarks.csv"
+LANDMARKS, REPORT = "landmarks.csv", "report.html"
 DOUBTFUL = 5  # images to look at first, in the summary
 
 
@@ -100,10 +100,18 @@ def keep_templates(args, out: Path) -> None:
         )
 
 
+def write_found(out: Path, run: Path, pool, landmarks, rows) -> bool:
+    """Write landmarks found; those of a run are shown in its report, if there is one, too."""
+    from .landmarks import write_landmarks
+    from .report import show_landmarks
+
+    write_landmarks(out, landmarks)
+    return out == run / LANDMARKS and show_landmarks(run / REPORT, pool, landmarks, rows)
+
+
 def run_detect(args) -> int:
     from .detection import LandmarkDetector
     from .extractor import extractor_for
-    from .landmarks import write_landmarks
     from .run import RunFolder
 
     pool = open_data(args)
@@ -115,7 +123,7 @@ def run_detect(args) -> int:
     detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
     detector.fit(pool.subset(rows).with_landmarks(xy, labels))
     found = detector.predict(pool, progress=None if args.quiet else bar("landmarks", len(pool)))
-    write_landmarks(out, found.landmarks())
+    shown = write_found(out, run, pool, found.landmarks(), rows)
     order = found.confidence.mean(axis=1).argsort(kind="stable")
     doubtful = [i for i in order if i not in rows][:DOUBTFUL]
     if args.json:
@@ -131,7 +139,7 @@ def run_detect(args) -> int:
     if doubtful:
         words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))
-    print(f"landmarks in {out}")
+    print(f"landmarks in {out}" + (f"; pictures in {run / REPORT}" if shown else ""))
     if pool.landmarks is not None:
         print("to measure: scp evaluate", out, args.images, file=sys.stderr)
     return 0

@@ -8,7 +8,7 @@ import time
 
 from .cli_common import LINE_SECONDS, add_output, run_path, size
 from .cli_data import add_data, open_data
-from .cli_detect import LANDMARKS, add_templates, keep_templates, open_templates
+from .cli_detect import LANDMARKS, add_templates, keep_templates, open_templates, write_found
 from .cli_train import EXIT_STOPPED, add_length, settings
 
 
@@ -45,7 +45,6 @@ def add_refine(commands) -> None:
 def run_refine(args) -> int:
     from .detection import LandmarkDetector
     from .extractor import FeatureExtractor, extractor_for
-    from .landmarks import write_landmarks
     from .refinement import LandmarkRefiner, confidence_weights
     from .run import RunFolder
 
@@ -72,8 +71,7 @@ def run_refine(args) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
     found = refiner.predict(pool)
-    with RunFolder(run).writing(LANDMARKS) as path:
-        write_landmarks(path, found.landmarks())
+    write_found(RunFolder(run) / LANDMARKS, run, pool, found.landmarks(), rows)
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))
     _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")

@@ -257,11 +257,13 @@ def match_templates(
     *,
     views: Sequence[tuple[float, float]] = VIEWS[:1],
     progress: Callable[[int, int], object] | None = None,
+    kept=None,
 ) -> Matches:
     """The landmarks of every template searched in every image; an image's features are computed
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
+    kept: a `scp.kept.KeptImages` of the same inputs: an image that it knows is not searched again.
     Memory: 20 bytes per template, view, image and landmark, and one pyramid.
     """
     index = Templates(extractor, templates, mode, views)
@@ -273,7 +275,12 @@ def match_templates(
     shape = len(index), len(index.views), len(images), n_landmarks
     xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
     for i in range(len(images)):
-        xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
+        if kept is not None and i < len(kept):
+            xy[:, :, i], similarity[:, :, i] = kept[i]
+        else:
+            xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
+            if kept is not None:
+                kept.append(xy[:, :, i], similarity[:, :, i])
         if progress is not None:
             progress(i + 1, len(images))
     scales = grid_scales(images, extractor.size)

@@ -17,7 +17,15 @@ from .features import FeaturePyramid, GradientExtractor, Grids, cell_offsets
 from .models import PRESETS, Network, build
 from .run import WEIGHTS
 from .store import PyramidStore
-from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
+from .weights import (
+    Model,
+    load_model,
+    load_trained,
+    put_vgg19,
+    read_safetensors,
+    save_model,
+    stored_vgg19,
+)
 
 FEATURES = ("auto", "trained", "gradient")
 
@@ -299,17 +307,10 @@ class FeatureExtractor(Grids):
         it was trained with."""
         from .training import TrainingOptions
 
-        path = Path(path, WEIGHTS) if Path(path).is_dir() else Path(path)
-        model = load_model(path)
-        if model.training.get("refinement"):
-            raise ValueError(f"{path}: a model of refinement, not of features")
+        path, model, training = load_trained(path, WEIGHTS, TrainingOptions, False)
         self = cls.__new__(cls)
         self.preset, self.network_options, self.options = model.preset, model.options, {}
-        self.network, self.model = model.network, model
-        try:
-            self.training = TrainingOptions.from_dict(model.training.get("options", {}))
-        except ValueError as error:
-            raise ValueError(f"{path}: training: {error}") from None
+        self.network, self.model, self.training = model.network, model, training
         self.weights, self.trained, self.start = path, None, f"the model {path}"
         self._set_size(model.size if size is None else size)
         return self

@@ -217,7 +217,9 @@ def choose(
         notes.append("the training in this run folder has not finished: gradient features are used")
     if dataset.skipped:
         name, reason = dataset.skipped[0]
-        notes.append(f"{len(dataset.skipped)} images were left out, first {name}: {reason}")
+        left = len(dataset.skipped)
+        notes.append(f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+                     f"{'' if left == 1 else 'first '}{name}: {reason}")  # fmt: skip
     if duplicates and len(dataset) > 1:
         from .datasets import find_duplicates
 
@@ -362,6 +364,7 @@ def _report(choice, dataset, matrix, options, parameters, command, stage, traini
                 [c for c in more if c.m != choice.selection.m] + [choice.selection],
                 key=lambda c: c.m,
             )
+        found, problems = _found(choice.run / "landmarks.csv", dataset)
         write_report(
             choice.run / "report.html",
             dataset=dataset,
@@ -370,9 +373,10 @@ def _report(choice, dataset, matrix, options, parameters, command, stage, traini
             values=choice.values,
             selection=choice.selection,
             curve=curve,
+            landmarks=found,
             notes={
                 "parameters": parameters,
-                "warnings": choice.warnings,
+                "warnings": choice.warnings + problems,
                 "skipped": dataset.skipped,
                 "duplicates": choice.duplicates,
                 "elapsed": choice.elapsed,
@@ -384,6 +388,19 @@ def _report(choice, dataset, matrix, options, parameters, command, stage, traini
         )
         if bar:
             bar(1, 1)
+
+
+def _found(path, dataset):
+    """The landmarks that scp detect found before, or None; warnings."""
+    from .landmarks import read_landmarks
+
+    try:
+        found = read_landmarks(path) if path.is_file() else None
+        if found is not None:
+            found.find(dataset.ids)
+    except ValueError as error:
+        return None, [f"{path.name} is not shown: {error}"]
+    return found, []
 
 
 def versions() -> dict[str, str]:

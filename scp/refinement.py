@@ -20,7 +20,15 @@ from .models.refine import HEAD, build_refinement, rare_discs, refinement
 from .refinement_options import INPUTS, VOTES, RefinementOptions
 from .run import WEIGHTS
 from .training import Job, TrainedState, as_pool, run_job, with_length
-from .weights import Model, load_model, put_vgg19, read_safetensors, save_model, stored_vgg19
+from .weights import (
+    Model,
+    load_model,
+    load_trained,
+    put_vgg19,
+    read_safetensors,
+    save_model,
+    stored_vgg19,
+)
 
 __all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights"]
 
@@ -324,20 +332,16 @@ class LandmarkRefiner:
     @classmethod
     def load(cls, path: str | os.PathLike) -> LandmarkRefiner:
         """A trained refiner from a file of `save` or a run folder with refined.safetensors."""
-        path = Path(path, REFINED) if Path(path).is_dir() else Path(path)
-        model = load_model(path)
+        path, model, options = load_trained(path, REFINED, RefinementOptions, True)
         names = model.training.get("names")
-        if not model.training.get("refinement") or not isinstance(names, list):
-            raise ValueError(f"{path}: a model of features, not of refinement")
+        if not isinstance(names, list):
+            raise ValueError(f"{path}: the header has no names of landmarks")
         if model.network.channels[model.network.outputs[0]] != 3 * len(names):
             raise ValueError(f"{path}: the output does not fit {len(names)} landmarks")
         factor_of(model.network, model.size)
         self = cls.__new__(cls)
-        try:
-            self.options = RefinementOptions.from_dict(model.training.get("options", {}))
-        except ValueError as error:
-            raise ValueError(f"{path}: training: {error}") from None
-        self.preset, self.weights, self.network_options = model.preset, path, model.options
+        self.options, self.preset, self.weights = options, model.preset, path
+        self.network_options = model.options
         self.size, self.names, self.model = model.size, [str(n) for n in names], model
         self.trained, self.start, self._plan = None, f"the model {path}", None
         return self

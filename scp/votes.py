@@ -28,8 +28,8 @@ def combine(
             "weighted": the mean, weights similarity^8;
             "median": of each coordinate;
             "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with r
-            from the vote to the answer, repeated until it stands still. So the templates that
-            agree decide.
+            from the vote to the answer, repeated until a step moves neither of its coordinates by
+            more than distance / 1000. So the templates that agree decide.
         distance: see "agreeing"; [...] or a number, in the unit of xy.
         weights: [M], how much each vote counts in both means; None: alike.
 
@@ -64,16 +64,28 @@ def combine(
     else:
         answer = _mean(xy, weight)
     if rule == "agreeing":
-        for _ in range(STEPS):
-            last, answer = answer, _mean(xy, weight * _agreement(xy, answer, distance))
-            if not np.abs(answer - last).max(initial=0) > 1e-3 * np.min(distance):
-                break
+        answer = _settled(xy, weight, answer, np.broadcast_to(distance, answer.shape[:-1]))
     agreement = _agreement(xy, answer, distance)
     confidence = (similarity * agreement).sum(axis=0) / np.maximum(voted.sum(axis=0), 1)
     if rule != "confident":
         best = (weight * (agreement if rule == "agreeing" else 1)).argmax(axis=0)
     answer = np.where(nothing[..., None], np.nan, answer)
     return answer, np.where(nothing, 0, np.clip(confidence, 0, 1)), best
+
+
+def _settled(xy, weight, answer, distance) -> np.ndarray:
+    """The agreeing rule from a first answer on; only points that still move are computed."""
+    shape, m = answer.shape, len(xy)
+    xy, weight = xy.reshape(m, -1, 2), weight.reshape(m, -1)
+    answer, distance = answer.reshape(-1, 2).copy(), distance.reshape(-1)
+    moving = np.arange(len(answer))
+    for _ in range(STEPS):
+        last, votes, reach = answer[moving], xy[:, moving], distance[moving]
+        answer[moving] = _mean(votes, weight[:, moving] * _agreement(votes, last, reach))
+        moving = moving[np.abs(answer[moving] - last).max(axis=1) > 1e-3 * reach]
+        if not len(moving):
+            break
+    return answer.reshape(shape)
 
 
 def _mean(xy: np.ndarray, weight: np.ndarray) -> np.ndarray:

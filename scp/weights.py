@@ -97,6 +97,27 @@ def load_model(path: str | os.PathLike) -> Model:
     return Model(network, (height, width), parameters, state, *rest)
 
 
+def load_trained(path: str | os.PathLike, name: str, options: type, refinement: bool):
+    """A trained model: (file, model, options of its training).
+
+    Args:
+        path: a file of `save_model`, or a run folder with one called `name`.
+        options: their class. refinement: whether it is to find landmarks, or to give features.
+
+    Raises:
+        ValueError: as `load_model`, and for a model of the other kind, or options that are wrong.
+    """
+    path = Path(path, name) if Path(path).is_dir() else Path(path)
+    model = load_model(path)
+    kinds = ("refinement", "features") if refinement else ("features", "refinement")
+    if bool(model.training.get("refinement")) != refinement:
+        raise ValueError(f"{path}: a model of {kinds[1]}, not of {kinds[0]}")
+    try:
+        return path, model, options.from_dict(model.training.get("options", {}))
+    except ValueError as error:
+        raise ValueError(f"{path}: training: {error}") from None
+
+
 def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> None:
     """Tensors by name and a header of plain values, as JSON in the one entry "scp" of the file's
     metadata (several entries would lie in random order)."""

@@ -42,6 +42,25 @@ def test_templates_that_agree_outvote_a_stray_one():
     assert vote[0] < 3 and 0.4 < confidence[0] < 0.5  # three of four agree: about 3 / 4 of 0.6
 
 
+def test_points_settle_each_by_its_own_distance():
+    rng = np.random.default_rng(5)
+    xy, similarity = rng.uniform(0, 40, (25, 6, 7, 2)), rng.uniform(0.2, 1, (25, 6, 7))
+    distance = rng.uniform(2, 20, (6, 1))
+    found = combine(xy, similarity, "agreeing", distance)
+    for i, k in ((0, 0), (3, 6), (5, 2)):  # beside others as alone
+        alone = combine(xy[:, i, k], similarity[:, i, k], "agreeing", distance[i, 0])
+        for a, b in zip(found, alone, strict=True):
+            assert a[i, k] == pytest.approx(b, rel=1e-12)
+        votes, weight, last = xy[:, i, k], similarity[:, i, k] ** 8, None
+        answer = np.average(votes, axis=0, weights=weight)
+        for _ in range(50):
+            if last is not None and np.abs(answer - last).max() <= 1e-3 * distance[i, 0]:
+                break
+            r = np.hypot(*(votes - answer).T) / distance[i, 0]
+            last, answer = answer, np.average(votes, axis=0, weights=weight / (1 + r**2))
+        assert found[0][i, k] == pytest.approx(answer, rel=1e-9)
+
+
 def test_votes_that_are_missing_do_not_count():
     xy, similarity = votes((1, 1, 0.9), (3, 3, 0.9), (7, 7, 0.9))
     similarity[2] = np.nan

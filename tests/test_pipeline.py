@@ -130,8 +130,18 @@ def test_unreadable_files_are_named_or_skipped(images, tmp_path, capsys):
     assert "broken.png" in capsys.readouterr().err
     assert cli.main(["select", str(folder), "-m", "2", "--on-error", "skip", *run]) == 0
     error = capsys.readouterr().err
-    assert "1 images were left out, first broken.png" in error and "no key points" in error
+    assert "left out: 1 entry of the data set, broken.png: " in error and "no key points" in error
     assert "broken.png" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_a_warning_names_why_an_image_was_left_out(images, tmp_path):
+    lines = [f"{p.name},sella,3,4" for p in sorted(images.iterdir())[2:]]
+    (tmp_path / "m.csv").write_text("\n".join(["image,landmark,x,y", *lines, "gone.png,sella,1,1"]))
+    pool = scp.datasets.table(tmp_path / "m.csv", images, unmatched="skip")
+    extractor = scp.GradientExtractor((128, 128), channels=16)
+    (warning,) = scp.choose(pool, 1, extractor=extractor, count=10, duplicates=False).warnings
+    assert warning.startswith("left out: 3 entries of the data set, first gone.png: ")
+    assert "no image 'gone.png' below" in warning and "read" not in warning
 
 
 def test_duplicates_are_warned_of(images, tmp_path, capsys):

@@ -407,6 +407,19 @@ def test_foreign_checkpoints_are_refused(stopped):
         resume(stopped)
 
 
+def test_a_run_is_not_made_longer_but_goes_on_from_its_weights(tmp_path):
+    done = train(pool(), network(), OPTIONS, tmp_path)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    for length in ({"steps": OPTIONS.steps + 4}, {"minutes": 1}):
+        with pytest.raises(ValueError, match=r"cannot be made longer.*weights="):
+            train(pool(), network(), OPTIONS, tmp_path, **length)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+    same(train(pool(), network(), OPTIONS, tmp_path), done)
+    start = done.parameters, done.state
+    more = train(pool(), network(), OPTIONS, tmp_path / "more", initial=start)
+    assert more.finished and (more.parameters != done.parameters).any()
+
+
 def test_a_half_written_log_is_mended(stopped):
     log = stopped / "log.jsonl"
     lines = log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
+from ..kept import KeptImages
 from ..metrics import mean_radial_error, paper_errors, radial_errors
 from ..run import RunFolder
 
@@ -107,7 +109,8 @@ def record(
         extractor: of features. mode, views: see `scp.LandmarkDetector`.
         way: see `Record`.
         folder, name: the matches are kept in NAME.npz there; one of other features, images or
-            landmarks is made again.
+            landmarks is made again. NAME.part holds them image by image until all are found, so
+            what was stopped goes on.
         progress: function (stage, total) -> function (done, total).
     """
     for dataset, which in ((templates, "templates"), (images, "images")):
@@ -122,10 +125,17 @@ def record(
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
         bar = progress(f"matching {name}", len(images)) if progress else None
-        kept = match_templates(extractor, templates, images, mode, views=VIEWS[:views],
-                               progress=bar)  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            part, parts = None, None if folder is None else folder / f"{name}.part"
+            if parts is not None:
+                shape = len(templates), views, templates.landmarks.shape[1]
+                arrays = ((*shape, 2), np.float64), (shape, np.float32)
+                part = stack.enter_context(KeptImages(parts, key, arrays))
+            kept = match_templates(extractor, templates, images, mode, views=VIEWS[:views],
+                                   progress=bar, kept=part)  # fmt: skip
         if folder is not None:
             _write(folder, name, key, kept)
+            parts.unlink(missing_ok=True)
     else:
         kept = Matches(
             *kept,

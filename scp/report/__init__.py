@@ -20,7 +20,7 @@ import numpy as np
 
 from ..files import writing
 
-__all__ = ["write_report"]
+__all__ = ["show_landmarks", "write_report"]
 
 
 def write_report(
@@ -34,6 +34,7 @@ def write_report(
     curve: Sequence[Any] = (),
     notes: Mapping[str, Any] | None = None,
     title: str | None = None,
+    landmarks: Any = None,
 ) -> Path:
     """Write the HTML report of a selection and return its path.
 
@@ -50,6 +51,7 @@ def write_report(
         pairs), `duplicates` ((id, id, kind) triples), `elapsed` (stage -> seconds), `command`
         (text) and `versions` (mapping).
     title: heading above the report; the dataset's name if None.
+    landmarks: found in the images, a `scp.Landmarks`, or None: `show_landmarks` can add them later.
 
     The file appears whole or not at all. Raises ValueError when shapes do not agree.
     """
@@ -58,11 +60,38 @@ def write_report(
     offsets = np.asarray(offsets, dtype=np.int64)
     points = np.asarray(keypoints_xy, dtype=np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
-    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title)
+    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title,
+                  landmarks)  # fmt: skip
     target = Path(path)
     with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))
     return target
+
+
+def show_landmarks(
+    path: str | os.PathLike[str], dataset: Any, landmarks: Any, templates: Sequence[int]
+) -> bool:
+    """Put landmarks found into a report of the same images, in place of those it shows.
+
+    path: of the report. dataset, landmarks: as in `write_report`. templates: rows of the images
+    that were annotated.
+
+    Returns whether there is a report at `path` that has a place for them.
+    """
+    from .found import replace, section
+
+    target = Path(path)
+    if not target.is_file():
+        return False
+    html = replace(
+        target.read_text(encoding="utf-8"),
+        section(dataset, landmarks, np.array(templates, np.int64)),
+    )
+    if html is None:
+        return False
+    with writing(target) as beside:
+        beside.write_bytes(html.encode("utf-8"))
+    return True
 
 
 def _check(n: int, points: np.ndarray, offsets: np.ndarray, values: Any, selection: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import svg, words
-from .page import ROWS, fill
+from .frame import ROWS, page
 from .pictures import Pictures
 
 WORST = 12  # cases with a picture
@@ -62,7 +62,7 @@ def render(evaluation: Any, pictures: bool = True) -> str:
         "unread": problems,
         "w": words,
     }
-    return fill("evaluation.html", context)
+    return page("evaluation.html", context)
 
 
 def _said(e: Any) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import numpy as np
 
 from . import charts, words
+from .found import section
+from .frame import ROWS, page
 from .gallery import Gallery
 from .pictures import Pictures
 from .stats import Pool, measure, project
-
-ROWS = 200  # rows of a list or table
 
 # The report works without it: it only reveals the copy button where the clipboard can be used.
 SCRIPT = """
@@ -40,18 +37,23 @@ def render(
     curve: Sequence[Any],
     notes: Mapping[str, Any],
     title: str | None,
+    landmarks: Any = None,
 ) -> str:
     """The whole page. Arguments as in `write_report`, already checked."""
+    from markupsafe import Markup
+
     ids = [words.clean(i) for i in dataset.ids]
     pool = measure(values, offsets, selection)
     where = project(values, offsets, pool.templates)
     pictures = Pictures(dataset)
     gallery = Gallery(ids, points, offsets, selection, pool, pictures)
+    marks = section(dataset, landmarks, pool.templates, pictures)
     context = {
         "title": words.clean(title or getattr(dataset, "name", None) or "Image pool"),
         **_headline(gallery, selection),
         "chosen": gallery.chosen(),
         "given": gallery.given(),
+        "landmarks": Markup(marks),
         "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
@@ -67,32 +69,7 @@ def render(
     context["unread"] = [(ids[i], why) for i, why in sorted(pictures.problems.items())]
     context["windowed"] = pictures.windowed
 
-    return fill("report.html", context, SCRIPT)
-
-
-def fill(name: str, context: dict[str, Any], script: str = "") -> str:
-    """A template of this folder with the style sheet and a script in it, everything escaped."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    folder = resources.files(__package__)
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((folder / name).read_text(encoding="utf-8"))
-    return template.render(
-        context
-        | {
-            "style": Markup(style),
-            "script": Markup(script),
-            "style_hash": _hash(style),
-            "script_hash": _hash(script),
-        }
-    )
-
-
-def _hash(content: str) -> str:
-    """The content security policy's name for exactly this inline style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode()
+    return page("report.html", context, SCRIPT)
 
 
 def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:

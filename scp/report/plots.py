@@ -125,22 +125,46 @@ def chosen_images(
 
     keypoints_xy [Q][2] in original pixels and offsets [N+1] as in `write_report`.
     """
-    if columns < 1:
-        raise ValueError(f"columns: expected at least 1, got {columns}")
     chosen = [int(i) for i in selection.selected]
     if not chosen:
         raise ValueError("selection: no image was chosen")
-    columns = min(columns, len(chosen))
-    rows = -(-len(chosen) // columns)
-    figure, _ = _axes(None, (2.5 * columns, 3.4 * rows), rows, columns)
-    for ax in figure.axes:
-        ax.set(xticks=[], yticks=[], frame_on=False)
-    for k, (i, ax) in enumerate(zip(chosen, figure.axes, strict=False)):
+    figure, axes = _pictures(len(chosen), columns)
+    for k, (i, ax) in enumerate(zip(chosen, axes, strict=False)):
         ax.imshow(dataset.image(i), cmap="gray", interpolation="antialiased")
         xy = np.asarray(keypoints_xy[offsets[i] : offsets[i + 1]])
         ax.plot(xy[:, 0], xy[:, 1], "o", mfc="none", mec="#ffd84d", ms=3.5, mew=0.8)
         name = str(dataset.ids[i]).replace("$", r"\$")
         ax.set_title(f"{k + 1}. {name}\n+{selection.gains[k]:.4f}", fontsize=8)
+    return figure
+
+
+def found_landmarks(
+    dataset: Any,
+    landmarks: Any,
+    rows: Sequence[int],
+    truth: np.ndarray | None = None,
+    columns: int = 5,
+) -> Figure:
+    """Some images with the landmarks found in them (crosses) and, where they are known, the true
+    ones (rings).
+
+    landmarks: of all images of the dataset, xy [N][L][2] in original pixels, with confidence
+    [N][L] or without. rows: images to draw. truth: [N][L][2] likewise; NaN is not drawn.
+    """
+    rows = [int(i) for i in rows]
+    if not rows:
+        raise ValueError("rows: expected at least one image")
+    figure, axes = _pictures(len(rows), columns)
+    for i, ax in zip(rows, axes, strict=False):
+        ax.imshow(dataset.image(i), cmap="gray", interpolation="antialiased")
+        if truth is not None:
+            ax.plot(*np.asarray(truth[i]).T, "o", mfc="none", mec="#ffd84d", ms=6, mew=0.9)
+        ax.plot(*np.asarray(landmarks.xy[i]).T, "x", color=LIGHT, ms=4.5, mew=1.2)
+        said = str(dataset.ids[i]).replace("$", r"\$")
+        confidence = getattr(landmarks, "confidence", None)
+        if confidence is not None:
+            said += f"\nconfidence {np.nanmean(confidence[i]):.2f}"
+        ax.set_title(said, fontsize=8)
     return figure
 
 
@@ -177,6 +201,19 @@ def error_figure(
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
     return figure
+
+
+def _pictures(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure for some pictures in rows; the axes, of which the last may stay empty."""
+    if columns < 1:
+        raise ValueError(f"columns: expected at least 1, got {columns}")
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure, _ = _axes(None, (2.5 * columns, 3.4 * rows), rows, columns)
+    for ax in figure.axes:
+        ax.set(xticks=[], yticks=[], frame_on=False)
+    figure.set_layout_engine("compressed")  # pictures keep their sides
+    return figure, figure.axes
 
 
 def _axes(ax: Axes | None, size: tuple[float, float], *grid: int) -> tuple[Figure, Any]:

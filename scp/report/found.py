@@ -1,0 +1,154 @@
+"""The section of the report that shows landmarks found: on the annotated images and on those that
+are least certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import overlay, svg, words
+from .frame import ROWS, part
+from .pictures import Pictures
+
+CHOSEN, DOUBTFUL = 12, 8  # pictures of annotated and of least certain images, at most
+SIZE = 420  # pixels of the longer side of a picture
+BEGIN, END = "<!-- landmarks -->", "<!-- end of landmarks -->"  # ids are escaped: no other text
+
+
+def section(
+    dataset: Any, landmarks: Any, templates: np.ndarray, pictures: Pictures | None = None
+) -> str:
+    """The section as HTML.
+
+    landmarks: xy [N'][L][2], confidence and error [N'][L] or None, of images by id (scp.Landmarks);
+        None: the section says how to find them. templates: rows of the annotated images.
+    """
+    marks = None if landmarks is None else landmarks.rows([str(i) for i in dataset.ids], True)
+    if marks is None or not marks.present.any():
+        return f"{BEGIN}\n{part('landmarks.html', {'w': words})}{END}"
+    return f"{BEGIN}\n{part('landmarks.html', _context(dataset, marks, templates, pictures))}{END}"
+
+
+def replace(html: str, new: str) -> str | None:
+    """A page with another section; None where it has none."""
+    before, begin, rest = html.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return before + new + after if begin and end else None
+
+
+def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    pictures = pictures or Pictures(dataset)
+    confidence, error = marks.confidence, marks.error
+    others = np.setdiff1d(np.flatnonzero(marks.present.any(axis=1)), templates)
+    scale = None
+    if confidence is not None:
+        low, high = (float(v) for v in np.nanpercentile(_known(marks, confidence), [2, 98]))
+        scale = (low, high) if high > low else (low - 1e-3, high + 1e-3)
+    # Least certain first: by the confidence, or by the expected error.
+    doubt = -confidence if confidence is not None else error
+    groups = []
+    shown = [int(i) for i in templates if marks.present[i].any()][:CHOSEN]
+    if shown:
+        groups.append(("On the templates", shown))
+    if doubt is not None:
+        order = others[np.argsort(-_means(marks, doubt, 1)[others], kind="stable")]
+        first = order[:DOUBTFUL].tolist()
+        groups.append((f"On the least certain of the other {len(others):,}", first))
+    else:
+        groups.append((f"On some of the other {len(others):,}", others[:DOUBTFUL].tolist()))
+    rows = _table(marks, others)
+    return {
+        "names": len(marks.names),
+        "images": int(marks.present.any(axis=1).sum()),
+        "confidence": confidence is not None,
+        "error": error is not None,
+        "legend": Markup(overlay.ramp_legend(*scale)) if scale else "",
+        "groups": [
+            (heading, [_tile(dataset, marks, i, pictures, scale) for i in rows])
+            for heading, rows in groups
+            if rows
+        ],
+        "rows": rows[:ROWS],
+        "more": max(0, len(rows) - ROWS),
+        "w": words,
+    }
+
+
+def _tile(dataset, marks, i: int, pictures: Pictures, scale) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    picture = pictures.small(i, SIZE)
+    here = np.flatnonzero(marks.present[i])
+    facts, said = [], [words.clean(marks.names[k]) for k in here]
+    if marks.confidence is not None:
+        values = marks.confidence[i, here]
+        least = int(np.nanargmin(values)) if np.isfinite(values).any() else 0
+        facts += [("Confidence", _share(np.nanmean(values))),
+                  ("Least", f"{said[least]}, {_share(values[least])}")]  # fmt: skip
+        said = [f"{name}: confidence {_share(v)}" for name, v in zip(said, values, strict=True)]
+    if marks.error is not None:
+        facts.append(("Expected error", _pixels(np.nanmean(marks.error[i, here]))))
+        said = [f"{text}, expected error {_pixels(v)}"
+                for text, v in zip(said, marks.error[i, here], strict=True)]  # fmt: skip
+    if len(here) < len(marks.names):
+        facts.append(("Absent", f"{len(marks.names) - len(here)}"))
+    drawn = ""
+    if picture.original is not None:
+        colours = sizes = None
+        if scale is not None:
+            low, high = scale
+            values = np.nan_to_num(marks.confidence[i, here])
+            share = np.clip((values - low) / (high - low), 0, 1)
+            colours, sizes = [svg.ramp(float(s)) for s in share], 1.5 - 0.6 * share
+        points = marks.xy[i, here]
+        drawn = Markup(overlay.key_points(points, picture.original, colours, sizes, said))
+    return {"id": words.clean(dataset.ids[i]), "picture": picture, "overlay": drawn, "facts": facts}
+
+
+def _table(marks, rows: np.ndarray) -> list[list[str]]:
+    """A line per landmark, over these images."""
+    present = marks.present[rows]
+    columns = [[f"{n:,}" for n in present.sum(axis=0)]]
+    order = np.arange(len(marks.names))
+    if marks.confidence is not None:
+        values = np.where(present, marks.confidence[rows], np.nan)
+        mean, low = _mean(values), _extreme(values, np.fmin)
+        columns += [[_share(v) for v in mean], [_share(v) for v in low]]
+        order = np.argsort(np.nan_to_num(mean, nan=-1), kind="stable")
+    if marks.error is not None:
+        values = np.where(present, marks.error[rows], np.nan)
+        columns += [[_pixels(v) for v in f] for f in (_mean(values), _extreme(values, np.fmax))]
+    return [[words.clean(marks.names[k]), *(column[k] for column in columns)] for k in order]
+
+
+def _known(marks, values: np.ndarray) -> np.ndarray:
+    values = values[marks.present]
+    return values if np.isfinite(values).any() else np.zeros(1)
+
+
+def _means(marks, values: np.ndarray, axis: int) -> np.ndarray:
+    """Means over the landmarks that are present; NaN becomes the least certain."""
+    found = _mean(np.where(marks.present, values, np.nan), axis)
+    return np.nan_to_num(found, nan=np.inf)
+
+
+def _mean(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    count = np.isfinite(values).sum(axis=axis)
+    total = np.nansum(values, axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _extreme(values: np.ndarray, function: np.ufunc) -> np.ndarray:
+    nothing = np.full(values.shape[1], np.nan)
+    return function.reduce(values, axis=0, initial=np.nan) if len(values) else nothing
+
+
+def _share(v: float) -> str:
+    return f"{v:.2f}" if np.isfinite(v) else "–"
+
+
+def _pixels(v: float) -> str:
+    return f"{v:.1f} px" if np.isfinite(v) else "–"

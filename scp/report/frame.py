@@ -1,0 +1,47 @@
+"""The frame that all pages share: head, style sheet, content security policy; templates filled."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import Any
+
+ROWS = 200  # rows of a list or table
+
+
+def page(name: str, context: dict[str, Any], script: str = "") -> str:
+    """A template of this folder that extends frame.html, with the style sheet and a script in it,
+    everything escaped."""
+    from markupsafe import Markup
+
+    style = _text("report.css")
+    return part(
+        name,
+        context
+        | {
+            "style": Markup(style),
+            "script": Markup(script),
+            "style_hash": _hash(style),
+            "script_hash": _hash(script),
+        },
+    )
+
+
+def part(name: str, context: dict[str, Any]) -> str:
+    """A template of this folder, everything escaped."""
+    from jinja2 import Environment, FunctionLoader
+
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
+    )
+    return environment.get_template(name).render(context)
+
+
+def _text(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    """The content security policy's name for exactly this inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode()
