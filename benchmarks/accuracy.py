@@ -39,40 +39,43 @@ DRAWS = 200  # random sets that SCP's five are compared with
 
 
 class Grids(Dataset):
-    """A data set whose images are kept on one grid, in 16 bits."""
+    """A data set whose images are kept in every size asked for, in 16 bits: in the folder `cache`,
+    under `key`, or else in memory."""
 
-    def __init__(self, ids, shapes, spacing, landmarks, images):
-        super().__init__("grids", ids, shapes=shapes, spacing=spacing, landmarks=landmarks)
-        self.images = images
-
-    @classmethod
-    def read(cls, dataset, size, cache=None, key=""):
-        """All images at `size`; from the file in the folder `cache` if it is there."""
-        file = None if cache is None else Path(cache) / f"{key}-{size[0]}x{size[1]}.npy"
-        if file is not None and file.exists() and len(images := np.load(file)) == len(dataset):
-            pass
-        else:
-            images = np.empty((len(dataset), *size), np.uint16)
-            for i in range(len(dataset)):
-                images[i] = np.rint(dataset.grid(i, size) * 65535)
-            if file is not None:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                np.save(file, images)
+    def __init__(self, dataset, cache=None, key=""):
         shapes = [dataset.shape(i) for i in range(len(dataset))]
-        return cls(dataset.ids, shapes, dataset.spacing, dataset.landmarks, images)
+        super().__init__("grids", dataset.ids, shapes=shapes, spacing=dataset.spacing,
+                         landmarks=dataset.landmarks)  # fmt: skip
+        self._dataset, self._kept = dataset, {}
+        self._path = None if cache is None else str(Path(cache, key))
 
-    def grid(self, i, size=None):
-        if size is not None and tuple(size) != self.images.shape[1:]:
-            raise ValueError(f"size must be {self.images.shape[1:]}, got {tuple(size)}")
-        return self.images[i].astype(np.float32) * np.float32(1 / 65535)
+    def _images(self, size):
+        size = tuple(size)
+        if size not in self._kept:
+            file = self._path and Path(f"{self._path}-{size[0]}x{size[1]}.npy")
+            if not (file and file.exists() and len(np.load(file, mmap_mode="r")) == len(self)):
+                images = np.empty((len(self), *size), np.uint16)
+                for i in range(len(self)):
+                    images[i] = np.rint(self._dataset.grid(i, size) * 65535)
+                if file:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    np.save(file, images)
+            self._kept[size] = np.load(file, mmap_mode="r") if file else images
+        return self._kept[size]
+
+    def grid(self, i, size=(384, 384)):
+        return self._images(size)[i].astype(np.float32) * np.float32(1 / 65535)
+
+    def grids(self, i, sizes):
+        return (self.grid(i, size) for size in sizes)
 
 
-def training_images(data, size, cache=None):
+def training_images(data, cache=None):
     """The 150 training images: "phantom", or the root of the cephalograms."""
     if data == "phantom":
-        return Grids.read(scp.datasets.phantom(150, seed=0), size, cache, "phantom-0")
+        return Grids(scp.datasets.phantom(150, seed=0), cache, "phantom-0")
     train = scp.datasets.cephalometric(data, split="train")
-    return Grids.read(train, size, own_cache(data, cache), "train")
+    return Grids(train, own_cache(data, cache), "train")
 
 
 def own_cache(data, cache):
@@ -80,16 +83,16 @@ def own_cache(data, cache):
     return cache and Path(cache, f"{zlib.crc32(str(Path(data).resolve()).encode()):08x}")
 
 
-def load(data, size, on, cache=None):
+def load(data, on, cache=None):
     """Templates and evaluation images (None: the templates themselves) as Grids."""
-    templates = training_images(data, size, cache)
+    templates = training_images(data, cache)
     if on == "validation":
         return templates.subset(validation_split(templates.ids)[1]), None
     if data == "phantom":
-        return templates, Grids.read(scp.datasets.phantom(150, seed=1), size, cache, "phantom-1")
+        return templates, Grids(scp.datasets.phantom(150, seed=1), cache, "phantom-1")
     cache = own_cache(data, cache)
     test = scp.datasets.cephalometric(data, split="test1")
-    test = Grids.read(test, size, cache, "test1")
+    test = Grids(test, cache, "test1")
     return templates, test.subset(distinct(data, templates.ids, test.ids, cache))
 
 
@@ -129,7 +132,7 @@ class Scored:
 
     def errors(self):
         """mm, [T][E][L], of every template alone."""
-        alone = [self.matches.of([t], "weighted")[0] for t in range(len(self.matches.xy))]
+        alone = [self.matches.of([t], "agreeing")[0] for t in range(len(self.matches.xy))]
         return metrics.radial_errors(np.stack(alone), self.truth, self.spacing)
 
     def single(self):
@@ -145,9 +148,9 @@ class Scored:
         return metrics.radial_errors(xy, self.truth[images], self.spacing[images])
 
 
-def match_landmarks(extractor, templates, images=None, mode="bilinear", views=1, sample=1):
+def match_landmarks(extractor, templates, images=None, mode="bilinear", views=None, sample=1):
     """Every template's landmarks in every sample-th image, Scored. images=None: the templates are
-    evaluated among themselves."""
+    evaluated among themselves. views: how many of scp.detection.VIEWS vote; None: all."""
     rows = np.arange(0, len(templates if images is None else images), sample)
     chosen = (templates if images is None else images).subset(rows)
     matches = match_templates(extractor, templates, chosen, mode, views=VIEWS[:views])
@@ -206,11 +209,18 @@ def summary(scored, selections=(), scores=None, ids=()):
 
 
 def evaluate(
-    extractor, data, on="validation", sample=1, mode="bilinear", cache=None, pick=True, views=1
+    extractor,
+    data,
+    on="validation",
+    sample=1,
+    mode="bilinear",
+    cache=None,
+    pick=True,
+    views=None,
 ):
     """`summary` of an extractor on a data set ("phantom" or a root), with seconds of each part."""
     start = time.perf_counter()
-    templates, images = load(data, extractor.size, on, cache)
+    templates, images = load(data, on, cache)
     read = time.perf_counter()
     scored = match_landmarks(extractor, templates, images, mode, views, sample)
     found = time.perf_counter()
@@ -269,7 +279,8 @@ def main():
     parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
-    parser.add_argument("--views", type=int, default=1, help="that vote, 1 to 5 (scp.detection)")
+    parser.add_argument("--views", type=int, default=len(VIEWS), choices=range(1, len(VIEWS) + 1),
+                        help="that vote, as in scp detect")  # fmt: skip
     parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
     options = parser.parse_args()
     header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")

@@ -52,7 +52,7 @@ def main():
     options = parser.parse_args()
     header("mean radial error of 2.1 mm from one template, 1.8 mm from five")
     extractor = extractor_of(options)
-    dataset = training_images(options.data, extractor.size, options.cache)
+    dataset = training_images(options.data, options.cache)
     if options.templates:
         rows = [dataset.ids.index(i) for i in options.templates.split(",")]
     else:

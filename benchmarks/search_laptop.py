@@ -166,9 +166,9 @@ def commit():
     return done.stdout.strip()
 
 
-def fit_half(data, size, cache):
+def fit_half(data, cache):
     """The images that may be trained on."""
-    images = training_images(data, size, cache)
+    images = training_images(data, cache)
     return images.subset(validation_split(images.ids)[0])
 
 
@@ -180,7 +180,7 @@ def run_one(setting, options, folder):
         length = ({"minutes": options.minutes * part} if options.steps is None
                   else {"steps": max(1, round(options.steps * part))})  # fmt: skip
         run = folder / f"stage{number}"
-        images = fit_half(options.data, extractor.size, options.cache)
+        images = fit_half(options.data, options.cache)
         extractor.fit(images, run=run, progress=False, **length)
         if not extractor.trained.finished:
             raise KeyboardInterrupt

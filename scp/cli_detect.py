@@ -33,7 +33,7 @@ def add_detect(commands) -> None:
     how.add_argument("--mode", default="bilinear", choices=MODES,
                      help="paper: whole pixels, as in the authors' code")  # fmt: skip
     how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
-                     help=f"of each image, turned and zoomed, 1 to {len(VIEWS)} "
+                     help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
                      "(default: all)")  # fmt: skip
     add_features(how)
     output = add_output(detect, "a summary as JSON")

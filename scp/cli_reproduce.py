@@ -17,6 +17,8 @@ REFINE_MINUTES = 10.0
 
 def add_reproduce(commands) -> None:
     """The parser of scp reproduce."""
+    from .detection import VIEWS
+
     verb = commands.add_parser(
         "reproduce", help="the paper's tables and figures, with its numbers beside",
         description="Make tables and figures of the paper again. What is missing is made first and "
@@ -53,9 +55,10 @@ def add_reproduce(commands) -> None:
     how.add_argument("--draws", type=int, default=1000, help="random sets (default 1000)")
     how.add_argument("--rule", default="agreeing", choices=["agreeing", "weighted", "median",
                                                             "confident"])  # fmt: skip
-    how.add_argument("--views", type=int, default=1, choices=range(1, 6), metavar="V",
-                     help="of each template that vote, in tables 1 and 5 and the figures (default "
-                     "1; V times the work)")  # fmt: skip
+    how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
+                     choices=range(1, len(VIEWS) + 1),
+                     help="sizes of each image that vote by the rule, as in scp detect (default: "
+                     "all)")  # fmt: skip
     how.add_argument("--seeds", type=int, default=10, help="table5: of the searches (default 10)")
     how.add_argument("--seed", type=int, default=0)
     choosing = verb.add_argument_group("choosing (defaults: the paper's text)")

@@ -2,8 +2,9 @@
 Eq. 1-4).
 
 Every template says of every landmark where it is in an image and how similar it looks there. One
-rule makes one answer of these votes. A template votes once per view: template and image are turned
-and zoomed alike, so the places that only one view finds are outvoted.
+rule makes one answer of these votes. A template votes once per view: template and image are resized
+(and turned, if asked for) alike. Features of larger images are sharper and err further, those of
+smaller ones know where in the image they are; places that only one view finds are outvoted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .similarity import match
 from .votes import AGREE, RULES, combine
 
 MODES = ("bilinear", "nearest", "paper")
-VIEWS = ((0.0, 1.0), (7.0, 1.0), (-7.0, 1.0), (0.0, 1.08), (0.0, 1 / 1.08))  # degrees, zoom
+VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,19 @@ class Matches:
         similarity: float32 [T][V][N][L] in [0, 1]; NaN likewise.
         counts: bool [T][N], False where a template meets itself.
         scales: float64 [N], original pixels per pixel of the grid (geometric mean of the axes).
+        weights: float64 [V], of the views' votes: `view_weights`.
     """
 
     xy: np.ndarray
     similarity: np.ndarray
     counts: np.ndarray
     scales: np.ndarray
+    weights: np.ndarray
+
+    def first_view(self) -> Matches:
+        """The same with the first view alone."""
+        return Matches(self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales,
+                       self.weights[:1])  # fmt: skip
 
     def of(self, templates: Sequence[int], rule: str = "agreeing"):
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
@@ -48,49 +56,69 @@ class Matches:
         shape = self.similarity.shape
         xy = self.xy[rows].reshape(-1, *shape[2:], 2)
         similarity = self.similarity[rows].reshape(-1, *shape[2:])
-        xy, confidence, vote = combine(xy, similarity, rule, AGREE * self.scales[:, None])
+        weights = np.tile(self.weights, len(rows))
+        xy, confidence, vote = combine(xy, similarity, rule, AGREE * self.scales[:, None], weights)
         return xy, confidence, vote // shape[1]
 
 
-class Views:
-    """The grid turned by some degrees and zoomed about its centre: images there, points back."""
+def view_weights(views: Sequence[tuple[float, float]]) -> np.ndarray:
+    """How much the votes of each view count, float64 [V]: zoom^2, for cells are as much smaller."""
+    return np.array([zoom**2 for _, zoom in views], np.float64)
 
-    def __init__(self, size: tuple[int, int], views: Sequence[tuple[float, float]]):
+
+class Views:
+    """How an image is looked at: resized to `zoom` times the extractor's size and turned about the
+    middle; points there and back.
+
+    Attributes:
+        extractors: per view, of its size. sizes: (H, W) per view.
+        weights: `view_weights`.
+    """
+
+    def __init__(self, extractor, views: Sequence[tuple[float, float]]):
         if not views or any(not 0 < zoom < 100 for _, zoom in views):
             raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
-        self.size = size
-        centre = np.array([size[1] - 1, size[0] - 1]) / 2
-        self._maps = []
+        unit, known = 1 << extractor.levels, {tuple(extractor.size): extractor}
+        self.extractors, self._maps = [], []
         for degrees, zoom in views:
-            angle = np.deg2rad(degrees)
-            c, s = zoom * np.cos(angle), zoom * np.sin(angle)
-            matrix = np.array([[c, s], [-s, c]])
-            self._maps.append((matrix, centre - matrix @ centre))
-        self._plain = [degrees == 0 and zoom == 1 for degrees, zoom in views]
+            size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.size)
+            if size not in known:
+                known[size] = extractor.resized(size)
+            self.extractors.append(known[size])
+            turn, centre = np.deg2rad(degrees), np.array([size[1] - 1, size[0] - 1]) / 2
+            matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+            self._maps.append((matrix, centre - matrix @ centre) if degrees else None)
+        self.sizes = [e.size for e in self.extractors]
+        self.weights = view_weights(views)
 
     def __len__(self) -> int:
         return len(self._maps)
 
-    def image(self, v: int, image: np.ndarray) -> np.ndarray:
-        """View v of an image [H][W]; black outside."""
-        if self._plain[v]:
-            return image
+    def image(self, v: int, grid: np.ndarray) -> np.ndarray:
+        """View v of an image that has sizes[v] already: turned; black outside."""
+        if self._maps[v] is None:
+            return grid
         import cv2
 
         matrix, shift = self._maps[v]
         full = np.concatenate([matrix, shift[:, None]], axis=1)
-        out = cv2.warpAffine(image, full, self.size[::-1], flags=cv2.INTER_LINEAR)
-        return np.clip(out, 0, 1)
+        turned = cv2.warpAffine(grid, full, self.sizes[v][::-1], flags=cv2.INTER_LINEAR)
+        return np.clip(turned, 0, 1)
 
-    def points(self, v: int, xy: np.ndarray) -> np.ndarray:
-        """Where view v shows points [...][2] of the grid."""
-        matrix, shift = self._maps[v]
-        return xy if self._plain[v] else xy @ matrix.T + shift
+    def pyramid(self, v: int, grid: np.ndarray) -> FeaturePyramid:
+        """Features of `image`."""
+        return self.extractors[v].pyramid(self.image(v, grid))
 
-    def back(self, v: int, xy: np.ndarray) -> np.ndarray:
-        """Points [...][2] of view v on the grid: the inverse of `points`."""
-        matrix, shift = self._maps[v]
-        return xy if self._plain[v] else (xy - shift) @ np.linalg.inv(matrix).T
+    def points(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Where view v shows points [...][2] of an image of that shape (original pixels)."""
+        xy = to_grid(xy, shape, self.sizes[v])
+        return xy if self._maps[v] is None else xy @ self._maps[v][0].T + self._maps[v][1]
+
+    def back(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Points [...][2] of view v in original pixels: the inverse of `points`."""
+        if self._maps[v] is not None:
+            xy = (xy - self._maps[v][1]) @ self._maps[v][0]
+        return to_original(xy, shape, self.sizes[v])
 
 
 class Templates:
@@ -119,19 +147,19 @@ class Templates:
         if not self.present.any():
             raise ValueError("templates: no landmark is marked in them")
         self.extractor, self.mode = extractor, mode
-        self.views = Views(extractor.size, views)
+        self.views = Views(extractor, views)
         self.ids, self.names = list(images.ids), list(images.landmark_names)
         vectors, norms = [], []
         self._homes, self._pyramids = [], []  # of the first view
         for t in range(len(images)):
-            image = images.grid(t, extractor.size)
-            points = self._points(images, t)
-            for v in range(len(self.views)):
-                pyramid = extractor.pyramid(self.views.image(v, image))
+            self._check(images, t)
+            for v, grid in enumerate(images.grids(t, self.views.sizes)):
+                pyramid = self.views.pyramid(v, grid)
+                points = self._points(v, np.nan_to_num(images.landmarks[t]), images.shape(t))
                 if v == 0 and cycles:
-                    self._homes.append(self.views.points(0, points))
+                    self._homes.append(points)
                     self._pyramids.append(pyramid)
-                q, n = _query(pyramid, self.views.points(v, points), mode)
+                q, n = _query(pyramid, points, mode)
                 vectors.append(q)
                 norms.append(n)
         # [T][V][L][D][C] -> [V][T * L][D][C]: what one view of an image is searched for
@@ -144,10 +172,9 @@ class Templates:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def _points(self, images: Dataset, t: int) -> np.ndarray:
-        """Landmarks of template t on the grid; (0, 0) where there is none."""
-        xy = np.asarray(images.landmarks[t], np.float64)
-        shape, size = images.shape(t), self.extractor.size
+    def _check(self, images: Dataset, t: int) -> None:
+        """Landmarks of template t lie in its image."""
+        xy, shape = images.landmarks[t], images.shape(t)
         inside = (xy > -1).all(axis=-1) & (xy < np.array([shape[1], shape[0]])).all(axis=-1)
         wrong = np.flatnonzero(np.isfinite(xy).all(axis=-1) & ~inside)
         if len(wrong):
@@ -157,48 +184,52 @@ class Templates:
                 f"({xy[wrong[0], 0]:g}, {xy[wrong[0], 1]:g}), "
                 f"outside the image of {shape[1]} x {shape[0]} pixels"
             )
-        xy = np.nan_to_num(xy)
-        if self.mode == "paper":
-            return np.trunc(np.trunc(xy) * (np.array(size[::-1]) / np.array(shape[::-1])))
-        return to_grid(xy, shape, size)
 
-    def find(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, FeaturePyramid]:
-        """All landmarks in one image, float32 [H][W] of the extractor's size.
+    def _points(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Where view v is searched for points [...][2] of an image."""
+        if self.mode != "paper":
+            return self.views.points(v, xy, shape)
+        return np.trunc(np.trunc(xy) * (np.array(self.views.sizes[v][::-1]) / shape[::-1]))
+
+    def find(self, images: Dataset, i: int) -> tuple[np.ndarray, np.ndarray, FeaturePyramid]:
+        """All landmarks in image i.
 
         Returns:
-            xy float64 [T][V][L][2] on the grid and similarity float32 [T][V][L], NaN where the
+            xy float64 [T][V][L][2] in its pixels and similarity float32 [T][V][L], NaN where the
             template lacks the landmark; the pyramid of the first view.
         """
         n_templates, n_landmarks = self.present.shape
         shape = n_templates, len(self.views), n_landmarks
         xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
         first = None
-        for v in range(len(self.views)):
-            pyramid = self.extractor.pyramid(self.views.image(v, image))
+        for v, grid in enumerate(images.grids(i, self.views.sizes)):
+            pyramid = self.views.pyramid(v, grid)
             first = first or pyramid
             vectors = self._vectors[v].reshape(-1, *self._vectors.shape[3:])
             norms = self._norms[v].reshape(-1, self._norms.shape[3])
             value, place = self._places(pyramid, vectors, norms)
-            xy[:, v] = self.views.back(v, place.reshape(n_templates, n_landmarks, 2))
+            place = place.reshape(n_templates, n_landmarks, 2)
+            xy[:, v] = self.views.back(v, place, images.shape(i))
             similarity[:, v] = value.reshape(n_templates, n_landmarks)
         absent = np.broadcast_to(~self.present[:, None], shape)
         xy[absent], similarity[absent] = np.nan, np.nan
         return xy, similarity, first
 
-    def cycle(self, pyramid: FeaturePyramid, xy: np.ndarray) -> np.ndarray:
+    def cycle(self, pyramid: FeaturePyramid, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """How far from the templates' own landmarks the places found come back: there and back
         again (scp/consistency.py), an error estimate without labels of the image.
 
         Args:
             pyramid: of the image's first view, as `find` returns it.
-            xy: [L][2], landmarks found, on the grid; NaN where there is none.
+            xy: [L][2], landmarks found, in pixels of the image; NaN where there is none.
+            shape: (H, W) of the image.
 
         Returns:
-            float64 [L], pixels of the grid, the mean over templates; NaN where there is none.
+            float64 [L], pixels of the first view, the mean over templates; NaN where there is none.
         """
         there = np.isfinite(xy).all(axis=1)
         apart = np.full(self.present.shape, np.nan)
-        query = _query(pyramid, self.views.points(0, np.where(there[:, None], xy, 0)), self.mode)
+        query = _query(pyramid, self._points(0, np.where(there[:, None], xy, 0), shape), self.mode)
         for t, home in enumerate(self._homes):
             apart[t] = np.hypot(*(self._places(self._pyramids[t], *query)[1] - home).T)
         counts = self.present & there
@@ -247,13 +278,13 @@ def match_templates(
         if kept is not None and i < len(kept):
             xy[:, :, i], similarity[:, :, i] = kept[i]
         else:
-            place, similarity[:, :, i], _ = index.find(images.grid(i, extractor.size))
-            xy[:, :, i] = to_original(place, images.shape(i), extractor.size)
+            xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
             if kept is not None:
                 kept.append(xy[:, :, i], similarity[:, :, i])
         if progress is not None:
             progress(i + 1, len(images))
-    return Matches(xy, similarity, counts, grid_scales(images, extractor.size))
+    scales = grid_scales(images, extractor.size)
+    return Matches(xy, similarity, counts, scales, index.views.weights)
 
 
 def grid_scales(images: Dataset, size: tuple[int, int]) -> np.ndarray:
@@ -376,20 +407,20 @@ class LandmarkDetector:
         if index is None:
             raise RuntimeError("the detector has no templates yet: call fit")
         images = images if isinstance(images, Dataset) else arrays(images)
-        size, scales = self.extractor.size, grid_scales(images, self.extractor.size)
+        scales = grid_scales(images, self.extractor.size)
+        seen = grid_scales(images, index.views.sizes[0])
         shape = len(index), len(index.views), len(images), index.present.shape[1]
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
         xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
         template = np.empty(shape[2:], np.int64)
         for i in range(len(images)):
-            place, similarity[:, :, i], pyramid = index.find(images.grid(i, size))
-            votes[:, :, i] = to_original(place, images.shape(i), size)
+            votes[:, :, i], similarity[:, :, i], pyramid = index.find(images, i)
             xy[i], confidence[i], vote = combine(
                 votes[:, :, i].reshape(-1, shape[3], 2), similarity[:, :, i].reshape(-1, shape[3]),
-                self.rule, AGREE * scales[i],
+                self.rule, AGREE * scales[i], np.tile(index.views.weights, shape[0]),
             )  # fmt: skip
             template[i] = vote // shape[1]
-            error[i] = index.cycle(pyramid, to_grid(xy[i], images.shape(i), size)) * scales[i]
+            error[i] = index.cycle(pyramid, xy[i], images.shape(i)) * seen[i]
             if progress is not None:
                 progress(i + 1, len(images))
         names = index.names or [str(k + 1) for k in range(shape[3])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -229,6 +230,12 @@ class FeatureExtractor(Grids):
             raise ValueError("images: at least one is needed")
 
     # ---- features ----
+
+    def resized(self, size: tuple[int, int]) -> FeatureExtractor:
+        """The same features, weights shared, for images of another size."""
+        other = copy.copy(self)
+        other._set_size(size)
+        return other
 
     def parameters(self) -> dict:
         """What the features depend on besides the image."""

@@ -167,6 +167,10 @@ class GradientExtractor(Grids):
         if channels < 16 or channels % 16:
             raise ValueError(f"channels must be a multiple of 16, got {channels}")
 
+    def resized(self, size: tuple[int, int]) -> GradientExtractor:
+        """The same features for images of another size."""
+        return GradientExtractor(size, self.levels, self.channels)
+
     def parameters(self) -> dict:
         """What the features depend on besides the image."""
         return {

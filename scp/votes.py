@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 RULES = ("agreeing", "weighted", "median", "confident")
@@ -11,7 +13,11 @@ STEPS = 50  # of the agreeing rule at most
 
 
 def combine(
-    xy: np.ndarray, similarity: np.ndarray, rule: str = "agreeing", distance: float | np.ndarray = 1
+    xy: np.ndarray,
+    similarity: np.ndarray,
+    rule: str = "agreeing",
+    distance: float | np.ndarray = 1,
+    weights: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One place from the votes of several templates.
 
@@ -25,6 +31,7 @@ def combine(
             from the vote to the answer, repeated until a step moves neither of its coordinates by
             more than distance / 1000. So the templates that agree decide.
         distance: see "agreeing"; [...] or a number, in the unit of xy.
+        weights: [M], how much each vote counts in both means; None: alike.
 
     Returns:
         xy float64 [...][2], NaN without a vote; confidence float64 [...] in [0, 1], the mean of the
@@ -44,6 +51,11 @@ def combine(
     similarity = np.where(voted, similarity, 0)
     xy = np.where(voted[..., None], xy, 0)
     weight = np.where(voted, np.maximum(similarity, 1e-9) ** POWER, 0)
+    if weights is not None:
+        weights = np.asarray(weights, np.float64)
+        if weights.shape != xy.shape[:1] or not np.all((weights > 0) & (weights < np.inf)):
+            raise ValueError(f"weights must be {len(xy)} numbers above 0, got {weights}")
+        weight *= weights.reshape(-1, *[1] * (weight.ndim - 1))
     if rule == "confident":
         best = np.where(voted, similarity, -1).argmax(axis=0)
         answer = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]

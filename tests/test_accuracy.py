@@ -56,7 +56,7 @@ def scored(counts=((True, True), (True, True))):
     """Two templates, two images, one landmark at (10, 10) in each; spacing 0.5 mm."""
     xy = np.array([[[[10.0, 14]], [[10, 10]]], [[[10, 10]], [[16, 18]]]])[:, None]
     similarity = np.array([[[0.5], [0.9]], [[0.5], [0.3]]], np.float32)[:, None]
-    found = Matches(xy, similarity, np.array(counts), np.ones(2))
+    found = Matches(xy, similarity, np.array(counts), np.ones(2), np.ones(1))
     return accuracy.Scored(found, np.full((2, 1, 2), 10.0), np.full((2, 2), 0.5))
 
 
@@ -87,7 +87,7 @@ def shifted(n=4):
     images = [np.rint(big[4 * i : 4 * i + 64, 8 * i : 8 * i + 64] * 255) for i in range(n)]
     marks = [[[40.0 - 8 * i, 30 - 4 * i], [30.0 - 8 * i, 44 - 4 * i]] for i in range(n)]
     data = scp.datasets.arrays([np.uint8(v) for v in images], spacing=0.5, landmarks=marks)
-    return accuracy.Grids.read(data, SIZE)
+    return accuracy.Grids(data)
 
 
 @pytest.mark.parametrize("mode", ("bilinear", "nearest"))
@@ -114,11 +114,14 @@ def test_sample_is_every_nth_image():
 
 def test_images_are_kept_in_the_cache_and_rows_go_together(tmp_path):
     data = scp.datasets.phantom(3, seed=2, size=(96, 80))
-    first = accuracy.Grids.read(data, SIZE, tmp_path, "key")
+    first = accuracy.Grids(data, tmp_path, "key").grid(1, SIZE)
+    assert np.abs(first - data.grid(1, SIZE)).max() < 1e-5
     (file,) = tmp_path.iterdir()
     np.save(file, np.load(file) // 2)
-    again = accuracy.Grids.read(data, SIZE, tmp_path, "key")
-    assert np.array_equal(again.images, first.images // 2)
+    again = accuracy.Grids(data, tmp_path, "key")
+    other = [SIZE, (32, 64)]
+    assert [g.shape for g in again.grids(1, other)] == other
+    assert np.abs(again.grid(1, SIZE) - first / 2).max() < 1e-5
     part = again.subset([2, 0])
     assert part.ids == ["003", "001"] and np.array_equal(part.landmarks, data.landmarks[[2, 0]])
 
@@ -136,7 +139,7 @@ def test_evaluation_on_the_phantom_from_end_to_end(tmp_path, monkeypatch):
     phantom = scp.datasets.phantom
     monkeypatch.setattr(scp.datasets, "phantom", lambda n, seed: phantom(8, seed, (120, 96)))
     extractor = scp.GradientExtractor(SIZE, levels=3)
-    out = accuracy.evaluate(extractor, "phantom", "test1", sample=2, cache=str(tmp_path))
+    out = accuracy.evaluate(extractor, "phantom", "test1", sample=2, cache=str(tmp_path), views=1)
     assert (out["templates"], out["images"]) == (8, 4)
     assert out["best"] - 1e-9 <= out["pick1"]["confident"] <= out["worst"] + 1e-9
     assert out["pick1"]["confident"] == pytest.approx(out["pick1"]["agreeing"], abs=1e-9)

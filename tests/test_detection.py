@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scp
-from scp.detection import VIEWS, Matches, Templates, Views, match_templates
+from scp.detection import VIEWS, Matches, Templates, Views, match_templates, view_weights
 from scp.votes import RULES, combine
 
 
@@ -91,20 +91,37 @@ def test_combine_names_what_is_wrong():
 
 
 def test_points_of_a_view_come_back_and_lie_on_what_they_lay_on():
-    views = Views((64, 96), VIEWS)
-    points = np.array([[30.0, 40.0], [50.0, 20.0], [60.25, 31.5]])
-    yy, xx = np.mgrid[:64, :96]
-    for v in range(len(views)):
-        moved = views.points(v, points)
-        assert views.back(v, moved) == pytest.approx(points)
-        for (x, y), (a, b) in zip(points, moved, strict=True):
-            spot = np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / 18).astype(np.float32)
-            seen = views.image(v, spot)
+    extractor = scp.GradientExtractor((64, 96), levels=3)
+    views = Views(extractor, [*VIEWS, (7.0, 1.0), (-20.0, 1.25)])
+    assert views.sizes == [(64, 96), (80, 120), (96, 144), (112, 168), (64, 96), (80, 120)]
+    assert [e.size for e in views.extractors] == views.sizes
+    assert views.extractors[0] is views.extractors[4] is extractor
+    points = np.array([[30.0, 40.0], [50.0, 20.0], [60.25, 31.5]]) * 4
+    yy, xx = np.mgrid[:256, :384]
+    for x, y in points:
+        spot = np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / 18 / 16)
+        data = scp.datasets.arrays([np.uint8(np.rint(255 * spot))])
+        for v, grid in enumerate(data.grids(0, views.sizes)):
+            moved = views.points(v, np.array([x, y]), spot.shape)
+            assert views.back(v, moved, spot.shape) == pytest.approx([x, y])
+            seen = views.image(v, grid)
+            assert seen.shape == views.sizes[v]
             weight = np.where(seen > 0.3, seen, 0)
-            centre = [(weight * xx).sum() / weight.sum(), (weight * yy).sum() / weight.sum()]
-            assert np.abs(np.array(centre) - [a, b]).max() < 0.1
+            b, a = np.mgrid[: seen.shape[0], : seen.shape[1]]
+            centre = np.array([(weight * a).sum(), (weight * b).sum()]) / weight.sum()
+            assert np.abs(centre - moved).max() < 0.1
     with pytest.raises(ValueError, match="views must be"):
-        Views((64, 64), [(0, 0)])
+        Views(extractor, [(0, 0)])
+
+
+def test_finer_views_count_more_and_weights_must_fit():
+    assert view_weights(((0, 1), (7, 2))).tolist() == [1, 4]
+    xy, similarity = np.array([[0.0, 0.0], [5.0, 0.0]]), np.ones(2)
+    found, _, vote = combine(xy, similarity, "weighted", weights=[1, 4])
+    assert found == pytest.approx([4, 0]) and vote == 1
+    for bad in ([1], [1, 0], [1, np.nan], [[1, 1]]):
+        with pytest.raises(ValueError, match="weights must be"):
+            combine(xy, similarity, "weighted", weights=bad)
 
 
 def test_interpolated_vectors_are_those_of_the_cells_at_their_centres():

@@ -73,7 +73,7 @@ def by_hand(way="original", own=(-1, -1)):
     """Two templates, two images of 40 x 40 pixels, one landmark at (10, 10), (sy, sx) = (1, .5)."""
     xy = np.array([[[[[10.0, 14]], [[10, 10]]]], [[[[16, 10]], [[16, 18]]]]])  # [2][1][2][1][2]
     similarity = np.array([[[[0.5], [0.9]]], [[[0.5], [0.3]]]], np.float32)
-    matches = Matches(xy, similarity, np.ones((2, 2), bool), np.ones(2))
+    matches = Matches(xy, similarity, np.ones((2, 2), bool), np.ones(2), np.ones(1))
     return Record(matches, np.full((2, 1, 2), 10.0), np.tile([1.0, 0.5], (2, 1)),
                   np.full((2, 2), 40), (20, 20), way, np.array(own))  # fmt: skip
 
@@ -184,7 +184,7 @@ def test_matches_are_kept_and_belong_to_their_features(study, extractor, folder,
     other = scp.GradientExtractor((96, 96), channels=32)
     with pytest.raises(AssertionError, match="matched again"):
         Study(load("phantom", images=N), other, RunFolder(folder)).record("honest")
-    (folder / "reproduce" / "matches-honest.npz").write_bytes(b"PK damaged")
+    (folder / "reproduce" / "matches-honest-4-views.npz").write_bytes(b"PK damaged")
     with pytest.raises(AssertionError, match="matched again"):
         Study(load("phantom", images=N), extractor, RunFolder(folder)).record("honest")
 

@@ -205,3 +205,15 @@ def test_core_agrees_with_the_builder():
         assert (blocks == net.blocks).all()
         plan = _core.plan_create(net.graph(), 1, 96, 64, False)
         assert (_core.plan_shapes(plan) == net.shapes(96, 64)).all()
+
+
+def test_resized_shares_the_weights_and_gives_the_features_of_the_other_size():
+    rng = np.random.default_rng(0)
+    image = rng.random((96, 128), np.float32)
+    for extractor in (untrained((64, 64)), scp.GradientExtractor((64, 64), levels=3)):
+        other = extractor.resized((96, 128))
+        assert other.size == (96, 128) and extractor.size == (64, 64)
+        assert other.pyramid(image).size == (96, 128)
+        assert extractor.pyramid(image[:64, :64]).size == (64, 64)
+    with pytest.raises(ValueError, match="size must be"):
+        extractor.resized((90, 128))

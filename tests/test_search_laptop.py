@@ -72,8 +72,8 @@ def test_table_is_added_to_and_what_is_there_is_skipped(small, monkeypatch, tmp_
 
 
 def test_fit_half_and_judged_half_share_no_image(small, tmp_path):
-    fit = search_laptop.fit_half("phantom", (64, 64), None)
-    judged, none = accuracy.load("phantom", (64, 64), "validation")
+    fit = search_laptop.fit_half("phantom", None)
+    judged, none = accuracy.load("phantom", "validation")
     assert none is None and fit.ids == ["001", "003", "005", "007", "009", "011"]
     assert not set(fit.ids) & set(judged.ids) and len(judged) == 6
 

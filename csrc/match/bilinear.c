@@ -1,8 +1,11 @@
 /* Bilinear mode, exact, by the same quadtree. A pixel inside one quadrant of a cell interpolates
  * between that cell and three neighbours, so the largest of those four bounds the level for every
  * pixel below the quadrant; the level of a node itself is bounded by its 3 x 3 neighbourhood.
- * Similarities are kept in one map per level, filled on demand. */
+ * The best cell of the nearest mode, found in a fraction of the time, gives a value to beat that
+ * leaves little to visit. Similarities are kept in one map per level, filled on demand. */
 #include "match.h"
+
+#include "scp/alloc.h"
 
 /* Interpolated values may exceed the largest neighbour by the rounding of four operations. */
 #define ROUNDING 1.000001f
@@ -24,10 +27,15 @@ struct search {
     int32_t place;
 };
 
+/* Similarities, stamps and the roots' bounds; the nearest search's scratch lies behind them. */
+static size_t own_scratch(const struct scp_grid *grid) {
+    const size_t cells = scp_grid_offset(grid, grid->levels), roots = scp_grid_cells(grid, 0);
+    const size_t bytes = cells * (sizeof(float) + sizeof(uint32_t)) + roots * sizeof(float);
+    return (bytes + SCP_ALIGNMENT - 1) / SCP_ALIGNMENT * SCP_ALIGNMENT;
+}
+
 size_t scp_bilinear_scratch(const struct scp_grid *grid) {
-    const size_t cells = scp_grid_offset(grid, grid->levels);
-    return cells * (sizeof(float) + sizeof(uint32_t)) +
-           8 * scp_grid_cells(grid, grid->levels - 1) * sizeof(float);
+    return own_scratch(grid) + scp_search_scratch(grid);
 }
 
 static float at(struct search *s, size_t d, size_t y, size_t x) {
@@ -78,6 +86,27 @@ static float pixel_value(struct search *s, size_t y, size_t x) {
     return product;
 }
 
+static void consider(struct search *s, size_t y, size_t x) {
+    const struct field *finest = &s->fields[s->image->grid.levels - 1];
+    const float value = pixel_value(s, y, x);
+    const int32_t place = (int32_t)(y * 2 * finest->width + x);
+    if (value > s->best || (value == s->best && place < s->place)) {
+        s->best = value;
+        s->place = place;
+    }
+}
+
+/* A value to beat: the best of the pixels in and around the best cell. */
+static void start(struct search *s, void *scratch) {
+    const struct field *finest = &s->fields[s->image->grid.levels - 1];
+    float value;
+    int32_t cell;
+    scp_search_nearest(&value, &cell, &s->dots, s->image, s->query, s->query_norms, scratch);
+    const size_t y = 2 * ((size_t)cell / finest->width), x = 2 * ((size_t)cell % finest->width);
+    for (size_t v = y ? y - 1 : 0; v < y + 3 && v < 2 * finest->height; v++)
+        for (size_t u = x ? x - 1 : 0; u < x + 3 && u < 2 * finest->width; u++) consider(s, v, u);
+}
+
 /* The two neighbours along one axis of a pixel in the lower or upper half of a cell. */
 static void half(size_t cell, int upper, size_t size, size_t *lo, size_t *hi) {
     *lo = upper || cell == 0 ? cell : cell - 1;
@@ -114,12 +143,7 @@ static void descend(struct search *s, size_t d, size_t y, size_t x, float base) 
             descend(s, d + 1, cy, cx, bound);
             continue;
         }
-        const float value = pixel_value(s, cy, cx);
-        const int32_t place = (int32_t)(cy * 2 * s->fields[d].width + cx);
-        if (value > s->best || (value == s->best && place < s->place)) {
-            s->best = value;
-            s->place = place;
-        }
+        consider(s, cy, cx);
     }
 }
 
@@ -129,7 +153,7 @@ void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const str
     const struct scp_grid *grid = &image->grid;
     const size_t cells = scp_grid_offset(grid, grid->levels), roots = scp_grid_cells(grid, 0);
     float *c = scratch, *root_bounds = c + cells;
-    uint32_t *stamps = (uint32_t *)(root_bounds + 4 * roots);
+    uint32_t *stamps = (uint32_t *)(root_bounds + roots);
     struct search s = {.image = image,
                        .query = query,
                        .query_norms = query_norms,
@@ -157,6 +181,7 @@ void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const str
         root_bounds[r] = most;
         if (most > root_bounds[first]) first = r;
     }
+    if (!dense) start(&s, (char *)scratch + own_scratch(grid));
     descend(&s, 0, first / grid->width, first % grid->width, 1);
     for (size_t r = 0; r < roots; r++)
         if (r != first && root_bounds[r] >= s.best && root_bounds[r] > 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +173,13 @@ class Dataset:
         """
         return resize(self.image(i), size)
 
+    def grids(self, i: int, sizes: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """`grid` of image i in several sizes, read once."""
+        image = None
+        for size in sizes:
+            image = self.image(i) if image is None else image
+            yield resize(image, size)
+
     def subset(self, rows: Iterable[int]) -> Dataset:
         """The data set of these images only, in this order; no image is read."""
         return Subset(self, [self._check(i) for i in rows])
@@ -222,6 +229,9 @@ class Subset(Dataset):
 
     def grid(self, i: int, size: tuple[int, int] = (384, 384)) -> np.ndarray:
         return self._whole.grid(self._rows[self._check(i)], size)
+
+    def grids(self, i: int, sizes: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+        return self._whole.grids(self._rows[self._check(i)], sizes)
 
     def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
         return self._whole.thumbnail(self._rows[self._check(i)], size)

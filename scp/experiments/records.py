@@ -7,12 +7,12 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..datasets import Dataset
-from ..detection import VIEWS, Matches, grid_scales, match_templates
+from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
 from ..kept import KeptImages
 from ..metrics import mean_radial_error, paper_errors, radial_errors
 from ..run import RunFolder
@@ -50,6 +50,10 @@ class Record:
 
     def __len__(self) -> int:
         return len(self.matches.xy)
+
+    def first_view(self) -> Record:
+        """The same with the first view alone: what Eq. 3 speaks of."""
+        return replace(self, matches=self.matches.first_view())
 
     def measure(self, xy: np.ndarray) -> np.ndarray:
         """Radial errors in mm, float64 [...][N][L], of points [...][N][L][2]."""
@@ -115,8 +119,8 @@ def record(
         if dataset.spacing is None:
             raise ValueError(f"{which}: mm per pixel are not known")
     key = json.dumps(
-        {**extractor.parameters(), "mode": mode, "views": views, "templates": digest(templates),
-         "images": digest(images)}, sort_keys=True,
+        {**extractor.parameters(), "mode": mode, "views": VIEWS[:views],
+         "templates": digest(templates), "images": digest(images)}, sort_keys=True,
     )  # fmt: skip
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
@@ -133,8 +137,12 @@ def record(
             _write(folder, name, key, kept)
             parts.unlink(missing_ok=True)
     else:
-        kept = Matches(*kept, np.ones((len(templates), len(images)), bool),
-                       grid_scales(images, extractor.size))  # fmt: skip
+        kept = Matches(
+            *kept,
+            np.ones((len(templates), len(images)), bool),
+            grid_scales(images, extractor.size),
+            view_weights(VIEWS[:views]),
+        )
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
     shapes = np.array([images.shape(i) for i in range(len(images))], np.int64)

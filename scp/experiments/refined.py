@@ -94,14 +94,15 @@ def table2(
 
 
 def _views(count: int) -> str:
-    return "1 view" if count == 1 else f"{count} views"
+    return "1 size" if count == 1 else f"{count} sizes"
 
 
 def _both(honest: Record, as_paper: Record, rows) -> dict[str, np.ndarray]:
-    """Errors by Eq. 3 from the first view."""
-    rank = honest.matches.similarity[rows, 0].argmax(axis=0)
-    errors = np.take_along_axis(honest.votes[rows, 0], rank[None], axis=0)[0]
-    return {"honest": errors, "paper": as_paper.errors(rows, "confident")}
+    """Errors by Eq. 3, from the first view."""
+    return {
+        "honest": honest.first_view().errors(rows, "confident"),
+        "paper": as_paper.errors(rows, "confident"),
+    }
 
 
 def _measured(honest: Record, as_paper: Record, xy: np.ndarray) -> dict[str, np.ndarray]:
@@ -144,6 +145,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "images": digest(train),
         "chosen": study.names(selected),
         "rule": study.options.rule,
+        "views": [list(view) for view in VIEWS],
         "seed": study.options.seed,
         "refinement": asdict(how),
     }

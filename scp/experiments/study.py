@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..detection import VIEWS
 from ..keypoints import detect
 from ..pipeline import Pool
 from ..run import RunFolder
@@ -32,8 +33,8 @@ class Options:
 
     evaluation: "paper": as the released code, in the training images with the templates among
         them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
-        original pixels, bilinear, by Eq. 3 and by `rule`; "both".
-    rule, views: of `scp.LandmarkDetector`; views for the statistics over all templates.
+        original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
+    rule, views: of `scp.LandmarkDetector`.
     draws: random sets of templates. seed: of these and of random searches.
     method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
     direction: "paper": key points of an image searched in the templates; "code": key points of
@@ -44,7 +45,7 @@ class Options:
 
     evaluation: str = "both"
     rule: str = "agreeing"
-    views: int = 1
+    views: int = len(VIEWS)
     draws: int = 1000
     seed: int = 0
     method: str = "swap"
@@ -170,7 +171,8 @@ class Study:
         if o.evaluation in ("both", "honest"):
             of = self.record("honest")
             count = len(of.truth)
-            out.append(Case("honest-eq3", f"honest: {count} test images, Eq. 3", of, "confident"))
+            out.append(Case("honest-eq3", f"honest: {count} test images, Eq. 3", of.first_view(),
+                            "confident"))  # fmt: skip
             if o.rule != "confident":
                 out.append(Case(f"honest-{o.rule}", f"honest: {count} test images, rule "
                                 f"{o.rule!r}", of, o.rule))  # fmt: skip

@@ -136,7 +136,7 @@ def _notes(study: Study, sizes) -> list[str]:
         "these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks."
     ]
     if o.views > 1:
-        out.append(f"{o.views} views of each template vote in the honest evaluation.")
+        out.append(f"{o.views} sizes of each image vote by the rule {o.rule!r}, one by Eq. 3.")
     code = o.of_the_code()
     if code:
         out.append("As in the released code: " + "; ".join(code) + ".")
