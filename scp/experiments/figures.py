@@ -85,8 +85,8 @@ def fig5(study: Study) -> Result:
     figure, axes = _panels(len(cases))
     rows = [("the paper", number(paper.FIG5_PEARSON))]
     for ax, case, (_, similarity) in zip(axes, cases, values, strict=True):
-        r = _scatter(ax, similarity, scores, study)
-        ax.set(title=_wrapped(case.title), xlabel="landmark similarity (Eq. 6)",
+        r = _scatter(ax, similarity, scores, study, case.title)
+        ax.set(xlabel="landmark similarity (Eq. 6)",
                ylabel="key-point score (Eq. 9)")  # fmt: skip
         rows.append((case.title, number(r)))
     result = Result("fig5", "Figure 5: key-point score and landmark similarity", figure=figure)
@@ -107,8 +107,8 @@ def fig6(study: Study) -> Result:
             (axes[2 * k], similarity, "landmark similarity (Eq. 6)"),
             (axes[2 * k + 1], scores, "key-point score (Eq. 9)"),
         ):
-            r.append(_scatter(ax, x, mre, study))
-            ax.set(title=_wrapped(case.title), xlabel=name, ylabel="mean radial error (mm)")
+            r.append(_scatter(ax, x, mre, study, case.title))
+            ax.set(xlabel=name, ylabel="mean radial error (mm)")
         rows.append((case.title, *map(number, r)))
     result = Result("fig6", "Figure 6: error and similarity of single templates", figure=figure)
     columns = ("evaluation", "r, landmark similarity", "r, key-point score")
@@ -194,8 +194,9 @@ def _edges(mre: np.ndarray) -> np.ndarray:
     return low + BIN * np.arange(count + 1)
 
 
-def _scatter(ax, x: np.ndarray, y: np.ndarray, study: Study) -> float:
-    """Points with SCP's pick marked and the regression line; returns Pearson's r."""
+def _scatter(ax, x: np.ndarray, y: np.ndarray, study: Study, title: str) -> float:
+    """Points with SCP's pick marked and the regression line; returns Pearson's r, which goes into
+    the title."""
     pick = int(study.picks([1])[1].selected[0])
     r = pearson(x, y)
     ax.plot(x, y, "o", color=COLOURS[0], ms=4, alpha=0.6, mec="none")
@@ -204,6 +205,6 @@ def _scatter(ax, x: np.ndarray, y: np.ndarray, study: Study) -> float:
         ends = np.array([x.min(), x.max()])
         ax.plot(ends, level + slope * ends, color="0.4", lw=1.2)
     ax.plot(x[pick], y[pick], "o", color=COLOURS[1], ms=8, label="SCP's pick")
-    ax.annotate(f"r = {r:.3f}", (0.97, 0.95), xycoords="axes fraction", ha="right", va="top")
-    ax.legend(frameon=False, loc="lower left")
+    ax.set_title(f"{_wrapped(title)}\nr = {r:.3f}")
+    ax.legend(loc="best")  # in a frame: without one its mark looks like a point
     return r

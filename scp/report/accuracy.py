@@ -266,7 +266,7 @@ def boxes(errors: np.ndarray, names: list[str], unit: str) -> str:
     return frame.done(
         f"Box plot of the errors of {words.count(len(names), 'landmark')}, at most "
         f"{max(float(c.max()) for c in columns if len(c)):.2f} {unit}",
-        "histogram",
+        "boxes",
     )
 
 
