@@ -29,7 +29,7 @@ from common import arguments, header
 import scp
 from scp import metrics
 from scp.datasets import Dataset, find_duplicates, validation_split
-from scp.detection import VIEWS, Matches, match_templates
+from scp.detection import VIEWS, Matches, match_templates, usual_views
 from scp.pipeline import Pool
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
@@ -150,10 +150,12 @@ class Scored:
 
 def match_landmarks(extractor, templates, images=None, mode="bilinear", views=None, sample=1):
     """Every template's landmarks in every sample-th image, Scored. images=None: the templates are
-    evaluated among themselves. views: how many of scp.detection.VIEWS vote; None: all."""
+    evaluated among themselves. views: how many of scp.detection.VIEWS vote; None: as usual."""
     rows = np.arange(0, len(templates if images is None else images), sample)
     chosen = (templates if images is None else images).subset(rows)
-    matches = match_templates(extractor, templates, chosen, mode, views=VIEWS[:views])
+    matches = match_templates(
+        extractor, templates, chosen, mode, views=VIEWS[: views or usual_views(extractor)]
+    )
     if images is None:
         matches.counts[rows, np.arange(len(rows))] = False
     return Scored(matches, chosen.landmarks, chosen.spacing)
@@ -279,7 +281,7 @@ def main():
     parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
-    parser.add_argument("--views", type=int, default=len(VIEWS), choices=range(1, len(VIEWS) + 1),
+    parser.add_argument("--views", type=int, choices=range(1, len(VIEWS) + 1),
                         help="that vote, as in scp detect")  # fmt: skip
     parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
     options = parser.parse_args()

@@ -32,9 +32,9 @@ def add_detect(commands) -> None:
                      help="how templates vote; confident: the paper, Eq. 3")  # fmt: skip
     how.add_argument("--mode", default="bilinear", choices=MODES,
                      help="paper: whole pixels, as in the authors' code")  # fmt: skip
-    how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
+    how.add_argument("--views", type=int, metavar="V",
                      help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
-                     "(default: all)")  # fmt: skip
+                     "(default: all with trained features, 1 with gradients)")  # fmt: skip
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
@@ -129,7 +129,7 @@ def run_detect(args) -> int:
     if args.json:
         print(json.dumps({
             "images": len(pool), "landmarks": len(found.names), "templates": found.templates,
-            "rule": args.rule, "mode": args.mode, "views": args.views, "file": str(out),
+            "rule": args.rule, "mode": args.mode, "views": detector.views, "file": str(out),
             "confidence": float(found.confidence.mean()),
             "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
         }, indent=1))  # fmt: skip

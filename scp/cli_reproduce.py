@@ -55,7 +55,7 @@ def add_reproduce(commands) -> None:
     how.add_argument("--draws", type=int, default=1000, help="random sets (default 1000)")
     how.add_argument("--rule", default="agreeing", choices=["agreeing", "weighted", "median",
                                                             "confident"])  # fmt: skip
-    how.add_argument("--views", type=int, default=len(VIEWS), metavar="V",
+    how.add_argument("--views", type=int, metavar="V",
                      choices=range(1, len(VIEWS) + 1),
                      help="sizes of each image that vote by the rule, as in scp detect (default: "
                      "all)")  # fmt: skip

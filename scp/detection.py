@@ -61,6 +61,12 @@ class Matches:
         return xy, confidence, vote // shape[1]
 
 
+def usual_views(extractor, mode: str = "bilinear") -> int:
+    """How many of VIEWS vote where nobody says: all with trained features; one with gradient
+    features, which know too little of where they are in a larger image, and as in the paper."""
+    return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
+
+
 def view_weights(views: Sequence[tuple[float, float]]) -> np.ndarray:
     """How much the votes of each view count, float64 [V]: zoom^2, for cells are as much smaller."""
     return np.array([zoom**2 for _, zoom in views], np.float64)
@@ -349,7 +355,7 @@ class LandmarkDetector:
         extractor: a trained `FeatureExtractor`, or a `GradientExtractor`.
         rule: how the templates' votes become one answer, see `combine`.
         mode: see `Templates`. "paper" with rule "confident" and one view is the paper's detector.
-        views: how many of the VIEWS of template and image vote; more are slower and better.
+        views: how many of the VIEWS of template and image vote; None: `usual_views`.
     """
 
     def __init__(
@@ -358,12 +364,13 @@ class LandmarkDetector:
         *,
         rule: str = "agreeing",
         mode: str = "bilinear",
-        views: int = len(VIEWS),
+        views: int | None = None,
     ):
         if rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        views = usual_views(extractor, mode) if views is None else views
         if not 1 <= int(views) <= len(VIEWS):
             raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
         self.extractor, self.rule, self.mode, self.views = extractor, rule, mode, int(views)

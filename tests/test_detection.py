@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -164,7 +166,8 @@ def test_a_template_finds_its_own_landmarks(pool, extractor, mode):
 
 
 def test_views_of_a_template_find_its_own_landmarks(pool, extractor):
-    found = scp.LandmarkDetector(extractor).fit_predict(pool.subset([1, 4]), [0])
+    detector = scp.LandmarkDetector(extractor, views=len(VIEWS))
+    found = detector.fit_predict(pool.subset([1, 4]), [0])
     assert found.votes.shape == (1, len(VIEWS), 2, 19, 2)
     apart = np.abs(found.xy[0] - pool.landmarks[1]).max(axis=1)
     assert np.median(apart) <= 2 * pool.shape(1)[0] / 128
@@ -268,6 +271,9 @@ def test_the_detector_names_what_is_wrong(pool, extractor):
 def test_parameters_of_the_detector_are_read_and_set(extractor):
     detector = scp.LandmarkDetector(extractor, rule="median")
     assert detector.get_params() == {
-        "extractor": extractor, "rule": "median", "mode": "bilinear", "views": len(VIEWS)
+        "extractor": extractor, "rule": "median", "mode": "bilinear", "views": 1
     }  # fmt: skip
+    trained = SimpleNamespace(name="trained")  # its larger images are worth a look
+    assert scp.LandmarkDetector(trained).views == len(VIEWS)
+    assert scp.LandmarkDetector(trained, mode="paper").views == 1
     assert detector.set_params(views=2).views == 2 and detector.rule == "median"

@@ -184,7 +184,7 @@ def test_matches_are_kept_and_belong_to_their_features(study, extractor, folder,
     other = scp.GradientExtractor((96, 96), channels=32)
     with pytest.raises(AssertionError, match="matched again"):
         Study(load("phantom", images=N), other, RunFolder(folder)).record("honest")
-    (folder / "reproduce" / "matches-honest-4-views.npz").write_bytes(b"PK damaged")
+    (folder / "reproduce" / "matches-honest.npz").write_bytes(b"PK damaged")
     with pytest.raises(AssertionError, match="matched again"):
         Study(load("phantom", images=N), extractor, RunFolder(folder)).record("honest")
 

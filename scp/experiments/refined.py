@@ -37,13 +37,11 @@ def table2(
     study: Study,
     sizes: Sequence[int] = SIZES2,
     refinement: Refinement | None = None,
-    views: int = len(VIEWS),
     callback: Callable[[dict], object] | None = None,
 ) -> Result:
     """Landmarks from M templates chosen by SCP, matched and refined, in test images.
 
-    refinement=None: matching only. views: of the matcher, the product's default. callback: called
-    with the events of the trainings.
+    refinement=None: matching only. callback: called with the events of the trainings.
     """
     sizes = sorted(set(sizes))
     study.check_sizes(sizes)
@@ -53,6 +51,7 @@ def table2(
     chosen = sorted({int(i) for m in sizes for i in picks[m].selected})
     place = {row: k for k, row in enumerate(chosen)}
     templates, test = study.data.train.subset(chosen), study.data.test
+    views = study.options.views
     rest = {"folder": study.folder, "progress": study.progress}
     honest = record(study.extractor, templates, test, views=views, name="matches-table2", **rest)
     as_paper = record(study.extractor, templates, test, mode="paper", way="grid",
@@ -145,7 +144,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "images": digest(train),
         "chosen": study.names(selected),
         "rule": study.options.rule,
-        "views": [list(view) for view in VIEWS],
+        "views": [list(view) for view in VIEWS[: study.options.views]],
         "seed": study.options.seed,
         "refinement": asdict(how),
     }
@@ -156,7 +155,9 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         start = None
         if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
             start = study.extractor
-        detector = LandmarkDetector(study.extractor, rule=study.options.rule)
+        detector = LandmarkDetector(
+            study.extractor, rule=study.options.rule, views=study.options.views
+        )
         bar = study.bar(f"pseudo labels, M = {m}", len(train))
         labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
         refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,

@@ -7,11 +7,11 @@ table finds it there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..detection import VIEWS
+from ..detection import usual_views
 from ..keypoints import detect
 from ..pipeline import Pool
 from ..run import RunFolder
@@ -34,7 +34,7 @@ class Options:
     evaluation: "paper": as the released code, in the training images with the templates among
         them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
         original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
-    rule, views: of `scp.LandmarkDetector`.
+    rule, views: of `scp.LandmarkDetector`; views None: as many as usual with these features.
     draws: random sets of templates. seed: of these and of random searches.
     method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
     direction: "paper": key points of an image searched in the templates; "code": key points of
@@ -45,7 +45,7 @@ class Options:
 
     evaluation: str = "both"
     rule: str = "agreeing"
-    views: int = len(VIEWS)
+    views: int | None = None
     draws: int = 1000
     seed: int = 0
     method: str = "swap"
@@ -116,7 +116,10 @@ class Study:
         progress: Callable[[str, int], Callable] | None = None,
     ):
         self.data, self.extractor, self.run = data, extractor, run
-        self.options, self.progress = options or Options(), progress
+        options = options or Options()
+        if options.views is None:
+            options = replace(options, views=usual_views(extractor))
+        self.options, self.progress = options, progress
         self.folder = RunFolder(run / FOLDER)
         self._kept: dict = {}
 
