@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import scp
+from scp.pipeline import _found
 from scp.report import plots, show_landmarks, write_report
 
 
@@ -114,3 +115,15 @@ def test_names_in_the_section_are_escaped(tmp_path):
     before = path.read_bytes()
     assert b"&lt;script&gt;" in before and b"<script>" not in section_of(path).encode()
     assert show_landmarks(path, images, found, [3]) and path.read_bytes() == before
+
+
+def test_landmarks_in_the_run_folder_are_taken_or_named(tmp_path):
+    images, path = scp.datasets.phantom(2, seed=0), tmp_path / "landmarks.csv"
+    assert _found(path, images) == (None, [])
+    scp.write_landmarks(path, found_in(images))
+    found, problems = _found(path, images)
+    assert np.array_equal(found.xy, found_in(images).xy) and problems == []
+    path.write_text("image,landmark,x,y\n001,sella,3,far\n")
+    found, (problem,) = _found(path, images)
+    assert found is None and problem.startswith("landmarks.csv is not shown: ")
+    assert "line 2" in problem
