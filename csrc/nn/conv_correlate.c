@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define STRIP_FLOATS 49152      /* 192 KiB of the second-level cache */
-#define AT_ONCE 192             /* pixels of one product: a line of each in the first level */
 #define PARTS 32                /* partial sums times blocks of outputs, at most */
 #define PARTIAL_FLOATS 16777216 /* 64 MiB of partial sums, at most (or one) */
 
@@ -24,8 +23,6 @@ struct correlate {
 static void divide(struct correlate *c, size_t batch, size_t pixel, size_t channels,
                    size_t outputs) {
     const size_t height = c->y.count, width = c->x.count;
-    /* One channel of many pixels is read at a time: they must not fall into few sets. */
-    pixel += pixel % 64 == 0 ? 16 : 0;
     c->pixel = pixel;
     c->steps = c->y.taps * c->x.taps * channels;
     c->panels = scp_ceil_div(outputs, 16);
@@ -111,9 +108,9 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     const int merged = c->x.taps == 1 || (c->x.step == 1 && pixel == channels);
     const size_t across = merged ? 1 : c->x.taps, rows = merged ? c->x.taps * channels : channels;
     for (size_t t = 0; t < height; t++) offsets[t] = t * c->y.stride * line;
-    const size_t group = scp_min(height, scp_max(1, AT_ONCE / width));
+    const struct scp_gemm_runs runs = {offsets, height, width};
     const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
-    const size_t products = (last - first) * scp_ceil_div(height, group) * c->y.taps * across;
+    const size_t products = (last - first) * c->y.taps * across;
     size_t product = 0;
     for (size_t panel = first; panel < last; panel++) {
         const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
@@ -123,17 +120,13 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
         if (c->biased)
             c->kernels->add(c->partial_bias + (part * c->panels + panel) * 16, values,
                             height * width);
-        for (size_t t = 0; t < height; t += group) {
-            const struct scp_gemm_runs runs = {offsets + t, scp_min(group, height - t), width};
-            float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
-            for (size_t u = 0; u < c->y.taps; u++)
-                for (size_t v = 0; v < across; v++, product++, sums += rows * 16) {
-                    for (size_t f = 0; f < 4; f++) scp_fetch_part(fetch + f, product, products);
-                    c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel,
-                                     1, c->x.stride * pixel, rows, values + t * width * 16, &runs,
-                                     NULL);
-                }
-        }
+        float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
+        for (size_t u = 0; u < c->y.taps; u++)
+            for (size_t v = 0; v < across; v++, product++, sums += rows * 16) {
+                for (size_t f = 0; f < 4; f++) scp_fetch_part(fetch + f, product, products);
+                c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
+                                 c->x.stride * pixel, rows, values, &runs, NULL);
+            }
     }
 }
 
