@@ -70,21 +70,8 @@ static struct place place_of(const struct correlate *c, size_t tile) {
                           scp_min(c->tile_x, c->x.count - x)};
 }
 
-/* What a tile reads of both maps. */
-static void fetch_tile(struct scp_fetch fetch[4], const struct correlate *c, size_t tile,
-                       size_t block) {
-    const struct place at = place_of(c, tile);
-    const size_t first = block * c->block;
-    scp_fetch_source(fetch, &c->source, at.image, c->y.origin + (ptrdiff_t)(at.y * c->y.stride),
-                     c->x.origin + (ptrdiff_t)(at.x * c->x.stride), scp_axis_span(&c->y, at.height),
-                     scp_axis_span(&c->x, at.width), 0, scp_lanes_up(c->source.map.channels) / 16);
-    scp_fetch_source(fetch + 2, &c->fixed, at.image, (ptrdiff_t)at.y, (ptrdiff_t)at.x, at.height,
-                     at.width, first * 16, scp_min(c->block, c->panels - first));
-}
-
-/* One tile, and meanwhile what the next reads. */
 static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t block,
-                     float *scratch, const struct scp_fetch fetch[4]) {
+                     float *scratch) {
     const struct place at = place_of(c, tile);
     const size_t image = at.image, channels = c->source.map.channels;
     const size_t t0 = at.y, height = at.height, x0 = at.x, width = at.width;
@@ -110,8 +97,6 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     for (size_t t = 0; t < height; t++) offsets[t] = t * c->y.stride * line;
     const struct scp_gemm_runs runs = {offsets, height, width};
     const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
-    const size_t products = (last - first) * c->y.taps * across;
-    size_t product = 0;
     for (size_t panel = first; panel < last; panel++) {
         const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
         for (size_t t = 0; t < height; t++)
@@ -122,11 +107,9 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
                             height * width);
         float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
         for (size_t u = 0; u < c->y.taps; u++)
-            for (size_t v = 0; v < across; v++, product++, sums += rows * 16) {
-                for (size_t f = 0; f < 4; f++) scp_fetch_part(fetch + f, product, products);
+            for (size_t v = 0; v < across; v++, sums += rows * 16)
                 c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
                                  c->x.stride * pixel, rows, values, &runs, NULL);
-            }
     }
 }
 
@@ -138,12 +121,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
            count * c->steps * 16 * sizeof(float));
     memset(c->partial_bias + (part * c->panels + first) * 16, 0, count * 16 * sizeof(float));
     const size_t begin = part * c->tiles / c->parts, end = (part + 1) * c->tiles / c->parts;
-    float *scratch = c->scratch + worker * (c->strip + c->values + c->offsets);
-    for (size_t tile = begin; tile < end; tile++) {
-        struct scp_fetch fetch[4] = {{NULL, 0, 0, 0, 0, 0}};
-        if (tile + 1 < end) fetch_tile(fetch, c, tile + 1, block);
-        add_tile(c, tile, part, block, scratch, fetch);
-    }
+    for (size_t tile = begin; tile < end; tile++)
+        add_tile(c, tile, part, block, c->scratch + worker * (c->strip + c->values + c->offsets));
     return SCP_OK;
 }
 

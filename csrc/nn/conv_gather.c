@@ -16,7 +16,6 @@ struct gather {
     struct scp_axis y, x;
     int direct; /* the source itself is read, no strip */
     size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
-    size_t tiles, chain, chains; /* tiles in all, of a task, tasks of a block */
     size_t strip, offsets, tail; /* floats of the scratch of one thread */
     struct scp_weights weights;
     float *packed, *bias, *scratch;
@@ -39,9 +38,6 @@ static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs)
         scp_min(scp_ceil_div(g->panels, 2), scp_ceil_div(TASKS, batch * g->tiles_x * g->tiles_y));
     g->block = scp_ceil_div(g->panels, g->blocks);
     g->blocks = scp_ceil_div(g->panels, g->block);
-    g->tiles = batch * g->tiles_y * g->tiles_x;
-    g->chain = scp_max(1, scp_min(8, g->tiles * g->blocks / 32));
-    g->chains = scp_ceil_div(g->tiles, g->chain);
     g->rows = scp_axis_span(&g->y, g->tile_y);
     g->columns = scp_axis_span(&g->x, g->tile_x);
     g->strip = scp_line_up(g->rows * g->columns * pixel);
@@ -64,43 +60,22 @@ size_t scp_gather_workspace(size_t batch, const struct scp_axis *y, const struct
            threads * scp_max(dense, g.strip + g.offsets + g.tail);
 }
 
-/* A tile: targets t0 .. t1 - 1 and x0 .. x1 - 1 of an image, and where their source begins. */
-struct place {
-    size_t image, t0, t1, x0, x1;
-    ptrdiff_t top, left;
+/* The rows of A of one tile row times one panel, in one pass. */
+struct pass {
+    struct scp_gemm_runs runs;
+    size_t first; /* step, of the packed panel */
 };
 
-static struct place place_of(const struct gather *g, size_t tile) {
-    const size_t t0 = tile / g->tiles_x % g->tiles_y * g->tile_y,
-                 x0 = tile % g->tiles_x * g->tile_x;
-    return (struct place){tile / g->tiles_x / g->tiles_y,
-                          t0,
-                          scp_min(t0 + g->tile_y, g->y.count),
-                          x0,
-                          scp_min(x0 + g->tile_x, g->x.count),
-                          g->y.origin + (ptrdiff_t)(t0 * g->y.stride),
-                          g->x.origin + (ptrdiff_t)(x0 * g->x.stride)};
-}
-
-/* What the next tile of a chain reads, and (where they lie together) the targets it writes. */
-static void fetch_tile(struct scp_fetch fetch[3], const struct gather *g, size_t tile,
-                       size_t block) {
-    const struct place at = place_of(g, tile);
-    const size_t height = at.t1 - at.t0, width = at.x1 - at.x0, first = block * g->block;
-    scp_fetch_source(fetch, &g->source, at.image, at.top, at.left, scp_axis_span(&g->y, height),
-                     scp_axis_span(&g->x, width), 0, scp_lanes_up(g->source.map.channels) / 16);
-    if (g->y.place_step == 1 && g->x.place_step == 1)
-        scp_fetch_begin(fetch + 2, &g->target, at.image, (ptrdiff_t)(g->y.place + at.t0),
-                        (ptrdiff_t)(g->x.place + at.x0), height, width, first * 16,
-                        scp_min(g->block, g->panels - first));
-}
-
-static void run_tile(const struct gather *g, size_t tile, size_t block, size_t worker,
-                     const struct scp_fetch fetch[3]) {
-    const struct place at = place_of(g, tile);
+static enum scp_status run(void *context, size_t task, size_t worker) {
+    const struct gather *g = context;
     const size_t outputs = g->target.channels, channels = g->source.map.channels;
-    const size_t image = at.image, t0 = at.t0, t1 = at.t1, x0 = at.x0, x1 = at.x1;
-    const ptrdiff_t top = at.top, left = at.left;
+    const size_t block = task % g->blocks, tile = task / g->blocks;
+    const size_t tile_x = tile % g->tiles_x, tile_y = tile / g->tiles_x % g->tiles_y;
+    const size_t image = tile / g->tiles_x / g->tiles_y;
+    const size_t t0 = tile_y * g->tile_y, t1 = scp_min(t0 + g->tile_y, g->y.count);
+    const size_t x0 = tile_x * g->tile_x, x1 = scp_min(x0 + g->tile_x, g->x.count);
+    const ptrdiff_t top = g->y.origin + (ptrdiff_t)(t0 * g->y.stride);
+    const ptrdiff_t left = g->x.origin + (ptrdiff_t)(x0 * g->x.stride);
     float *scratch = g->scratch + worker * (g->strip + g->offsets + g->tail);
     float *strip = scratch, *tail = scratch + g->strip + g->offsets;
     size_t *offsets = (size_t *)(void *)(scratch + g->strip);
@@ -143,9 +118,7 @@ static void run_tile(const struct gather *g, size_t tile, size_t block, size_t w
         ((image * g->target.height + g->y.place + t0 * g->y.place_step) * g->target.width +
          g->x.place + x0 * g->x.place_step) *
             g->target.stride;
-    size_t done = 0, product = 0;
-    const size_t products =
-        scp_ceil_div(scp_max(runs, 1), group) * pieces * (last - block * g->block) * (t1 - t0);
+    size_t done = 0;
     for (size_t r = 0; r == 0 || r < runs; r += group)
         for (size_t p = 0; p < pieces; p++) {
             const size_t begin = p * piece, size = scp_min(piece, length - begin);
@@ -156,13 +129,11 @@ static void run_tile(const struct gather *g, size_t tile, size_t block, size_t w
                 const int apart = narrow && panel + 1 == g->panels && outputs % 16;
                 const float *start =
                     done || (g->accumulate && !apart) ? NULL : g->bias + panel * 16;
-                for (size_t t = 0; t < t1 - t0; t++, product++) {
-                    for (size_t f = 0; f < 3; f++) scp_fetch_part(fetch + f, product, products);
+                for (size_t t = 0; t < t1 - t0; t++)
                     g->kernels->gemm(
                         apart ? tail + t * g->tile_x * 16 : target + t * target_line + panel * 16,
                         apart ? 16 : target_pixel, base + t * g->y.stride * line + begin,
                         g->x.stride * pixel, 1, x1 - x0, b, &part, start);
-                }
             }
             done += part.count * size;
         }
@@ -175,18 +146,6 @@ static void run_tile(const struct gather *g, size_t tile, size_t block, size_t w
                 for (size_t o = 0; o < outputs - whole; o++)
                     to[o] = g->accumulate ? to[o] + from[o] : from[o];
             }
-    }
-}
-
-/* A chain of tiles: each is fetched while the one before it is multiplied. */
-static enum scp_status run(void *context, size_t task, size_t worker) {
-    const struct gather *g = context;
-    const size_t block = task % g->blocks, begin = task / g->blocks * g->chain;
-    const size_t end = scp_min(begin + g->chain, g->tiles);
-    for (size_t tile = begin; tile < end; tile++) {
-        struct scp_fetch fetch[3] = {{NULL, 0, 0, 0, 0, 0}};
-        if (tile + 1 < end) fetch_tile(fetch, g, tile + 1, block);
-        run_tile(g, tile, block, worker, fetch);
     }
     return SCP_OK;
 }
@@ -224,5 +183,5 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
     const enum scp_status status =
         scp_conv_parallel(packed_floats(&g, channels), g.panels, pack, &g);
     if (status != SCP_OK) return status;
-    return scp_parallel(g.chains * g.blocks, run, &g, control);
+    return scp_parallel(target->batch * g.tiles_y * g.tiles_x * g.blocks, run, &g, control);
 }
