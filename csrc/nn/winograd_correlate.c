@@ -58,7 +58,7 @@ size_t scp_winograd_correlate_workspace(size_t batch, const struct scp_axis *y,
                                         size_t threads) {
     struct correlate c = {.y = *y, .x = *x};
     if (!batch || !y->count || !x->count) return 0;
-    if (scp_winograd_wide(channels, outputs))
+    if (scp_winograd_wide_gradient(channels, outputs))
         return scp_winograd_wide_correlate_workspace(batch, y, x, channels, outputs, threads);
     divide(&c, batch, channels, outputs);
     return c.parts * c.panels * (c.sums + 16) + threads * c.scratch_floats;
@@ -145,7 +145,7 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
                           .bias_grads = bias_grads,
                           .kernels = scp_nn_kernels()};
     if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
-    if (scp_winograd_wide(source->map.channels, fixed->map.channels))
+    if (scp_winograd_wide_gradient(source->map.channels, fixed->map.channels))
         return scp_winograd_wide_correlate(gradients, swap, bias_grads, source, fixed, y, x,
                                            workspace, control);
     divide(&c, fixed->map.batch, source->map.channels, fixed->map.channels);

@@ -26,7 +26,7 @@ struct wide {
 };
 
 int scp_winograd_wide(size_t channels, size_t outputs) {
-    return channels * outputs >= 16384 && channels >= 64 && outputs >= 64;
+    return channels * outputs >= 131072 && channels >= 64 && outputs >= 64;
 }
 
 static size_t slices_of(size_t channels) {

@@ -15,6 +15,10 @@ struct wide {
     const struct scp_nn_kernels *kernels;
 };
 
+int scp_winograd_wide_gradient(size_t channels, size_t outputs) {
+    return channels * outputs >= 16384 && channels >= 64 && outputs >= 64;
+}
+
 static void divide(struct wide *w, size_t batch, size_t channels, size_t outputs) {
     const size_t read = scp_winograd_wide_divide(&w->blocks, batch, &w->y, &w->x, channels, 1);
     w->panels = scp_ceil_div(outputs, 16);
