@@ -101,7 +101,7 @@ static void every_form_on_every_set(void) {
         {16, 16, 3, 3, 1, 2, 2, 2, 0},   {16, 18, 1, 3, 1, 1, 0, 1, 0},
         {16, 16, 3, 3, 2, 2, 1, 2, 0},   {16, 32, 2, 2, 2, 1, 0, 0, 1},
         {20, 16, 3, 3, 1, 1, 1, 1, 1},   {48, 176, 3, 3, 1, 1, 1, 1, 0},
-        {130, 136, 3, 3, 1, 1, 1, 1, 0},
+        {370, 356, 3, 3, 1, 1, 1, 1, 0},
     };
     for (int isa = 0; isa < (int)SCP_ISA_COUNT; isa++) {
         if (scp_isa_set(scp_isa_name((enum scp_isa)isa)) != SCP_OK) continue;
