@@ -5,18 +5,21 @@
 Ours with the pending norm and activation read on the way, as in training; the peer without them,
 channels first and channels last: the faster counts. Effective GFLOP/s: those of the direct sum,
 whichever way it is computed. Runs alternate between ours and the peer; medians count.
+
+The limit of a layer is the smaller of the measured peak of multiply-adds and the measured memory
+bandwidth times the operations for each byte that has to be read or written once: forward x, w, y;
+gradient of the data dy, y, w, dx; of the weights x, dy, y, dw. Winograd multiplies less than the
+direct sum (4 times less in whole tiles), so a 3x3 layer may exceed its limit by that; a layer whose
+maps lie in the caches may exceed a limit of bandwidth.
 """
 
-import ctypes
 import json
 import statistics
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 from common import arguments, finish, header
+from limits import Limits
 from peers import interpreter, run
 
 from scp import _core
@@ -51,17 +54,6 @@ LAYERS = {  # name: batch, height, width, in, out, kernel_y, kernel_x, geometry
     },
 }
 
-# Independent chains of fused multiply-adds in registers: what the machine can do at most.
-PEAK = r"""
-#include <immintrin.h>
-#define S(n) __asm__ volatile("vfmadd231ps %1,%1,%0" : "+x"(a##n) : "x"(x));
-void spin(long n) {
-    __m256 x = _mm256_set1_ps(.5f), a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x,
-           a8 = x, a9 = x, a10 = x, a11 = x;
-    for (; n > 0; n--) {S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11)}
-}
-"""
-
 PEER = r"""
 import json, sys, time
 import torch
@@ -94,35 +86,20 @@ print(json.dumps({"times": out, "torch": torch.__version__}))
 """
 
 
-def peak(threads: int) -> float:
-    """Measured float32 FMA GFLOP/s of all threads together; NaN where it cannot be measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder, "peak.c"), Path(folder, "peak.so")
-        source.write_text(PEAK)
-        command = ["cc", "-O2", "-mfma", "-mavx2", "-shared", "-fPIC", source, "-o", library]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            return float("nan")
-        spin = ctypes.CDLL(str(library)).spin
-        spin.argtypes = [ctypes.c_long]
-        from threading import Thread
-
-        n, best = 2_000_000, 0.0
-        for _ in range(5):
-            workers = [Thread(target=spin, args=(n,)) for _ in range(threads)]
-            start = time.perf_counter()
-            for w in workers:
-                w.start()
-            for w in workers:
-                w.join()
-            best = max(best, threads * n * 12 * 16 / (time.perf_counter() - start) / 1e9)
-    return best
-
-
 def gflop(layer) -> float:
     """2 times the multiply-adds of the direct sum, in 10^9."""
     b, h, w, c, o, ky, kx, g = layer
     oh, ow = (h, w) if g.transposed else size(g, (ky, kx), h, w)
     return 2 * b * oh * ow * c * o * ky * kx / 1e9
+
+
+def limits(layer, machine: Limits) -> list[float]:
+    """The roofline of the three directions."""
+    b, h, w, c, o, ky, kx, g = layer
+    oh, ow = size(g, (ky, kx), h, w)
+    x, y, k = 4 * b * h * w * c, 4 * b * oh * ow * o, 4 * ky * kx * c * o
+    moved = (x + k + y, 2 * y + k + x, x + 2 * y + k)
+    return [machine.bound(gflop(layer), bytes_ / 1e9) for bytes_ in moved]
 
 
 class Ours:
@@ -178,8 +155,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="alternations of ours and the peer")
     options = parser.parse_args()
     layers = {k: v for group in options.layers for k, v in LAYERS[group].items()}
-    top = peak(_core.threads())
-    header(f"float32 FMA peak of {_core.threads()} threads, measured: {top:.0f} GFLOP/s")
+    machine = Limits(_core.threads())
+    header(f"of {_core.threads()} threads, measured during the run, stated below")
     python, missing = (None, []) if options.no_peer else interpreter(
         ["torch==2.13.0", "numpy"], options.torch
     )  # fmt: skip
@@ -195,22 +172,32 @@ def main():
                 calls = ours.forward, ours.weights
             for call in calls:
                 call()
+            machine.sample()
             mine[name].append([median(call, options.repeat) for call in calls])
         if python:
             text = json.dumps(layers)
             result = json.loads(run(python, PEER, text, str(options.repeat), str(_core.threads())))
             for name, times in result["times"].items():
                 theirs[name].append(times if layers[name][3] >= 16 else times[::2])
-    print("effective GFLOP/s, ours / peer: forward, (gradient of the data,) of the weights")
-    total = [0.0, 0.0]
+    print(
+        f"limit:   float32 FMA peak {machine.peak:.0f} GFLOP/s, memory {machine.bandwidth:.1f} GB/s"
+    )
+    print("effective GFLOP/s, ours / peer (limit): forward, (gradient of the data,) of the weights")
+    total, rows = [0.0, 0.0], {}
     for name, layer in layers.items():
         n, a = gflop(layer), [statistics.median(t) for t in zip(*mine[name], strict=True)]
         b = [statistics.median(t) for t in zip(*theirs[name], strict=True)]
         b = b or [float("nan")] * len(a)
+        bounds = limits(layer, machine)[:: 1 if len(a) == 3 else 2]
         total = [total[0] + sum(a), total[1] + sum(b)]
-        cells = "  ".join(f"{n / p:6.1f} /{n / q:6.1f}" for p, q in zip(a, b, strict=True))
+        rows[name] = {"ours": [n / p for p in a], "peer": [n / p for p in b], "limit": bounds}
+        cells = "  ".join(
+            f"{n / p:6.1f} /{n / q:6.1f} ({bound:3.0f})"
+            for p, q, bound in zip(a, b, bounds, strict=True)
+        )
         print(f"{name:30s} {cells}   x{sum(b) / sum(a):.1f}", flush=True)
-    finish(options, *total, peak=top, unit="seconds of all layers, three directions")
+    finish(options, *total, peak=machine.peak, bandwidth=machine.bandwidth, layers=rows,
+           unit="seconds of all layers, three directions")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ SHAPES = [
     (1, 5, 6, 16, 16, 3, 3, Geometry(1, 1, 1, 1, True)),
     (1, 5, 6, 5, 16, 3, 3, Geometry(3, 2, 1, 0, True)),
     (1, 100, 90, 32, 32, 3, 3, Geometry(1, 1, 1, 1)),
+    (2, 46, 50, 130, 136, 3, 3, Geometry(1, 1, 1, 1)),
+    (1, 46, 50, 370, 356, 3, 3, Geometry(1, 1, 1, 1)),
 ]
 # Largest error of a sum of n products, in units of 2^-24 * sum |products|: n for the longest chain,
 # and the factor that the transforms of Winograd F(4x4, 3x3) add.

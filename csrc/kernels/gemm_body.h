@@ -5,7 +5,7 @@
 
 static inline __attribute__((always_inline)) void
 gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, const float *b,
-           const struct scp_gemm_runs *runs, const float *start, const int rows) {
+           const struct scp_gemm_runs *runs, const float *start, const int rows, const int along) {
 #define ROW(i) f32x16 s##i = f32x16_set(0);
     EACH_ROW(ROW)
 #undef ROW
@@ -36,6 +36,20 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
         b += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;                           \
     }
         size_t k = runs->length;
+        if (along) { /* the next block's rows are asked for, a line of each every 16 steps */
+#define NEXT(i)                                                                                    \
+    if (rows > i) {                                                                                \
+        const float *p = i < 3 ? p0 : i < 6 ? p3 : i < 9 ? p6 : p9;                                \
+        __builtin_prefetch(p + (size_t)(i % 3 + rows) * a_row);                                    \
+    }
+            for (; k >= 16; k -= 16) {
+                EACH_ROW(NEXT)
+                for (int four = 0; four < 4; four++) {
+                    STEP STEP STEP STEP
+                }
+            }
+#undef NEXT
+        }
         for (; k >= 4; k -= 4) {
             STEP STEP STEP STEP
         }
@@ -49,15 +63,16 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
 #undef ROW
 }
 
-static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
-                 const float *b, const struct scp_gemm_runs *runs, const float *start) {
+static inline __attribute__((always_inline)) void
+gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
+          const float *b, const struct scp_gemm_runs *runs, const float *start, const int along) {
     for (; rows >= SCP_SIMD_ROWS; rows -= SCP_SIMD_ROWS) {
-        gemm_block(c, c_row, a, a_row, a_step, b, runs, start, SCP_SIMD_ROWS);
+        gemm_block(c, c_row, a, a_row, a_step, b, runs, start, SCP_SIMD_ROWS, along);
         c += SCP_SIMD_ROWS * c_row, a += SCP_SIMD_ROWS * a_row;
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        if (n < SCP_SIMD_ROWS) gemm_block(c, c_row, a, a_row, a_step, b, runs, start, n);          \
+        if (n < SCP_SIMD_ROWS) gemm_block(c, c_row, a, a_row, a_step, b, runs, start, n, 0);       \
         break;
     switch (rows) {
         REST(1)
@@ -65,4 +80,12 @@ static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_
         REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default : break;
     }
 #undef REST
+}
+
+static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
+                 const float *b, const struct scp_gemm_runs *runs, const float *start) {
+    if (a_step == 1)
+        gemm_rows(c, c_row, a, a_row, 1, rows, b, runs, start, 1);
+    else
+        gemm_rows(c, c_row, a, a_row, a_step, rows, b, runs, start, 0);
 }

@@ -24,7 +24,7 @@ struct product {
 };
 
 static void divide(struct product *p, size_t batch, size_t channels, size_t outputs) {
-    scp_winograd_divide(&p->blocks, batch, &p->y, &p->x, channels, TILES);
+    scp_winograd_divide(&p->blocks, batch, &p->y, &p->x, channels, TILES, 0);
     p->panels = scp_ceil_div(outputs, 16);
     p->shares = scp_min(scp_ceil_div(p->panels, 4), scp_ceil_div(TASKS, p->blocks.count));
     p->share = scp_ceil_div(p->panels, p->shares);
@@ -50,6 +50,8 @@ size_t scp_winograd_workspace(size_t batch, const struct scp_axis *y, const stru
                               size_t channels, size_t outputs, size_t threads) {
     struct product p = {.y = *y, .x = *x};
     if (!batch || !y->count || !x->count) return 0;
+    if (scp_winograd_wide(channels, outputs))
+        return scp_winograd_wide_workspace(batch, y, x, channels, outputs, threads);
     divide(&p, batch, channels, outputs);
     return p.panels * (9 * channels * 16 + SCP_WINOGRAD * scp_winograd_step(channels) + 16) +
            threads * p.scratch_floats;
@@ -65,37 +67,6 @@ static enum scp_status transform_weights(void *context, size_t panel, size_t wor
     p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step, packed,
                                  channels * 16, channels);
     return SCP_OK;
-}
-
-/* Writes 16 outputs of every tile of a block from M. */
-static void write_tiles(const struct product *p, const struct scp_winograd_block *block,
-                        const float *m, size_t panel) {
-    const struct scp_map *map = &p->target;
-    const size_t pixel = map->stride, line = map->width * pixel;
-    const size_t count = scp_min(16, map->channels - panel * 16);
-    const int narrow = pixel < p->panels * 16 && count < 16;
-    for (size_t i = 0; i < block->images; i++)
-        for (size_t ty = block->y; ty < block->y + block->height; ty++)
-            for (size_t tx = block->x; tx < block->x + block->width; tx++, m += p->width) {
-                const size_t rows = scp_min(4, map->height - 4 * ty);
-                const size_t columns = scp_min(4, map->width - 4 * tx);
-                float *to = map->data + ((block->image + i) * map->height + 4 * ty) * line +
-                            4 * tx * pixel + panel * 16;
-                if (!narrow) {
-                    p->kernels->winograd_output(to, pixel, line, rows, columns, m, p->m_step,
-                                                p->accumulate ? NULL : p->bias + panel * 16);
-                    continue;
-                }
-                float tile[16 * 16];
-                p->kernels->winograd_output(tile, 16, 64, rows, columns, m, p->m_step,
-                                            p->bias + panel * 16);
-                for (size_t r = 0; r < rows; r++)
-                    for (size_t c = 0; c < columns; c++)
-                        for (size_t o = 0; o < count; o++) {
-                            float *at = to + r * line + c * pixel + o;
-                            *at = tile[r * 64 + c * 16 + o] + (p->accumulate ? *at : 0);
-                        }
-            }
 }
 
 /* One block: the products, and meanwhile the pixels that are written next and read thereafter. */
@@ -121,12 +92,14 @@ static void multiply(const struct product *p, const struct scp_winograd_block *b
             }
             for (size_t panel = 0; panel < count; panel++)
                 p->kernels->gemm(m + i * p->m_step + panel * 16, p->width, v + i * blocks->v_step,
-                                 blocks->lanes, 1, block->tiles,
+                                 blocks->tile, 1, block->tiles,
                                  p->weights + ((first + panel) * SCP_WINOGRAD + i) * step, &runs,
                                  zeros);
         }
         for (size_t panel = 0; panel < count; panel++)
-            write_tiles(p, block, m + panel * 16, first + panel);
+            scp_winograd_write(&p->target, p->accumulate, p->bias + (first + panel) * 16,
+                               first + panel, block, m + panel * 16, p->m_step, p->width,
+                               p->kernels);
     }
 }
 
@@ -141,7 +114,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     struct scp_fetch fetch[2] = {{NULL, 0, 0, 0, 0, 0}, {NULL, 0, 0, 0, 0, 0}};
     scp_winograd_block(&block, blocks, p->target.batch, begin);
     for (size_t index = begin; index < end; index++, block = next) {
-        scp_winograd_read(v, blocks, &block, &p->source, &p->y, &p->x, p->kernels, strip);
+        scp_winograd_read(v, blocks, &block, &p->source, 0, p->source.map.channels, &p->y, &p->x,
+                          p->kernels, strip);
         next = block;
         if (index + 1 < end) {
             scp_winograd_block(&next, blocks, p->target.batch, index + 1);
@@ -165,6 +139,9 @@ enum scp_status scp_winograd(const struct scp_map *target, int accumulate,
                         .kernels = scp_nn_kernels()};
     const size_t channels = source->map.channels, outputs = target->channels;
     if (!y->count || !x->count || !target->batch) return SCP_OK;
+    if (scp_winograd_wide(channels, outputs))
+        return scp_winograd_wide_product(target, accumulate, source, y, x, weights, kernel_x, swap,
+                                         bias, workspace, control);
     divide(&p, target->batch, channels, outputs);
     p.weights = workspace;
     p.packed = p.weights + p.panels * SCP_WINOGRAD * scp_winograd_step(channels);

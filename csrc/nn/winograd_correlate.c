@@ -23,7 +23,7 @@ struct correlate {
 
 static void divide(struct correlate *c, size_t batch, size_t channels, size_t outputs) {
     c->batch = batch;
-    scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, TILES);
+    scp_winograd_divide(&c->blocks, batch, &c->y, &c->x, channels, TILES, 1);
     c->panels = scp_ceil_div(outputs, 16);
     c->step = scp_winograd_step(channels);
     c->sums = SCP_WINOGRAD * c->step;
@@ -58,31 +58,15 @@ size_t scp_winograd_correlate_workspace(size_t batch, const struct scp_axis *y,
                                         size_t threads) {
     struct correlate c = {.y = *y, .x = *x};
     if (!batch || !y->count || !x->count) return 0;
+    if (scp_winograd_wide_gradient(channels, outputs))
+        return scp_winograd_wide_correlate_workspace(batch, y, x, channels, outputs, threads);
     divide(&c, batch, channels, outputs);
     return c.parts * c.panels * (c.sums + 16) + threads * c.scratch_floats;
 }
 
-/* W of one panel of a block, and the sums of its pixels. */
-static void read_gradient(const struct correlate *c, const struct scp_winograd_block *block,
-                          size_t panel, float *w, float *pixels, float *sums) {
-    const size_t rows = 4 * block->height, columns = 4 * block->width, line = columns * 16;
-    const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
-    for (size_t i = 0; i < block->images; i++) {
-        for (size_t r = 0; r < rows; r++)
-            scp_source_row(pixels + r * line, 16, c->kernels, &c->fixed, block->image + i,
-                           (ptrdiff_t)(4 * block->y + r), (ptrdiff_t)(4 * block->x), columns,
-                           panel * 16, count);
-        if (sums) c->kernels->add(sums, pixels, rows * columns);
-        for (size_t ty = 0; ty < block->height; ty++)
-            for (size_t tx = 0; tx < block->width; tx++, w += 16)
-                c->kernels->winograd_gradient(w, c->w_step, pixels + 4 * ty * line + 4 * tx * 16,
-                                              16, line);
-    }
-}
-
 static enum scp_status run(void *context, size_t task, size_t worker) {
     const struct correlate *c = context;
-    const size_t share = task % c->shares, part = task / c->shares, lanes = c->blocks.lanes;
+    const size_t share = task % c->shares, part = task / c->shares;
     const size_t first = share * c->share, last = scp_min(first + c->share, c->panels);
     const size_t channels = c->source.map.channels;
     float *v = c->scratch + worker * c->scratch_floats;
@@ -97,7 +81,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     for (size_t index = begin; index < end; index++) {
         struct scp_winograd_block block;
         scp_winograd_block(&block, &c->blocks, c->batch, index);
-        scp_winograd_read(v, &c->blocks, &block, &c->source, &c->y, &c->x, c->kernels, strip);
+        scp_winograd_read(v, &c->blocks, &block, &c->source, 0, channels, &c->y, &c->x, c->kernels,
+                          strip);
         const struct scp_gemm_runs runs = {offsets, 1, block.tiles};
         struct scp_fetch fetch[4] = {{NULL, 0, 0, 0, 0, 0}};
         if (index + 1 < end) {
@@ -109,13 +94,14 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                              last - first);
         }
         for (size_t panel = first; panel < last; panel++) {
-            read_gradient(c, &block, panel, w, strip, c->biased ? bias + panel * 16 : NULL);
+            scp_winograd_read_gradient(w, c->w_step, c->biased ? bias + panel * 16 : NULL, &block,
+                                       &c->fixed, panel, strip, c->kernels);
             for (size_t i = 0; i < SCP_WINOGRAD; i++) {
                 for (size_t f = 0; f < 4; f++)
                     scp_fetch_part(fetch + f, (panel - first) * SCP_WINOGRAD + i,
                                    (last - first) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
-                                 1, lanes, channels, w + i * c->w_step, &runs,
+                                 1, c->blocks.tile, channels, w + i * c->w_step, &runs,
                                  index == begin ? zeros : NULL);
             }
         }
@@ -129,23 +115,14 @@ static enum scp_status reduce(void *context, size_t panel, size_t worker) {
     const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
     const size_t o = panel * 16, count = scp_min(16, outputs - o);
     (void)worker;
-    float *first = c->partial + panel * c->sums, g[9 * 16];
+    float *first = c->partial + panel * c->sums;
     for (size_t part = 1; part < c->parts; part++) {
         const float *from = first + part * c->panels * c->sums;
         for (size_t i = 0; i < SCP_WINOGRAD; i++)
             for (size_t j = 0; j < channels * 16; j++)
                 first[i * c->step + j] += from[i * c->step + j];
     }
-    for (size_t k = 0; k < channels; k++) {
-        c->kernels->winograd_collect(g, 16, first + k * 16, c->step);
-        for (size_t tap = 0; tap < 9; tap++) {
-            float *to = c->gradients + tap * channels * outputs;
-            if (c->swap)
-                for (size_t j = 0; j < count; j++) to[(o + j) * channels + k] += g[tap * 16 + j];
-            else
-                for (size_t j = 0; j < count; j++) to[k * outputs + o + j] += g[tap * 16 + j];
-        }
-    }
+    scp_winograd_collect(c->gradients, c->swap, channels, outputs, panel, first, c->kernels);
     if (c->biased)
         for (size_t part = 0; part < c->parts; part++)
             for (size_t j = 0; j < count; j++)
@@ -168,6 +145,9 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
                           .bias_grads = bias_grads,
                           .kernels = scp_nn_kernels()};
     if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
+    if (scp_winograd_wide_gradient(source->map.channels, fixed->map.channels))
+        return scp_winograd_wide_correlate(gradients, swap, bias_grads, source, fixed, y, x,
+                                           workspace, control);
     divide(&c, fixed->map.batch, source->map.channels, fixed->map.channels);
     c.partial = workspace;
     c.partial_bias = c.partial + c.parts * c.panels * c.sums;
