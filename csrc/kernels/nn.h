@@ -8,18 +8,21 @@
 
 #include "passes.h"
 
-/* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. */
-struct scp_gemm_runs {
+/* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. And the
+ * panels of 16 columns: floats from one to the next in b and in c. */
+struct scp_gemm_form {
     const size_t *offsets;
     size_t count, length;
+    size_t panels, b_panel, c_panel;
 };
 
 struct scp_nn_kernels {
-    /* ---- gemm_body.h: c[i * c_row + j] = start[j] + sum_k A[i][k] b[k * 16 + j] for i < rows and
-     * j < 16, with A[i][k] = a[i * a_row + offset + k * a_step] over the runs. start NULL: the sum
-     * is added to c. Every element is one chain of sums over ascending k. ---- */
+    /* ---- gemm_body.h: c[p * c_panel + i * c_row + j] = start[16 p + j] + sum_k A[i][k]
+     * b[p * b_panel + k * 16 + j] for p < panels, i < rows and j < 16, with A[i][k] =
+     * a[i * a_row + offset + k * a_step] over the runs. start NULL: the sum is added to c. Every
+     * element is one chain of sums over ascending k. ---- */
     void (*gemm)(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
-                 const float *b, const struct scp_gemm_runs *runs, const float *start);
+                 const float *b, const struct scp_gemm_form *form, const float *start);
 
     /* ---- maps_body.h: `count` pixels of `channels` floats (a multiple of 16) from in (in_pixel
      * floats apart) to out (out_pixel apart). ---- */

@@ -46,7 +46,7 @@ static void divide(struct correlate *c, size_t batch, size_t pixel, size_t chann
 
 static size_t total(const struct correlate *c, size_t threads) {
     return c->parts * c->panels * 16 * (c->steps + 1) +
-           threads * (c->strip + c->values + c->offsets);
+           threads * (c->strip + SCP_PANELS * c->values + c->offsets);
 }
 
 size_t scp_correlate_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
@@ -71,14 +71,14 @@ static struct place place_of(const struct correlate *c, size_t tile) {
 }
 
 static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t block,
-                     float *scratch) {
+                     const float *start, float *scratch) {
     const struct place at = place_of(c, tile);
     const size_t image = at.image, channels = c->source.map.channels;
     const size_t t0 = at.y, height = at.height, x0 = at.x, width = at.width;
     const ptrdiff_t top = c->y.origin + (ptrdiff_t)(t0 * c->y.stride);
     const ptrdiff_t left = c->x.origin + (ptrdiff_t)(x0 * c->x.stride);
     float *strip = scratch, *values = scratch + c->strip;
-    size_t *offsets = (size_t *)(void *)(values + c->values);
+    size_t *offsets = (size_t *)(void *)(values + SCP_PANELS * c->values);
     const float *base = strip;
     size_t pixel = c->pixel, line = c->columns * pixel;
     if (c->direct) {
@@ -95,34 +95,38 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     const int merged = c->x.taps == 1 || (c->x.step == 1 && pixel == channels);
     const size_t across = merged ? 1 : c->x.taps, rows = merged ? c->x.taps * channels : channels;
     for (size_t t = 0; t < height; t++) offsets[t] = t * c->y.stride * line;
-    const struct scp_gemm_runs runs = {offsets, height, width};
     const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
-    for (size_t panel = first; panel < last; panel++) {
-        const size_t count = scp_min(16, c->fixed.map.channels - panel * 16);
-        for (size_t t = 0; t < height; t++)
-            scp_source_row(values + t * width * 16, 16, c->kernels, &c->fixed, image,
-                           (ptrdiff_t)(t0 + t), (ptrdiff_t)x0, width, panel * 16, count);
-        if (c->biased)
-            c->kernels->add(c->partial_bias + (part * c->panels + panel) * 16, values,
-                            height * width);
+    for (size_t panel = first, count; panel < last; panel += count) {
+        count = scp_min(SCP_PANELS, last - panel);
+        const struct scp_gemm_form form = {offsets, height, width, count, c->values, c->steps * 16};
+        for (size_t i = 0; i < count; i++) {
+            float *of = values + i * c->values;
+            const size_t from = (panel + i) * 16;
+            for (size_t t = 0; t < height; t++)
+                scp_source_row(of + t * width * 16, 16, c->kernels, &c->fixed, image,
+                               (ptrdiff_t)(t0 + t), (ptrdiff_t)x0, width, from,
+                               scp_min(16, c->fixed.map.channels - from));
+            if (c->biased)
+                c->kernels->add(c->partial_bias + part * c->panels * 16 + from, of, height * width);
+        }
         float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
         for (size_t u = 0; u < c->y.taps; u++)
             for (size_t v = 0; v < across; v++, sums += rows * 16)
                 c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
-                                 c->x.stride * pixel, rows, values, &runs, NULL);
+                                 c->x.stride * pixel, rows, values, &form, start);
     }
 }
 
 static enum scp_status run(void *context, size_t task, size_t worker) {
+    static const float zeros[16 * SCP_PANELS] = {0};
     const struct correlate *c = context;
     const size_t block = task % c->blocks, part = task / c->blocks;
     const size_t first = block * c->block, count = scp_min(c->block, c->panels - first);
-    memset(c->partial + (part * c->panels + first) * c->steps * 16, 0,
-           count * c->steps * 16 * sizeof(float));
     memset(c->partial_bias + (part * c->panels + first) * 16, 0, count * 16 * sizeof(float));
     const size_t begin = part * c->tiles / c->parts, end = (part + 1) * c->tiles / c->parts;
     for (size_t tile = begin; tile < end; tile++)
-        add_tile(c, tile, part, block, c->scratch + worker * (c->strip + c->values + c->offsets));
+        add_tile(c, tile, part, block, tile == begin ? zeros : NULL,
+                 c->scratch + worker * (c->strip + SCP_PANELS * c->values + c->offsets));
     return SCP_OK;
 }
 

@@ -60,12 +60,6 @@ size_t scp_gather_workspace(size_t batch, const struct scp_axis *y, const struct
            threads * scp_max(dense, g.strip + g.offsets + g.tail);
 }
 
-/* The rows of A of one tile row times one panel, in one pass. */
-struct pass {
-    struct scp_gemm_runs runs;
-    size_t first; /* step, of the packed panel */
-};
-
 static enum scp_status run(void *context, size_t task, size_t worker) {
     const struct gather *g = context;
     const size_t outputs = g->target.channels, channels = g->source.map.channels;
@@ -111,6 +105,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                                               : scp_max(1, STEPS / scp_max(length, 1));
     const size_t last = scp_min((block + 1) * g->block, g->panels);
     const int narrow = g->target.stride < g->panels * 16;
+    const size_t whole = narrow ? outputs / 16 : g->panels; /* panels written in place */
     const size_t target_line = g->target.width * g->target.stride * g->y.place_step;
     const size_t target_pixel = g->target.stride * g->x.place_step;
     float *target =
@@ -122,11 +117,15 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     for (size_t r = 0; r == 0 || r < runs; r += group)
         for (size_t p = 0; p < pieces; p++) {
             const size_t begin = p * piece, size = scp_min(piece, length - begin);
-            const struct scp_gemm_runs part = {offsets + r, runs ? scp_min(group, runs - r) : 0,
-                                               size};
-            for (size_t panel = block * g->block; panel < last; panel++) {
+            struct scp_gemm_form part = {.offsets = offsets + r,
+                                         .count = runs ? scp_min(group, runs - r) : 0,
+                                         .length = size,
+                                         .b_panel = steps * 16,
+                                         .c_panel = 16};
+            for (size_t panel = block * g->block; panel < last; panel += part.panels) {
                 const float *b = g->packed + (panel * steps + done) * 16;
-                const int apart = narrow && panel + 1 == g->panels && outputs % 16;
+                const int apart = panel >= whole;
+                part.panels = apart ? 1 : scp_min(SCP_PANELS, scp_min(last, whole) - panel);
                 const float *start =
                     done || (g->accumulate && !apart) ? NULL : g->bias + panel * 16;
                 for (size_t t = 0; t < t1 - t0; t++)
@@ -138,12 +137,11 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
             done += part.count * size;
         }
     if (narrow && outputs % 16 && last == g->panels) { /* the last channels of a dense map */
-        const size_t whole = outputs / 16 * 16;
         for (size_t t = 0; t < t1 - t0; t++)
             for (size_t i = 0; i < x1 - x0; i++) {
-                float *to = target + t * target_line + i * target_pixel + whole;
+                float *to = target + t * target_line + i * target_pixel + whole * 16;
                 const float *from = tail + (t * g->tile_x + i) * 16;
-                for (size_t o = 0; o < outputs - whole; o++)
+                for (size_t o = 0; o < outputs % 16; o++)
                     to[o] = g->accumulate ? to[o] + from[o] : from[o];
             }
     }

@@ -150,6 +150,9 @@ static inline enum scp_status scp_conv_parallel(size_t floats, size_t count, scp
     return SCP_OK;
 }
 
+/* Panels of 16 outputs multiplied at once: pixels are read once for all of them. */
+#define SCP_PANELS 2
+
 /* Floats in whole cache lines. */
 static inline size_t scp_line_up(size_t floats) {
     return (floats + 15) / 16 * 16;

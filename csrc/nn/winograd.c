@@ -31,7 +31,7 @@ static void divide(struct product *p, size_t batch, size_t channels, size_t outp
     p->shares = scp_ceil_div(p->panels, p->share);
     p->chain = scp_max(1, scp_min(8, p->blocks.count * p->shares / 32));
     p->chains = scp_ceil_div(p->blocks.count, p->chain);
-    p->width = scp_min(p->share, channels <= 64 ? 1 : 2) * 16;
+    p->width = scp_min(p->share, SCP_PANELS) * 16;
     p->m_step = p->blocks.most * p->width + 16;
     p->scratch_floats =
         SCP_WINOGRAD * (p->blocks.v_step + p->m_step) + p->blocks.strip + p->blocks.rows;
@@ -73,13 +73,14 @@ static enum scp_status transform_weights(void *context, size_t panel, size_t wor
 static void multiply(const struct product *p, const struct scp_winograd_block *block, size_t share,
                      const struct scp_fetch next[2], const float *v, float *m) {
     static const size_t offsets[1] = {0};
-    static const float zeros[16] = {0};
+    static const float zeros[16 * SCP_PANELS] = {0};
     const struct scp_winograd_blocks *blocks = &p->blocks;
     const size_t step = scp_winograd_step(p->source.map.channels), end = (share + 1) * p->share;
     const size_t last = scp_min(end, p->panels);
-    const struct scp_gemm_runs runs = {offsets, 1, p->source.map.channels};
     for (size_t first = share * p->share; first < last; first += p->width / 16) {
         const size_t count = scp_min(p->width / 16, last - first);
+        const struct scp_gemm_form form = {
+            offsets, 1, p->source.map.channels, count, SCP_WINOGRAD * step, 16};
         struct scp_fetch target;
         scp_fetch_begin(&target, &p->target, block->image, (ptrdiff_t)(4 * block->y),
                         (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
@@ -90,11 +91,9 @@ static void multiply(const struct product *p, const struct scp_winograd_block *b
                 scp_fetch_part(next, i, SCP_WINOGRAD);
                 scp_fetch_part(next + 1, i, SCP_WINOGRAD);
             }
-            for (size_t panel = 0; panel < count; panel++)
-                p->kernels->gemm(m + i * p->m_step + panel * 16, p->width, v + i * blocks->v_step,
-                                 blocks->tile, 1, block->tiles,
-                                 p->weights + ((first + panel) * SCP_WINOGRAD + i) * step, &runs,
-                                 zeros);
+            p->kernels->gemm(m + i * p->m_step, p->width, v + i * blocks->v_step, blocks->tile, 1,
+                             block->tiles, p->weights + (first * SCP_WINOGRAD + i) * step, &form,
+                             zeros);
         }
         for (size_t panel = 0; panel < count; panel++)
             scp_winograd_write(&p->target, p->accumulate, p->bias + (first + panel) * 16,

@@ -14,7 +14,7 @@ struct correlate {
     struct scp_winograd_blocks blocks;
     size_t batch, panels, share, shares, parts;
     size_t step, sums; /* floats of one of the 36 parts of a panel of dU, of all 36 */
-    size_t w_step;     /* between the 36 products of W: one panel, tiles x 16 */
+    size_t w_step;     /* between the 36 products of a panel of W, tiles x 16 */
     size_t scratch_floats, pixels;
     int swap, biased;
     float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
@@ -49,7 +49,7 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     c->shares = scp_ceil_div(c->panels, c->share);
     c->w_step = c->blocks.most * 16 + 16;
     c->pixels = 16 * c->blocks.block_y * c->blocks.block_x * 16;
-    c->scratch_floats = SCP_WINOGRAD * (c->blocks.v_step + c->w_step) +
+    c->scratch_floats = SCP_WINOGRAD * (c->blocks.v_step + SCP_PANELS * c->w_step) +
                         scp_max(c->blocks.strip + c->blocks.rows, c->pixels);
 }
 
@@ -70,12 +70,13 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     const size_t first = share * c->share, last = scp_min(first + c->share, c->panels);
     const size_t channels = c->source.map.channels;
     float *v = c->scratch + worker * c->scratch_floats;
-    float *w = v + SCP_WINOGRAD * c->blocks.v_step, *strip = w + SCP_WINOGRAD * c->w_step;
+    const size_t values = SCP_WINOGRAD * c->w_step;
+    float *w = v + SCP_WINOGRAD * c->blocks.v_step, *strip = w + SCP_PANELS * values;
     float *sums = c->partial + part * c->panels * c->sums;
     float *bias = c->partial_bias + part * c->panels * 16;
     memset(bias + first * 16, 0, (last - first) * 16 * sizeof *bias);
     static const size_t offsets[1] = {0};
-    static const float zeros[16] = {0};
+    static const float zeros[16 * SCP_PANELS] = {0};
     const size_t begin = part * c->blocks.count / c->parts;
     const size_t end = (part + 1) * c->blocks.count / c->parts;
     for (size_t index = begin; index < end; index++) {
@@ -83,7 +84,6 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         scp_winograd_block(&block, &c->blocks, c->batch, index);
         scp_winograd_read(v, &c->blocks, &block, &c->source, 0, channels, &c->y, &c->x, c->kernels,
                           strip);
-        const struct scp_gemm_runs runs = {offsets, 1, block.tiles};
         struct scp_fetch fetch[4] = {{NULL, 0, 0, 0, 0, 0}};
         if (index + 1 < end) {
             struct scp_winograd_block next;
@@ -93,15 +93,19 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                              (ptrdiff_t)(4 * next.x), 4 * next.height, 4 * next.width, first * 16,
                              last - first);
         }
-        for (size_t panel = first; panel < last; panel++) {
-            scp_winograd_read_gradient(w, c->w_step, c->biased ? bias + panel * 16 : NULL, &block,
-                                       &c->fixed, panel, strip, c->kernels);
+        for (size_t panel = first, count; panel < last; panel += count) {
+            count = scp_min(SCP_PANELS, last - panel);
+            const struct scp_gemm_form form = {offsets, 1, block.tiles, count, values, c->sums};
+            for (size_t i = 0; i < count; i++)
+                scp_winograd_read_gradient(w + i * values, c->w_step,
+                                           c->biased ? bias + (panel + i) * 16 : NULL, &block,
+                                           &c->fixed, panel + i, strip, c->kernels);
             for (size_t i = 0; i < SCP_WINOGRAD; i++) {
                 for (size_t f = 0; f < 4; f++)
-                    scp_fetch_part(fetch + f, (panel - first) * SCP_WINOGRAD + i,
-                                   (last - first) * SCP_WINOGRAD);
+                    scp_fetch_part(fetch + f, (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
+                                   scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
-                                 1, c->blocks.tile, channels, w + i * c->w_step, &runs,
+                                 1, c->blocks.tile, channels, w + i * c->w_step, &form,
                                  index == begin ? zeros : NULL);
             }
         }

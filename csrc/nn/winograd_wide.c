@@ -10,7 +10,6 @@
 #define V_FLOATS 1400000 /* of them, about: 5.6 MB of the last cache */
 #define ROWS 2           /* of tiles, of one task of the transform */
 #define SLICE 128        /* channels of it */
-#define PANELS 2         /* of one task of the product */
 
 struct wide {
     struct scp_map target;
@@ -87,10 +86,10 @@ static void divide(struct wide *w, size_t batch, size_t channels, size_t outputs
     const size_t read = scp_winograd_wide_divide(&w->blocks, batch, &w->y, &w->x, channels, 0);
     w->panels = scp_ceil_div(outputs, 16);
     w->step = scp_winograd_step(channels);
-    w->m_step = w->blocks.most * PANELS * 16 + 16;
+    w->m_step = w->blocks.most * SCP_PANELS * 16 + 16;
     w->packed_floats = 9 * channels * 16;
     w->scratch_floats =
-        scp_max(read, SCP_WINOGRAD * (PANELS * w->step + w->m_step) + w->packed_floats);
+        scp_max(read, SCP_WINOGRAD * (SCP_PANELS * w->step + w->m_step) + w->packed_floats);
 }
 
 size_t scp_winograd_wide_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
@@ -104,14 +103,14 @@ size_t scp_winograd_wide_workspace(size_t batch, const struct scp_axis *y, const
 /* Some panels of a block. */
 static enum scp_status multiply(void *context, size_t task, size_t worker) {
     static const size_t offsets[1] = {0};
-    static const float zeros[16] = {0};
+    static const float zeros[16 * SCP_PANELS] = {0};
     const struct wide *w = context;
     const struct scp_winograd_block *block = &w->block;
-    const size_t channels = w->source.map.channels, first = task * PANELS;
-    const size_t count = scp_min(PANELS, w->panels - first);
-    const struct scp_gemm_runs runs = {offsets, 1, channels};
+    const size_t channels = w->source.map.channels, first = task * SCP_PANELS;
+    const size_t count = scp_min(SCP_PANELS, w->panels - first);
+    const struct scp_gemm_form form = {offsets, 1, channels, count, SCP_WINOGRAD * w->step, 16};
     float *u = w->scratch + worker * w->scratch_floats;
-    float *m = u + PANELS * SCP_WINOGRAD * w->step, *packed = m + SCP_WINOGRAD * w->m_step;
+    float *m = u + SCP_PANELS * SCP_WINOGRAD * w->step, *packed = m + SCP_WINOGRAD * w->m_step;
     for (size_t panel = 0; panel < count; panel++) {
         scp_conv_pack(packed, &w->given, first + panel);
         w->kernels->winograd_weights(u + panel * SCP_WINOGRAD * w->step, w->step, packed,
@@ -123,14 +122,12 @@ static enum scp_status multiply(void *context, size_t task, size_t worker) {
                     count);
     for (size_t i = 0; i < SCP_WINOGRAD; i++) {
         scp_fetch_part(&target, i, SCP_WINOGRAD);
-        for (size_t panel = 0; panel < count; panel++)
-            w->kernels->gemm(m + i * w->m_step + panel * 16, PANELS * 16,
-                             w->v + i * w->blocks.v_step, w->blocks.tile, 1, block->tiles,
-                             u + (panel * SCP_WINOGRAD + i) * w->step, &runs, zeros);
+        w->kernels->gemm(m + i * w->m_step, SCP_PANELS * 16, w->v + i * w->blocks.v_step,
+                         w->blocks.tile, 1, block->tiles, u + i * w->step, &form, zeros);
     }
     for (size_t panel = 0; panel < count; panel++)
         scp_winograd_write(&w->target, w->accumulate, w->bias + (first + panel) * 16, first + panel,
-                           block, m + panel * 16, w->m_step, PANELS * 16, w->kernels);
+                           block, m + panel * 16, w->m_step, SCP_PANELS * 16, w->kernels);
     return SCP_OK;
 }
 
@@ -160,7 +157,7 @@ enum scp_status scp_winograd_wide_product(const struct scp_map *target, int accu
         status = scp_winograd_wide_read(w.v, &w.blocks, &w.block, source, y, x, w.kernels,
                                         w.scratch, w.scratch_floats, control);
         if (status == SCP_OK)
-            status = scp_parallel(scp_ceil_div(w.panels, PANELS), multiply, &w, control);
+            status = scp_parallel(scp_ceil_div(w.panels, SCP_PANELS), multiply, &w, control);
     }
     return status;
 }

@@ -25,7 +25,8 @@ static void divide(struct wide *w, size_t batch, size_t channels, size_t outputs
     w->step = scp_winograd_step(channels);
     w->w_step = w->blocks.most * 16 + 16;
     w->pixels = 16 * w->blocks.block_y * w->blocks.block_x * 16;
-    w->scratch_floats = scp_max(read, SCP_WINOGRAD * (w->step + w->w_step) + w->pixels);
+    w->scratch_floats =
+        scp_max(read, SCP_PANELS * SCP_WINOGRAD * (w->step + w->w_step) + w->pixels);
 }
 
 size_t scp_winograd_wide_correlate_workspace(size_t batch, const struct scp_axis *y,
@@ -37,24 +38,29 @@ size_t scp_winograd_wide_correlate_workspace(size_t batch, const struct scp_axis
     return SCP_WINOGRAD * w.blocks.v_step + threads * w.scratch_floats;
 }
 
-/* One panel of a block. */
-static enum scp_status add_panel(void *context, size_t panel, size_t worker) {
+/* Some panels of a block. */
+static enum scp_status add_panels(void *context, size_t task, size_t worker) {
     static const size_t offsets[1] = {0};
-    static const float zeros[16] = {0};
+    static const float zeros[16 * SCP_PANELS] = {0};
     const struct wide *c = context;
     const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
-    const struct scp_gemm_runs runs = {offsets, 1, c->block.tiles};
-    float *sums = c->scratch + worker * c->scratch_floats, bias[16] = {0};
-    float *w = sums + SCP_WINOGRAD * c->step, *pixels = w + SCP_WINOGRAD * c->w_step;
-    scp_winograd_read_gradient(w, c->w_step, c->bias_grads ? bias : NULL, &c->block, &c->fixed,
-                               panel, pixels, c->kernels);
+    const size_t sum = SCP_WINOGRAD * c->step, values = SCP_WINOGRAD * c->w_step;
+    const size_t first = task * SCP_PANELS, count = scp_min(SCP_PANELS, c->panels - first);
+    const struct scp_gemm_form form = {offsets, 1, c->block.tiles, count, values, sum};
+    float *sums = c->scratch + worker * c->scratch_floats, bias[16 * SCP_PANELS] = {0};
+    float *w = sums + SCP_PANELS * sum, *pixels = w + SCP_PANELS * values;
+    for (size_t i = 0; i < count; i++)
+        scp_winograd_read_gradient(w + i * values, c->w_step, c->bias_grads ? bias + i * 16 : NULL,
+                                   &c->block, &c->fixed, first + i, pixels, c->kernels);
     for (size_t i = 0; i < SCP_WINOGRAD; i++)
         c->kernels->gemm(sums + i * c->step, 16, c->v + i * c->blocks.v_step, 1, c->blocks.tile,
-                         channels, w + i * c->w_step, &runs, zeros);
-    scp_winograd_collect(c->gradients, c->swap, channels, outputs, panel, sums, c->kernels);
+                         channels, w + i * c->w_step, &form, zeros);
+    for (size_t i = 0; i < count; i++)
+        scp_winograd_collect(c->gradients, c->swap, channels, outputs, first + i, sums + i * sum,
+                             c->kernels);
     if (c->bias_grads)
-        for (size_t j = 0; j < scp_min(16, outputs - panel * 16); j++)
-            c->bias_grads[panel * 16 + j] += bias[j];
+        for (size_t j = 0; j < scp_min(16 * count, outputs - first * 16); j++)
+            c->bias_grads[first * 16 + j] += bias[j];
     return SCP_OK;
 }
 
@@ -81,7 +87,8 @@ enum scp_status scp_winograd_wide_correlate(float *gradients, int swap, float *b
         scp_winograd_block(&w.block, &w.blocks, batch, index);
         status = scp_winograd_wide_read(w.v, &w.blocks, &w.block, source, y, x, w.kernels,
                                         w.scratch, w.scratch_floats, control);
-        if (status == SCP_OK) status = scp_parallel(w.panels, add_panel, &w, control);
+        if (status == SCP_OK)
+            status = scp_parallel(scp_ceil_div(w.panels, SCP_PANELS), add_panels, &w, control);
     }
     return status;
 }

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 #define SCP_SIMD_NAME avx2
-#define SCP_SIMD_ROWS 6 /* of a register block of 16 columns */
+#define SCP_SIMD_ROWS 6   /* of a register block of the matrix product */
+#define SCP_SIMD_PANELS 1 /* of 16 columns, of the same */
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \

@@ -14,7 +14,8 @@
 #include "quad_pack.h"
 
 #define SCP_SIMD_NAME portable
-#define SCP_SIMD_ROWS 2 /* of a register block of 16 columns */
+#define SCP_SIMD_ROWS 2   /* of a register block of the matrix product */
+#define SCP_SIMD_PANELS 1 /* of 16 columns, of the same */
 #define SCP_SIMD_BEGIN
 #define SCP_SIMD_END
 
