@@ -11,14 +11,21 @@ import threading
 import time
 from pathlib import Path
 
-# Independent chains of fused multiply-adds in registers; a copy past the caches.
+# Independent chains of fused multiply-adds in the widest registers; a copy past the caches.
 SOURCE = r"""
 #include <immintrin.h>
 #include <stddef.h>
-#define S(n) __asm__ volatile("vfmadd231ps %1,%1,%0" : "+x"(a##n) : "x"(x));
+#ifdef __AVX512F__
+#define VECTOR __m512
+#define SET _mm512_set1_ps
+#else
+#define VECTOR __m256
+#define SET _mm256_set1_ps
+#endif
+#define S(n) __asm__ volatile("vfmadd231ps %1,%1,%0" : "+v"(a##n) : "v"(x));
 void spin(void *unused, void *unused_too, size_t n) {
-    __m256 x = _mm256_set1_ps(.5f), a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x,
-           a8 = x, a9 = x, a10 = x, a11 = x;
+    VECTOR x = SET(.5f), a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x, a8 = x,
+           a9 = x, a10 = x, a11 = x;
     for (; n > 0; n--) {S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11)}
 }
 void copy(float *to, const float *from, size_t n) {
@@ -30,7 +37,7 @@ void copy(float *to, const float *from, size_t n) {
     _mm_sfence();
 }
 """
-STEPS = 400_000  # of a burst: 12 instructions of 8 multiply-adds each, some 2 ms
+STEPS = 400_000  # of a burst: 12 instructions each, some 2 ms
 FLOATS = 1 << 23  # copied by a thread in a burst: 32 MiB, more than its share of the caches
 
 
@@ -44,13 +51,16 @@ class Limits:
         with tempfile.TemporaryDirectory() as folder:
             source, library = Path(folder, "limits.c"), Path(folder, "limits.so")
             source.write_text(SOURCE)
-            command = ["cc", "-O2", "-mfma", "-mavx2", "-shared", "-fPIC", source, "-o", library]
+            info = Path("/proc/cpuinfo")
+            flags = info.read_text().split() if info.exists() else []
+            self.lanes = 16 if "avx512f" in flags else 8
+            target = ["-mavx512f"] if self.lanes == 16 else ["-mfma", "-mavx2"]
+            command = ["cc", "-O2", *target, "-shared", "-fPIC", source, "-o", library]
             try:
                 built = subprocess.run(command, capture_output=True, check=False).returncode == 0
             except OSError:
                 built = False
-            info = Path("/proc/cpuinfo")
-            if built and info.exists() and " avx2 " in info.read_text():
+            if built and "avx2" in flags:
                 self.library = ctypes.CDLL(str(library))
         if self.library:
             import numpy as np
@@ -86,7 +96,7 @@ class Limits:
         if not self.library:
             return
         for _ in range(bursts):
-            flops = self.threads * STEPS * 12 * 16 / self._burst("spin", STEPS) / 1e9
+            flops = self.threads * STEPS * 24 * self.lanes / self._burst("spin", STEPS) / 1e9
             bytes_ = self.threads * FLOATS * 8 / self._burst("copy", FLOATS) / 1e9
             self.peak = max(flops, self.peak) if self.peak == self.peak else flops
             self.bandwidth = max(bytes_, self.bandwidth) if self.bandwidth == self.bandwidth else (
