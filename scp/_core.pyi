@@ -54,11 +54,11 @@ def gradient_pyramid(
 def pyramid_pack(
     features: NDArray[np.float32], norms: NDArray[np.float32], map: NDArray[np.float32], /
 ) -> None: ...
+def match_queries(queries: NDArray[np.float32], query_norms: NDArray[np.float32], /) -> object: ...
 def match(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],
-    queries: NDArray[np.float32],
-    query_norms: NDArray[np.float32],
+    queries: object,
     height: SupportsIndex,
     width: SupportsIndex,
     bilinear: bool = False,

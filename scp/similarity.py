@@ -72,11 +72,17 @@ def match(
         brute = len(queries) * len(pyramid.features)
         place = np.stack([indices[0] % width, indices[0] // width], axis=1)
         return values[0], place, {"dots": brute, "brute": brute, "dense": True}
+    prepared = _core.match_queries(queries, query_norms)
+    value, index, stats = _search(pyramid, prepared, mode, epsilon, path, progress)
+    return value, np.stack([index % width, index // width], axis=1), stats
+
+
+def _search(pyramid, prepared, mode, epsilon, path, progress=None):
+    """Values, row-major places and statistics of queries prepared by `_core.match_queries`."""
     value, index, (dots, brute, dense) = _core.match(
         pyramid.features,
         pyramid.norms,
-        queries,
-        query_norms,
+        prepared,
         pyramid.height,
         pyramid.width,
         bilinear=mode == "bilinear",
@@ -84,8 +90,7 @@ def match(
         epsilon=epsilon,
         progress=progress,
     )
-    place = np.stack([index % width, index // width], axis=1)
-    return value, place, {"dots": dots, "brute": brute, "dense": dense}
+    return value, index, {"dots": dots, "brute": brute, "dense": dense}
 
 
 class DeviceSearch:
@@ -230,7 +235,7 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * e.levels * (e.channels + 1) * 4
+        queries = int(self.offsets[-1]) * e.levels * (e.channels * 6 + 4)
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()
@@ -293,13 +298,13 @@ class SimilarityJob:
 
     def _rows(self, todo: list[int], queries, norms):
         """(i, values, places) of the images in `todo`, on the device or the CPU."""
-        e = self.extractor
-        width = e.size[1] // (1 if self.mode == "bilinear" else 2)
-        search = None
+        e, search, prepared = self.extractor, None, None
         if self.device >= 0 and todo and len(queries):
             search = DeviceSearch(
                 self.device, queries, norms, *e.grid, self.mode, self.epsilon, self.max_memory
             )
+        elif todo:
+            prepared = _core.match_queries(queries, norms)
         size = DEVICE_IMAGES if search else 1
         for start in range(0, len(todo), size):
             rows = todo[start : start + size]
@@ -309,13 +314,10 @@ class SimilarityJob:
                 self.dots, self.brute = self.dots + work, self.brute + work
                 yield from zip(rows, *search(pyramids), strict=True)
                 continue
-            value, place, stats = match(
-                pyramids[0], queries, norms, mode=self.mode, epsilon=self.epsilon,
-                path=self.path, device="cpu",
-            )  # fmt: skip
+            value, place, stats = _search(pyramids[0], prepared, self.mode, self.epsilon, self.path)
             self.dots += stats["dots"]
             self.brute += stats["brute"]
-            yield rows[0], value, place[:, 1] * np.int32(width) + place[:, 0]
+            yield rows[0], value, place
 
     def _queries(self, progress=None):
         """Vectors of all key points; keeps the pyramids that fit."""

@@ -72,6 +72,27 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
 #undef ROW
 }
 
+/* The rows that do not fill a block; not inlined, for it is long. */
+static __attribute__((noinline)) void gemm_rest(float *c, size_t c_row, const float *a,
+                                                size_t a_row, size_t a_step, size_t rows,
+                                                const float *b, const struct scp_gemm_form *form,
+                                                const float *start, int panels) {
+#define REST(n)                                                                                    \
+    case n:                                                                                        \
+        if (n >= SCP_SIMD_ROWS) break;                                                             \
+        if (SCP_SIMD_PANELS > 1 && panels > 1)                                                     \
+            gemm_block(c, c_row, a, a_row, a_step, b, form, start, n, 0, SCP_SIMD_PANELS);         \
+        else                                                                                       \
+            gemm_block(c, c_row, a, a_row, a_step, b, form, start, n, 0, 1);                       \
+        break;
+    switch (rows) {
+        REST(1)
+        REST(2)
+        REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default : break;
+    }
+#undef REST
+}
+
 static inline __attribute__((always_inline)) void
 gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
           const float *b, const struct scp_gemm_form *form, const float *start, const int along,
@@ -80,17 +101,7 @@ gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, s
         gemm_block(c, c_row, a, a_row, a_step, b, form, start, SCP_SIMD_ROWS, along, panels);
         c += SCP_SIMD_ROWS * c_row, a += SCP_SIMD_ROWS * a_row;
     }
-#define REST(n)                                                                                    \
-    case n:                                                                                        \
-        if (n < SCP_SIMD_ROWS)                                                                     \
-            gemm_block(c, c_row, a, a_row, a_step, b, form, start, n, 0, panels);                  \
-        break;
-    switch (rows) {
-        REST(1)
-        REST(2)
-        REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) default : break;
-    }
-#undef REST
+    if (rows) gemm_rest(c, c_row, a, a_row, a_step, rows, b, form, start, panels);
 }
 
 static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,

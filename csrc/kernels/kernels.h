@@ -48,10 +48,20 @@ struct scp_kernels {
                      size_t count, const int16_t *query, const int16_t *cells, size_t channels,
                      float scale, float slack, float least);
 
+    /* bounds[i] = clamp(<query, root i>_int16 * scale + slack, 0, 1) for `count` roots, a multiple
+     * of 16. roots: int16 [count / 16][channels / 2][16][2]. */
+    void (*roots)(float *bounds, const int16_t *query, const int16_t *roots, size_t count,
+                  size_t channels, float scale, float slack);
+
     /* The pairs (bound, node) with least <= bound < below, in order; returns how many. The outputs
      * do not overlap the inputs and have room for count + 4. */
     size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, float least, float below);
+
+    /* A bound that at least one of the values, and at most `most` of them (or a few more on ties),
+     * reach; at least `share` of the largest. values: none negative, with room for count + 16,
+     * where zeros are written. */
+    float (*shortlist)(float *values, size_t count, size_t most, float share);
 
     /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
      * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer

@@ -19,7 +19,7 @@ struct field { /* one level: c_d of this query, valid where stamps[cell] == stam
 
 struct search {
     const struct image *image;
-    const float *query, *query_norms;
+    const struct query *query;
     uint32_t stamp;
     uint64_t dots;
     struct field fields[SCP_MATCH_MAX_LEVELS];
@@ -44,9 +44,9 @@ static float at(struct search *s, size_t d, size_t y, size_t x) {
     if (f->stamps[cell] != s->stamp) {
         f->stamps[cell] = s->stamp;
         s->dots++;
-        f->c[cell] = scp_similarity(s->image->kernels->dot(s->query + d * channels,
+        f->c[cell] = scp_similarity(s->image->kernels->dot(s->query->vectors + d * channels,
                                                            f->features + cell * channels, channels),
-                                    s->query_norms[d], f->norms[cell], s->image->epsilon);
+                                    s->query->norms[d], f->norms[cell], s->image->epsilon);
     }
     return f->c[cell];
 }
@@ -54,9 +54,9 @@ static float at(struct search *s, size_t d, size_t y, size_t x) {
 static void fill(struct search *s, size_t d) {
     struct field *f = &s->fields[d];
     const size_t channels = s->image->grid.channels, cells = f->height * f->width;
-    s->image->kernels->dots_block(f->c, cells, s->query + d * channels, 0, 1, f->features, cells,
-                                  channels);
-    s->image->kernels->combine(f->c, NULL, s->query_norms[d], f->norms, s->image->epsilon, cells);
+    s->image->kernels->dots_block(f->c, cells, s->query->vectors + d * channels, 0, 1, f->features,
+                                  cells, channels);
+    s->image->kernels->combine(f->c, NULL, s->query->norms[d], f->norms, s->image->epsilon, cells);
     for (size_t i = 0; i < cells; i++) f->stamps[i] = s->stamp;
     s->dots += cells;
 }
@@ -101,7 +101,7 @@ static void start(struct search *s, void *scratch) {
     const struct field *finest = &s->fields[s->image->grid.levels - 1];
     float value;
     int32_t cell;
-    scp_search_nearest(&value, &cell, &s->dots, s->image, s->query, s->query_norms, scratch);
+    scp_search_nearest(&value, &cell, &s->dots, s->image, s->query, scratch);
     const size_t y = 2 * ((size_t)cell / finest->width), x = 2 * ((size_t)cell % finest->width);
     for (size_t v = y ? y - 1 : 0; v < y + 3 && v < 2 * finest->height; v++)
         for (size_t u = x ? x - 1 : 0; u < x + 3 && u < 2 * finest->width; u++) consider(s, v, u);
@@ -148,18 +148,13 @@ static void descend(struct search *s, size_t d, size_t y, size_t x, float base) 
 }
 
 void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                         const float *query, const float *query_norms, void *scratch,
-                         uint32_t stamp, int dense) {
+                         const struct query *query, void *scratch, uint32_t stamp, int dense) {
     const struct scp_grid *grid = &image->grid;
     const size_t cells = scp_grid_offset(grid, grid->levels), roots = scp_grid_cells(grid, 0);
     float *c = scratch, *root_bounds = c + cells;
     uint32_t *stamps = (uint32_t *)(root_bounds + roots);
-    struct search s = {.image = image,
-                       .query = query,
-                       .query_norms = query_norms,
-                       .stamp = stamp,
-                       .best = 0,
-                       .place = INT32_MAX};
+    struct search s = {
+        .image = image, .query = query, .stamp = stamp, .best = 0, .place = INT32_MAX};
     for (size_t d = 0; d < grid->levels; d++) {
         const size_t offset = scp_grid_offset(grid, d);
         s.fields[d] = (struct field){grid->height << d,

@@ -1,4 +1,4 @@
-/* scp_match: checks, prepares the image, chooses a path, and spreads queries over threads. */
+/* scp_match: checks and prepares the image, chooses a path, and spreads queries over threads. */
 #include "scp/match.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@
 
 struct work {
     struct image image;
-    const float *queries, *query_norms;
-    size_t count, stride; /* queries answered, and the step between them in the arrays */
+    const struct scp_queries *queries;
+    size_t count, stride; /* queries answered, and the step between them */
     enum scp_match_path path;
     float *value;
     int32_t *index;
@@ -26,25 +26,24 @@ struct work {
 
 static enum scp_status answer(void *context, size_t task, size_t worker) {
     struct work *w = context;
-    const size_t levels = w->image.grid.levels, channels = w->image.grid.channels;
+    const size_t levels = w->image.grid.levels;
     const size_t first = task * BLOCK, last = first + BLOCK < w->count ? first + BLOCK : w->count;
     void *scratch = w->scratch + worker * w->scratch_bytes;
     const int dense = w->path == SCP_MATCH_DENSE;
     if (dense && w->image.mode == SCP_NEAREST) {
         for (size_t q = first; q < last; q += SCP_DENSE_QUERIES) {
             const size_t n = last - q < SCP_DENSE_QUERIES ? last - q : SCP_DENSE_QUERIES;
-            scp_dense_nearest(w->value + q, w->index + q, &w->image,
-                              w->queries + q * levels * channels, w->query_norms + q * levels, n,
+            const struct query query = scp_query(w->queries, q);
+            scp_dense_nearest(w->value + q, w->index + q, &w->image, query.vectors, query.norms, n,
                               scratch);
             w->dots[task] += n * scp_grid_offset(&w->image.grid, levels);
         }
         return SCP_OK;
     }
     for (size_t q = first; q < last; q++) {
-        const float *query = w->queries + q * w->stride * levels * channels;
-        const float *norms = w->query_norms + q * w->stride * levels;
+        const struct query query = scp_query(w->queries, q * w->stride);
         if (w->image.mode == SCP_NEAREST) {
-            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, query, norms,
+            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, &query,
                                scratch);
             continue;
         }
@@ -52,8 +51,8 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
             memset(scratch, 0, w->scratch_bytes);
             w->stamps[worker] = 1;
         }
-        scp_search_bilinear(w->value + q, w->index + q, &w->dots[task], &w->image, query, norms,
-                            scratch, w->stamps[worker], dense);
+        scp_search_bilinear(w->value + q, w->index + q, &w->dots[task], &w->image, &query, scratch,
+                            w->stamps[worker], dense);
     }
     return SCP_OK;
 }
@@ -98,26 +97,13 @@ size_t scp_match_bytes(const struct scp_grid *grid, enum scp_match_mode mode, si
     return scp_tree_bytes(grid) + threads * worker_bytes(grid, mode);
 }
 
-static enum scp_status check_queries(float *largest, const float *queries, const float *norms,
-                                     size_t count, const struct image *image) {
-    const size_t levels = image->grid.levels, channels = image->grid.channels;
-    for (size_t d = 0; d < levels; d++) largest[d] = 0;
-    for (size_t i = 0; i < count * levels; i++) {
-        const float *v = queries + i * channels;
-        if (!(norms[i] >= 0 && norms[i] < INFINITY)) return SCP_EINVAL;
-        if (!(image->kernels->dot(v, v, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-        if (norms[i] > largest[i % levels]) largest[i % levels] = norms[i];
-    }
-    return SCP_OK;
-}
-
 enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *stats,
                           const struct scp_grid *grid, const float *features, const float *norms,
-                          const float *queries, const float *query_norms, size_t n_queries,
+                          const struct scp_queries *queries,
                           const struct scp_match_options *options,
                           const struct scp_control *control) {
     enum scp_status status = scp_grid_check(grid);
-    float largest[SCP_MATCH_MAX_LEVELS];
+    const size_t n_queries = queries->count;
     struct work w = {.image = {.grid = *grid,
                                .features = features,
                                .norms = norms,
@@ -125,7 +111,6 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                                .mode = options->mode,
                                .kernels = scp_kernels()},
                      .queries = queries,
-                     .query_norms = query_norms,
                      .count = n_queries,
                      .stride = 1,
                      .path = options->path,
@@ -133,10 +118,9 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                      .index = index};
     *stats = (struct scp_match_stats){0};
     if (status != SCP_OK) return status;
+    if (queries->levels != grid->levels || queries->channels != grid->channels) return SCP_EINVAL;
     if (!(options->epsilon >= 0 && options->epsilon < INFINITY)) return SCP_EINVAL;
     if (n_queries == 0) return SCP_OK;
-    status = check_queries(largest, queries, query_norms, n_queries, &w.image);
-    if (status != SCP_OK) return status;
 
     const size_t threads = scp_threads();
     w.scratch_bytes = worker_bytes(grid, options->mode);
@@ -147,7 +131,7 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
         status = SCP_ENOMEM;
         goto end;
     }
-    status = scp_tree_build(&w.image, largest, control);
+    status = scp_tree_build(&w.image, queries->largest, control);
     if (status == SCP_OK && w.path == SCP_MATCH_AUTO) status = choose(&w, control);
     if (status == SCP_OK) status = run(&w, &stats->dots, control);
     stats->brute = (uint64_t)n_queries * scp_grid_offset(grid, grid->levels);

@@ -10,16 +10,16 @@ struct image {
     struct scp_grid grid;
     const float *features, *norms; /* as given */
     int16_t *tree;                 /* quantised copy in quadtree order (tree.c) */
-    float *root_bounds;            /* all 1, and 0, 1, 2, ..: a list whose children are level 0 */
-    uint32_t *root_parents;
-    float slack; /* bounds the error of a quantised similarity */
+    uint32_t *roots;               /* 0, 1, 2, ..: the nodes of level 0 */
+    float slack;                   /* bounds the error of a quantised similarity */
     float epsilon;
     enum scp_match_mode mode;
     const struct scp_kernels *kernels;
 };
 
-/* ---- tree.c: the quadtree. Level 0 is row-major; the children of node k of level d are nodes
- * 4k .. 4k+3 of level d+1, in the order (0,0) (0,1) (1,0) (1,1). ---- */
+/* ---- tree.c: the quadtree. Level 0 is row-major, its vectors in groups of 16 as the kernel
+ * `roots` reads them; the children of node k of level d are nodes 4k .. 4k+3 of level d+1, in the
+ * order (0,0) (0,1) (1,0) (1,1). ---- */
 
 /* Allocates and fills the tree of an image. `largest` [D]: largest norm of any query, per level.
  * SCP_EINVAL when a vector or norm breaks its contract. */
@@ -28,7 +28,7 @@ enum scp_status scp_tree_build(struct image *image, const float *largest,
 void scp_tree_free(struct image *image);
 size_t scp_tree_bytes(const struct scp_grid *grid);
 
-/* Nodes of level 0 with what fills the last group of four, and where a level starts in the tree. */
+/* Nodes of level 0 with what fills the last group of 16, and where a level starts in the tree. */
 size_t scp_tree_roots(const struct scp_grid *grid);
 size_t scp_tree_offset(const struct scp_grid *grid, size_t level);
 
@@ -36,23 +36,44 @@ size_t scp_tree_offset(const struct scp_grid *grid, size_t level);
 void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x);
 
 /* Bounds are int product * SCP_TREE_SCALE + slack. */
-#define SCP_TREE_SCALE (1.0f / (32700.0f * 32700.0f))
+#define SCP_TREE_SCALE (1.0f / (SCP_QUANTISED * SCP_QUANTISED))
 
-/* One query [D][C] as the tree wants it: [D][C] int16. */
-void scp_tree_query(int16_t *out, const float *query, size_t levels, size_t channels);
+/* ---- queries.c ---- */
+
+struct scp_queries {
+    const float *vectors, *norms;
+    int16_t *quantised; /* [count][levels][channels], as the tree wants them */
+    size_t count, levels, channels;
+    float largest[SCP_MATCH_MAX_LEVELS]; /* norm of each level */
+};
+
+/* One of them. */
+struct query {
+    const float *vectors, *norms;
+    const int16_t *quantised;
+};
+static inline struct query scp_query(const struct scp_queries *q, size_t i) {
+    const size_t at = i * q->levels * q->channels;
+    return (struct query){q->vectors + at, q->norms + i * q->levels, q->quantised + at};
+}
+
+/* Rounds to the nearest integer, within 0.51, by truncation of a positive number. */
+static inline int16_t scp_quantise(float x) {
+    return (int16_t)((int)(x + 32768.5f) - 32768);
+}
+#define SCP_QUANTISED 32700.0f /* of 1: leaves room for vectors that are unit within rounding */
 
 /* ---- the paths; each answers query q of the block into value[q], index[q] ---- */
 
 size_t scp_search_scratch(const struct scp_grid *grid); /* bytes */
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                        const float *query, const float *query_norms, void *scratch);
+                        const struct query *query, void *scratch);
 
 size_t scp_bilinear_scratch(const struct scp_grid *grid);
 /* `dense` fills every similarity first, by the blocked kernel. `stamp` differs in every call on
  * the same scratch and is never 0; the scratch starts as zeros. */
 void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                         const float *query, const float *query_norms, void *scratch,
-                         uint32_t stamp, int dense);
+                         const struct query *query, void *scratch, uint32_t stamp, int dense);
 
 #define SCP_DENSE_QUERIES 8
 size_t scp_dense_scratch(const struct scp_grid *grid);

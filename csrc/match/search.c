@@ -17,19 +17,25 @@ struct best {
 };
 
 /* Scores a leaf exactly and keeps it if it is better, or as good and earlier in row-major order. */
-static void consider(struct best *best, const struct image *image, const float *query,
-                     const float *query_norms, uint32_t leaf, uint64_t *dots) {
+static void consider(struct best *best, const struct image *image, const struct query *query,
+                     uint32_t leaf, uint64_t *dots) {
     const struct scp_grid *grid = &image->grid;
     const size_t channels = grid->channels, last = grid->levels - 1;
-    size_t y, x, offset = 0;
+    size_t y, x, offset = 0, cells[SCP_MATCH_MAX_LEVELS];
     float product = 1;
     scp_tree_place(grid, last, leaf, &y, &x);
-    for (size_t d = 0; d <= last; d++) {
-        const size_t cell = offset + (y >> (last - d)) * (grid->width << d) + (x >> (last - d));
-        const float dot =
-            image->kernels->dot(query + d * channels, image->features + cell * channels, channels);
-        product *= scp_similarity(dot, query_norms[d], image->norms[cell], image->epsilon);
+    for (size_t d = 0; d <= last; d++) { /* far apart in memory: all are asked for at once */
+        cells[d] = offset + (y >> (last - d)) * (grid->width << d) + (x >> (last - d));
         offset += scp_grid_cells(grid, d);
+        for (size_t c = 0; c < channels; c += 16)
+            __builtin_prefetch(image->features + cells[d] * channels + c);
+        __builtin_prefetch(image->norms + cells[d]);
+    }
+    for (size_t d = 0; d <= last; d++) {
+        const size_t cell = cells[d];
+        const float dot = image->kernels->dot(query->vectors + d * channels,
+                                              image->features + cell * channels, channels);
+        product *= scp_similarity(dot, query->norms[d], image->norms[cell], image->epsilon);
     }
     *dots += grid->levels;
     const uint32_t place = (uint32_t)(y * (grid->width << last) + x);
@@ -46,7 +52,7 @@ struct list {
 };
 
 static size_t list_room(const struct scp_grid *grid, size_t level) {
-    return (scp_grid_cells(grid, level) + 8 + 15) / 16 * 16; /* 8: what kernels may overwrite */
+    return (scp_grid_cells(grid, level) + 31) / 16 * 16; /* kernels may write 16 more */
 }
 
 static size_t argmax(const struct list *list) {
@@ -56,26 +62,10 @@ static size_t argmax(const struct list *list) {
     return at;
 }
 
-/* A bound that at least one and at most BEAM entries of the list reach, or a few more on ties. */
-static float beam_bound(const struct list *list) {
-    float high = list->bounds[argmax(list)], low = LEAST_SHARE * high;
-    for (int step = 0; step < 6; step++) {
-        const float middle = 0.5f * (low + high);
-        int reach = 0;
-        for (size_t i = 0; i < list->count; i++) reach += list->bounds[i] >= middle;
-        if (reach > BEAM)
-            low = middle;
-        else
-            high = middle;
-    }
-    return high;
-}
-
 size_t scp_search_scratch(const struct scp_grid *grid) {
     size_t entries = list_room(grid, grid->levels - 1);
     for (size_t d = 0; d < grid->levels; d++) entries += list_room(grid, d);
-    return entries * (sizeof(float) + sizeof(uint32_t)) +
-           grid->levels * grid->channels * sizeof(int16_t);
+    return entries * (sizeof(float) + sizeof(uint32_t));
 }
 
 static void *carve(struct list *list, void *memory, size_t room) {
@@ -99,26 +89,26 @@ static void descend(struct list *levels, size_t d, const float *bounds, const ui
 }
 
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                        const float *query, const float *query_norms, void *memory) {
+                        const struct query *query, void *memory) {
     const struct scp_grid *grid = &image->grid;
     const struct scp_kernels *kernels = image->kernels;
     const size_t last = grid->levels - 1;
     struct list levels[SCP_MATCH_MAX_LEVELS], now;
     for (size_t d = 0; d <= last; d++) memory = carve(&levels[d], memory, list_room(grid, d));
-    int16_t *quantised = carve(&now, memory, list_room(grid, last));
-    scp_tree_query(quantised, query, grid->levels, grid->channels);
+    carve(&now, memory, list_room(grid, last));
+    const int16_t *quantised = query->quantised;
 
     struct list *roots = &levels[0];
-    kernels->expand(roots->bounds, roots->nodes, image->root_bounds, image->root_parents,
-                    scp_tree_roots(grid) / 4, quantised, image->tree, grid->channels,
-                    SCP_TREE_SCALE, image->slack, 0);
+    kernels->roots(roots->bounds, quantised, image->tree, scp_tree_roots(grid), grid->channels,
+                   SCP_TREE_SCALE, image->slack);
+    roots->nodes = image->roots;
     roots->count = scp_grid_cells(grid, 0); /* without the filling */
     *dots += roots->count;
 
     /* The beam. */
     for (size_t d = 0; d < last; d++) {
         struct list *level = &levels[d];
-        level->taken = beam_bound(level);
+        level->taken = kernels->shortlist(level->bounds, level->count, BEAM, LEAST_SHARE);
         level->seen = level->count;
         now.count = kernels->filter(now.bounds, now.nodes, level->bounds, level->nodes,
                                     level->count, level->taken, 2);
@@ -127,7 +117,7 @@ void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const stru
     struct best best = {0, UINT32_MAX};
     const struct list *leaves = &levels[last];
     const uint32_t dived = leaves->nodes[argmax(leaves)];
-    consider(&best, image, query, query_norms, dived, dots);
+    consider(&best, image, query, dived, dots);
     const float least = best.value > 0 ? best.value : SCP_TINY; /* a bound of 0 is worth nothing */
 
     /* The walk: what the beam saw and left, then what the walk itself brought. */
@@ -142,7 +132,7 @@ void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const stru
     }
     for (size_t i = 0; i < leaves->count; i++)
         if (leaves->bounds[i] >= best.value && leaves->bounds[i] > 0 && leaves->nodes[i] != dived)
-            consider(&best, image, query, query_norms, leaves->nodes[i], dots);
+            consider(&best, image, query, leaves->nodes[i], dots);
     if (!(best.value > 0)) best = (struct best){0, 0};
     *value = best.value;
     *index = (int32_t)best.place;

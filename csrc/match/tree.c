@@ -11,11 +11,10 @@
 
 #include "scp/alloc.h"
 
-#define SCALE 32700.0f /* leaves room for vectors that are unit only within rounding */
-#define CHUNK 64       /* nodes of level 0 per task */
+#define CHUNK 64 /* nodes of level 0 per task */
 
 size_t scp_tree_roots(const struct scp_grid *grid) {
-    return (scp_grid_cells(grid, 0) + 3) / 4 * 4;
+    return (scp_grid_cells(grid, 0) + 15) / 16 * 16;
 }
 
 size_t scp_tree_offset(const struct scp_grid *grid, size_t level) {
@@ -25,7 +24,7 @@ size_t scp_tree_offset(const struct scp_grid *grid, size_t level) {
 
 size_t scp_tree_bytes(const struct scp_grid *grid) {
     return scp_tree_offset(grid, grid->levels) * grid->channels * sizeof(int16_t) +
-           scp_tree_roots(grid) / 4 * (sizeof(float) + sizeof(uint32_t));
+           scp_grid_cells(grid, 0) * sizeof(uint32_t);
 }
 
 void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x) {
@@ -38,15 +37,6 @@ void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size
     }
     *y = row;
     *x = column;
-}
-
-/* Rounds to the nearest integer, within 0.51, by truncation of a positive number. */
-static inline int16_t quantise(float x) {
-    return (int16_t)((int)(x + 32768.5f) - 32768);
-}
-
-void scp_tree_query(int16_t *out, const float *query, size_t levels, size_t channels) {
-    for (size_t i = 0; i < levels * channels; i++) out[i] = quantise(query[i] * SCALE);
 }
 
 struct build {
@@ -70,11 +60,17 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
             const float norm = image->norms[cell], n = norm * build->largest[d];
             if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
             const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
-            const float scale = n > 0 ? SCALE * factor : 0;
+            const float scale = n > 0 ? SCP_QUANTISED * factor : 0;
             const float *from = image->features + cell * channels;
-            int16_t *to = image->tree + (scp_tree_offset(grid, d) + node) * channels;
             if (!(image->kernels->dot(from, from, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-            for (size_t c = 0; c < channels; c++) to[c] = quantise(from[c] * scale);
+            if (d == 0) { /* pairs of channels of 16 nodes */
+                int16_t *to = image->tree + node / 16 * 16 * channels + node % 16 * 2;
+                for (size_t c = 0; c < channels; c++)
+                    to[c / 2 * 32 + c % 2] = scp_quantise(from[c] * scale);
+                continue;
+            }
+            int16_t *to = image->tree + (scp_tree_offset(grid, d) + node) * channels;
+            for (size_t c = 0; c < channels; c++) to[c] = scp_quantise(from[c] * scale);
         }
     }
     return SCP_OK;
@@ -86,24 +82,18 @@ enum scp_status scp_tree_build(struct image *image, const float *largest,
     struct build build = {image, largest};
     const size_t cells = scp_grid_cells(grid, 0), roots = scp_tree_roots(grid);
     image->tree = scp_alloc(scp_tree_offset(grid, grid->levels) * grid->channels, sizeof(int16_t));
-    image->root_bounds = scp_alloc(roots / 4, sizeof(float));
-    image->root_parents = scp_alloc(roots / 4, sizeof(uint32_t));
-    if (!image->tree || !image->root_bounds || !image->root_parents) return SCP_ENOMEM;
-    memset(image->tree + cells * grid->channels, 0,
-           (roots - cells) * grid->channels * sizeof(int16_t));
-    for (size_t i = 0; i < roots / 4; i++) {
-        image->root_bounds[i] = 1;
-        image->root_parents[i] = (uint32_t)i;
-    }
+    image->roots = scp_alloc(cells, sizeof(uint32_t));
+    if (!image->tree || !image->roots) return SCP_ENOMEM;
+    memset(image->tree, 0, roots * grid->channels * sizeof(int16_t));
+    for (size_t i = 0; i < cells; i++) image->roots[i] = (uint32_t)i;
     /* |<q,t> - int / SCALE^2| <= |dq| + |dt| + |dq||dt| with |d| <= 0.51 sqrt(C) / SCALE, plus the
      * float32 rounding of the exact value (C terms, and lengths that are 1 within 5e-4 at most). */
-    const double error = 0.51 * sqrt((double)grid->channels) / SCALE;
+    const double error = 0.51 * sqrt((double)grid->channels) / SCP_QUANTISED;
     image->slack = (float)(2.002 * error + 2e-7 * (double)grid->channels);
     return scp_parallel((cells + CHUNK - 1) / CHUNK, build_task, &build, control);
 }
 
 void scp_tree_free(struct image *image) {
     scp_free(image->tree);
-    scp_free(image->root_bounds);
-    scp_free(image->root_parents);
+    scp_free(image->roots);
 }

@@ -1,6 +1,7 @@
 /* scp._core: gradient features and the search for the best match. */
 #include "binding.h"
 
+#include "scp/alloc.h"
 #include "scp/gradient.h"
 #include "scp/match.h"
 #include "scp/pyramid.h"
@@ -99,33 +100,89 @@ static PyObject *pyramid_pack(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+#define QUERIES "scp._core.queries"
+
+struct holder {
+    struct scp_queries *queries;
+    PyObject *vectors, *norms; /* kept alive */
+    npy_intp count, levels, channels;
+};
+
+static void free_queries(PyObject *capsule) {
+    struct holder *h = PyCapsule_GetPointer(capsule, QUERIES);
+    scp_queries_free(h->queries);
+    Py_DECREF(h->vectors);
+    Py_DECREF(h->norms);
+    scp_free(h);
+}
+
+static PyObject *match_queries(PyObject *module, PyObject *args) {
+    PyObject *vectors_object, *norms_object;
+    if (!PyArg_ParseTuple(args, "OO:match_queries", &vectors_object, &norms_object)) return NULL;
+    PyArrayObject *vectors = scp_py_array(vectors_object, "queries", NPY_FLOAT32, 3, SCP_PY_READ);
+    if (!vectors) return NULL;
+    PyArrayObject *norms = scp_py_array(norms_object, "query_norms", NPY_FLOAT32, 2, SCP_PY_READ);
+    if (!norms) return NULL;
+    const npy_intp count = PyArray_DIM(vectors, 0), levels = PyArray_DIM(vectors, 1);
+    const npy_intp channels = PyArray_DIM(vectors, 2);
+    if (scp_py_length(norms, "query_norms", 0, count) ||
+        scp_py_length(norms, "query_norms", 1, levels))
+        return NULL;
+    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS || channels < 16 || channels % 16)
+        return PyErr_Format(PyExc_ValueError,
+                            "queries must have 1 to %d levels and a multiple of 16 channels, got "
+                            "%zd and %zd",
+                            SCP_MATCH_MAX_LEVELS, (Py_ssize_t)levels, (Py_ssize_t)channels);
+    struct holder *h = scp_calloc(1, sizeof *h);
+    if (!h) return PyErr_NoMemory();
+    struct scp_py_call call;
+    scp_py_begin(&call, Py_None);
+    const enum scp_status status =
+        scp_queries_create(&h->queries, PyArray_DATA(vectors), PyArray_DATA(norms), (size_t)count,
+                           (size_t)levels, (size_t)channels, &call.control);
+    if (scp_py_end(&call, module, status, "queries must be unit vectors with finite norms")) {
+        scp_free(h);
+        return NULL;
+    }
+    h->vectors = Py_NewRef(vectors_object);
+    h->norms = Py_NewRef(norms_object);
+    h->count = count, h->levels = levels, h->channels = channels;
+    PyObject *capsule = PyCapsule_New(h, QUERIES, free_queries);
+    if (!capsule) {
+        scp_queries_free(h->queries);
+        Py_DECREF(h->vectors);
+        Py_DECREF(h->norms);
+        scp_free(h);
+    }
+    return capsule;
+}
+
 static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"features", "norms", "queries", "query_norms", "height", "width",
-                            "bilinear", "path",  "epsilon", "progress",    NULL};
-    PyObject *objects[4], *progress = Py_None;
+    static char *names[] = {"features", "norms", "queries", "height",   "width",
+                            "bilinear", "path",  "epsilon", "progress", NULL};
+    PyObject *objects[2], *capsule, *progress = Py_None;
     Py_ssize_t height, width;
     int bilinear = 0, path = SCP_MATCH_AUTO;
     float epsilon = 1e-3f;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOnn|pifO:match", names, &objects[0],
-                                     &objects[1], &objects[2], &objects[3], &height, &width,
-                                     &bilinear, &path, &epsilon, &progress))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOnn|pifO:match", names, &objects[0],
+                                     &objects[1], &capsule, &height, &width, &bilinear, &path,
+                                     &epsilon, &progress))
         return NULL;
-    static const char *const labels[] = {"features", "norms", "queries", "query_norms"};
-    static const int dimensions[] = {2, 1, 3, 2};
-    PyArrayObject *arrays[4];
-    for (int i = 0; i < 4; i++) {
-        arrays[i] = scp_py_array(objects[i], labels[i], NPY_FLOAT32, dimensions[i], SCP_PY_READ);
-        if (!arrays[i]) return NULL;
-    }
-    const npy_intp cells = PyArray_DIM(arrays[0], 0), channels = PyArray_DIM(arrays[0], 1);
-    const npy_intp count = PyArray_DIM(arrays[2], 0), levels = PyArray_DIM(arrays[2], 1);
+    PyArrayObject *features = scp_py_array(objects[0], "features", NPY_FLOAT32, 2, SCP_PY_READ);
+    if (!features) return NULL;
+    PyArrayObject *norms = scp_py_array(objects[1], "norms", NPY_FLOAT32, 1, SCP_PY_READ);
+    if (!norms) return NULL;
+    if (!PyCapsule_IsValid(capsule, QUERIES))
+        return PyErr_Format(PyExc_TypeError, "queries must come from match_queries");
+    const struct holder *h = PyCapsule_GetPointer(capsule, QUERIES);
+    const npy_intp cells = PyArray_DIM(features, 0), channels = PyArray_DIM(features, 1);
     struct scp_grid grid;
-    if (check_grid(&grid, levels, height, width, cells, channels) ||
-        scp_py_length(arrays[1], "norms", 0, cells) ||
-        scp_py_length(arrays[2], "queries", 2, channels) ||
-        scp_py_length(arrays[3], "query_norms", 0, count) ||
-        scp_py_length(arrays[3], "query_norms", 1, levels))
+    if (check_grid(&grid, h->levels, height, width, cells, channels) ||
+        scp_py_length(norms, "norms", 0, cells))
         return NULL;
+    if (channels != h->channels)
+        return PyErr_Format(PyExc_ValueError, "queries must have %zd channels, got %zd",
+                            (Py_ssize_t)channels, (Py_ssize_t)h->channels);
     if (path < SCP_MATCH_AUTO || path > SCP_MATCH_DENSE)
         return PyErr_Format(PyExc_ValueError,
                             "path must be 0 (auto), 1 (search) or 2 (dense), "
@@ -133,7 +190,7 @@ static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
                             path);
     if (!(epsilon >= 0 && epsilon < 1e30f))
         return PyErr_Format(PyExc_ValueError, "epsilon must be finite and >= 0");
-    npy_intp shape = count;
+    npy_intp shape = h->count;
     PyObject *value = PyArray_SimpleNew(1, &shape, NPY_FLOAT32);
     PyObject *index = PyArray_SimpleNew(1, &shape, NPY_INT32);
     if (!value || !index) goto fail;
@@ -144,10 +201,8 @@ static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
     scp_py_begin(&call, progress);
     const enum scp_status status = scp_match(
         PyArray_DATA((PyArrayObject *)value), PyArray_DATA((PyArrayObject *)index), &stats, &grid,
-        PyArray_DATA(arrays[0]), PyArray_DATA(arrays[1]), PyArray_DATA(arrays[2]),
-        PyArray_DATA(arrays[3]), (size_t)count, &options, &call.control);
-    if (scp_py_end(&call, module, status,
-                   "features and queries must be unit vectors with finite norms"))
+        PyArray_DATA(features), PyArray_DATA(norms), h->queries, &options, &call.control);
+    if (scp_py_end(&call, module, status, "features must be unit vectors with finite norms"))
         goto fail;
     return Py_BuildValue("NN(KKO)", value, index, (unsigned long long)stats.dots,
                          (unsigned long long)stats.brute, stats.dense ? Py_True : Py_False);
@@ -179,10 +234,13 @@ PyMethodDef scp_py_match_methods[] = {
     {"pyramid_pack", pyramid_pack, METH_VARARGS,
      "pyramid_pack(features, norms, map)\n\n"
      "Fill features[cells][width] and norms[cells] from map[cells][channels] (scp/pyramid.h)."},
+    {"match_queries", match_queries, METH_VARARGS,
+     "match_queries(queries, query_norms) -> object\n\n"
+     "Queries [Q][D][C] and norms [Q][D], checked and quantised for match; both stay alive."},
     {"match", (PyCFunction)(void (*)(void))match, METH_VARARGS | METH_KEYWORDS,
-     "match(features, norms, queries, query_norms, height, width, bilinear=False, path=0,\n"
-     "      epsilon=1e-3, progress=None) -> (value, index, (dots, brute, dense))\n\n"
-     "The best match of every query in one image (scp/match.h)."},
+     "match(features, norms, queries, height, width, bilinear=False, path=0, epsilon=1e-3,\n"
+     "      progress=None) -> (value, index, (dots, brute, dense))\n\n"
+     "The best match of every query (match_queries) in one image (scp/match.h)."},
     {"match_bytes", match_bytes, METH_VARARGS,
      "match_bytes(levels, channels, height, width, bilinear) -> int\n\n"
      "Working memory of match in bytes."},

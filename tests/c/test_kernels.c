@@ -117,6 +117,56 @@ static void expand(void) {
     }
 }
 
+static void roots(void) {
+    enum { COUNT = 48 };
+    int16_t query[CHANNELS_MOST], cells[COUNT * CHANNELS_MOST];
+    float bounds[COUNT];
+    struct scp_rng rng;
+    scp_rng_init(&rng, 13, 0);
+    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+        for (size_t i = 0; i < channels; i++)
+            query[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
+        for (size_t i = 0; i < COUNT * channels; i++)
+            cells[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
+        const float scale = 1.f / 5e7f, slack = 0.25f;
+        scp_kernels()->roots(bounds, query, cells, COUNT, channels, scale, slack);
+        for (size_t i = 0; i < COUNT; i++) {
+            int32_t sum = 0;
+            for (size_t c = 0; c < channels; c++)
+                sum += (int32_t)query[c] *
+                       cells[i / 16 * 16 * channels + c / 2 * 32 + i % 16 * 2 + c % 2];
+            const volatile float scaled = (float)sum * scale;
+            float bound = scaled + slack;
+            bound = bound > 0 ? bound : 0;
+            CHECK(same_bits(bounds[i], bound < 1 ? bound : 1));
+        }
+    }
+}
+
+static void shortlist(void) {
+    float values[100 + 16];
+    for (size_t count = 1; count <= 100; count += 11) {
+        fill(values, count, 300 + count);
+        for (size_t i = 0; i < count; i++) values[i] = fabsf(values[i]);
+        const float limit = scp_kernels()->shortlist(values, count, 10, 0.5f);
+        float largest = 0;
+        size_t reach = 0;
+        for (size_t i = 0; i < count; i++) {
+            largest = values[i] > largest ? values[i] : largest;
+            reach += values[i] >= limit;
+        }
+        CHECK(reach >= 1 && reach <= 10 && limit >= 0.5f * largest);
+        for (size_t i = 0; i < 16; i++) CHECK(values[count + i] == 0);
+        /* no lower limit of the bisection would do: a 64th of the range below, more reach it */
+        const float lower = limit - largest / 64;
+        size_t more = 0;
+        for (size_t i = 0; i < count; i++) more += values[i] >= lower;
+        CHECK(more > 10 || lower < 0.5f * largest);
+    }
+    memset(values, 0, sizeof values);
+    CHECK(scp_kernels()->shortlist(values, 50, 10, 0.5f) == 0); /* all tie */
+}
+
 static void every_set_gives_the_stated_bits(void) {
     size_t sets = 0;
     for (int i = 0; i < (int)SCP_ISA_COUNT; i++) {
@@ -125,6 +175,8 @@ static void every_set_gives_the_stated_bits(void) {
         dots();
         combine();
         expand();
+        roots();
+        shortlist();
         sets++;
     }
     CHECK(sets >= 1);

@@ -65,9 +65,13 @@ static enum scp_status answer(float *value, int32_t *index, const struct scene *
                               const struct scp_control *control) {
     const struct scp_match_options options = {mode, path, 1e-3f};
     struct scp_match_stats stats;
-    const enum scp_status status =
-        scp_match(value, index, &stats, &grid, s->features, s->norms, s->queries, s->query_norms,
-                  QUERIES, &options, control);
+    struct scp_queries *queries;
+    enum scp_status status =
+        scp_queries_create(&queries, s->queries, s->query_norms, QUERIES, LEVELS, CHANNELS, NULL);
+    if (status != SCP_OK) return status;
+    status =
+        scp_match(value, index, &stats, &grid, s->features, s->norms, queries, &options, control);
+    scp_queries_free(queries);
     CHECK(status != SCP_OK || stats.dots <= 4 * stats.brute);
     return status;
 }
@@ -129,6 +133,20 @@ static void refuses_what_breaks_its_contract(void) {
     s.features[100] = kept;
     s.norms[5] = -1;
     CHECK(answer(value, index, &s, SCP_NEAREST, SCP_MATCH_AUTO, NULL) == SCP_EINVAL);
+    s.norms[5] = 1;
+    s.queries[7] = NAN;
+    CHECK(answer(value, index, &s, SCP_NEAREST, SCP_MATCH_AUTO, NULL) == SCP_EINVAL);
+    s.queries[7] = 0;
+    struct scp_queries *queries;
+    CHECK(scp_queries_create(&queries, s.queries, s.query_norms, QUERIES, LEVELS, 17, NULL) ==
+          SCP_EINVAL);
+    CHECK(scp_queries_create(&queries, s.queries, s.query_norms, QUERIES, LEVELS - 1, CHANNELS,
+                             NULL) == SCP_OK);
+    const struct scp_match_options options = {SCP_NEAREST, SCP_MATCH_AUTO, 1e-3f};
+    struct scp_match_stats stats;
+    CHECK(scp_match(value, index, &stats, &grid, s.features, s.norms, queries, &options, NULL) ==
+          SCP_EINVAL);
+    scp_queries_free(queries);
     drop_scene(&s);
 }
 

@@ -60,15 +60,29 @@ struct scp_match_stats {
     int dense;      /* the path taken */
 };
 
+/* Queries checked and quantised once, for any number of images. */
+struct scp_queries;
+
+/* vectors [count][levels][channels] and norms [count][levels] must outlive the queries. SCP_EINVAL
+ * when a vector is longer than 1 or a norm is negative or not finite, or levels and channels are
+ * not those of a grid. */
+enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
+                                   const float *norms, size_t count, size_t levels, size_t channels,
+                                   const struct scp_control *control);
+void scp_queries_free(struct scp_queries *queries);
+size_t scp_queries_bytes(size_t count, size_t levels, size_t channels);
+
 /* value[queries], index[queries]: row-major index of p in the finest grid (nearest) or the image
- * (bilinear). SCP_EINVAL when a feature is not in [-1, 1] or a norm is negative or not finite. */
+ * (bilinear). SCP_EINVAL when a feature is not in [-1, 1] or a norm is negative or not finite, or
+ * the queries are not of this grid's levels and channels. */
 enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *stats,
                           const struct scp_grid *grid, const float *features, const float *norms,
-                          const float *queries, const float *query_norms, size_t n_queries,
+                          const struct scp_queries *queries,
                           const struct scp_match_options *options,
                           const struct scp_control *control);
 
-/* Bytes that scp_match allocates for this grid with that number of threads. */
+/* Bytes that scp_match allocates, besides the queries, for this grid with that number of threads.
+ */
 size_t scp_match_bytes(const struct scp_grid *grid, enum scp_match_mode mode, size_t threads);
 
 #endif

@@ -12,10 +12,10 @@
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function))
+    PRAGMA(clang attribute push(__attribute__((target("avx2,fma,popcnt"))), apply_to = function))
 #define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
-#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2,fma"))
+#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA(GCC target("avx2,fma,popcnt"))
 #define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
@@ -91,6 +91,11 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
 }
 
+static inline int f32x16_reach(f32x16 a, f32x16 limit) {
+    const int lo = _mm256_movemask_ps(_mm256_cmp_ps(a.lo, limit.lo, _CMP_GE_OQ));
+    const int hi = _mm256_movemask_ps(_mm256_cmp_ps(a.hi, limit.hi, _CMP_GE_OQ));
+    return __builtin_popcount((unsigned)(lo | hi << 8));
+}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     return (f32x16){_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ)),
                     _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ))};

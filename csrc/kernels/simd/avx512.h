@@ -12,12 +12,13 @@
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))),     \
-                                apply_to = function))
+    PRAGMA(                                                                                        \
+        clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt"))), \
+                             apply_to = function))
 #define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
 #define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(GCC push_options) PRAGMA(GCC target("avx512f,avx512bw,avx512dq,avx512vl"))
+    PRAGMA(GCC push_options) PRAGMA(GCC target("avx512f,avx512bw,avx512dq,avx512vl,popcnt"))
 #define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
@@ -87,6 +88,9 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm512_reduce_max_ps(a.v);
 }
 
+static inline int f32x16_reach(f32x16 a, f32x16 limit) {
+    return __builtin_popcount(_mm512_cmp_ps_mask(a.v, limit.v, _CMP_GE_OQ));
+}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     const __mmask16 in = _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ);
     return (f32x16){_mm512_mask_blend_ps(in, y.v, x.v)};

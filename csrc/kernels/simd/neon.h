@@ -6,6 +6,7 @@
 #include <arm_neon.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "quad_pack.h"
 
@@ -97,6 +98,11 @@ static inline float f32x16_largest(f32x16 x) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.a, x.b), vmaxq_f32(x.c, x.d)));
 }
 
+static inline int f32x16_reach(f32x16 x, f32x16 limit) {
+    const uint32x4_t ab = vaddq_u32(vcgeq_f32(x.a, limit.a), vcgeq_f32(x.b, limit.b));
+    const uint32x4_t cd = vaddq_u32(vcgeq_f32(x.c, limit.c), vcgeq_f32(x.d, limit.d));
+    return -(int)vaddvq_u32(vaddq_u32(ab, cd)); /* a lane that reaches is -1 */
+}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     return (f32x16){
         vbslq_f32(vceqq_f32(a.a, b.a), x.a, y.a), vbslq_f32(vceqq_f32(a.b, b.b), x.b, y.b),
@@ -113,6 +119,26 @@ static inline int32_t i16_dot(const int16_t *query, const int16_t *cell, size_t 
         sum = vmlal_high_s16(sum, q, t);
     }
     return vaddvq_s32(sum);
+}
+static inline f32x16 i16_sixteen(const int16_t *query, const int16_t *cells, size_t channels) {
+    int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
+    for (size_t i = 0; i < channels; i += 2, cells += 32) {
+        int32_t pair;
+        memcpy(&pair, query + i, sizeof pair);
+        const int16x8_t q = vreinterpretq_s16_s32(vdupq_n_s32(pair));
+#define FOUR(sum, at)                                                                              \
+    {                                                                                              \
+        const int16x8_t cell = vld1q_s16(cells + (at));                                            \
+        sum = vaddq_s32(sum, vpaddq_s32(vmull_s16(vget_low_s16(q), vget_low_s16(cell)),            \
+                                        vmull_high_s16(q, cell)));                                 \
+    }
+        FOUR(a, 0)
+        FOUR(b, 8)
+        FOUR(c, 16)
+        FOUR(d, 24)
+#undef FOUR
+    }
+    return (f32x16){vcvtq_f32_s32(a), vcvtq_f32_s32(b), vcvtq_f32_s32(c), vcvtq_f32_s32(d)};
 }
 static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
     const int32_t dots[4] = {i16_dot(query, cells, channels),

@@ -79,6 +79,11 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[3] = f32x16_sum(d);
 }
 /* Lane j = a[j] == b[j] ? x[j] : y[j]. */
+static inline int f32x16_reach(f32x16 a, f32x16 limit) { /* lanes of a >= limit */
+    int count = 0;
+    EACH_LANE count += a.v[j] >= limit.v[j];
+    return count;
+}
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     EACH_LANE x.v[j] = a.v[j] == b.v[j] ? x.v[j] : y.v[j];
     return x;
@@ -111,6 +116,18 @@ typedef struct {
 } f32x4;
 
 /* Lane j = <query, vector j of cells>, exact in int32. channels % 16 == 0. */
+/* The dot products of a query with 16 cells, which lie as [channels / 2][16][2]. */
+static inline f32x16 i16_sixteen(const int16_t *query, const int16_t *cells, size_t channels) {
+    int32_t sum[16] = {0};
+    f32x16 r;
+    for (size_t c = 0; c < channels; c += 2, cells += 32)
+        for (int j = 0; j < 16; j++) {
+            const int16_t *cell = cells + 2 * j;
+            sum[j] += (int32_t)query[c] * cell[0] + (int32_t)query[c + 1] * cell[1];
+        }
+    for (int j = 0; j < 16; j++) r.v[j] = (float)sum[j];
+    return r;
+}
 static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
     f32x4 r;
     for (int j = 0; j < 4; j++, cells += channels) {
