@@ -39,6 +39,8 @@ def add_refine(commands) -> None:
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
+    how.add_argument("--alone", action="store_true", help="write the network's places alone; "
+                     "default with trained features: their mean with the matched ones")  # fmt: skip
     add_output(refine, "what was trained as JSON")
 
 
@@ -70,7 +72,8 @@ def run_refine(args) -> int:
     if not refiner.trained.finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
-    found = refiner.predict(pool)
+    alone = args.alone or not isinstance(extractor, FeatureExtractor)
+    found = refiner.predict(pool, matched=None if alone else matched.xy)
     write_found(RunFolder(run) / LANDMARKS, run, pool, found.landmarks(), rows)
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))

@@ -71,7 +71,7 @@ class LandmarkRefiner:
         found = LandmarkDetector(extractor).fit_predict(pool, rows)
         refiner = LandmarkRefiner(weights=extractor)
         refiner.fit(pool, found.xy, confidence_weights(found.confidence), rows, minutes=10)
-        refined = refiner.predict(images)
+        refined = refiner.predict(pool, matched=found.xy)
 
     Args:
         preset: "laptop" or "paper", see `scp.models.REFINEMENTS`.
@@ -276,12 +276,25 @@ class LandmarkRefiner:
     # ---- inference ----
 
     def predict(
-        self, images: Dataset | Iterable[np.ndarray], progress: Callable | None = None
+        self,
+        images: Dataset | Iterable[np.ndarray],
+        progress: Callable | None = None,
+        matched: np.ndarray | None = None,
     ) -> Refined:
-        """The landmarks of images: a data set, or arrays [H][W]. progress: called with (done,
-        all) images."""
+        """The landmarks of images.
+
+        Args:
+            images: a data set, or arrays [H][W].
+            progress: called with (done, all) images.
+            matched: float [N][L][2], where template matching found them, in original pixels: the
+                answer is the mean of both places, NaN: the network's alone. Their errors differ;
+                with trained features the mean is better than either.
+        """
         model = self._trained()
         dataset = images if isinstance(images, Dataset) else arrays(images)
+        shape = len(dataset), len(self.names), 2
+        if matched is not None and np.shape(matched) != shape:
+            raise ValueError(f"matched must be {list(shape)}, got {list(np.shape(matched))}")
         found = []
         for i in range(len(dataset)):
             grid = np.ascontiguousarray(dataset.grid(i, model.size), np.float32)
@@ -290,6 +303,8 @@ class LandmarkRefiner:
                 progress(i + 1, len(dataset))
         xy = np.stack([f[0] for f in found]) if found else np.empty((0, len(self.names), 2))
         confidence = np.stack([f[1] for f in found]) if found else np.empty((0, len(self.names)))
+        if matched is not None:
+            xy = np.where(np.isfinite(matched), (xy + matched) / 2, xy)
         return Refined(list(dataset.ids), list(self.names), xy, confidence)
 
     def maps(self, grid: np.ndarray) -> np.ndarray:

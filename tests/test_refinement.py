@@ -196,6 +196,21 @@ def test_a_saved_refiner_predicts_the_same(pool, tmp_path):
     assert np.array_equal(one.confidence, two.confidence)
 
 
+def test_the_mean_with_matched_places(pool):
+    rows = [0, 2]
+    network = refiner().fit(pool, pool.landmarks, templates=rows, steps=1, progress=False)
+    alone = network.predict(pool)
+    matched = alone.xy + np.array([4.0, -2.0])
+    matched[1, 3] = np.nan
+    both = network.predict(pool, matched=matched)
+    expected = alone.xy + np.array([2.0, -1.0])
+    expected[1, 3] = alone.xy[1, 3]
+    np.testing.assert_allclose(both.xy, expected, atol=1e-9)
+    np.testing.assert_array_equal(both.confidence, alone.confidence)
+    with pytest.raises(ValueError, match="matched must be"):
+        network.predict(pool, matched=matched[:2])
+
+
 def test_features_are_no_refiner_and_a_refiner_gives_no_features(pool, tmp_path):
     features().save(tmp_path / "weights.safetensors")
     with pytest.raises(ValueError, match="a model of features"):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..detection import VIEWS, LandmarkDetector
+from ..extractor import FeatureExtractor
 from ..metrics import bootstrap_interval, detection_rates, mean_radial_error
 from ..run import RunFolder
 from . import paper
@@ -77,6 +78,9 @@ def table2(
         if refinement is not None:
             xy = _refined(study, m, picks[m].selected, refinement, callback)
             found[m]["refined"] = _measured(honest, as_paper, xy)
+            if isinstance(study.extractor, FeatureExtractor):
+                both = (xy + matched) / 2
+                found[m]["refined, mean with matching"] = _measured(honest, as_paper, both)
     for way, (_, rows, title) in ways.items():
         lines = []
         for m in sizes:
@@ -135,7 +139,6 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
 
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
     """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
-    from ..extractor import FeatureExtractor
     from ..refinement import REFINED, LandmarkRefiner, confidence_weights
 
     train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
