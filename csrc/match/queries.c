@@ -27,10 +27,6 @@ static enum scp_status prepare(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
-size_t scp_queries_bytes(size_t count, size_t levels, size_t channels) {
-    return sizeof(struct scp_queries) + count * levels * channels * sizeof(int16_t);
-}
-
 enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
                                    const float *norms, size_t count, size_t levels, size_t channels,
                                    const struct scp_control *control) {

@@ -43,6 +43,10 @@ PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int n
 /* 0 when axis has that length; else -1 with ValueError. */
 int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
 
+/* match.c: the arrays queries [Q][D][C] and query_norms [Q][D] (borrowed); -1 with an exception. */
+int scp_py_queries(PyArrayObject **vectors, PyArrayObject **norms, PyObject *vectors_object,
+                   PyObject *norms_object);
+
 /* `object`, an int (or what has __index__) from 0 to `most`, in *out: 0; else -1 with an exception
  * that names the argument. */
 int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out);

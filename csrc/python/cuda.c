@@ -70,15 +70,10 @@ static PyObject *cuda_matcher(PyObject *module, PyObject *args, PyObject *keywor
                                      &queries_object, &norms_object, &height, &width, &device,
                                      &bilinear, &epsilon, &max_memory))
         return NULL;
-    PyArrayObject *queries = scp_py_array(queries_object, "queries", NPY_FLOAT32, 3, SCP_PY_READ);
-    if (!queries) return NULL;
-    PyArrayObject *norms = scp_py_array(norms_object, "query_norms", NPY_FLOAT32, 2, SCP_PY_READ);
-    if (!norms) return NULL;
+    PyArrayObject *queries, *norms;
+    if (scp_py_queries(&queries, &norms, queries_object, norms_object)) return NULL;
     const npy_intp count = PyArray_DIM(queries, 0), levels = PyArray_DIM(queries, 1);
     const npy_intp channels = PyArray_DIM(queries, 2);
-    if (scp_py_length(norms, "query_norms", 0, count) ||
-        scp_py_length(norms, "query_norms", 1, levels))
-        return NULL;
     const struct scp_grid grid = {(size_t)levels, (size_t)channels, (size_t)height, (size_t)width};
     if (height < 1 || width < 1 || scp_grid_check(&grid) != SCP_OK)
         return PyErr_Format(PyExc_ValueError,

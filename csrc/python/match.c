@@ -116,18 +116,25 @@ static void free_queries(PyObject *capsule) {
     scp_free(h);
 }
 
+int scp_py_queries(PyArrayObject **vectors, PyArrayObject **norms, PyObject *vectors_object,
+                   PyObject *norms_object) {
+    *vectors = scp_py_array(vectors_object, "queries", NPY_FLOAT32, 3, SCP_PY_READ);
+    if (!*vectors) return -1;
+    *norms = scp_py_array(norms_object, "query_norms", NPY_FLOAT32, 2, SCP_PY_READ);
+    if (!*norms) return -1;
+    return scp_py_length(*norms, "query_norms", 0, PyArray_DIM(*vectors, 0)) ||
+                   scp_py_length(*norms, "query_norms", 1, PyArray_DIM(*vectors, 1))
+               ? -1
+               : 0;
+}
+
 static PyObject *match_queries(PyObject *module, PyObject *args) {
     PyObject *vectors_object, *norms_object;
     if (!PyArg_ParseTuple(args, "OO:match_queries", &vectors_object, &norms_object)) return NULL;
-    PyArrayObject *vectors = scp_py_array(vectors_object, "queries", NPY_FLOAT32, 3, SCP_PY_READ);
-    if (!vectors) return NULL;
-    PyArrayObject *norms = scp_py_array(norms_object, "query_norms", NPY_FLOAT32, 2, SCP_PY_READ);
-    if (!norms) return NULL;
+    PyArrayObject *vectors, *norms;
+    if (scp_py_queries(&vectors, &norms, vectors_object, norms_object)) return NULL;
     const npy_intp count = PyArray_DIM(vectors, 0), levels = PyArray_DIM(vectors, 1);
     const npy_intp channels = PyArray_DIM(vectors, 2);
-    if (scp_py_length(norms, "query_norms", 0, count) ||
-        scp_py_length(norms, "query_norms", 1, levels))
-        return NULL;
     if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS || channels < 16 || channels % 16)
         return PyErr_Format(PyExc_ValueError,
                             "queries must have 1 to %d levels and a multiple of 16 channels, got "

@@ -70,7 +70,6 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
                                    const float *norms, size_t count, size_t levels, size_t channels,
                                    const struct scp_control *control);
 void scp_queries_free(struct scp_queries *queries);
-size_t scp_queries_bytes(size_t count, size_t levels, size_t channels);
 
 /* value[queries], index[queries]: row-major index of p in the finest grid (nearest) or the image
  * (bilinear). SCP_EINVAL when a feature is not in [-1, 1] or a norm is negative or not finite, or
