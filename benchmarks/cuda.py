@@ -1,8 +1,9 @@
 """Similarity and selection on a GPU: against the CPU, and the dense product against cuBLAS, PyTorch
 eager and torch.compile on the same GPU (where PyTorch with CUDA is installed).
 
-    python benchmarks/cuda.py [--queries 14717] [--images 8] [--json]
+    python benchmarks/cuda.py [FOLDER | phantom] [--queries 14717] [--images 8] [--json]
 
+With a folder (or phantom): gradient features at the images' key points; without: random pyramids.
 Without a GPU it says why and ends well.
 """
 
@@ -11,7 +12,8 @@ import sys
 import numpy as np
 from common import arguments, finish, header, seconds
 
-from scp import FeaturePyramid, devices, match, select
+from scp import FeaturePyramid, GradientExtractor, datasets, devices, match, select
+from scp.pipeline import Pool
 from scp.similarity import DeviceSearch
 
 LEVELS, CHANNELS, HEIGHT, WIDTH = 5, 64, 12, 12
@@ -27,6 +29,21 @@ def pyramids(count: int, rng) -> list[FeaturePyramid]:
             maps.append(maps[-1].repeat(2, 0).repeat(2, 1) + 0.5 * noise)
         out.append(FeaturePyramid.from_levels(maps))
     return out
+
+
+def from_images(data: str, count: int, queries: int):
+    """Gradient pyramids of `count` images, and the queries and norms of all their key points,
+    repeated up to `queries`."""
+    extractor = GradientExtractor(channels=CHANNELS)
+    if data == "phantom":
+        pool = Pool(datasets.phantom(count, seed=0), extractor, count=100)
+    else:
+        pool = Pool(datasets.folder(data), extractor, count=100)
+    images = [extractor.pyramid(pool.image(i)) for i in range(min(count, len(pool.points)))]
+    parts = [p.at(pool.points[i]) for i, p in enumerate(images)]
+    vectors, norms = (np.concatenate(a) for a in zip(*parts, strict=True))
+    order = np.resize(np.arange(len(vectors)), queries)
+    return images, np.ascontiguousarray(vectors[order]), np.ascontiguousarray(norms[order])
 
 
 def torch_forms(pyramid, queries):
@@ -74,6 +91,7 @@ def torch_forms(pyramid, queries):
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="?", help="a folder of images, or: phantom")
     parser.add_argument("--queries", type=int, default=14_717)
     parser.add_argument("--images", type=int, default=8)
     options = parser.parse_args()
@@ -85,17 +103,32 @@ def main() -> None:
         sys.exit(0)
     print(device)
     rng = np.random.default_rng(0)
-    images = pyramids(options.images, rng)
-    height, width = images[0].size
-    points = rng.uniform(0, [width, height], (options.queries, 2)).astype(np.float32)
-    queries, norms = (np.ascontiguousarray(a) for a in images[0].at(points))
-    search = DeviceSearch(0, queries, norms, HEIGHT, WIDTH, "nearest", 1e-3)
-    ours = seconds(lambda: search(images), options.repeat) / len(images)
-    flops = 2.0 * CHANNELS * len(queries) * len(images[0].features)
-    print(f"similarity: {1e3 * ours:.3f} ms an image, {flops / ours / 1e12:.1f} TFLOP/s")
+    if options.data:
+        images, queries, norms = from_images(options.data, options.images, options.queries)
+    else:
+        images = pyramids(options.images, rng)
+        height, width = images[0].size
+        points = rng.uniform(0, [width, height], (options.queries, 2)).astype(np.float32)
+        queries, norms = (np.ascontiguousarray(a) for a in images[0].at(points))
     few = queries[:256], norms[:256]
-    cpu = seconds(lambda: match(images[0], *few, device="cpu"), 3) * len(queries) / 256
-    print(f"CPU, pruned: {1e3 * cpu:.1f} ms an image, ratio {cpu / ours:.1f}")
+    for mode in ("bilinear", "nearest"):
+        search = DeviceSearch(0, queries, norms, HEIGHT, WIDTH, mode, 1e-3)
+        values, places = search(images)
+        ours = seconds(lambda search=search: search(images), options.repeat) / len(images)
+        flops = 2.0 * CHANNELS * len(queries) * len(images[0].features)
+        print(
+            f"similarity, {mode}: {1e3 * ours:.3f} ms an image, {flops / ours / 1e12:.1f} TFLOP/s"
+        )
+        found = [match(p, *few, mode=mode, epsilon=1e-3, device="cpu")[:2] for p in images]
+        side = WIDTH << (LEVELS if mode == "bilinear" else LEVELS - 1)
+        same = all(
+            np.array_equal(values[i, :256], v) and np.array_equal(places[i, :256], at @ [1, side])
+            for i, (v, at) in enumerate(found)
+        )
+        cpu = seconds(lambda mode=mode: match(images[0], *few, mode=mode, device="cpu"), 3)
+        cpu *= len(queries) / 256
+        print(f"  CPU, pruned: {1e3 * cpu:.1f} ms an image, ratio {cpu / ours:.1f}; "
+              f"first 256 queries: {'the same bits' if same else 'DIFFERENT'}")  # fmt: skip
     peers = {}
     for name, function in torch_forms(images[0], queries):
         peers[name] = seconds(function, options.repeat, warm=2)
