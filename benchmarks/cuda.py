@@ -1,7 +1,7 @@
 """Similarity and selection on a GPU: against the CPU, and the dense product against cuBLAS, PyTorch
 eager and torch.compile on the same GPU (where PyTorch with CUDA is installed).
 
-    python benchmarks/cuda.py [FOLDER | phantom] [--queries 14717] [--images 8] [--json]
+    python benchmarks/cuda.py [FOLDER | phantom] [--queries 14717] [--images N] [--json]
 
 With a folder (or phantom): gradient features at the images' key points; without: random pyramids.
 Without a GPU it says why and ends well.
@@ -32,8 +32,7 @@ def pyramids(count: int, rng) -> list[FeaturePyramid]:
 
 
 def from_images(data: str, count: int, queries: int):
-    """Gradient pyramids of `count` images, and the queries and norms of all their key points,
-    repeated up to `queries`."""
+    """Gradient pyramids of `count` images, and the first `queries` of their key points."""
     extractor = GradientExtractor(channels=CHANNELS)
     if data == "phantom":
         pool = Pool(datasets.phantom(count, seed=0), extractor, count=100)
@@ -42,8 +41,7 @@ def from_images(data: str, count: int, queries: int):
     images = [extractor.pyramid(pool.image(i)) for i in range(min(count, len(pool.points)))]
     parts = [p.at(pool.points[i]) for i, p in enumerate(images)]
     vectors, norms = (np.concatenate(a) for a in zip(*parts, strict=True))
-    order = np.resize(np.arange(len(vectors)), queries)
-    return images, np.ascontiguousarray(vectors[order]), np.ascontiguousarray(norms[order])
+    return images, *(np.ascontiguousarray(a[:queries]) for a in (vectors, norms))
 
 
 def torch_forms(pyramid, queries):
@@ -93,7 +91,7 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="a folder of images, or: phantom")
     parser.add_argument("--queries", type=int, default=14_717)
-    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--images", type=int, help="150 of a folder, 8 random ones")
     options = parser.parse_args()
     header("55 % of the bf16 peak in similarity (docs/cuda.md)")
     try:
@@ -104,9 +102,9 @@ def main() -> None:
     print(device)
     rng = np.random.default_rng(0)
     if options.data:
-        images, queries, norms = from_images(options.data, options.images, options.queries)
+        images, queries, norms = from_images(options.data, options.images or 150, options.queries)
     else:
-        images = pyramids(options.images, rng)
+        images = pyramids(options.images or 8, rng)
         height, width = images[0].size
         points = rng.uniform(0, [width, height], (options.queries, 2)).astype(np.float32)
         queries, norms = (np.ascontiguousarray(a) for a in images[0].at(points))
@@ -133,11 +131,22 @@ def main() -> None:
     for name, function in torch_forms(images[0], queries):
         peers[name] = seconds(function, options.repeat, warm=2)
         print(f"{name}: {1e3 * peers[name]:.3f} ms an image, ratio {peers[name] / ours:.2f}")
-    values = rng.random((150, options.queries), dtype=np.float32)
-    for method, draws in (("random", 100_000), ("swap", 1), ("exact", 1)):
+    methods = [("random", 100_000), ("swap", 1)]
+    if options.data:
+        methods.append(
+            ("exact", 1)
+        )  # of the real matrix; a random one has no structure to prune by
+    else:
+        values = rng.random((150, options.queries), dtype=np.float32)
+    for method, draws in methods:
         work = {"method": method, "draws": draws}
         times = [
-            seconds(lambda where=where, work=work: select(values, 5, device=where, **work), 3)
+            seconds(
+                lambda where=where, work=work: select(
+                    values, min(5, len(values)), device=where, **work
+                ),
+                3,
+            )
             for where in ("cuda", "cpu")
         ]
         print(f"select {method}: {times[0]:.4f} s, CPU {times[1]:.4f} s, "

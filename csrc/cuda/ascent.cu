@@ -5,48 +5,72 @@
 
 using scp_device::launch;
 using scp_device::pointer;
+using scp_device::shared_memory;
 
-#define FLUSH 512 /* clients summed in float32 before they are added in float64 */
+#define FLUSH 512      /* clients summed in float32 before they are added in float64 */
+#define SUM_PART 8192u /* floats in shared memory at a time */
 
-/* rho[r] = sum_q max(screen[rows[r]][q] - lambda[q], 0): sixteen threads a row, thread j has
- * clients j, j + 16, ... */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void excess_kernel(
-    pointer<double> rho, pointer<const float> screen, uint64_t q, pointer<const uint32_t> rows,
-    uint64_t n_rows, pointer<const float> lambda) {
-    const uint64_t at = ((uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x) / 16;
-    const uint64_t row = rows[at < n_rows ? at : n_rows - 1] * q, whole = q / 16 * 16;
-    const unsigned lane = threadIdx.x % 16;
+/* rho[r] = sum_q max(screen[rows[r]][q] - lambda[q], 0): a block a row. Sixteen threads make one
+ * sum of FLUSH clients, thread j has clients j, j + 16, ...; the clients that fill no sixteen are a
+ * sum of their own; thread 0 adds the sums in their order. */
+__global__ __launch_bounds__(SCP_SEARCH_THREADS) void excess_kernel(pointer<double> rho,
+                                                                    pointer<const float> screen,
+                                                                    uint64_t q,
+                                                                    pointer<const uint32_t> rows,
+                                                                    pointer<const float> lambda) {
+    constexpr unsigned SUMS = SCP_SEARCH_THREADS / 16;
+    const pointer<float> sums = shared_memory<float>(0, SUMS);
+    const uint64_t row = rows[blockIdx.x] * q, whole = q / 16 * 16;
+    const uint64_t parts = (whole + FLUSH - 1) / FLUSH + (q > whole);
+    const unsigned lane = threadIdx.x % 16, mine = threadIdx.x / 16;
     double total = 0;
-    for (uint64_t begin = 0; begin < q;) {
-        uint64_t end = begin + FLUSH;
-        if (begin == whole)
-            end = q; /* the tail, by itself */
+    for (uint64_t first = 0; first < parts; first += SUMS) {
+        uint64_t begin = (first + mine) * FLUSH, end = begin + FLUSH;
+        if (begin >= whole)
+            begin = first + mine < parts ? whole : q, end = q;
         else if (end > whole)
             end = whole;
         float sum = 0;
+        SCP_UNROLL_BY(8)
         for (uint64_t i = begin + lane; i < end; i += 16) {
             const float excess = __fsub_rn(screen[row + i], lambda[i]);
             sum = __fadd_rn(sum, excess > 0 ? excess : 0);
         }
         for (unsigned half = 8; half > 0; half /= 2)
             sum = __fadd_rn(sum, __shfl_xor_sync(SCP_WHOLE_WARP, sum, half));
-        total = __dadd_rn(total, (double)sum);
-        begin = end;
+        if (lane == 0) sums[mine] = sum;
+        __syncthreads();
+        for (unsigned k = 0; threadIdx.x == 0 && k < SUMS && first + k < parts; k++)
+            total = __dadd_rn(total, (double)(float)sums[k]);
+        __syncthreads();
     }
-    if (lane == 0 && at < n_rows) rho[at] = total;
+    if (threadIdx.x == 0) rho[blockIdx.x] = total;
 }
 
-/* out[0] = sum of x, or of its squares, float64 in 8 lanes: one warp, four times the same. */
+/* out[0] = sum of x, or of its squares, float64 in 8 lanes: all threads of the one block fetch, the
+ * first warp adds, four times the same. */
 template <bool squares>
-__global__ __launch_bounds__(32) void sum_kernel(pointer<double> out, pointer<const float> x,
-                                                 uint64_t q) {
+__global__ __launch_bounds__(SCP_SEARCH_THREADS) void sum_kernel(pointer<double> out,
+                                                                 pointer<const float> x,
+                                                                 uint64_t q) {
+    const pointer<float> part = shared_memory<float>(0, SUM_PART);
     const unsigned lane = threadIdx.x % 8;
     double sum = 0;
-    SCP_UNROLL_BY(8)
-    for (uint64_t i = lane; i < q; i += 8) {
-        const double v = (double)x[i];
-        sum = __dadd_rn(sum, squares ? __dmul_rn(v, v) : v);
+    for (uint64_t first = 0; first < q; first += SUM_PART) {
+        const unsigned count = q - first < SUM_PART ? (unsigned)(q - first) : SUM_PART;
+        SCP_UNROLL_BY(8)
+        for (unsigned i = threadIdx.x; i < count; i += SCP_SEARCH_THREADS) part[i] = x[first + i];
+        __syncthreads();
+        if (threadIdx.x < 32) {
+            SCP_UNROLL_BY(8)
+            for (unsigned i = lane; i < count; i += 8) {
+                const double v = (double)(float)part[i];
+                sum = __dadd_rn(sum, squares ? __dmul_rn(v, v) : v);
+            }
+        }
+        __syncthreads();
     }
+    if (threadIdx.x >= 32) return;
     sum = scp_lanes_sum(sum);
     if (threadIdx.x == 0) out[0] = sum;
 }
@@ -98,10 +122,11 @@ extern "C" enum scp_status scp_cuda_ascent_excess(struct scp_cuda_search *s, dou
                                                   double *sum) {
     SCP_CUDA(cudaSetDevice(s->device));
     if (s->n_ascent > 0)
-        SCP_CUDA(launch(excess_kernel, scp_blocks(16 * s->n_ascent), SCP_SEARCH_THREADS, 0, nullptr,
-                        s->rho.get(), s->screen, s->q, s->ascent_rows.get(), s->n_ascent,
-                        s->lambda.get()));
-    SCP_CUDA(launch(sum_kernel<false>, 1, 32, 0, nullptr, s->numbers.get(), s->lambda.get(), s->q));
+        SCP_CUDA(launch(excess_kernel, (unsigned)s->n_ascent, SCP_SEARCH_THREADS,
+                        SCP_SEARCH_THREADS / 16 * sizeof(float), nullptr, s->rho.get(), s->screen,
+                        s->q, s->ascent_rows.get(), s->lambda.get()));
+    SCP_CUDA(launch(sum_kernel<false>, 1, SCP_SEARCH_THREADS, SUM_PART * sizeof(float), nullptr,
+                    s->numbers.get(), s->lambda.get(), s->q));
     SCP_TRY(s->rho.download(rho, s->n_ascent));
     return s->numbers.download(sum, 1);
 }
@@ -115,8 +140,8 @@ extern "C" enum scp_status scp_cuda_ascent_move(struct scp_cuda_search *s, int *
     SCP_CUDA(launch(direct_kernel, blocks, SCP_SEARCH_THREADS, 0, nullptr, s->direction.get(),
                     s->screen, s->q, s->ascent_rows.get(), s->chosen.get(), (uint32_t)n_chosen,
                     s->lambda.get(), s->floor.get(), memory));
-    SCP_CUDA(
-        launch(sum_kernel<true>, 1, 32, 0, nullptr, s->numbers.get(), s->direction.get(), s->q));
+    SCP_CUDA(launch(sum_kernel<true>, 1, SCP_SEARCH_THREADS, SUM_PART * sizeof(float), nullptr,
+                    s->numbers.get(), s->direction.get(), s->q));
     SCP_CUDA(launch(step_kernel, blocks, SCP_SEARCH_THREADS, 0, nullptr, s->lambda.get(),
                     s->direction.get(), s->floor.get(), s->q, gap, s->numbers.get()));
     double norm;

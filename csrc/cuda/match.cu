@@ -172,7 +172,7 @@ static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t i
                                    const float *features, const float *norms) {
     const scp_match_shape &s = m->shape;
     const size_t numbers = m->cells * s.channels;
-    memcpy(l.host_features.get(), features, numbers * sizeof *features);
+    SCP_TRY(scp_cuda_copy_memory(l.host_features.get(), features, numbers * sizeof *features));
     memcpy(l.host_norms.get(), norms, m->cells * sizeof *norms);
     l.image = image;
     l.busy = true;

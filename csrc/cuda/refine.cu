@@ -91,24 +91,27 @@ static __device__ __forceinline__ void search_nearest(best_match *best, searcher
 }
 
 /* Bilinear: a pixel below a node reads, at that node's level, only the node and its neighbours:
- * around[d][3 * i + j] keeps them, cell (y + i - 1, x + j - 1), borders replicated. */
-static __device__ __forceinline__ float quadrant(pointer<const float> around, unsigned child) {
-    const unsigned i = child / 2, j = child % 2;
-    const float a = around[3 * i + j], b = around[3 * i + j + 1];
-    const float c = around[3 * i + j + 3], d = around[3 * i + j + 4];
-    return __fmul_rn(fmaxf(fmaxf(a, b), fmaxf(c, d)), ROUNDING);
-}
-
-/* One axis of bilinear upsampling by 2^shift, relative to the cell that holds the pixel: the lower
+ * around[d][3 * i + j] keeps them, cell (y + i - 1, x + j - 1), borders replicated.
+ *
+ * One axis of bilinear upsampling by 2^shift, relative to the cell that holds the pixel: the lower
  * neighbour is entry *low of the three, the upper *high. */
 static __device__ __forceinline__ float axis(unsigned pixel, unsigned shift, unsigned size,
                                              unsigned *low, unsigned *high) {
-    float source = ((float)pixel + 0.5f) / (float)(1u << shift) - 0.5f; /* exact */
+    float source =
+        ((float)pixel + 0.5f) * ((float)(1u << (31 - shift)) * 0x1p-31f) - 0.5f; /* exact */
     if (source < 0) source = 0;
     const unsigned lower = (unsigned)source, cell = pixel >> shift;
     *low = lower - cell + 1;
     *high = (lower + 1 < size ? lower + 1 : size - 1) - cell + 1;
     return __fsub_rn(source, (float)lower);
+}
+
+static __device__ __forceinline__ float between(pointer<const float> c, unsigned y0, unsigned y1,
+                                                unsigned x0, unsigned x1, float v, float u) {
+    const float v_ = __fsub_rn(1, v), u_ = __fsub_rn(1, u);
+    const float upper = __fadd_rn(__fmul_rn(u_, c[3 * y0 + x0]), __fmul_rn(u, c[3 * y0 + x1]));
+    const float lower = __fadd_rn(__fmul_rn(u_, c[3 * y1 + x0]), __fmul_rn(u, c[3 * y1 + x1]));
+    return __fadd_rn(__fmul_rn(v_, upper), __fmul_rn(v, lower));
 }
 
 static __device__ __forceinline__ float pixel_value(const searcher &w, pointer<const float> around,
@@ -118,20 +121,32 @@ static __device__ __forceinline__ float pixel_value(const searcher &w, pointer<c
         unsigned y0, y1, x0, x1;
         const float v = axis(y, w.s.levels - d, w.s.height << d, &y0, &y1);
         const float u = axis(x, w.s.levels - d, w.s.width << d, &x0, &x1);
-        const float v_ = __fsub_rn(1, v), u_ = __fsub_rn(1, u);
-        const pointer<const float> c = around + 9 * d;
-        const float upper = __fadd_rn(__fmul_rn(u_, c[3 * y0 + x0]), __fmul_rn(u, c[3 * y0 + x1]));
-        const float lower = __fadd_rn(__fmul_rn(u_, c[3 * y1 + x0]), __fmul_rn(u, c[3 * y1 + x1]));
-        product = __fmul_rn(product, __fadd_rn(__fmul_rn(v_, upper), __fmul_rn(v, lower)));
+        product = __fmul_rn(product, between(around + 9 * d, y0, y1, x0, x1, v, u));
     }
     return product;
+}
+
+/* The largest value of level d among the side x side pixels at (y, x), inside one quadrant of the
+ * node's cell, where the level is bilinear: in a corner (csrc/match/bilinear.c). */
+static __device__ __forceinline__ float largest(const scp_match_shape &s,
+                                                pointer<const float> around, unsigned d, unsigned y,
+                                                unsigned x, unsigned side) {
+    const pointer<const float> c = around + 9 * d;
+    const unsigned shift = s.levels - d;
+    float most = 0;
+    for (unsigned corner = 0; corner < 4; corner++) {
+        unsigned y0, y1, x0, x1;
+        const float v = axis(y + corner / 2 * (side - 1), shift, s.height << d, &y0, &y1);
+        const float u = axis(x + corner % 2 * (side - 1), shift, s.width << d, &x0, &x1);
+        most = fmaxf(most, between(c, y0, y1, x0, x1, v, u));
+    }
+    return __fmul_rn(most, ROUNDING);
 }
 
 static __device__ __forceinline__ void search_bilinear(best_match *best, searcher &w,
                                                        pointer<float> around, unsigned root) {
     const unsigned last = w.s.levels - 1;
     unsigned y = root / w.s.width, x = root % w.s.width, d = 0;
-    float base = 1;
     bool fresh = true;
     for (;;) {
         if (fresh) {
@@ -146,7 +161,13 @@ static __device__ __forceinline__ void search_bilinear(best_match *best, searche
                 if (w.lane % 16 == 0 && 2 * round + w.lane / 16 < 9) around[9 * d + i] = c;
             }
             __syncwarp();
-            if (w.lane / 4 == d) w.kept = __fmul_rn(base, quadrant(around + 9 * d, w.lane % 4));
+            const unsigned level = w.lane / 4, side = 1u << (last - d), child = w.lane % 4;
+            float bound = level <= d ? largest(w.s, around, level, (2 * y + child / 2) * side,
+                                               (2 * x + child % 2) * side, side)
+                                     : 1;
+            for (unsigned levels = 4; levels < 32; levels *= 2)
+                bound = __fmul_rn(bound, __shfl_xor_sync(SCP_WHOLE_WARP, bound, levels));
+            if (level == d) w.kept = bound;
             fresh = false;
         }
         unsigned child;
@@ -162,7 +183,6 @@ static __device__ __forceinline__ void search_bilinear(best_match *best, searche
             continue;
         }
         d++, y = cy, x = cx;
-        base = v;
         fresh = true;
     }
 }

@@ -1,6 +1,6 @@
-/* Bilinear mode, exact, by the same quadtree. A pixel inside one quadrant of a cell interpolates
- * between that cell and three neighbours, so the largest of those four bounds the level for every
- * pixel below the quadrant; the level of a node itself is bounded by its 3 x 3 neighbourhood.
+/* Bilinear mode, exact, by the same quadtree. Inside one quadrant of a cell a level is bilinear: it
+ * interpolates between that cell and three neighbours. So in any square of pixels there it is
+ * largest in a corner, and the product over levels of these values bounds the square.
  * The best cell of the nearest mode, found in a fraction of the time, gives a value to beat that
  * leaves little to visit. Similarities are kept in one map per level, filled on demand. */
 #include "match.h"
@@ -61,27 +61,31 @@ static void fill(struct search *s, size_t d) {
     s->dots += cells;
 }
 
-/* One axis of bilinear upsampling by 2^shift: neighbours lo, hi and the weight of hi. */
-static void neighbours(size_t pixel, unsigned shift, size_t size, size_t *lo, size_t *hi,
-                       float *weight) {
-    float source = ((float)pixel + 0.5f) / (float)((size_t)1 << shift) - 0.5f; /* exact */
-    if (source < 0) source = 0;
-    *lo = (size_t)source;
-    *hi = *lo + 1 < size ? *lo + 1 : size - 1;
-    *weight = source - (float)*lo;
+/* One axis of bilinear upsampling by 2^shift at a pixel: neighbours lo and hi, the weight of hi,
+ * and how much it grows with the next pixel between the same neighbours. All of it is exact. */
+struct axis {
+    size_t lo, hi;
+    float weight, step;
+};
+
+static struct axis along(size_t pixel, unsigned shift, size_t size) {
+    const float step = (float)(1u << (31 - shift)) * 0x1p-31f;
+    const float source = ((float)pixel + 0.5f) * step - 0.5f;
+    if (source < 0) return (struct axis){0, size > 1, 0, 0};
+    const size_t lo = (size_t)source;
+    return (struct axis){lo, lo + 1 < size ? lo + 1 : lo, source - (float)lo, step};
 }
 
 static float pixel_value(struct search *s, size_t y, size_t x) {
     const size_t levels = s->image->grid.levels;
     float product = 1;
     for (size_t d = 0; d < levels && product > 0; d++) {
-        size_t y0, y1, x0, x1;
-        float v, u;
-        neighbours(y, (unsigned)(levels - d), s->fields[d].height, &y0, &y1, &v);
-        neighbours(x, (unsigned)(levels - d), s->fields[d].width, &x0, &x1, &u);
-        const float upper = (1 - u) * at(s, d, y0, x0) + u * at(s, d, y0, x1);
-        const float lower = (1 - u) * at(s, d, y1, x0) + u * at(s, d, y1, x1);
-        product *= (1 - v) * upper + v * lower;
+        const struct axis v = along(y, (unsigned)(levels - d), s->fields[d].height);
+        const struct axis u = along(x, (unsigned)(levels - d), s->fields[d].width);
+        const float left = 1 - u.weight;
+        const float upper = left * at(s, d, v.lo, u.lo) + u.weight * at(s, d, v.lo, u.hi);
+        const float lower = left * at(s, d, v.hi, u.lo) + u.weight * at(s, d, v.hi, u.hi);
+        product *= (1 - v.weight) * upper + v.weight * lower;
     }
     return product;
 }
@@ -107,30 +111,58 @@ static void start(struct search *s, void *scratch) {
         for (size_t u = x ? x - 1 : 0; u < x + 3 && u < 2 * finest->width; u++) consider(s, v, u);
 }
 
-/* The two neighbours along one axis of a pixel in the lower or upper half of a cell. */
-static void half(size_t cell, int upper, size_t size, size_t *lo, size_t *hi) {
-    *lo = upper || cell == 0 ? cell : cell - 1;
-    *hi = upper && cell + 1 < size ? cell + 1 : cell;
+/* Of a square of 2 side x 2 side pixels at (y, x), no larger than a cell of level d: the largest
+ * value of that level in each quarter. A quarter lies inside one quadrant of a cell, where the
+ * level is bilinear, so it is largest in a corner. */
+static void largest(float most[4], struct search *s, size_t d, size_t y, size_t x, size_t side) {
+    const unsigned shift = (unsigned)(s->image->grid.levels - d);
+    const struct field *f = &s->fields[d];
+    const struct axis rows[2] = {along(y, shift, f->height), along(y + side, shift, f->height)};
+    const struct axis columns[2] = {along(x, shift, f->width), along(x + side, shift, f->width)};
+    const int one = rows[0].lo == rows[1].lo && columns[0].lo == columns[1].lo; /* quadrant */
+    float cells[4][4], vs[2][4], us[2][4], top[4] = {0, 0, 0, 0};               /* [...][quarter] */
+    for (int q = 0; q < 4; q++) {
+        const struct axis *v = &rows[q >> 1], *u = &columns[q & 1];
+        vs[0][q] = v->weight, vs[1][q] = v->weight + (float)(side - 1) * v->step;
+        us[0][q] = u->weight, us[1][q] = u->weight + (float)(side - 1) * u->step;
+        if (q && one) {
+            for (int n = 0; n < 4; n++) cells[n][q] = cells[n][0];
+            continue;
+        }
+        cells[0][q] = at(s, d, v->lo, u->lo), cells[1][q] = at(s, d, v->lo, u->hi);
+        cells[2][q] = at(s, d, v->hi, u->lo), cells[3][q] = at(s, d, v->hi, u->hi);
+    }
+    for (int j = 0; j < 2; j++) {
+        for (int i = 0; i < 2; i++) {
+            for (int q = 0; q < 4; q++) {
+                const float u1 = us[j][q], v1 = vs[i][q];
+                const float upper = (1 - u1) * cells[0][q] + u1 * cells[1][q];
+                const float lower = (1 - u1) * cells[2][q] + u1 * cells[3][q];
+                const float corner = (1 - v1) * upper + v1 * lower;
+                top[q] = corner > top[q] ? corner : top[q];
+            }
+        }
+    }
+    for (int q = 0; q < 4; q++) most[q] = top[q] * ROUNDING;
 }
 
-static float quadrant_bound(struct search *s, size_t d, size_t y, size_t x, int child) {
-    size_t y0, y1, x0, x1;
-    half(y, child >> 1, s->fields[d].height, &y0, &y1);
-    half(x, child & 1, s->fields[d].width, &x0, &x1);
-    float c = at(s, d, y0, x0), other;
-    c = (other = at(s, d, y0, x1)) > c ? other : c;
-    c = (other = at(s, d, y1, x0)) > c ? other : c;
-    c = (other = at(s, d, y1, x1)) > c ? other : c;
-    return c * ROUNDING;
-}
-
-/* Everything below cell (y, x) of level d; base bounds the product of the levels above. Children
+/* Everything below cell (y, x) of level d; base bounds the product of the levels above. What can
+ * reach the best value with this base is bounded again by the levels' values in it alone. Children
  * are visited in the order of their bounds, so that good values come early. */
 static void descend(struct search *s, size_t d, size_t y, size_t x, float base) {
-    const int leaf = d + 1 == s->image->grid.levels;
-    float bounds[4];
+    const size_t levels = s->image->grid.levels, side = (size_t)1 << (levels - d - 1);
+    const int leaf = d + 1 == levels;
+    float bounds[4], more[4], above[4] = {1, 1, 1, 1};
+    largest(bounds, s, d, 2 * y * side, 2 * x * side, side);
+    int hope = 0;
     for (int child = 0; child < 4; child++)
-        bounds[child] = base * quadrant_bound(s, d, y, x, child);
+        hope |= base * bounds[child] >= s->best && base * bounds[child] > 0;
+    if (!hope) return;
+    for (size_t k = 0; k < d && !leaf; k++) {
+        largest(more, s, k, 2 * y * side, 2 * x * side, side);
+        for (int child = 0; child < 4; child++) above[child] *= more[child];
+    }
+    for (int child = 0; child < 4; child++) bounds[child] *= leaf ? base : above[child];
     for (int visit = 0; visit < 4; visit++) {
         int child = 0;
         for (int j = 1; j < 4; j++)
@@ -139,11 +171,10 @@ static void descend(struct search *s, size_t d, size_t y, size_t x, float base) 
         bounds[child] = -1;
         if (!(bound >= s->best) || bound <= 0) return;
         const size_t cy = 2 * y + (size_t)(child >> 1), cx = 2 * x + (size_t)(child & 1);
-        if (!leaf) {
+        if (leaf)
+            consider(s, cy, cx);
+        else
             descend(s, d + 1, cy, cx, bound);
-            continue;
-        }
-        consider(s, cy, cx);
     }
 }
 
@@ -166,13 +197,12 @@ void scp_search_bilinear(float *value, int32_t *index, uint64_t *dots, const str
         if (dense || d == 0) fill(&s, d);
     }
     /* Roots in the order of their bounds would need a sort; the best one first is enough. */
+    const size_t side = (size_t)1 << (grid->levels - 1);
     size_t first = 0;
     for (size_t r = 0; r < roots; r++) {
-        float most = 0;
-        for (int child = 0; child < 4; child++) {
-            const float b = quadrant_bound(&s, 0, r / grid->width, r % grid->width, child);
-            if (b > most) most = b;
-        }
+        float most = 0, bounds[4];
+        largest(bounds, &s, 0, r / grid->width * 2 * side, r % grid->width * 2 * side, side);
+        for (int child = 0; child < 4; child++) most = bounds[child] > most ? bounds[child] : most;
         root_bounds[r] = most;
         if (most > root_bounds[first]) first = r;
     }
