@@ -33,6 +33,7 @@ from .weights import (
 __all__ = ["LandmarkRefiner", "Refined", "RefinementOptions", "confidence_weights"]
 
 REFINED = "refined.safetensors"
+ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
 
 
@@ -109,7 +110,7 @@ class LandmarkRefiner:
         self.names: list[str] = []
         self.model: Model | None = None
         self.trained: TrainedState | None = None
-        self.start, self._plan = "", None
+        self.start, self._plans = "", {}
 
     def __repr__(self) -> str:
         state = f"{len(self.names)} landmarks" if self.model is not None else "not trained"
@@ -234,7 +235,7 @@ class LandmarkRefiner:
         }
         self.model = Model(network, self.size, self.trained.parameters, self.trained.state,
                            self.preset, self.network_options, facts)  # fmt: skip
-        self._plan = None
+        self._plans = {}
 
     def _features(self) -> Model | None:
         """The trained features that layers start from."""
@@ -280,6 +281,7 @@ class LandmarkRefiner:
         images: Dataset | Iterable[np.ndarray],
         progress: Callable | None = None,
         matched: np.ndarray | None = None,
+        views: int | None = None,
     ) -> Refined:
         """The landmarks of images.
 
@@ -289,16 +291,20 @@ class LandmarkRefiner:
             matched: float [N][L][2], where template matching found them, in original pixels: the
                 answer is the mean of both places, NaN: the network's alone. Their errors differ:
                 with trained features the mean was about 1 % better (docs/experiments.md).
+            views: how many sizes of each image (ZOOMS times `size`) are averaged; None: all where
+                the network was trained on zoomed images, else one.
         """
-        model = self._trained()
+        self._trained()
         dataset = images if isinstance(images, Dataset) else arrays(images)
         shape = len(dataset), len(self.names), 2
         if matched is not None and np.shape(matched) != shape:
             raise ValueError(f"matched must be {list(shape)}, got {list(np.shape(matched))}")
+        sizes = self._sizes(views)
         found = []
         for i in range(len(dataset)):
-            grid = np.ascontiguousarray(dataset.grid(i, model.size), np.float32)
-            found.append(self._find(grid, dataset.shape(i)))
+            grids = (np.ascontiguousarray(dataset.grid(i, size), np.float32) for size in sizes)
+            places = [self._find(grid, dataset.shape(i)) for grid in grids]
+            found.append(tuple(np.mean(part, axis=0) for part in zip(*places, strict=True)))
             if progress is not None:
                 progress(i + 1, len(dataset))
         xy = np.stack([f[0] for f in found]) if found else np.empty((0, len(self.names), 2))
@@ -307,31 +313,52 @@ class LandmarkRefiner:
             xy = np.where(np.isfinite(matched), (xy + matched) / 2, xy)
         return Refined(list(dataset.ids), list(self.names), xy, confidence)
 
+    def _sizes(self, views: int | None) -> list[tuple[int, int]]:
+        """What images are resized to: sides stay multiples of 32."""
+        if views is None:
+            zoomed = any(t.name == "scale" and t.strength for t in self.options.transforms)
+            views = len(ZOOMS) if zoomed else 1
+        if not 1 <= views <= len(ZOOMS):
+            raise ValueError(f"views must be 1 to {len(ZOOMS)}, got {views}")
+        sizes = [self.size]
+        for zoom in ZOOMS[1:views]:
+            height, width = (round(side * zoom / 32) * 32 for side in self.size)
+            sizes.append((height, width))
+        return list(dict.fromkeys(sizes))  # each once
+
     def maps(self, grid: np.ndarray) -> np.ndarray:
-        """The network's output for one image of `size`, float32 [h][w][3 L]."""
+        """The network's output for one image [H][W], of `size` or another that fits the network,
+        float32 [h][w][3 L]."""
         model = self._trained()
         grid = np.ascontiguousarray(grid, np.float32)
-        if grid.shape != self.size:
-            raise ValueError(f"grid must have shape {self.size}, got {grid.shape}")
-        if self._plan is None:
-            self._plan = _core.plan_create(model.network.graph(), 1, *self.size, False)
+        if grid.shape not in self._plans:
+            factor_of(model.network, grid.shape)
+            self._plans[grid.shape] = _core.plan_create(
+                model.network.graph(), 1, *grid.shape, False
+            )
         scale, shift = (np.float32(v) for v in INPUTS[self.options.inputs])
         batch = np.repeat((scale * grid + shift)[None, :, :, None],
                           model.network.image_channels, axis=3)  # fmt: skip
         return _core.plan_forward(
-            self._plan, model.parameters, model.state, np.ascontiguousarray(batch), 0, 0, None
+            self._plans[grid.shape],
+            model.parameters,
+            model.state,
+            np.ascontiguousarray(batch),
+            0,
+            0,
+            None,
         )[0][0]
 
     def _find(self, grid: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """xy [L][2] in original pixels and confidence [L] of one image on the grid."""
         maps = np.ascontiguousarray(self.maps(grid))
-        factor = self.size[0] // maps.shape[0]
+        factor = grid.shape[0] // maps.shape[0]
         candidates = max(int(3.14 * (self.radius / factor) ** 2), 1)
         xy, confidence = _core.refine_vote(
             maps, len(self.names), factor, VOTES.index(self.options.vote), candidates, self.radius,
             self.options.window * self.radius,
         )  # fmt: skip
-        return to_original(xy, shape, self.size), confidence
+        return to_original(xy, shape, grid.shape), confidence
 
     def _trained(self) -> Model:
         if self.model is None:
@@ -358,7 +385,7 @@ class LandmarkRefiner:
         self.options, self.preset, self.weights = options, model.preset, path
         self.network_options = model.options
         self.size, self.names, self.model = model.size, [str(n) for n in names], model
-        self.trained, self.start, self._plan = None, f"the model {path}", None
+        self.trained, self.start, self._plans = None, f"the model {path}", {}
         return self
 
 
