@@ -16,7 +16,8 @@ DOUBTFUL = 5  # images to look at first, in the summary
 
 def add_detect(commands) -> None:
     """The parser of scp detect."""
-    from .detection import MODES, VIEWS
+    from .detection import CARRIERS, MODES
+    from .views import VIEWS
     from .votes import RULES
 
     detect = commands.add_parser(
@@ -35,6 +36,9 @@ def add_detect(commands) -> None:
     how.add_argument("--views", type=int, metavar="V",
                      help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
                      "(default: all with trained features, 1 with gradients)")  # fmt: skip
+    how.add_argument("--carriers", type=int, metavar="C",
+                     help="images that vote too, with the places found in them, those of most "
+                     f"confidence (default: {CARRIERS} for one template, else 0)")  # fmt: skip
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
@@ -110,7 +114,7 @@ def write_found(out: Path, run: Path, pool, landmarks, rows) -> bool:
 
 
 def run_detect(args) -> int:
-    from .detection import LandmarkDetector
+    from .detection import LandmarkDetector, usual_carriers
     from .extractor import extractor_for
     from .run import RunFolder
 
@@ -122,20 +126,28 @@ def run_detect(args) -> int:
     extractor = extractor_for(run, args.features, args.size, None, args.weights)
     detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
     detector.fit(pool.subset(rows).with_landmarks(xy, labels))
+    carriers = usual_carriers(detector, len(rows)) if args.carriers is None else args.carriers
+    if carriers < 0:
+        raise ValueError(f"--carriers must be at least 0, got {carriers}")
+    if carriers:
+        watch = None if args.quiet else bar("carriers", len(pool))
+        detector.carry(pool, carriers, progress=watch)
     found = detector.predict(pool, progress=None if args.quiet else bar("landmarks", len(pool)))
     shown = write_found(out, run, pool, found.landmarks(), rows)
     order = found.confidence.mean(axis=1).argsort(kind="stable")
     doubtful = [i for i in order if i not in rows][:DOUBTFUL]
     if args.json:
         print(json.dumps({
-            "images": len(pool), "landmarks": len(found.names), "templates": found.templates,
+            "images": len(pool), "landmarks": len(found.names),
+            "templates": found.templates[: len(rows)], "carriers": detector.carriers_,
             "rule": args.rule, "mode": args.mode, "views": detector.views, "file": str(out),
             "confidence": float(found.confidence.mean()),
             "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
         }, indent=1))  # fmt: skip
         return 0
     print(f"{len(found.names)} landmarks in {len(pool)} images from {len(rows)} templates: "
-          f"{', '.join(found.templates)}")  # fmt: skip
+          f"{', '.join(found.templates[: len(rows)])}"
+          + (f", and {len(detector.carriers_)} carriers" if carriers else ""))  # fmt: skip
     if doubtful:
         words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))

@@ -47,7 +47,7 @@ def add_refine(commands) -> None:
 
 
 def run_refine(args) -> int:
-    from .detection import LandmarkDetector
+    from .detection import LandmarkDetector, usual_carriers
     from .extractor import FeatureExtractor, extractor_for
     from .refinement import LandmarkRefiner, confidence_weights
     from .run import RunFolder
@@ -65,6 +65,8 @@ def run_refine(args) -> int:
                               **training)  # fmt: skip
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
     detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
+    if carriers := usual_carriers(detector, len(rows)):
+        detector.carry(pool, carriers)
     matched = detector.predict(pool)
     weights = confidence_weights(matched.confidence, refiner.options.power)
     refiner.fit(pool, matched.xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,

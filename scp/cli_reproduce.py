@@ -17,7 +17,7 @@ REFINE_MINUTES = 10.0
 
 def add_reproduce(commands) -> None:
     """The parser of scp reproduce."""
-    from .detection import VIEWS
+    from .views import VIEWS
 
     verb = commands.add_parser(
         "reproduce", help="the paper's tables and figures, with its numbers beside",

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .datasets import Dataset, arrays, to_grid, to_original
+from .datasets import Dataset, arrays
 from .features import FeaturePyramid
 from .landmarks import Landmarks
 from .similarity import match
+from .views import VIEWS, Views
 from .votes import AGREE, RULES, combine
 
 MODES = ("bilinear", "nearest", "paper")
-VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
+CARRIERS = 10
 
 
 @dataclass(frozen=True)
@@ -67,64 +68,10 @@ def usual_views(extractor, mode: str = "bilinear") -> int:
     return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
 
 
-def view_weights(views: Sequence[tuple[float, float]]) -> np.ndarray:
-    """How much the votes of each view count, float64 [V]: zoom^2, for cells are as much smaller."""
-    return np.array([zoom**2 for _, zoom in views], np.float64)
-
-
-class Views:
-    """How an image is looked at: resized to `zoom` times the extractor's size and turned about the
-    middle; points there and back.
-
-    Attributes:
-        extractors: per view, of its size. sizes: (H, W) per view.
-        weights: `view_weights`.
-    """
-
-    def __init__(self, extractor, views: Sequence[tuple[float, float]]):
-        if not views or any(not 0 < zoom < 100 for _, zoom in views):
-            raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
-        unit, known = 1 << extractor.levels, {tuple(extractor.size): extractor}
-        self.extractors, self._maps = [], []
-        for degrees, zoom in views:
-            size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.size)
-            if size not in known:
-                known[size] = extractor.resized(size)
-            self.extractors.append(known[size])
-            turn, centre = np.deg2rad(degrees), np.array([size[1] - 1, size[0] - 1]) / 2
-            matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-            self._maps.append((matrix, centre - matrix @ centre) if degrees else None)
-        self.sizes = [e.size for e in self.extractors]
-        self.weights = view_weights(views)
-
-    def __len__(self) -> int:
-        return len(self._maps)
-
-    def image(self, v: int, grid: np.ndarray) -> np.ndarray:
-        """View v of an image that has sizes[v] already: turned; black outside."""
-        if self._maps[v] is None:
-            return grid
-        import cv2
-
-        matrix, shift = self._maps[v]
-        full = np.concatenate([matrix, shift[:, None]], axis=1)
-        turned = cv2.warpAffine(grid, full, self.sizes[v][::-1], flags=cv2.INTER_LINEAR)
-        return np.clip(turned, 0, 1)
-
-    def pyramid(self, v: int, grid: np.ndarray) -> FeaturePyramid:
-        """Features of `image`."""
-        return self.extractors[v].pyramid(self.image(v, grid))
-
-    def points(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Where view v shows points [...][2] of an image of that shape (original pixels)."""
-        xy = to_grid(xy, shape, self.sizes[v])
-        return xy if self._maps[v] is None else xy @ self._maps[v][0].T + self._maps[v][1]
-
-    def back(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Points [...][2] of view v in original pixels: the inverse of `points`."""
-        if self._maps[v] is not None:
-            xy = (xy - self._maps[v][1]) @ self._maps[v][0]
-        return to_original(xy, shape, self.sizes[v])
+def usual_carriers(detector: LandmarkDetector, templates: int) -> int:
+    """How many images `LandmarkDetector.carry` takes where nobody says: CARRIERS for one template
+    and several views, which is what they were found useful for; else none."""
+    return CARRIERS if templates == 1 and detector.views > 1 else 0
 
 
 class Templates:
@@ -145,18 +92,31 @@ class Templates:
     ):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        self.extractor, self.mode = extractor, mode
+        self.views = Views(extractor, views)
+        self.names = list(images.landmark_names)
+        self._homes, self._pyramids = [], []  # of the first view
+        self.ids, self.present, self._vectors, self._norms = self._look(images, cycles)
+
+    def add(self, images: Dataset) -> None:
+        """More templates, with the same landmarks; `cycle` does not ask them."""
+        ids, *arrays = self._look(images, False)
+        self.ids += ids
+        present, vectors, norms = arrays
+        self.present = np.concatenate([self.present, present])
+        self._vectors = np.concatenate([self._vectors, vectors], axis=1)
+        self._norms = np.concatenate([self._norms, norms], axis=1)
+
+    def _look(self, images: Dataset, cycles: bool):
+        """ids; which landmarks are there, [T][L]; vectors [V][T][L][D][C] and norms."""
         if images.landmarks is None:
             raise ValueError("templates: these images have no landmarks")
         if len(images) == 0:
             raise ValueError("templates: at least one image is needed")
-        self.present = np.isfinite(images.landmarks).all(axis=-1)  # [T][L]
-        if not self.present.any():
+        present = np.isfinite(images.landmarks).all(axis=-1)
+        if not present.any():
             raise ValueError("templates: no landmark is marked in them")
-        self.extractor, self.mode = extractor, mode
-        self.views = Views(extractor, views)
-        self.ids, self.names = list(images.ids), list(images.landmark_names)
         vectors, norms = [], []
-        self._homes, self._pyramids = [], []  # of the first view
         for t in range(len(images)):
             self._check(images, t)
             for v, grid in enumerate(images.grids(t, self.views.sizes)):
@@ -165,15 +125,18 @@ class Templates:
                 if v == 0 and cycles:
                     self._homes.append(points)
                     self._pyramids.append(pyramid)
-                q, n = _query(pyramid, points, mode)
+                q, n = _query(pyramid, points, self.mode)
                 vectors.append(q)
                 norms.append(n)
-        # [T][V][L][D][C] -> [V][T * L][D][C]: what one view of an image is searched for
         shape = len(images), len(self.views), -1
         vectors = np.stack(vectors).reshape(*shape, *vectors[0].shape[1:])
         norms = np.stack(norms).reshape(*shape, norms[0].shape[1])
-        self._vectors = np.ascontiguousarray(vectors.transpose(1, 0, 2, 3, 4))
-        self._norms = np.ascontiguousarray(norms.transpose(1, 0, 2, 3))
+        return (
+            list(images.ids),
+            present,
+            np.ascontiguousarray(vectors.transpose(1, 0, 2, 3, 4)),
+            np.ascontiguousarray(norms.transpose(1, 0, 2, 3)),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -234,11 +197,12 @@ class Templates:
             float64 [L], pixels of the first view, the mean over templates; NaN where there is none.
         """
         there = np.isfinite(xy).all(axis=1)
-        apart = np.full(self.present.shape, np.nan)
+        present = self.present[: len(self._homes)]
+        apart = np.full(present.shape, np.nan)
         query = _query(pyramid, self._points(0, np.where(there[:, None], xy, 0), shape), self.mode)
         for t, home in enumerate(self._homes):
             apart[t] = np.hypot(*(self._places(self._pyramids[t], *query)[1] - home).T)
-        counts = self.present & there
+        counts = present & there
         total = np.where(counts, apart, 0).sum(axis=0)
         return np.where(counts.any(axis=0), total / np.maximum(counts.sum(axis=0), 1), np.nan)
 
@@ -375,6 +339,7 @@ class LandmarkDetector:
             raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
         self.extractor, self.rule, self.mode, self.views = extractor, rule, mode, int(views)
         self.templates_: Templates | None = None
+        self.carriers_: list[str] = []
 
     def get_params(self, deep: bool = True) -> dict:
         """The arguments of the constructor."""
@@ -401,6 +366,29 @@ class LandmarkDetector:
             VIEWS[: self.views],
             cycles=True,
         )
+        self.carriers_ = []
+        return self
+
+    def carry(
+        self,
+        pool: Dataset,
+        count: int = CARRIERS,
+        *,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> LandmarkDetector:
+        """Let unlabelled images vote too: those `count` of a pool in which the templates' landmarks
+        are found with most confidence, with the places found there. Worth it with one template
+        only (docs/experiments.md): what several agree on is better than what their finds say.
+
+        Attributes set: carriers_, their ids. An image of the same id is not asked about itself.
+        """
+        index = self._fitted()
+        found = self.predict(pool, progress=progress)
+        rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
+        rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]
+        if rows:
+            index.add(pool.subset(rows).with_landmarks(found.xy[rows], found.names))
+        self.carriers_ += [pool.ids[i] for i in rows]
         return self
 
     def predict(
@@ -410,9 +398,7 @@ class LandmarkDetector:
         progress: Callable[[int, int], object] | None = None,
     ) -> Detections:
         """The landmarks in other images; progress: called with (done, total) images."""
-        index = self.templates_
-        if index is None:
-            raise RuntimeError("the detector has no templates yet: call fit")
+        index = self._fitted()
         images = images if isinstance(images, Dataset) else arrays(images)
         scales = grid_scales(images, self.extractor.size)
         seen = grid_scales(images, index.views.sizes[0])
@@ -422,6 +408,9 @@ class LandmarkDetector:
         template = np.empty(shape[2:], np.int64)
         for i in range(len(images)):
             votes[:, :, i], similarity[:, :, i], pyramid = index.find(images, i)
+            if images.ids[i] in self.carriers_:
+                own = len(index) - len(self.carriers_) + self.carriers_.index(images.ids[i])
+                votes[own, :, i], similarity[own, :, i] = np.nan, np.nan
             xy[i], confidence[i], vote = combine(
                 votes[:, :, i].reshape(-1, shape[3], 2), similarity[:, :, i].reshape(-1, shape[3]),
                 self.rule, AGREE * scales[i], np.tile(index.views.weights, shape[0]),
@@ -435,9 +424,29 @@ class LandmarkDetector:
             images.ids, names, index.ids, xy, confidence, template, error, votes, similarity
         )
 
-    def fit_predict(self, images: Dataset, templates: Sequence[int], **options) -> Detections:
-        """Take some images of a data set as templates and find their landmarks in all of it."""
-        return self.fit(images.subset(templates)).predict(images, **options)
+    def fit_predict(
+        self,
+        images: Dataset,
+        templates: Sequence[int],
+        *,
+        carriers: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Detections:
+        """Take some images of a data set as templates and find their landmarks in all of it.
+
+        carriers: how many of the others vote too, see `carry`; None: `usual_carriers`.
+        """
+        self.fit(images.subset(templates))
+        if carriers is None:
+            carriers = usual_carriers(self, len(templates))
+        if carriers:
+            self.carry(images, carriers)
+        return self.predict(images, progress=progress)
+
+    def _fitted(self) -> Templates:
+        if self.templates_ is None:
+            raise RuntimeError("the detector has no templates yet: call fit")
+        return self.templates_
 
 
 def annotated(images: Dataset | Iterable[np.ndarray], landmarks=None) -> Dataset:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import scp
-from scp.detection import VIEWS, Matches, Templates, Views, match_templates, view_weights
+from scp.detection import CARRIERS, Matches, Templates, match_templates, usual_carriers
+from scp.views import VIEWS, Views, view_weights
 from scp.votes import RULES, combine
 
 
@@ -167,7 +168,7 @@ def test_a_template_finds_its_own_landmarks(pool, extractor, mode):
 
 def test_views_of_a_template_find_its_own_landmarks(pool, extractor):
     detector = scp.LandmarkDetector(extractor, views=len(VIEWS))
-    found = detector.fit_predict(pool.subset([1, 4]), [0])
+    found = detector.fit_predict(pool.subset([1, 4]), [0], carriers=0)
     assert found.votes.shape == (1, len(VIEWS), 2, 19, 2)
     apart = np.abs(found.xy[0] - pool.landmarks[1]).max(axis=1)
     assert np.median(apart) <= 2 * pool.shape(1)[0] / 128
@@ -277,3 +278,39 @@ def test_parameters_of_the_detector_are_read_and_set(extractor):
     assert scp.LandmarkDetector(trained).views == len(VIEWS)
     assert scp.LandmarkDetector(trained, mode="paper").views == 1
     assert detector.set_params(views=2).views == 2 and detector.rule == "median"
+
+
+def test_carriers_vote_with_the_places_found_in_them(pool, extractor):
+    views = 2
+    detector = scp.LandmarkDetector(extractor, views=views).fit(pool.subset([0]))
+    alone = detector.predict(pool)
+    others = sorted(range(1, len(pool)), key=lambda i: -alone.confidence[i].mean())[:2]
+    assert detector.carry(pool, 2) is detector
+    assert detector.carriers_ == [pool.ids[i] for i in others]
+    found = detector.predict(pool)
+    assert found.templates == [pool.ids[i] for i in [0, *others]]
+    assert np.array_equal(found.votes[:1], alone.votes)
+    truth = np.concatenate([pool.landmarks[:1], alone.xy[others]])
+    same = scp.LandmarkDetector(extractor, views=views).fit(pool.subset([0, *others]), truth)
+    expected = same.predict(pool)
+    free = [i for i in range(len(pool)) if i not in others]
+    assert np.array_equal(found.xy[free], expected.xy[free])
+    for k, i in enumerate(others):  # not asked about itself
+        assert np.isnan(found.similarity[1 + k, :, i]).all()
+        assert np.isfinite(np.delete(found.similarity[:, :, i], 1 + k, axis=0)).all()
+        assert np.isfinite(found.xy[i]).all() and np.isfinite(found.error[i]).all()
+    # an error goes back to the template alone, so carriers change it only through the place
+    assert detector.fit(pool.subset([0])).carriers_ == []
+    both = scp.LandmarkDetector(extractor, views=views).fit_predict(pool, [0], carriers=2)
+    assert np.array_equal(both.xy, found.xy)
+
+
+def test_carriers_are_for_one_template_in_several_views(pool, extractor):
+    one, two = (scp.LandmarkDetector(extractor, views=v) for v in (1, 2))
+    counts = [usual_carriers(d, m) for d in (one, two) for m in (1, 2)]
+    assert counts == [0, 0, CARRIERS, 0]
+    assert one.fit_predict(pool, [1]).templates == [pool.ids[1]]
+    few = two.fit_predict(pool.subset([0, 1]), [1])  # fewer images than carriers
+    assert few.templates == [pool.ids[1], pool.ids[0]]
+    with pytest.raises(RuntimeError, match="call fit"):
+        scp.LandmarkDetector(extractor).carry(pool)

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..detection import VIEWS, LandmarkDetector
+from ..detection import LandmarkDetector, usual_carriers
 from ..extractor import FeatureExtractor
 from ..metrics import bootstrap_interval, detection_rates, mean_radial_error
 from ..run import RunFolder
+from ..views import VIEWS
 from . import paper
 from .output import Result, Table, number
 from .records import Record, digest, record
@@ -75,6 +76,9 @@ def table2(
             f"matching, Eq. 3, {_views(1)}": _both(honest, as_paper, rows),
             f"matching, {rule!r}, {_views(views)}": _measured(honest, as_paper, matched),
         }
+        if count := usual_carriers(_detector(study), m):
+            matched = _carried(study, m, picks[m].selected, count)
+            found[m][f"the same, {count} carriers"] = _measured(honest, as_paper, matched)
         if refinement is not None:
             xy = _refined(study, m, picks[m].selected, refinement, callback)
             found[m]["refined"] = _measured(honest, as_paper, xy)
@@ -137,6 +141,19 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
     return out
 
 
+def _detector(study: Study) -> LandmarkDetector:
+    o = study.options
+    return LandmarkDetector(study.extractor, rule=o.rule, views=o.views)
+
+
+def _carried(study: Study, m: int, selected, count: int) -> np.ndarray:
+    """Landmarks of the test images where training images carry those of the templates on."""
+    train, test = study.data.train, study.data.test
+    detector = _detector(study).fit(train.subset(selected))
+    detector.carry(train, count, progress=study.bar(f"carriers, M = {m}", len(train)))
+    return detector.predict(test, progress=study.bar(f"carried, M = {m}", len(test))).xy
+
+
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
     """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
     from ..refinement import REFINED, LandmarkRefiner, confidence_weights
@@ -149,6 +166,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "rule": study.options.rule,
         "views": [list(view) for view in VIEWS[: study.options.views]],
         "seed": study.options.seed,
+        "carriers": usual_carriers(_detector(study), m),
         "refinement": asdict(how),
     }
     same = (folder / MADE_OF).is_file() and json.loads((folder / MADE_OF).read_text()) == key
@@ -158,11 +176,8 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         start = None
         if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
             start = study.extractor
-        detector = LandmarkDetector(
-            study.extractor, rule=study.options.rule, views=study.options.views
-        )
         bar = study.bar(f"pseudo labels, M = {m}", len(train))
-        labels = detector.fit(train.subset(selected)).predict(train, progress=bar)
+        labels = _detector(study).fit_predict(train, selected, progress=bar)
         refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,
                                   weights=start)  # fmt: skip
         if not same:
