@@ -39,8 +39,8 @@ def add_refine(commands) -> None:
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
-    how.add_argument("--alone", action="store_true", help="write the network's places alone; "
-                     "default with trained features: their mean with the matched ones")  # fmt: skip
+    how.add_argument("--mean", action="store_true", help="write the mean of the network's place "
+                     "and the matched one")  # fmt: skip
     how.add_argument("--views", type=int, metavar="V", help="places of so many sizes of an image "
                      "are averaged, 1 to 3 (default: 3 if trained on zoomed images)")  # fmt: skip
     add_output(refine, "what was trained as JSON")
@@ -76,9 +76,7 @@ def run_refine(args) -> int:
     if not refiner.trained.finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
-    alone = args.alone or not isinstance(extractor, FeatureExtractor)
-    found = refiner.predict(pool, matched=None if alone else matched.xy,
-                            views=args.views)  # fmt: skip
+    found = refiner.predict(pool, matched=matched.xy if args.mean else None, views=args.views)
     write_found(RunFolder(run) / LANDMARKS, run, pool, found.landmarks(), rows)
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))

@@ -72,7 +72,7 @@ class LandmarkRefiner:
         found = LandmarkDetector(extractor).fit_predict(pool, rows)
         refiner = LandmarkRefiner(weights=extractor)
         refiner.fit(pool, found.xy, confidence_weights(found.confidence), rows, minutes=10)
-        refined = refiner.predict(pool, matched=found.xy)
+        refined = refiner.predict(pool)
 
     Args:
         preset: "laptop" or "paper", see `scp.models.REFINEMENTS`.
@@ -289,8 +289,8 @@ class LandmarkRefiner:
             images: a data set, or arrays [H][W].
             progress: called with (done, all) images.
             matched: float [N][L][2], where template matching found them, in original pixels: the
-                answer is the mean of both places, NaN: the network's alone. Their errors differ:
-                with trained features the mean was about 1 % better (docs/experiments.md).
+                answer is the mean of both places, NaN: the network's alone. Worth it after a
+                short training (docs/experiments.md).
             views: how many sizes of each image (ZOOMS times `size`) are averaged; None: all where
                 the network was trained on zoomed images, else one.
         """
