@@ -3,6 +3,7 @@
 #   PYTHON=/path/to/python3.12   the interpreter of .venv (default: the first one that is new enough)
 #   IMAGES=folder                make demo: your own images instead of generated ones
 #   ARGS="-k threads -x"         more arguments for pytest
+#   WORKERS=2                    files of Python tests at a time
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -13,6 +14,8 @@ PYTHON := $(or $(PYTHON),$(shell for p in python3 python3.14 python3.13 python3.
     echo "$$p" && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE := $(shell find csrc -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh') setup.py
 
@@ -29,7 +32,7 @@ else
 endif
 
 test: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: $(VENV)/stamp-lint ## style of Python and C
 	$(BIN)/ruff check .
@@ -64,13 +67,13 @@ sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 SCP_TEST_LOCATION=build/asan \
-	    $(BIN)/python -m pytest --capture=sys $(ARGS)
+	    $(PYTEST) --capture=sys $(ARGS)
 
 tsan: ## C tests under ThreadSanitizer
 	tests/c/run.sh tsan
 
 portable: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests with the plain C kernels
-	SCP_ISA=portable $(BIN)/python -m pytest $(ARGS)
+	SCP_ISA=portable $(PYTEST) $(ARGS)
 
 neon: ## C tests built for 64-bit ARM, under qemu (gcc-aarch64-linux-gnu, qemu-user)
 	tests/c/run.sh neon

@@ -17,27 +17,6 @@ const char *scp_cuda_reason(void) {
     return reason;
 }
 
-#define COPY_PART ((size_t)1 << 20) /* bytes of a task */
-
-struct copy {
-    char *to;
-    const char *from;
-    size_t bytes;
-};
-
-static enum scp_status copy_part(void *context, size_t task, size_t worker) {
-    (void)worker;
-    const struct copy *c = context;
-    const size_t begin = task * COPY_PART, left = c->bytes - begin;
-    memcpy(c->to + begin, c->from + begin, left < COPY_PART ? left : COPY_PART);
-    return SCP_OK;
-}
-
-static enum scp_status copy_all(void *to, const void *from, size_t bytes) {
-    struct copy c = {to, from, bytes};
-    return scp_parallel((bytes + COPY_PART - 1) / COPY_PART, copy_part, &c, NULL);
-}
-
 enum scp_status scp_cuda_open(const char *path) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -47,7 +26,7 @@ enum scp_status scp_cuda_open(const char *path) {
     void *symbol = dlsym(library, SCP_CUDA_SYMBOL);
     scp_cuda_entry entry;
     memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from object to function */
-    const struct scp_cuda_table *t = symbol ? entry(SCP_CUDA_ABI, copy_all) : NULL;
+    const struct scp_cuda_table *t = symbol ? entry(SCP_CUDA_ABI) : NULL;
     if (!t || t->abi != SCP_CUDA_ABI || t->bytes != sizeof *t) {
         snprintf(reason, sizeof reason, "%s is of another version of scp; build both together",
                  path);

@@ -172,7 +172,7 @@ static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t i
                                    const float *features, const float *norms) {
     const scp_match_shape &s = m->shape;
     const size_t numbers = m->cells * s.channels;
-    SCP_TRY(scp_cuda_copy_memory(l.host_features.get(), features, numbers * sizeof *features));
+    memcpy(l.host_features.get(), features, numbers * sizeof *features);
     memcpy(l.host_norms.get(), norms, m->cells * sizeof *norms);
     l.image = image;
     l.busy = true;
@@ -183,12 +183,20 @@ static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t i
                              l.stream));
     SCP_TRY(scp_launch_pack_cells(l.cells.get(), l.features.get(), l.norms.get(), m->slots.get(), s,
                                   l.stream));
-    SCP_TRY(scp_launch_screen(m->bilinear ? l.per_level.get() : l.bounds.get(), m->fragments.get(),
-                              l.cells.get(), s, m->bilinear, l.stream));
-    if (m->bilinear) SCP_TRY(scp_launch_spread(l.bounds.get(), l.per_level.get(), s, l.stream));
-    SCP_TRY(scp_launch_refine(l.value.get(), l.index.get(), l.bounds.get(), l.features.get(),
-                              l.norms.get(), m->device_queries.get(), m->device_norms.get(), s,
-                              m->bilinear, l.stream));
+    const auto refine = [&](bool bilinear) {
+        return scp_launch_refine(l.value.get(), l.index.get(), l.bounds.get(), l.features.get(),
+                                 l.norms.get(), m->device_queries.get(), m->device_norms.get(), s,
+                                 bilinear, l.stream);
+    };
+    SCP_TRY(
+        scp_launch_screen(l.bounds.get(), m->fragments.get(), l.cells.get(), s, false, l.stream));
+    SCP_TRY(refine(false));
+    if (m->bilinear) { /* which starts from the places found */
+        SCP_TRY(scp_launch_screen(l.per_level.get(), m->fragments.get(), l.cells.get(), s, true,
+                                  l.stream));
+        SCP_TRY(scp_launch_spread(l.bounds.get(), l.per_level.get(), s, l.stream));
+        SCP_TRY(refine(true));
+    }
     COPY(l.host_value.get(), l.value.get(), s.queries, cudaMemcpyDeviceToHost);
     COPY(l.host_index.get(), l.index.get(), s.queries, cudaMemcpyDeviceToHost);
     COPY(l.host_flag.get(), l.flag.get(), (size_t)1, cudaMemcpyDeviceToHost);

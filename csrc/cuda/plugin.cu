@@ -1,7 +1,6 @@
 /* What libscp_cuda.so exports: the table, the devices and the last error. */
 #include "plugin.cuh"
 
-#include <atomic>
 #include <cstdio>
 #include <cstring>
 
@@ -79,16 +78,7 @@ static const struct scp_cuda_table table = {
     scp_cuda_enumerate,
 };
 
-static std::atomic<scp_cuda_copy> core_copy;
-
-enum scp_status scp_cuda_copy_memory(void *to, const void *from, size_t bytes) {
-    if (const scp_cuda_copy copy = core_copy.load()) return copy(to, from, bytes);
-    memcpy(to, from, bytes);
-    return SCP_OK;
-}
-
 extern "C" __attribute__((visibility("default"))) const struct scp_cuda_table *
-scp_cuda_plugin(uint32_t abi, scp_cuda_copy copy) {
-    core_copy.store(copy);
+scp_cuda_plugin(uint32_t abi) {
     return abi == SCP_CUDA_ABI ? &table : nullptr;
 }

@@ -11,9 +11,6 @@ enum scp_status scp_cuda_status(cudaError_t error, const char *where);
 /* Keeps a text and returns SCP_EUNSUPPORTED. */
 enum scp_status scp_cuda_refuse(const char *text);
 
-/* memcpy, by the threads of the core that opened the plug-in. */
-enum scp_status scp_cuda_copy_memory(void *to, const void *from, size_t bytes);
-
 /* Leaves the function with the status of a runtime call that failed. */
 #define SCP_TRY(call)                                                                              \
     do {                                                                                           \

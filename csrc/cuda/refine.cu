@@ -133,14 +133,44 @@ static __device__ __forceinline__ float largest(const scp_match_shape &s,
                                                 unsigned x, unsigned side) {
     const pointer<const float> c = around + 9 * d;
     const unsigned shift = s.levels - d;
+    unsigned y0, y1, x0, x1; /* the same at both ends */
+    const float v[2] = {axis(y, shift, s.height << d, &y0, &y1),
+                        axis(y + side - 1, shift, s.height << d, &y0, &y1)};
+    const float u[2] = {axis(x, shift, s.width << d, &x0, &x1),
+                        axis(x + side - 1, shift, s.width << d, &x0, &x1)};
     float most = 0;
-    for (unsigned corner = 0; corner < 4; corner++) {
-        unsigned y0, y1, x0, x1;
-        const float v = axis(y + corner / 2 * (side - 1), shift, s.height << d, &y0, &y1);
-        const float u = axis(x + corner % 2 * (side - 1), shift, s.width << d, &x0, &x1);
-        most = fmaxf(most, between(c, y0, y1, x0, x1, v, u));
-    }
+    SCP_UNROLL
+    for (int corner = 0; corner < 4; corner++)
+        most = fmaxf(most, between(c, y0, y1, x0, x1, v[corner / 2], u[corner % 2]));
     return __fmul_rn(most, ROUNDING);
+}
+
+/* Fills around[d] for cell (y, x). */
+static __device__ __forceinline__ void look(const searcher &w, pointer<float> around, unsigned d,
+                                            unsigned y, unsigned x) {
+    const unsigned rows = w.s.height << d, columns = w.s.width << d;
+    __syncwarp();                                  /* nobody reads the old neighbours any more */
+    for (unsigned round = 0; round < 5; round++) { /* nine cells, two at a time */
+        const unsigned i = 2 * round + w.lane / 16 < 9 ? 2 * round + w.lane / 16 : 8;
+        unsigned cy = y + i / 3, cx = x + i % 3; /* one too many */
+        cy = cy ? (cy <= rows ? cy - 1 : rows - 1) : 0;
+        cx = cx ? (cx <= columns ? cx - 1 : columns - 1) : 0;
+        const float c = w.at(d, cy, cx);
+        if (w.lane % 16 == 0 && 2 * round + w.lane / 16 < 9) around[9 * d + i] = c;
+    }
+    __syncwarp();
+}
+
+/* A value to beat: the best of the pixels in a cell of the finest level. */
+static __device__ __forceinline__ void start(best_match *best, const searcher &w,
+                                             pointer<float> around, unsigned cell) {
+    const unsigned last = w.s.levels - 1, width = w.s.width << last;
+    const unsigned y = cell / width, x = cell % width;
+    for (unsigned d = 0; d <= last; d++) look(w, around, d, y >> (last - d), x >> (last - d));
+    for (unsigned pixel = 0; pixel < 4; pixel++) {
+        const unsigned py = 2 * y + pixel / 2, px = 2 * x + pixel % 2;
+        best->take(pixel_value(w, around, py, px), (int)(py * 2 * width + px));
+    }
 }
 
 static __device__ __forceinline__ void search_bilinear(best_match *best, searcher &w,
@@ -150,17 +180,7 @@ static __device__ __forceinline__ void search_bilinear(best_match *best, searche
     bool fresh = true;
     for (;;) {
         if (fresh) {
-            const unsigned rows = w.s.height << d, columns = w.s.width << d;
-            __syncwarp(); /* nobody reads the old neighbours any more */
-            for (unsigned round = 0; round < 5; round++) { /* nine cells, two at a time */
-                const unsigned i = 2 * round + w.lane / 16 < 9 ? 2 * round + w.lane / 16 : 8;
-                unsigned cy = y + i / 3, cx = x + i % 3; /* one too many */
-                cy = cy ? (cy <= rows ? cy - 1 : rows - 1) : 0;
-                cx = cx ? (cx <= columns ? cx - 1 : columns - 1) : 0;
-                const float c = w.at(d, cy, cx);
-                if (w.lane % 16 == 0 && 2 * round + w.lane / 16 < 9) around[9 * d + i] = c;
-            }
-            __syncwarp();
+            look(w, around, d, y, x);
             const unsigned level = w.lane / 4, side = 1u << (last - d), child = w.lane % 4;
             float bound = level <= d ? largest(w.s, around, level, (2 * y + child / 2) * side,
                                                (2 * x + child % 2) * side, side)
@@ -202,6 +222,7 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS, 8) void refine_kernel(
         lane, -1};
     const pointer<const float> mine = bounds + q * 4 * s.quads;
     best_match best = {0, INT32_MAX};
+    if (BILINEAR) start(&best, w, around, (unsigned)index[q]);
     float after = INFINITY;
     unsigned after_root = 0;
     bool first = true;

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define SCP_CUDA_ABI 2u
+#define SCP_CUDA_ABI 1u
 
 struct scp_cuda_device {
     char name[128];
@@ -103,11 +103,8 @@ struct scp_cuda_table {
                                  const double *rho, size_t n, size_t m, double least, size_t room);
 };
 
-/* memcpy by all threads of the pool: one thread feeds a device too slowly. */
-typedef enum scp_status (*scp_cuda_copy)(void *to, const void *from, size_t bytes);
-
 /* What the plug-in exports: the table, or NULL when it does not know that version. */
-typedef const struct scp_cuda_table *(*scp_cuda_entry)(uint32_t abi, scp_cuda_copy copy);
+typedef const struct scp_cuda_table *(*scp_cuda_entry)(uint32_t abi);
 #define SCP_CUDA_SYMBOL "scp_cuda_plugin"
 
 /* ---- csrc/base/cuda.c ---- */
