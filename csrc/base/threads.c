@@ -12,6 +12,8 @@
 #define MAX_THREADS 256
 #define STACK_BYTES ((size_t)2 << 20) /* musl's default is 128 KiB, macOS's 512 KiB */
 #define POLL_NANOSECONDS 20000000L    /* between polls while the caller waits for others */
+#define SPINS                                                                                      \
+    1000 /* looks before sleep, some 50 us: waking a thread of a virtual machine takes that */
 
 /* One call of scp_parallel, on the caller's stack. */
 struct job {
@@ -24,7 +26,7 @@ struct job {
     atomic_int interrupted; /* the caller asked to stop: running tasks may end early too */
     size_t limit;           /* threads that may work on it, the caller included */
     size_t joined;          /* threads that ever did (pool.lock) */
-    size_t active;          /* pool threads at work on it now (pool.lock) */
+    atomic_size_t active;   /* pool threads at work on it now (changed under pool.lock) */
     enum scp_status status;
     size_t failed; /* lowest failing task (pool.lock) */
     unsigned forks;
@@ -44,6 +46,7 @@ static struct {
           .work = PTHREAD_COND_INITIALIZER,
           .idle = PTHREAD_COND_INITIALIZER};
 
+static atomic_uint calls; /* grows with every job, so that idle threads need no lock to see one */
 static _Thread_local int inside_task;
 static _Thread_local struct job *helping; /* on a pool thread: the job it works on */
 static _Thread_local size_t pinned, pins;
@@ -169,15 +172,34 @@ static struct job *open_job(void) {
     return NULL;
 }
 
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* The next job, NULL to end: looked for without the lock for a while before the thread sleeps.
+ * Holds the lock on entry and exit. */
+static struct job *next_job(void) {
+    struct job *job;
+    while (!(job = open_job()) && !pool.ending) {
+        const unsigned seen = atomic_load(&calls);
+        unlock_pool();
+        for (int i = 0; i < SPINS && atomic_load_explicit(&calls, memory_order_relaxed) == seen;
+             i++)
+            relax();
+        lock_pool();
+        if (!open_job() && !pool.ending) pthread_cond_wait(&pool.work, &pool.lock);
+    }
+    return job;
+}
+
 static void *work(void *unused) {
     (void)unused;
     lock_pool();
-    while (!pool.ending) {
-        struct job *job = open_job();
-        if (!job) {
-            pthread_cond_wait(&pool.work, &pool.lock);
-            continue;
-        }
+    for (struct job *job; !pool.ending && (job = next_job());) {
         const size_t worker = job->joined++;
         job->active++;
         unlock_pool();
@@ -269,8 +291,11 @@ enum scp_status scp_parallel(size_t count, scp_task run, void *context,
     *tail = &job;
     if (job.limit > 1) pthread_cond_broadcast(&pool.work);
     unlock_pool();
+    atomic_fetch_add(&calls, 1);
 
     run_tasks(&job, 0, control);
+    for (int i = 0; i < SPINS && atomic_load_explicit(&job.active, memory_order_relaxed); i++)
+        relax();
 
     lock_pool();
     unlink_locked(&job);

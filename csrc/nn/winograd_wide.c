@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TILES 144        /* of a block, at most: one use of the weights of a panel */
+#define SUMMED 288       /* the same for gradients, whose sums are read and written once a block */
 #define V_FLOATS 1400000 /* of them, about: 5.6 MB of the last cache */
 #define ROWS 2           /* of tiles, of one task of the transform */
 #define SLICE 128        /* channels of it */
@@ -36,7 +37,8 @@ size_t scp_winograd_wide_divide(struct scp_winograd_blocks *blocks, size_t batch
                                 const struct scp_axis *y, const struct scp_axis *x, size_t channels,
                                 int columns) {
     const size_t fit = V_FLOATS / (SCP_WINOGRAD * scp_lanes_up(channels));
-    scp_winograd_divide(blocks, batch, y, x, channels, scp_min(TILES, scp_max(fit, 24)), columns);
+    scp_winograd_divide(blocks, batch, y, x, channels,
+                        scp_min(columns ? SUMMED : TILES, scp_max(fit, 24)), columns);
     return blocks->rows +
            (4 * ROWS + 2) * (4 * blocks->block_x + 2) * scp_min(SLICE, blocks->lanes);
 }

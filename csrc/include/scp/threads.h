@@ -1,7 +1,8 @@
 /* The thread pool: one per process, started on first use, shared by every caller.
  *
  * Size = SCP_NUM_THREADS, or else the smaller of the CPU affinity and the cgroup CPU quota. The
- * calling thread works too, so size 1 starts no thread. Several threads may call at once; a call
+ * calling thread works too, so size 1 starts no thread. Idle threads look for work for some 50 us
+ * before they sleep. Several threads may call at once; a call
  * from inside a task runs serially. After fork the child starts a pool of its own on first use.
  * Tasks must write disjoint outputs: then results do not depend on the number of threads. */
 #ifndef SCP_THREADS_H
