@@ -127,8 +127,6 @@ def run_detect(args) -> int:
     detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
     detector.fit(pool.subset(rows).with_landmarks(xy, labels))
     carriers = usual_carriers(detector, len(rows)) if args.carriers is None else args.carriers
-    if carriers < 0:
-        raise ValueError(f"--carriers must be at least 0, got {carriers}")
     if carriers:
         watch = None if args.quiet else bar("carriers", len(pool))
         detector.carry(pool, carriers, progress=watch)

@@ -101,7 +101,7 @@ class Templates:
     def add(self, images: Dataset) -> None:
         """More templates, with the same landmarks; `cycle` does not ask them."""
         ids, *arrays = self._look(images, False)
-        self.ids += ids
+        self.ids = self.ids + ids
         present, vectors, norms = arrays
         self.present = np.concatenate([self.present, present])
         self._vectors = np.concatenate([self._vectors, vectors], axis=1)
@@ -268,7 +268,8 @@ class Detections:
     """Landmarks found in N images from M templates.
 
     Attributes:
-        ids, names: of images and landmarks. templates: ids of the M templates.
+        ids, names: of images and landmarks. templates: ids of the M templates; carriers
+            (`LandmarkDetector.carry`) are templates too, the last ones.
         xy: float64 [N][L][2], (x, y) in original pixels; NaN where no template has the landmark.
         confidence: float64 [N][L] in [0, 1]: how similar the places are, and how well the votes
             agree (`combine`).
@@ -383,6 +384,8 @@ class LandmarkDetector:
         Attributes set: carriers_, their ids. An image of the same id is not asked about itself.
         """
         index = self._fitted()
+        if count < 0:
+            raise ValueError(f"count must be at least 0, got {count}")
         found = self.predict(pool, progress=progress)
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]

@@ -286,6 +286,7 @@ def test_carriers_vote_with_the_places_found_in_them(pool, extractor):
     alone = detector.predict(pool)
     others = sorted(range(1, len(pool)), key=lambda i: -alone.confidence[i].mean())[:2]
     assert detector.carry(pool, 2) is detector
+    assert alone.templates == [pool.ids[0]]  # as it was
     assert detector.carriers_ == [pool.ids[i] for i in others]
     found = detector.predict(pool)
     assert found.templates == [pool.ids[i] for i in [0, *others]]
@@ -314,3 +315,5 @@ def test_carriers_are_for_one_template_in_several_views(pool, extractor):
     assert few.templates == [pool.ids[1], pool.ids[0]]
     with pytest.raises(RuntimeError, match="call fit"):
         scp.LandmarkDetector(extractor).carry(pool)
+    with pytest.raises(ValueError, match="count must be"):
+        one.carry(pool, -1)

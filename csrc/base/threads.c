@@ -12,8 +12,7 @@
 #define MAX_THREADS 256
 #define STACK_BYTES ((size_t)2 << 20) /* musl's default is 128 KiB, macOS's 512 KiB */
 #define POLL_NANOSECONDS 20000000L    /* between polls while the caller waits for others */
-#define SPINS                                                                                      \
-    1000 /* looks before sleep, some 50 us: waking a thread of a virtual machine takes that */
+#define SPINS 1000 /* looks before sleep, some 50 us: on a virtual machine waking takes as long */
 
 /* One call of scp_parallel, on the caller's stack. */
 struct job {

@@ -7,7 +7,8 @@
 
 #include "scp/alloc.h"
 
-/* Interpolated values may exceed the largest neighbour by the rounding of four operations. */
+/* Interpolated values, and products of them, may exceed the corners' by the rounding of a few
+ * operations: less than 11 times 2^-24 a level. */
 #define ROUNDING 1.000001f
 
 struct field { /* one level: c_d of this query, valid where stamps[cell] == stamp */
