@@ -79,6 +79,13 @@ class Case:
         rows = batch if rows else 1
         self.pending = coefficients(rng, rows, c)
         self.norm = coefficients(rng, rows, o), coefficients(rng, rows, o)
+        self.known = {}
+
+    def twin(self, key, compute):
+        """What the twin gives, computed once for all instruction sets and layouts."""
+        if key not in self.known:
+            self.known[key] = compute()
+        return self.known[key]
 
     def z(self, pending):
         x = self.x.astype(np.float64)
@@ -119,8 +126,10 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
     batch, _, _, c, o, ky, kx, g = case.shape
     z, w = case.z(pending), case.w.astype(np.float64)
     b = case.bias if bias else None
-    exact = reference.forward(z, w, b, g)
-    size = reference.forward(np.abs(z), np.abs(w), np.abs(b) if bias else None, g)
+    exact, size = case.twin(("forward", pending, bias), lambda: (
+        reference.forward(z, w, b, g),
+        reference.forward(np.abs(z), np.abs(w), np.abs(b) if bias else None, g),
+    ))  # fmt: skip
     extra, first = (48, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     y = np.full((batch, *case.to, up(o) + extra if wide else o), np.nan, np.float32)
@@ -135,8 +144,10 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
 def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
     dx, w = case.dx(pull), case.w.astype(np.float64)
-    exact = reference.backward_data(dx, w, g, height, width)
-    size = reference.backward_data(np.abs(dx), np.abs(w), g, height, width)
+    exact, size = case.twin(("data", pull), lambda: (
+        reference.backward_data(dx, w, g, height, width),
+        reference.backward_data(np.abs(dx), np.abs(w), g, height, width),
+    ))  # fmt: skip
     extra, first = (32, 16) if slice_ else (0, 0)
     dy = spread(case.dy, up(o) + extra if wide else o, first)
     dz = np.full((batch, height, width, up(c) + extra if wide else c), np.nan, np.float32)
@@ -160,8 +171,10 @@ def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
 def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
     z, dx = case.z(pending), case.dx(pull)
-    exact, exact_bias = reference.backward_weights(z, dx, g, (ky, kx))
-    size, size_bias = reference.backward_weights(np.abs(z), np.abs(dx), g, (ky, kx))
+    (exact, exact_bias), (size, size_bias) = case.twin(("weights", pending, pull), lambda: (
+        reference.backward_weights(z, dx, g, (ky, kx)),
+        reference.backward_weights(np.abs(z), np.abs(dx), g, (ky, kx)),
+    ))  # fmt: skip
     extra, first = (32, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     dy = spread(case.dy, up(o) + extra if wide else o, first)
@@ -190,10 +203,10 @@ def isas():
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_equals_the_twin(shape, isas):
+    case = Case(shape)
     for isa in isas:
         _core.set_isa(isa)
         for wide in (True, False):
-            case = Case(shape)
             check_forward(case, wide=wide)
             check_data(case, wide=wide)
             check_weights(case, wide=wide)
@@ -202,10 +215,10 @@ def test_equals_the_twin(shape, isas):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("rows", [0, 1])
 def test_reads_through_pending_and_pull(shape, rows, isas):
+    case = Case(shape, 1, rows)
     for isa in isas:
         _core.set_isa(isa)
         for wide in (True, False):
-            case = Case(shape, 1, rows)
             check_forward(case, True, False, wide)
             for pull in ("norm", "scale"):
                 check_data(case, pull, pull == "norm", wide)
@@ -224,11 +237,10 @@ def test_slices_and_accumulation(shape):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_same_bits_at_any_number_of_threads(shape):
-    outcomes = []
+    outcomes, case = [], Case(shape, 3)
     try:
         for threads in (1, 2, 3):
             _core.set_threads(threads)
-            case = Case(shape, 3)
             parts = check_forward(case, True), check_data(case, "norm"), check_weights(case)
             outcomes.append(b"".join(p.tobytes() for p in parts))
     finally:
