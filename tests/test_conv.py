@@ -40,6 +40,11 @@ SHAPES = [
 ]
 # Largest error of a sum of n products, in units of 2^-24 * sum |products|: n for the longest chain,
 # and the factor that the transforms of Winograd F(4x4, 3x3) add.
+LONG = 10**8  # pixels times channels in and out: the repeated runs leave these out
+MARKED = [
+    pytest.param(s, marks=pytest.mark.slow) if s[1] * s[2] * s[3] * s[4] > LONG else s
+    for s in SHAPES
+]
 WINOGRAD = 40.0
 
 
@@ -201,7 +206,7 @@ def isas():
     _core.set_isa(before)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", MARKED, ids=str)
 def test_equals_the_twin(shape, isas):
     case = Case(shape)
     for isa in isas:
@@ -212,7 +217,7 @@ def test_equals_the_twin(shape, isas):
             check_weights(case, wide=wide)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", MARKED, ids=str)
 @pytest.mark.parametrize("rows", [0, 1])
 def test_reads_through_pending_and_pull(shape, rows, isas):
     case = Case(shape, 1, rows)
@@ -225,7 +230,7 @@ def test_reads_through_pending_and_pull(shape, rows, isas):
                 check_weights(case, True, pull, wide, wide)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", MARKED, ids=str)
 def test_slices_and_accumulation(shape):
     case = Case(shape, 2)
     check_forward(case, True, True, True, True)
@@ -235,7 +240,7 @@ def test_slices_and_accumulation(shape):
     check_weights(case, False, None, False, True, True)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", MARKED, ids=str)
 def test_same_bits_at_any_number_of_threads(shape):
     outcomes, case = [], Case(shape, 3)
     try:
