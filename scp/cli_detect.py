@@ -143,7 +143,8 @@ def run_detect(args) -> int:
             "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
         }, indent=1))  # fmt: skip
         return 0
-    print(f"{len(found.names)} landmarks in {len(pool)} images from {len(rows)} templates: "
+    count = "1 template" if len(rows) == 1 else f"{len(rows)} templates"
+    print(f"{len(found.names)} landmarks in {len(pool)} images from {count}: "
           f"{', '.join(found.templates[: len(rows)])}"
           + (f", and {len(detector.carriers_)} carriers" if carriers else ""))  # fmt: skip
     if doubtful:
