@@ -63,6 +63,7 @@ def run_refine(args) -> int:
         start = extractor
     refiner = LandmarkRefiner(args.preset, args.seed, args.size, network=network, weights=start,
                               **training)  # fmt: skip
+    refiner.view_sizes(args.views)  # refused before the training, not after it
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
     detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
     if carriers := usual_carriers(detector, len(rows)):

@@ -299,7 +299,7 @@ class LandmarkRefiner:
         shape = len(dataset), len(self.names), 2
         if matched is not None and np.shape(matched) != shape:
             raise ValueError(f"matched must be {list(shape)}, got {list(np.shape(matched))}")
-        sizes = self._sizes(views)
+        sizes = self.view_sizes(views)
         found = []
         for i in range(len(dataset)):
             grids = (np.ascontiguousarray(dataset.grid(i, size), np.float32) for size in sizes)
@@ -313,7 +313,7 @@ class LandmarkRefiner:
             xy = np.where(np.isfinite(matched), (xy + matched) / 2, xy)
         return Refined(list(dataset.ids), list(self.names), xy, confidence)
 
-    def _sizes(self, views: int | None) -> list[tuple[int, int]]:
+    def view_sizes(self, views: int | None) -> list[tuple[int, int]]:
         """What images are resized to: sides stay multiples of 32."""
         if views is None:
             zoomed = any(t.name == "scale" and t.strength for t in self.options.transforms)
@@ -322,7 +322,7 @@ class LandmarkRefiner:
             raise ValueError(f"views must be 1 to {len(ZOOMS)}, got {views}")
         sizes = [self.size]
         for zoom in ZOOMS[1:views]:
-            height, width = (round(side * zoom / 32) * 32 for side in self.size)
+            height, width = (max(round(side * zoom / 32), 1) * 32 for side in self.size)
             sizes.append((height, width))
         return list(dict.fromkeys(sizes))  # each once
 
@@ -331,6 +331,8 @@ class LandmarkRefiner:
         float32 [h][w][3 L]."""
         model = self._trained()
         grid = np.ascontiguousarray(grid, np.float32)
+        if grid.ndim != 2:
+            raise ValueError(f"grid must be [H][W], got {list(grid.shape)}")
         if grid.shape not in self._plans:
             factor_of(model.network, grid.shape)
             self._plans[grid.shape] = _core.plan_create(

@@ -38,13 +38,13 @@ SHAPES = [
     (2, 46, 50, 130, 136, 3, 3, Geometry(1, 1, 1, 1)),
     (1, 46, 50, 370, 356, 3, 3, Geometry(1, 1, 1, 1)),
 ]
-# Largest error of a sum of n products, in units of 2^-24 * sum |products|: n for the longest chain,
-# and the factor that the transforms of Winograd F(4x4, 3x3) add.
 LONG = 10**8  # pixels times channels in and out: the repeated runs leave these out
 MARKED = [
     pytest.param(s, marks=pytest.mark.slow) if s[1] * s[2] * s[3] * s[4] > LONG else s
     for s in SHAPES
 ]
+# Largest error of a sum of n products, in units of 2^-24 * sum |products|: n for the longest chain,
+# and the factor that the transforms of Winograd F(4x4, 3x3) add.
 WINOGRAD = 40.0
 
 

@@ -215,12 +215,12 @@ def test_several_sizes_are_averaged(pool):
     network = LandmarkRefiner(size=(128, 96), network=TRUNK)
     network.fit(pool, pool.landmarks, templates=[0], steps=3, progress=False)
     sizes = [(128, 96), (160, 128)]
-    assert network._sizes(None) == network._sizes(3)
-    assert network._sizes(2) == sizes
-    assert refiner(transforms=())._sizes(None) == [SIZE]
+    assert network.view_sizes(None) == network.view_sizes(3)
+    assert network.view_sizes(2) == sizes
+    assert refiner(transforms=()).view_sizes(None) == [SIZE]
     one, three = network.predict(pool, views=1), network.predict(pool)
     places, confidences = [], []
-    for size in network._sizes(3):
+    for size in network.view_sizes(3):
         found = [network._find(pool.grid(i, size).astype(np.float32), pool.shape(i))
                  for i in range(len(pool))]  # fmt: skip
         places.append([f[0] for f in found])
@@ -229,8 +229,11 @@ def test_several_sizes_are_averaged(pool):
     np.testing.assert_allclose(three.xy, np.mean(places, axis=0), atol=1e-9)
     np.testing.assert_allclose(three.confidence, np.mean(confidences, axis=0), atol=1e-9)
     assert np.abs(three.xy - one.xy).max() > 0
-    with pytest.raises(ValueError, match="views must be 1 to 3"):
-        network.predict(pool, views=4)
+    for wrong in (0, 4):
+        with pytest.raises(ValueError, match="views must be 1 to 3"):
+            network.predict(pool, views=wrong)
+    with pytest.raises(ValueError, match=r"grid must be \[H\]\[W\]"):
+        network.maps(np.zeros((1, 128, 96)))
 
 
 def test_features_are_no_refiner_and_a_refiner_gives_no_features(pool, tmp_path):
