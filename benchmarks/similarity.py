@@ -136,8 +136,9 @@ def main():
     print(f"{kind} features, C = {channels}, {n} images, {len(queries)} key points")
     dots = brute = 0
     start = time.perf_counter()
+    prepared = scp.Queries(queries, norms)
     for p in pyramids:
-        stats = scp.match(p, queries, norms)[2]
+        stats = scp.match(p, prepared)[2]
         dots, brute = dots + stats["dots"], brute + stats["brute"]
     total = time.perf_counter() - start
     pairs = n * len(queries)
@@ -161,7 +162,7 @@ def main():
         ratios, result = [], None
         for _ in range(options.repeat if options.repeat < 4 else 3):  # alternating
             first = pyramids[:8]
-            ours = sum(seconds(lambda p=p: scp.match(p, queries, norms), 1, 0) for p in first)
+            ours = sum(seconds(lambda p=p: scp.match(p, prepared), 1, 0) for p in first)
             ours /= len(first) * len(queries)
             result = json.loads(run(python, PEER, folder, "3", str(_core.threads())))
             ratios.append((result["seconds"] / count / ours, ours, result["seconds"] / count))

@@ -32,6 +32,7 @@ from .pipeline import Choice, choose
 from .refinement import LandmarkRefiner, Refined
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
+    Queries,
     SimilarityJob,
     client_weights,
     code_direction,
@@ -51,6 +52,7 @@ __all__ = [
     "LandmarkDetector",
     "LandmarkRefiner",
     "Landmarks",
+    "Queries",
     "Refined",
     "Selection",
     "SimilarityJob",

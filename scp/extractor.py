@@ -13,7 +13,7 @@ import numpy as np
 from . import _core
 from .datasets import Dataset
 from .datasets.base import check_size, resize
-from .features import FeaturePyramid, GradientExtractor, Grids, cell_offsets
+from .features import FeaturePyramid, GradientExtractor, Grids, aligned, cell_offsets
 from .models import PRESETS, Network, build
 from .run import WEIGHTS
 from .store import PyramidStore
@@ -265,7 +265,7 @@ class FeatureExtractor(Grids):
         maps = _core.plan_forward(
             self._plan, model.parameters, model.state, np.ascontiguousarray(batch), 0, 0, None
         )
-        features = np.empty((self.cells, self.channels), np.float32)
+        features = aligned((self.cells, self.channels))
         norms = np.empty(self.cells, np.float32)
         offsets = cell_offsets(self.levels, *self.grid)
         for d, level in enumerate(maps):

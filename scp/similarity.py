@@ -21,7 +21,7 @@ import numpy as np
 
 from . import _core
 from .devices import resolve
-from .features import FeaturePyramid
+from .features import FeaturePyramid, aligned
 from .files import naming, writing
 
 MODES = ("nearest", "bilinear")
@@ -30,10 +30,26 @@ DEVICE_CHANNELS = 256  # at most, for a GPU
 DEVICE_IMAGES = 4  # given to a GPU at once, so that copies and work overlap
 
 
+class Queries:
+    """What is searched for in many images: checked and quantised here, once.
+
+    Args:
+        vectors, norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`; not to be changed
+            afterwards.
+    """
+
+    def __init__(self, vectors: np.ndarray, norms: np.ndarray):
+        self.vectors, self.norms = vectors, norms
+        self._prepared = _core.match_queries(vectors, norms)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
 def match(
     pyramid: FeaturePyramid,
-    queries: np.ndarray,
-    query_norms: np.ndarray,
+    queries: np.ndarray | Queries,
+    query_norms: np.ndarray | None = None,
     *,
     mode: str = "nearest",
     epsilon: float = 1e-3,
@@ -45,7 +61,8 @@ def match(
 
     Args:
         pyramid: the searched image.
-        queries, query_norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`.
+        queries, query_norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`; or `Queries`
+            alone, for many images.
         mode: "nearest" (a position is a cell of the finest level) or "bilinear" (a pixel; each
             level is interpolated).
         epsilon: added to the product of the norms.
@@ -65,24 +82,30 @@ def match(
         raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
     where = resolve(device) if device != "auto" or path == "auto" else -1
     width = pyramid.size[1] if mode == "bilinear" else pyramid.size[1] // 2
-    if where >= 0 and (device != "auto" or queries.shape[-1] <= DEVICE_CHANNELS):
-        search = DeviceSearch(where, queries, query_norms, pyramid.height, pyramid.width, mode,
-                              epsilon)  # fmt: skip
+    if isinstance(queries, Queries):
+        if query_norms is not None:
+            raise TypeError("query_norms must be left out: Queries have theirs")
+        vectors, norms = queries.vectors, queries.norms
+    else:
+        vectors, norms = queries, query_norms
+    if where >= 0 and (device != "auto" or vectors.shape[-1] <= DEVICE_CHANNELS):
+        search = DeviceSearch(where, vectors, norms, pyramid.height, pyramid.width, mode, epsilon)
         values, indices = search([pyramid], progress)
-        brute = len(queries) * len(pyramid.features)
+        brute = len(vectors) * len(pyramid.features)
         place = np.stack([indices[0] % width, indices[0] // width], axis=1)
         return values[0], place, {"dots": brute, "brute": brute, "dense": True}
-    prepared = _core.match_queries(queries, query_norms)
-    value, index, stats = _search(pyramid, prepared, mode, epsilon, path, progress)
+    if not isinstance(queries, Queries):
+        queries = Queries(vectors, norms)
+    value, index, stats = _search(pyramid, queries, mode, epsilon, path, progress)
     return value, np.stack([index % width, index // width], axis=1), stats
 
 
-def _search(pyramid, prepared, mode, epsilon, path, progress=None):
-    """Values, row-major places and statistics of queries prepared by `_core.match_queries`."""
+def _search(pyramid, queries, mode, epsilon, path, progress=None):
+    """Values, row-major places and statistics of Queries."""
     value, index, (dots, brute, dense) = _core.match(
         pyramid.features,
         pyramid.norms,
-        prepared,
+        queries._prepared,
         pyramid.height,
         pyramid.width,
         bilinear=mode == "bilinear",
@@ -235,7 +258,7 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * e.levels * (e.channels * 6 + 4)
+        queries = int(self.offsets[-1]) * e.levels * (e.channels * 5 + 16)
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()
@@ -298,13 +321,13 @@ class SimilarityJob:
 
     def _rows(self, todo: list[int], queries, norms):
         """(i, values, places) of the images in `todo`, on the device or the CPU."""
-        e, search, prepared = self.extractor, None, None
+        e, search = self.extractor, None
         if self.device >= 0 and todo and len(queries):
             search = DeviceSearch(
                 self.device, queries, norms, *e.grid, self.mode, self.epsilon, self.max_memory
             )
         elif todo:
-            prepared = _core.match_queries(queries, norms)
+            queries = Queries(queries, norms)
         size = DEVICE_IMAGES if search else 1
         for start in range(0, len(todo), size):
             rows = todo[start : start + size]
@@ -314,7 +337,7 @@ class SimilarityJob:
                 self.dots, self.brute = self.dots + work, self.brute + work
                 yield from zip(rows, *search(pyramids), strict=True)
                 continue
-            value, place, stats = _search(pyramids[0], prepared, self.mode, self.epsilon, self.path)
+            value, place, stats = _search(pyramids[0], queries, self.mode, self.epsilon, self.path)
             self.dots += stats["dots"]
             self.brute += stats["brute"]
             yield rows[0], value, place
@@ -322,7 +345,7 @@ class SimilarityJob:
     def _queries(self, progress=None):
         """Vectors of all key points; keeps the pyramids that fit."""
         e = self.extractor
-        queries = np.empty((int(self.offsets[-1]), e.levels, e.channels), np.float32)
+        queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
         norms = np.empty(queries.shape[:2], np.float32)
         for i in range(self.n):
             pyramid = e.pyramid(self.image(i))

@@ -1,4 +1,5 @@
 #if defined(__x86_64__)
 #include "simd/avx2.h"
 #include "table.h"
+#include "tree_table.h"
 #endif

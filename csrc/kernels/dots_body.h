@@ -13,11 +13,27 @@ static void dots_quad(float out[4], const float *query, const float *row0, const
     f32x16_sum4(out, a, b, c, d);
 }
 
-static float dot(const float *query, const float *cell, size_t channels) {
+static inline f32x16 dot_lanes(const float *query, const float *cell, size_t channels) {
     f32x16 a = f32x16_set(0);
     for (size_t i = 0; i < channels; i += 16)
         a = f32x16_add(a, f32x16_mul(f32x16_load(query + i), f32x16_load(cell + i)));
-    return f32x16_sum(a);
+    return a;
+}
+
+static float dot(const float *query, const float *cell, size_t channels) {
+    return f32x16_sum(dot_lanes(query, cell, channels));
+}
+
+static void dots_at(float *out, const float *queries, const float *vectors, const uint32_t *cells,
+                    size_t count, size_t channels) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4, queries += 4 * channels)
+        f32x16_sum4(out + i, dot_lanes(queries, vectors + cells[i] * channels, channels),
+                    dot_lanes(queries + channels, vectors + cells[i + 1] * channels, channels),
+                    dot_lanes(queries + 2 * channels, vectors + cells[i + 2] * channels, channels),
+                    dot_lanes(queries + 3 * channels, vectors + cells[i + 3] * channels, channels));
+    for (; i < count; i++, queries += channels)
+        out[i] = dot(queries, vectors + cells[i] * channels, channels);
 }
 
 static void dots_block(float *out, size_t stride, const float *queries, size_t query_stride,

@@ -29,6 +29,9 @@ struct scp_kernels {
                       size_t channels);
     /* One dot product. */
     float (*dot)(const float *query, const float *cell, size_t channels);
+    /* out[i] = <query i, vector cells[i]>; queries and vectors are [..][channels]. */
+    void (*dots_at)(float *out, const float *queries, const float *vectors, const uint32_t *cells,
+                    size_t count, size_t channels);
     /* out[q * stride + i] = <query q, cell i>; query q lies at queries + q * query_stride, cells
      * are [n_cells][channels]. */
     void (*dots_block)(float *out, size_t stride, const float *queries, size_t query_stride,
@@ -38,30 +41,6 @@ struct scp_kernels {
      * parents[i / 2] unless parents is NULL. Returns the largest value, at least 0. */
     float (*combine)(float *row, const float *parents, float query_norm, const float *norms,
                      float epsilon, size_t count);
-
-    /* ---- expand_body.h: for each node[i] of a quadtree level and each of its four children j,
-     * b = bound[i] * clamp(<query, child>_int16 * scale + slack, 0, 1); children with b >= least
-     * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
-     * + 4. cells: the level of the children, int16 [..][channels]; query: int16 [channels].
-     * Returns how many were kept. ---- */
-    size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
-                     size_t count, const int16_t *query, const int16_t *cells, size_t channels,
-                     float scale, float slack, float least);
-
-    /* bounds[i] = clamp(<query, root i>_int16 * scale + slack, 0, 1) for `count` roots, a multiple
-     * of 16. roots: int16 [count / 16][channels / 2][16][2]. */
-    void (*roots)(float *bounds, const int16_t *query, const int16_t *roots, size_t count,
-                  size_t channels, float scale, float slack);
-
-    /* The pairs (bound, node) with least <= bound < below, in order; returns how many. The outputs
-     * do not overlap the inputs and have room for count + 4. */
-    size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
-                     size_t count, float least, float below);
-
-    /* A bound that at least one of the values, and at most `most` of them (or a few more on ties),
-     * reach; at least `share` of the largest. values: none negative, with room for count + 16,
-     * where zeros are written. */
-    float (*shortlist)(float *values, size_t count, size_t most, float share);
 
     /* ---- coverage_body.h: sums of best values over clients. float64 sums use 8 lanes: client i
      * goes to lane i % 8 in ascending order, then lane j + (j+4), j + (j+2), j + (j+1). No pointer

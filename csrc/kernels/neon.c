@@ -1,4 +1,5 @@
 #if defined(__aarch64__)
 #include "simd/neon.h"
 #include "table.h"
+#include "tree_table.h"
 #endif

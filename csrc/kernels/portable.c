@@ -3,3 +3,4 @@
 #endif
 #include "simd/portable.h"
 #include "table.h"
+#include "tree_table.h"

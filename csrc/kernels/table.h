@@ -7,7 +7,6 @@
 
 SCP_SIMD_BEGIN
 #include "dots_body.h"
-#include "expand_body.h"
 #include "coverage_body.h"
 #include "train_body.h"
 #include "gemm_body.h"
@@ -26,12 +25,9 @@ const struct scp_kernels TABLE(SCP_SIMD_NAME) = {
     .name = NAME(SCP_SIMD_NAME),
     .dots_quad = dots_quad,
     .dot = dot,
+    .dots_at = dots_at,
     .dots_block = dots_block,
     .combine = combine,
-    .expand = expand,
-    .roots = roots,
-    .filter = filter,
-    .shortlist = shortlist,
     .coverage_best = coverage_best,
     .coverage_score = coverage_score,
     .coverage_weighted_excess = coverage_weighted_excess,

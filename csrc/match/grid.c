@@ -4,7 +4,8 @@
 
 enum scp_status scp_grid_check(const struct scp_grid *grid) {
     if (grid->levels < 1 || grid->levels > SCP_MATCH_MAX_LEVELS) return SCP_EINVAL;
-    if (grid->channels == 0 || grid->channels % 16 || grid->channels > 4096) return SCP_EINVAL;
+    if (grid->channels == 0 || grid->channels % 16 || grid->channels > SCP_MATCH_MAX_CHANNELS)
+        return SCP_EINVAL;
     if (grid->height == 0 || grid->width == 0) return SCP_EINVAL;
     const size_t limit = MAX_CELLS >> 2 * (grid->levels - 1);
     if (grid->height >= limit || grid->width >= limit / grid->height) return SCP_EINVAL;

@@ -40,13 +40,18 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
         }
         return SCP_OK;
     }
+    if (w->image.mode == SCP_NEAREST) {
+        for (size_t q = first; q < last; q += SCP_SEARCH_QUERIES) {
+            struct query queries[SCP_SEARCH_QUERIES];
+            const size_t n = last - q < SCP_SEARCH_QUERIES ? last - q : SCP_SEARCH_QUERIES;
+            for (size_t i = 0; i < n; i++) queries[i] = scp_query(w->queries, (q + i) * w->stride);
+            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, queries, n,
+                               scratch);
+        }
+        return SCP_OK;
+    }
     for (size_t q = first; q < last; q++) {
         const struct query query = scp_query(w->queries, q * w->stride);
-        if (w->image.mode == SCP_NEAREST) {
-            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, &query,
-                               scratch);
-            continue;
-        }
         if (++w->stamps[worker] == 0) { /* wrapped round: forget the old stamps */
             memset(scratch, 0, w->scratch_bytes);
             w->stamps[worker] = 1;
@@ -109,7 +114,8 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                                .norms = norms,
                                .epsilon = options->epsilon,
                                .mode = options->mode,
-                               .kernels = scp_kernels()},
+                               .kernels = scp_kernels(),
+                               .steps = scp_tree_kernels()},
                      .queries = queries,
                      .count = n_queries,
                      .stride = 1,
@@ -124,7 +130,8 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
 
     const size_t threads = scp_threads();
     w.scratch_bytes = worker_bytes(grid, options->mode);
-    w.scratch = scp_calloc(threads, w.scratch_bytes);
+    w.scratch = options->mode == SCP_BILINEAR ? scp_calloc(threads, w.scratch_bytes)
+                                              : scp_alloc(threads, w.scratch_bytes);
     w.dots = scp_alloc((n_queries + BLOCK - 1) / BLOCK, sizeof *w.dots);
     w.stamps = scp_calloc(threads, sizeof *w.stamps);
     if (!w.scratch || !w.dots || !w.stamps) {

@@ -1,5 +1,6 @@
 /* Queries, checked and quantised once for all the images in which they are searched. */
 #include <math.h>
+#include <string.h>
 
 #include "match.h"
 #include "scp/alloc.h"
@@ -8,8 +9,33 @@
 
 struct prepare {
     struct scp_queries *queries;
-    const struct scp_kernels *kernels;
+    const struct scp_tree_kernels *kernels;
 };
+
+/* SCP_EINVAL when the vector is longer than 1. */
+static enum scp_status quantise(int8_t *to, struct scale *scale, const float *v, size_t channels,
+                                const struct scp_tree_kernels *kernels) {
+    int32_t most = 0; /* the bits of |v|, which have its order */
+    for (size_t c = 0; c < channels; c++) {
+        int32_t bits;
+        memcpy(&bits, v + c, sizeof bits);
+        bits &= INT32_MAX;
+        most = bits > most ? bits : most;
+    }
+    float largest, sums[2];
+    memcpy(&largest, &most, sizeof largest);
+    uint8_t *bytes = (uint8_t *)to;
+    kernels->quantise(bytes, sums, v, largest > 1e-30f ? 127 / largest : 0, channels);
+    if (!(sums[1] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
+    int32_t sum = 0;
+    for (size_t c = 0; c < channels; c++) {
+        to[c] = (int8_t)(bytes[c] ^ 128);
+        sum += to[c];
+    }
+    const float step = largest / 127;
+    *scale = (struct scale){step, sqrtf(sums[0]) * step * 1.0001f, sum};
+    return SCP_OK;
+}
 
 static enum scp_status prepare(void *context, size_t task, size_t worker) {
     const struct prepare *p = context;
@@ -20,9 +46,9 @@ static enum scp_status prepare(void *context, size_t task, size_t worker) {
     for (size_t i = task * CHUNK * q->levels; i < last; i++) {
         const float *v = q->vectors + i * channels;
         if (!(q->norms[i] >= 0 && q->norms[i] < INFINITY)) return SCP_EINVAL;
-        if (!(p->kernels->dot(v, v, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-        for (size_t c = 0; c < channels; c++)
-            q->quantised[i * channels + c] = scp_quantise(v[c] * SCP_QUANTISED);
+        const enum scp_status status =
+            quantise(q->quantised + i * channels, &q->scales[i], v, channels, p->kernels);
+        if (status != SCP_OK) return status;
     }
     return SCP_OK;
 }
@@ -35,11 +61,13 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     if (status != SCP_OK) return status;
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
-    *q = (struct scp_queries){vectors, norms, NULL, count, levels, channels, {0}};
+    *q = (struct scp_queries){vectors, norms, NULL, NULL, count, levels, channels, {0}};
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
-    struct prepare work = {q, scp_kernels()};
-    status = q->quantised ? scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control)
-                          : SCP_ENOMEM;
+    q->scales = scp_alloc(count * levels, sizeof *q->scales);
+    struct prepare work = {q, scp_tree_kernels()};
+    status = SCP_ENOMEM;
+    if (q->quantised && q->scales)
+        status = scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control);
     if (status != SCP_OK) {
         scp_queries_free(q);
         return status;
@@ -53,5 +81,6 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
 void scp_queries_free(struct scp_queries *queries) {
     if (!queries) return;
     scp_free(queries->quantised);
+    scp_free(queries->scales);
     scp_free(queries);
 }

@@ -1,9 +1,10 @@
 /* The quantised quadtree: what makes an upper bound cost a few cycles.
  *
- * A unit vector becomes int16 with scale 32700, so a dot product of two is an exact integer below
- * 2^31 (Cauchy-Schwarz) on every instruction set. A cell's vector is first shrunk by
- * h = n / (n + epsilon), n = its norm times the largest query norm: the factor of any query is at
- * most that, so the integer product bounds the similarity from above without reading norms. */
+ * A cell's vector is first shrunk by h = n / (n + epsilon), n = its norm times the largest query
+ * norm: the factor of any query is at most that, so a bound needs no norms. Then it becomes 8-bit
+ * integers, as does the query q: with what is left of them, q - Q and t - T,
+ *     <q, t> = <Q, T> + <q - Q, T> + <q, t - T> <= <Q, T> + |q - Q| |T| + |t - T|,
+ * and <Q, T> is an exact integer times a scale on every instruction set. */
 #include "match.h"
 
 #include <math.h>
@@ -11,7 +12,14 @@
 
 #include "scp/alloc.h"
 
-#define CHUNK 64 /* nodes of level 0 per task */
+#define CHUNK 16 /* nodes of level 0 per task */
+
+typedef float
+    rests[SCP_MATCH_MAX_LEVELS]; /* the largest square of what quantising took, by level */
+
+static size_t tasks(const struct scp_grid *grid) {
+    return (scp_grid_cells(grid, 0) + CHUNK - 1) / CHUNK;
+}
 
 size_t scp_tree_roots(const struct scp_grid *grid) {
     return (scp_grid_cells(grid, 0) + 15) / 16 * 16;
@@ -23,8 +31,8 @@ size_t scp_tree_offset(const struct scp_grid *grid, size_t level) {
 }
 
 size_t scp_tree_bytes(const struct scp_grid *grid) {
-    return scp_tree_offset(grid, grid->levels) * grid->channels * sizeof(int16_t) +
-           scp_grid_cells(grid, 0) * sizeof(uint32_t);
+    return scp_tree_offset(grid, grid->levels) * grid->channels +
+           scp_tree_roots(grid) * sizeof(uint32_t) + tasks(grid) * sizeof(rests);
 }
 
 void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x) {
@@ -42,6 +50,7 @@ void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size
 struct build {
     struct image *image;
     const float *largest;
+    rests *rest; /* [tasks] */
 };
 
 static enum scp_status build_task(void *context, size_t task, size_t worker) {
@@ -50,9 +59,13 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
     const struct scp_grid *grid = &image->grid;
     const size_t channels = grid->channels, roots = grid->height * grid->width;
     const size_t first = task * CHUNK, last = first + CHUNK < roots ? first + CHUNK : roots;
+    uint8_t quantised[SCP_MATCH_MAX_CHANNELS];
     (void)worker;
     for (size_t d = 0; d < grid->levels; d++) {
         const size_t offset = scp_grid_offset(grid, d), width = grid->width << d;
+        const size_t group = d ? 4 : 16; /* cells that lie together */
+        uint8_t *const level = image->tree + scp_tree_offset(grid, d) * channels;
+        float most = 0;
         for (size_t node = first << 2 * d; node < last << 2 * d; node++) {
             size_t y, x;
             scp_tree_place(grid, d, node, &y, &x);
@@ -62,16 +75,14 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
             const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
             const float scale = n > 0 ? SCP_QUANTISED * factor : 0;
             const float *from = image->features + cell * channels;
-            if (!(image->kernels->dot(from, from, channels) <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-            if (d == 0) { /* pairs of channels of 16 nodes */
-                int16_t *to = image->tree + node / 16 * 16 * channels + node % 16 * 2;
-                for (size_t c = 0; c < channels; c++)
-                    to[c / 2 * 32 + c % 2] = scp_quantise(from[c] * scale);
-                continue;
-            }
-            int16_t *to = image->tree + (scp_tree_offset(grid, d) + node) * channels;
-            for (size_t c = 0; c < channels; c++) to[c] = scp_quantise(from[c] * scale);
+            float sums[2];
+            image->steps->quantise(quantised, sums, from, scale, channels);
+            if (!(sums[1] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
+            most = sums[0] > most ? sums[0] : most;
+            uint8_t *to = level + node / group * group * channels + node % group * 4;
+            for (size_t c = 0; c < channels; c += 4) memcpy(to + c * group, quantised + c, 4);
         }
+        build->rest[task][d] = most;
     }
     return SCP_OK;
 }
@@ -79,18 +90,40 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
 enum scp_status scp_tree_build(struct image *image, const float *largest,
                                const struct scp_control *control) {
     const struct scp_grid *grid = &image->grid;
-    struct build build = {image, largest};
-    const size_t cells = scp_grid_cells(grid, 0), roots = scp_tree_roots(grid);
-    image->tree = scp_alloc(scp_tree_offset(grid, grid->levels) * grid->channels, sizeof(int16_t));
-    image->roots = scp_alloc(cells, sizeof(uint32_t));
-    if (!image->tree || !image->roots) return SCP_ENOMEM;
-    memset(image->tree, 0, roots * grid->channels * sizeof(int16_t));
-    for (size_t i = 0; i < cells; i++) image->roots[i] = (uint32_t)i;
-    /* |<q,t> - int / SCALE^2| <= |dq| + |dt| + |dq||dt| with |d| <= 0.51 sqrt(C) / SCALE, plus the
-     * float32 rounding of the exact value (C terms, and lengths that are 1 within 5e-4 at most). */
-    const double error = 0.51 * sqrt((double)grid->channels) / SCP_QUANTISED;
-    image->slack = (float)(2.002 * error + 2e-7 * (double)grid->channels);
-    return scp_parallel((cells + CHUNK - 1) / CHUNK, build_task, &build, control);
+    const size_t cells = scp_grid_cells(grid, 0), roots = scp_tree_roots(grid), n = tasks(grid);
+    struct build build = {image, largest, scp_calloc(n, sizeof *build.rest)};
+    enum scp_status status = SCP_ENOMEM;
+    image->tree = scp_alloc(scp_tree_offset(grid, grid->levels), grid->channels);
+    image->roots = scp_alloc(roots, sizeof(uint32_t));
+    if (!image->tree || !image->roots || !build.rest) goto end;
+    memset(image->tree, 128, roots * grid->channels);
+    for (size_t i = 0; i < roots; i++) image->roots[i] = (uint32_t)(i < cells ? i : 0);
+    for (size_t d = 0; d < grid->levels; d++) {
+        image->offset[d] = (uint32_t)scp_grid_offset(grid, d);
+        image->level[d] = image->tree + scp_tree_offset(grid, d) * grid->channels;
+    }
+    status = scp_parallel(n, build_task, &build, control);
+    for (size_t d = 0; d < grid->levels; d++) {
+        float most = 0;
+        for (size_t t = 0; t < n; t++) most = build.rest[t][d] > most ? build.rest[t][d] : most;
+        image->rest[d] = sqrtf(most) * (1.0001f / SCP_QUANTISED);
+    }
+end:
+    scp_free(build.rest);
+    return status;
+}
+
+void scp_tree_query(struct scp_tree_query *out, const struct image *image,
+                    const struct query *query, size_t level) {
+    const size_t channels = image->grid.channels;
+    const struct scale *scale = &query->scales[level];
+    const float rest = image->rest[level];
+    out->vector = query->quantised + level * channels;
+    out->sum = scale->sum;
+    out->scale = scale->step / SCP_QUANTISED;
+    /* the float32 rounding of the exact value (C terms, and lengths that are 1 within 5e-4 at
+     * most) and of the bound */
+    out->slack = scale->rest * (1.001f + rest) + 1.001f * rest + 4e-7f * (float)channels;
 }
 
 void scp_tree_free(struct image *image) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../../csrc/kernels/kernels.h"
+#include "../../csrc/kernels/tree.h"
 #include "scp/cpu.h"
 #include "scp/random.h"
 
@@ -36,6 +37,16 @@ static void dots(void) {
         for (size_t i = 0; i < 4; i++)
             CHECK(same_bits(out[i], dot(query, cell + at[i] * channels, channels)));
         CHECK(same_bits(kernels->dot(query, cell, channels), dot(query, cell, channels)));
+        static const uint32_t cells_at[7] = {4, 0, 8, 2, 2, 5, 1};
+        for (size_t n = 0; n <= 7; n++) {
+            out[n] = 77;
+            /* any floats do for queries: the vectors again */
+            kernels->dots_at(out, cell, cell, cells_at, n, channels);
+            for (size_t i = 0; i < n; i++)
+                CHECK(same_bits(out[i],
+                                dot(cell + i * channels, cell + cells_at[i] * channels, channels)));
+            CHECK(out[n] == 77);
+        }
 
         for (size_t n = 0; n <= CELLS_MOST; n++) {
             const size_t stride = CELLS_MOST + 2, query_stride = channels + 5;
@@ -79,34 +90,53 @@ static void combine(void) {
     }
 }
 
+static const struct scp_tree_kernels *tree; /* under test */
+
+/* Bytes for `count` cells that lie in groups, and for a query with its sum. */
+static void integers(uint8_t *cells, size_t count, int8_t *vector, struct scp_tree_query *query,
+                     size_t channels, struct scp_rng *rng) {
+    for (size_t i = 0; i < count * channels; i++) cells[i] = (uint8_t)(1 + scp_rng_below(rng, 255));
+    *query = (struct scp_tree_query){vector, 0, 1.f / 3e5f, 0.25f};
+    for (size_t i = 0; i < channels; i++) {
+        vector[i] = (int8_t)((int)scp_rng_below(rng, 255) - 127);
+        query->sum += vector[i];
+    }
+}
+
+/* The factor that a query gives a cell: number `at` of a group of `group` cells. */
+static float factor(const struct scp_tree_query *query, const uint8_t *cells, size_t group,
+                    size_t at, size_t channels) {
+    int32_t sum = 0;
+    for (size_t c = 0; c < channels; c++)
+        sum += query->vector[c] * (cells[c / 4 * 4 * group + 4 * at + c % 4] - 128);
+    const volatile float scaled = (float)sum * query->scale;
+    float c = scaled + query->slack;
+    c = c > 0 ? c : 0;
+    return c < 1 ? c : 1;
+}
+
 static void expand(void) {
     enum { NODES = 9, COUNT = 7 };
-    int16_t query[CHANNELS_MOST], cells[4 * NODES * CHANNELS_MOST];
-    static const uint32_t node[COUNT] = {3, 0, 8, 5, 1, 2, 7};
-    float bound[COUNT], out_bound[4 * COUNT + 4];
-    uint32_t out_node[4 * COUNT + 4];
+    uint8_t cells[4 * NODES * CHANNELS_MOST];
+    int8_t vector[CHANNELS_MOST];
+    static const uint32_t node[COUNT + 1] = {3, 0, 8, 5, 1, 2, 7, 0};
+    float bound[COUNT + 1], out_bound[4 * COUNT + 16];
+    uint32_t out_node[4 * COUNT + 16];
+    struct scp_tree_query query;
     struct scp_rng rng;
     scp_rng_init(&rng, 12, 0);
     for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
-        for (size_t i = 0; i < channels; i++)
-            query[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
-        for (size_t i = 0; i < 4 * NODES * channels; i++)
-            cells[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
+        integers(cells, 4 * NODES, vector, &query, channels, &rng);
         for (size_t i = 0; i < COUNT; i++) bound[i] = (float)scp_rng_uniform(&rng);
-        const float scale = 1.f / 5e7f, slack = 0.25f;
-        for (float least = 0; least < 0.9f; least += 0.2f) {
-            const size_t kept = scp_kernels()->expand(out_bound, out_node, bound, node, COUNT,
-                                                      query, cells, channels, scale, slack, least);
+        bound[COUNT] = 0;
+        for (float least = SCP_TINY; least < 0.9f; least += 0.2f) {
+            const size_t kept = tree->expand(out_bound, out_node, bound, node, COUNT, &query, cells,
+                                             channels, least);
             size_t expected = 0;
             for (size_t i = 0; i < COUNT; i++)
                 for (uint32_t j = 0; j < 4; j++) {
-                    const int16_t *cell = cells + (4 * node[i] + j) * channels;
-                    int32_t sum = 0;
-                    for (size_t c = 0; c < channels; c++) sum += (int32_t)query[c] * cell[c];
-                    const volatile float scaled = (float)sum * scale;
-                    float c = scaled + slack;
-                    c = c > 0 ? c : 0;
-                    const float value = bound[i] * (c < 1 ? c : 1);
+                    const float value =
+                        bound[i] * factor(&query, cells + 4 * node[i] * channels, 4, j, channels);
                     if (!(value >= least)) continue;
                     CHECK(expected < kept && same_bits(out_bound[expected], value) &&
                           out_node[expected] == 4 * node[i] + j);
@@ -117,54 +147,151 @@ static void expand(void) {
     }
 }
 
+static void extremes(void) { /* the largest sums: nothing saturates */
+    enum { CHANNELS = 4096 };
+    static uint8_t cells[16 * CHANNELS];
+    static int8_t vector[CHANNELS];
+    float bounds[16], children[32];
+    uint32_t numbers[32];
+    static const float bound[4] = {1, 0, 0, 0};
+    static const uint32_t node[4] = {1, 0, 0, 0};
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct scp_tree_query query = {vector, sign * 127 * CHANNELS,
+                                       1.f / (127.f * 127 * CHANNELS), 0};
+        memset(vector, sign * 127, sizeof vector);
+        memset(cells, 255, sizeof cells);
+        tree->roots(bounds, &query, cells, 16, CHANNELS);
+        const size_t kept =
+            tree->expand(children, numbers, bound, node, 1, &query, cells, CHANNELS, 0.5f);
+        CHECK(same_bits(bounds[7], sign > 0 ? 1 : 0) && kept == (sign > 0 ? 4 : 0));
+        memset(cells, 1, sizeof cells);
+        tree->roots(bounds, &query, cells, 16, CHANNELS);
+        CHECK(same_bits(bounds[7], sign > 0 ? 0 : 1));
+    }
+}
+
 static void roots(void) {
     enum { COUNT = 48 };
-    int16_t query[CHANNELS_MOST], cells[COUNT * CHANNELS_MOST];
+    uint8_t cells[COUNT * CHANNELS_MOST];
+    int8_t vector[CHANNELS_MOST];
     float bounds[COUNT];
+    struct scp_tree_query query;
     struct scp_rng rng;
     scp_rng_init(&rng, 13, 0);
     for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
-        for (size_t i = 0; i < channels; i++)
-            query[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
-        for (size_t i = 0; i < COUNT * channels; i++)
-            cells[i] = (int16_t)((int)scp_rng_below(&rng, 4001) - 2000);
-        const float scale = 1.f / 5e7f, slack = 0.25f;
-        scp_kernels()->roots(bounds, query, cells, COUNT, channels, scale, slack);
-        for (size_t i = 0; i < COUNT; i++) {
-            int32_t sum = 0;
-            for (size_t c = 0; c < channels; c++)
-                sum += (int32_t)query[c] *
-                       cells[i / 16 * 16 * channels + c / 2 * 32 + i % 16 * 2 + c % 2];
-            const volatile float scaled = (float)sum * scale;
-            float bound = scaled + slack;
-            bound = bound > 0 ? bound : 0;
-            CHECK(same_bits(bounds[i], bound < 1 ? bound : 1));
-        }
+        integers(cells, COUNT, vector, &query, channels, &rng);
+        tree->roots(bounds, &query, cells, COUNT, channels);
+        for (size_t i = 0; i < COUNT; i++)
+            CHECK(same_bits(bounds[i],
+                            factor(&query, cells + i / 16 * 16 * channels, 16, i % 16, channels)));
+    }
+}
+
+static void filter(void) {
+    float bound[64 + 16], out_bound[64 + 16];
+    uint32_t node[64 + 16], out_node[64 + 16];
+    for (size_t count = 0; count <= 64; count += 7) {
+        fill(bound, 64, 400 + count);
+        for (size_t i = 0; i < 80; i++)
+            bound[i] = i < count ? fabsf(bound[i]) : 0, node[i] = 3 * (uint32_t)i;
+        const size_t kept = tree->filter(out_bound, out_node, bound, node, count, 0.01f);
+        size_t expected = 0;
+        for (size_t i = 0; i < count; i++)
+            if (bound[i] >= 0.01f) {
+                CHECK(same_bits(out_bound[expected], bound[i]) && out_node[expected] == node[i]);
+                expected++;
+            }
+        CHECK(kept == expected);
     }
 }
 
 static void shortlist(void) {
-    float values[100 + 16];
-    for (size_t count = 1; count <= 100; count += 11) {
-        fill(values, count, 300 + count);
-        for (size_t i = 0; i < count; i++) values[i] = fabsf(values[i]);
-        const float limit = scp_kernels()->shortlist(values, count, 10, 0.5f);
-        float largest = 0;
-        size_t reach = 0;
+    float bound[100 + 16], before[100], out_bound[100 + 16], left;
+    uint32_t node[100 + 16], out_node[100 + 16];
+    for (uint32_t i = 0; i < 116; i++) node[i] = 1000 + i;
+    for (size_t count = 0; count <= 100; count += 10) {
+        struct scp_rng rng;
+        scp_rng_init(&rng, 15, count);
+        for (size_t i = 0; i < count; i++) bound[i] = before[i] = (float)scp_rng_uniform(&rng);
+        const size_t kept =
+            tree->shortlist(out_bound, out_node, &left, bound, node, count, 10, 0.5f);
+        float largest = 0, rest = 0, least = 2e6f;
+        size_t at = 0;
         for (size_t i = 0; i < count; i++) {
-            largest = values[i] > largest ? values[i] : largest;
-            reach += values[i] >= limit;
+            largest = before[i] > largest ? before[i] : largest;
+            if (bound[i] == before[i]) {
+                rest = bound[i] > rest ? bound[i] : rest;
+                continue;
+            }
+            CHECK(bound[i] == 0 && at < kept && same_bits(out_bound[at], before[i]) &&
+                  out_node[at] == node[i]);
+            least = before[i] < least ? before[i] : least;
+            at++;
         }
-        CHECK(reach >= 1 && reach <= 10 && limit >= 0.5f * largest);
-        for (size_t i = 0; i < 16; i++) CHECK(values[count + i] == 0);
-        /* no lower limit of the bisection would do: a 64th of the range below, more reach it */
-        const float lower = limit - largest / 64;
+        CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left, rest));
+        CHECK(kept == 0 || (least >= 0.5f * largest && least > rest));
+        for (size_t i = 0; i < 16; i++) CHECK(bound[count + i] == 0);
+        /* more would be too many: the next come within a 64th of the range, up to the eleventh */
+        const float lower = rest - largest / 64;
         size_t more = 0;
-        for (size_t i = 0; i < count; i++) more += values[i] >= lower;
-        CHECK(more > 10 || lower < 0.5f * largest);
+        for (size_t i = 0; i < count; i++) more += before[i] >= lower;
+        CHECK(count == 0 || more > 10 || rest < 0.5f * largest);
     }
+    for (size_t i = 0; i < 100; i++) bound[i] = 0.25f; /* ties: the first ten */
+    CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 10, 0.5f) == 10);
+    for (uint32_t i = 0; i < 10; i++) CHECK(out_node[i] == 1000 + i && bound[i] == 0);
+    for (size_t i = 10; i < 100; i++) CHECK(bound[i] == 0.25f);
+    CHECK(left == 0.25f);
+    memset(bound, 0, sizeof bound);
+    CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 10, 0.5f) == 0);
+    CHECK(left == 0);
+}
+
+static void largest(void) {
+    float values[64];
+    for (size_t count = 1; count <= 48; count++)
+        for (size_t at = 0; at < count; at++) {
+            for (size_t i = 0; i < 64; i++) values[i] = i < count ? 0.5f : 0;
+            values[at] = 0.75f;
+            values[count - 1] = 0.75f; /* the first of two */
+            CHECK(tree->largest(values, count) == at);
+        }
     memset(values, 0, sizeof values);
-    CHECK(scp_kernels()->shortlist(values, 50, 10, 0.5f) == 0); /* all tie */
+    CHECK(tree->largest(values, 3) == 0);
+}
+
+static void quantise(void) {
+    float in[CHANNELS_MOST], sums[2];
+    uint8_t out[CHANNELS_MOST];
+    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+        float rests[CHANNELS_MOST];
+        struct scp_rng rng;
+        scp_rng_init(&rng, 14, channels);
+        for (size_t i = 0; i < channels; i++) in[i] = (float)(2 * scp_rng_uniform(&rng) - 1);
+        in[0] = 1.0005f, in[1] = -1.0005f, in[2] = 0;
+        tree->quantise(out, sums, in, 127, channels);
+        for (size_t i = 0; i < channels; i++) {
+            const volatile float x = in[i] * 127;
+            rests[i] = x - (float)(out[i] - 128);
+            CHECK(fabsf(rests[i]) <= 0.5001f);
+        }
+        CHECK(same_bits(sums[0], dot(rests, rests, channels)));
+        CHECK(same_bits(sums[1], dot(in, in, channels)));
+    }
+    in[5] = NAN;
+    tree->quantise(out, sums, in, 127, 16);
+    CHECK(!(sums[1] <= 2));
+}
+
+static void tree_kernels(const struct scp_tree_kernels *kernels) {
+    tree = kernels;
+    expand();
+    extremes();
+    roots();
+    filter();
+    shortlist();
+    largest();
+    quantise();
 }
 
 static void every_set_gives_the_stated_bits(void) {
@@ -174,13 +301,14 @@ static void every_set_gives_the_stated_bits(void) {
         CHECK(strcmp(scp_kernels()->name, scp_isa_name((enum scp_isa)i)) == 0);
         dots();
         combine();
-        expand();
-        roots();
-        shortlist();
+        tree_kernels(scp_tree_kernels());
         sets++;
     }
     CHECK(sets >= 1);
     scp_isa_set(NULL);
+#if defined(__x86_64__) /* where a CPU has VNNI, the set without it */
+    if (scp_isa_available(SCP_ISA_AVX512)) tree_kernels(&scp_tree_kernels_avx512);
+#endif
 }
 
 int main(void) {

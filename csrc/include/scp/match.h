@@ -26,14 +26,16 @@
 #include "scp/threads.h"
 
 #define SCP_MATCH_MAX_LEVELS 8
+#define SCP_MATCH_MAX_CHANNELS 4096
 
 struct scp_grid {
     size_t levels, channels;
     size_t height, width; /* of level 0, in cells */
 };
 
-/* SCP_EINVAL unless 1 <= levels <= SCP_MATCH_MAX_LEVELS, channels is a positive multiple of 16,
- * height and width are positive, and the finest level has fewer than 2^28 cells. */
+/* SCP_EINVAL unless 1 <= levels <= SCP_MATCH_MAX_LEVELS, channels is a positive multiple of 16 and
+ * at most SCP_MATCH_MAX_CHANNELS, height and width are positive, and the finest level has fewer
+ * than 2^28 cells. */
 enum scp_status scp_grid_check(const struct scp_grid *grid);
 
 /* Cells of one level, and of all levels before it (d = levels: of the whole pyramid). */

@@ -101,7 +101,7 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
                     _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ))};
 }
 
-#include "x86_quad.h"
+#include "x86_tree.h"
 
 SCP_SIMD_END
 

@@ -6,19 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef SCP_SIMD_VNNI
+#define SCP_SIMD_NAME avx512vnni
+#else
 #define SCP_SIMD_NAME avx512
+#endif
 #define SCP_SIMD_ROWS 12  /* of a register block of the matrix product */
 #define SCP_SIMD_PANELS 2 /* of 16 columns, of the same */
+#ifdef SCP_SIMD_VNNI
+#define SCP_SIMD_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,popcnt"
+#else
+#define SCP_SIMD_TARGET "avx512f,avx512bw,avx512dq,avx512vl,popcnt"
+#endif
 #define PRAGMA(text) _Pragma(#text)
+#define PRAGMA_OF(text) PRAGMA(text)
 #ifdef __clang__
 #define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(                                                                                        \
-        clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt"))), \
-                             apply_to = function))
+    PRAGMA_OF(clang attribute push(__attribute__((target(SCP_SIMD_TARGET))), apply_to = function))
 #define SCP_SIMD_END PRAGMA(clang attribute pop)
 #else
-#define SCP_SIMD_BEGIN                                                                             \
-    PRAGMA(GCC push_options) PRAGMA(GCC target("avx512f,avx512bw,avx512dq,avx512vl,popcnt"))
+#define SCP_SIMD_BEGIN PRAGMA(GCC push_options) PRAGMA_OF(GCC target(SCP_SIMD_TARGET))
 #define SCP_SIMD_END PRAGMA(GCC pop_options)
 #endif
 
@@ -96,7 +103,7 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
     return (f32x16){_mm512_mask_blend_ps(in, y.v, x.v)};
 }
 
-#include "x86_quad.h"
+#include "x86_tree.h"
 
 SCP_SIMD_END
 

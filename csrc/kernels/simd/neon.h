@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "quad_pack.h"
+#include "pack.h"
 
 #define SCP_SIMD_NAME neon
 #define SCP_SIMD_ROWS 6   /* of a register block of the matrix product */
@@ -109,59 +109,59 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
         vbslq_f32(vceqq_f32(a.c, b.c), x.c, y.c), vbslq_f32(vceqq_f32(a.d, b.d), x.d, y.d)};
 }
 
-typedef float32x4_t f32x4;
-
-static inline int32_t i16_dot(const int16_t *query, const int16_t *cell, size_t channels) {
-    int32x4_t sum = vdupq_n_s32(0);
-    for (size_t c = 0; c < channels; c += 8) {
-        const int16x8_t q = vld1q_s16(query + c), t = vld1q_s16(cell + c);
-        sum = vmlal_s16(sum, vget_low_s16(q), vget_low_s16(t));
-        sum = vmlal_high_s16(sum, q, t);
-    }
-    return vaddvq_s32(sum);
+/* Four sums of products of four bytes, as int32. */
+static inline int32x4_t u8_four(int32x4_t sum, int8x16_t query, const uint8_t *cells) {
+    const int8x16_t t = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(cells), vdupq_n_u8(128)));
+    const int16x8_t lo = vmull_s8(vget_low_s8(query), vget_low_s8(t)), hi = vmull_high_s8(query, t);
+    return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
 }
-static inline f32x16 i16_sixteen(const int16_t *query, const int16_t *cells, size_t channels) {
+static inline int8x16_t u8_query(const int8_t *query) { /* four channels, four times */
+    int32_t four;
+    memcpy(&four, query, sizeof four);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+static inline f32x16 u8_sixteen(const int8_t *query, int32_t sum, const uint8_t *cells,
+                                size_t channels) {
     int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
-    for (size_t i = 0; i < channels; i += 2, cells += 32) {
-        int32_t pair;
-        memcpy(&pair, query + i, sizeof pair);
-        const int16x8_t q = vreinterpretq_s16_s32(vdupq_n_s32(pair));
-#define FOUR(sum, at)                                                                              \
-    {                                                                                              \
-        const int16x8_t cell = vld1q_s16(cells + (at));                                            \
-        sum = vaddq_s32(sum, vpaddq_s32(vmull_s16(vget_low_s16(q), vget_low_s16(cell)),            \
-                                        vmull_high_s16(q, cell)));                                 \
-    }
-        FOUR(a, 0)
-        FOUR(b, 8)
-        FOUR(c, 16)
-        FOUR(d, 24)
-#undef FOUR
+    (void)sum; /* signed cells need none */
+    for (size_t i = 0; i < channels; i += 4, cells += 64) {
+        const int8x16_t q = u8_query(query + i);
+        a = u8_four(a, q, cells);
+        b = u8_four(b, q, cells + 16);
+        c = u8_four(c, q, cells + 32);
+        d = u8_four(d, q, cells + 48);
     }
     return (f32x16){vcvtq_f32_s32(a), vcvtq_f32_s32(b), vcvtq_f32_s32(c), vcvtq_f32_s32(d)};
 }
-static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
-    const int32_t dots[4] = {i16_dot(query, cells, channels),
-                             i16_dot(query, cells + channels, channels),
-                             i16_dot(query, cells + 2 * channels, channels),
-                             i16_dot(query, cells + 3 * channels, channels)};
-    return vcvtq_f32_s32(vld1q_s32(dots));
-}
-static inline f32x4 f32x4_bound(f32x4 a, float bound, float scale, float slack) {
-    const float32x4_t c = vaddq_f32(vmulq_n_f32(a, scale), vdupq_n_f32(slack));
-    return vmulq_n_f32(vminq_f32(vmaxq_f32(c, vdupq_n_f32(0)), vdupq_n_f32(1)), bound);
-}
-static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t first,
-                                float least) {
-    float lanes[4];
-    size_t kept = 0;
-    vst1q_f32(lanes, a);
-    for (uint32_t j = 0; j < 4; j++) {
-        value[kept] = lanes[j];
-        node[kept] = first + j;
-        kept += lanes[j] >= least;
+static inline f32x16 u8_children(const int8_t *query, int32_t sum, const uint8_t *cells,
+                                 const uint32_t *node, size_t channels) {
+    int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
+    (void)sum;
+    for (size_t i = 0; i < channels; i += 4) {
+        const int8x16_t q = u8_query(query + i);
+        a = u8_four(a, q, cells + 4 * ((size_t)node[0] * channels + i));
+        b = u8_four(b, q, cells + 4 * ((size_t)node[1] * channels + i));
+        c = u8_four(c, q, cells + 4 * ((size_t)node[2] * channels + i));
+        d = u8_four(d, q, cells + 4 * ((size_t)node[3] * channels + i));
     }
-    return kept;
+    return (f32x16){vcvtq_f32_s32(a), vcvtq_f32_s32(b), vcvtq_f32_s32(c), vcvtq_f32_s32(d)};
+}
+static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 x) {
+    const uint32x4_t a = vcvtq_u32_f32(x.a), b = vcvtq_u32_f32(x.b), c = vcvtq_u32_f32(x.c),
+                     d = vcvtq_u32_f32(x.d);
+    const uint16x8_t lo = vcombine_u16(vmovn_u32(a), vmovn_u32(b));
+    const uint16x8_t hi = vcombine_u16(vmovn_u32(c), vmovn_u32(d));
+    vst1q_u8(p, vcombine_u8(vmovn_u16(lo), vmovn_u16(hi)));
+    return (f32x16){vcvtq_f32_u32(a), vcvtq_f32_u32(b), vcvtq_f32_u32(c), vcvtq_f32_u32(d)};
+}
+static inline f32x16 f32x16_load_fourfold(const float *p) {
+    return (f32x16){vdupq_n_f32(p[0]), vdupq_n_f32(p[1]), vdupq_n_f32(p[2]), vdupq_n_f32(p[3])};
+}
+static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
+                                          const uint32_t *node, float least) {
+    float bounds[16];
+    f32x16_store(bounds, a);
+    return pack_children(value, out, bounds, node, least);
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "quad_pack.h"
+#include "pack.h"
 
 #define SCP_SIMD_NAME portable
 #define SCP_SIMD_ROWS 2   /* of a register block of the matrix product */
@@ -110,53 +110,51 @@ static inline float f32x16_largest(f32x16 a) {
     return most;
 }
 
-/* Four floats, for the four children of a quadtree node. */
-typedef struct {
-    float v[4];
-} f32x4;
+/* ---- for the quadtree: integers as kernels/tree.h lays them out ---- */
 
-/* Lane j = <query, vector j of cells>, exact in int32. channels % 16 == 0. */
-/* The dot products of a query with 16 cells, which lie as [channels / 2][16][2]. */
-static inline f32x16 i16_sixteen(const int16_t *query, const int16_t *cells, size_t channels) {
-    int32_t sum[16] = {0};
+/* <query, cell> - 128 sum of n cells [channels / 4][n][4], exact. */
+static inline void u8_cells(float *out, const int8_t *query, int32_t sum, const uint8_t *cells,
+                            size_t channels, const size_t n) {
+    int32_t dots[16];
+    for (size_t i = 0; i < n; i++) dots[i] = -128 * sum;
+    for (size_t c = 0; c < channels; c += 4, cells += 4 * n)
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < 4; k++) dots[i] += query[c + k] * cells[4 * i + k];
+    for (size_t i = 0; i < n; i++) out[i] = (float)dots[i];
+}
+static inline f32x16 u8_sixteen(const int8_t *query, int32_t sum, const uint8_t *cells,
+                                size_t channels) {
     f32x16 r;
-    for (size_t c = 0; c < channels; c += 2, cells += 32)
-        for (int j = 0; j < 16; j++) {
-            const int16_t *cell = cells + 2 * j;
-            sum[j] += (int32_t)query[c] * cell[0] + (int32_t)query[c + 1] * cell[1];
-        }
-    for (int j = 0; j < 16; j++) r.v[j] = (float)sum[j];
+    u8_cells(r.v, query, sum, cells, channels, 16);
     return r;
 }
-static inline f32x4 i16_quad(const int16_t *query, const int16_t *cells, size_t channels) {
-    f32x4 r;
-    for (int j = 0; j < 4; j++, cells += channels) {
-        int32_t sum = 0;
-        for (size_t c = 0; c < channels; c++) sum += (int32_t)query[c] * cells[c];
-        r.v[j] = (float)sum;
-    }
+/* The same of the children of four nodes, each [channels / 4][4][4]. */
+static inline f32x16 u8_children(const int8_t *query, int32_t sum, const uint8_t *cells,
+                                 const uint32_t *node, size_t channels) {
+    f32x16 r;
+    for (int n = 0; n < 4; n++)
+        u8_cells(r.v + 4 * n, query, sum, cells + 4 * node[n] * channels, channels, 4);
     return r;
 }
-/* bound * clamp(a * scale + slack, 0, 1) */
-static inline f32x4 f32x4_bound(f32x4 a, float bound, float scale, float slack) {
-    for (int j = 0; j < 4; j++) {
-        float c = a.v[j] * scale + slack;
-        c = c > 0 ? c : 0;
-        a.v[j] = bound * (c < 1 ? c : 1);
+/* Truncates lanes in [0, 256) to integers, stores them as bytes and returns them. */
+static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 a) {
+    for (int j = 0; j < 16; j++) {
+        p[j] = a.v[j] >= 0 && a.v[j] < 256 ? (uint8_t)a.v[j] : 0;
+        a.v[j] = p[j];
     }
     return a;
 }
-/* Writes the lanes >= least to value, and first + lane to node, packed; returns how many. May
- * write four entries whatever it returns. */
-static inline size_t f32x4_pack(float *value, uint32_t *node, f32x4 a, uint32_t first,
-                                float least) {
-    size_t kept = 0;
-    for (uint32_t j = 0; j < 4; j++) {
-        value[kept] = a.v[j];
-        node[kept] = first + j;
-        kept += a.v[j] >= least;
-    }
-    return kept;
+/* Lane j = p[j / 4]. */
+static inline f32x16 f32x16_load_fourfold(const float *p) {
+    f32x16 r;
+    for (int j = 0; j < 16; j++) r.v[j] = p[j / 4];
+    return r;
+}
+static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
+                                          const uint32_t *node, float least) {
+    float bounds[16];
+    f32x16_store(bounds, a);
+    return pack_children(value, out, bounds, node, least);
 }
 
 #endif

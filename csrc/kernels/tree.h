@@ -1,0 +1,67 @@
+/* The kernels of the pruned search, in 8-bit integers; one table per instruction set. All sets
+ * give the same bits.
+ *
+ * A query is int8 q[channels] with its sum. A cell is uint8 t[channels], 128 more than its value:
+ * the product of both is the exact integer <q, t - 128>. Cells that are read together lie together,
+ * four channels of each in turn: [channels / 4][cells][4], cells = 4 children or 16 roots. */
+#ifndef SCP_KERNELS_TREE_H
+#define SCP_KERNELS_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One level of a query, prepared for one tree: bound = product * scale + slack. */
+struct scp_tree_query {
+    const int8_t *vector;
+    int32_t sum; /* of the vector */
+    float scale, slack;
+};
+
+struct scp_tree_kernels {
+    /* For each node[i] of a quadtree level and each of its four children j,
+     * b = bound[i] * clamp(<query, child> * scale + slack, 0, 1); children with b >= least > 0
+     * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
+     * + 16. The lists end in a multiple of 4: what fills them has bound 0 and any node of the
+     * level. cells: the level of the children. Returns how many were kept. */
+    size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, const struct scp_tree_query *query, const uint8_t *cells,
+                     size_t channels, float least);
+
+    /* bounds[i] = clamp(<query, root i> * scale + slack, 0, 1) for `count` roots, a multiple of 16.
+     */
+    void (*roots)(float *bounds, const struct scp_tree_query *query, const uint8_t *roots,
+                  size_t count, size_t channels);
+
+    /* The pairs (bound, node) with bound >= least, in order; returns how many. The bounds that fill
+     * the last 16 are below least. The outputs have room for count + 16 and do not overlap the
+     * inputs. */
+    size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                     size_t count, float least);
+
+    /* Takes pairs out of a list: the largest, about but not more than `most`, of which none is
+     * smaller than `share` of the largest; returns how many. Their bounds become 0, *left is the
+     * largest of the rest. No bound is negative; 16 zeros are written behind them. */
+    size_t (*shortlist)(float *out_bound, uint32_t *out_node, float *left, float *bound,
+                        const uint32_t *node, size_t count, size_t most, float share);
+
+    /* The first of the largest; 0 when there is none. The values that fill the last 16 are 0. */
+    size_t (*largest)(const float *values, size_t count);
+
+    /* out[c] = 128 + in[c] * scale, rounded; sums: of the squares of what rounding took, and of in.
+     * When the second is NaN or in * scale can leave [-127.5, 127.5], out may be anything. */
+    void (*quantise)(uint8_t *out, float sums[2], const float *in, float scale, size_t channels);
+};
+
+/* The table of the instruction set in use (scp/cpu.h). */
+const struct scp_tree_kernels *scp_tree_kernels(void);
+
+extern const struct scp_tree_kernels scp_tree_kernels_portable;
+#if defined(__x86_64__)
+extern const struct scp_tree_kernels scp_tree_kernels_avx2;
+extern const struct scp_tree_kernels scp_tree_kernels_avx512;
+extern const struct scp_tree_kernels scp_tree_kernels_avx512vnni; /* avx512 with VNNI */
+#elif defined(__aarch64__)
+extern const struct scp_tree_kernels scp_tree_kernels_neon;
+#endif
+
+#endif

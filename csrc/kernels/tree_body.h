@@ -1,0 +1,133 @@
+/* The pruned search's kernels; included once per instruction set. */
+
+static inline __attribute__((always_inline)) size_t
+expand_channels(float *restrict out_bound, uint32_t *restrict out_node, const float *restrict bound,
+                const uint32_t *restrict node, size_t count, const struct scp_tree_query *query,
+                const uint8_t *restrict cells, size_t channels, float least) {
+    const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
+    const f32x16 scale = f32x16_set(query->scale), slack = f32x16_set(query->slack);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i += 4) {
+        const f32x16 dots = u8_children(query->vector, query->sum, cells, node + i, channels);
+        const f32x16 c = f32x16_add(f32x16_mul(dots, scale), slack);
+        const f32x16 b =
+            f32x16_mul(f32x16_load_fourfold(bound + i), f32x16_min(f32x16_max(c, zero), one));
+        kept += f32x16_pack_children(out_bound + kept, out_node + kept, b, node + i, least);
+    }
+    return kept;
+}
+
+static size_t tree_expand(float *out_bound, uint32_t *out_node, const float *bound,
+                          const uint32_t *node, size_t count, const struct scp_tree_query *query,
+                          const uint8_t *cells, size_t channels, float least) {
+    if (channels == 64) /* gradient features: unrolled, with the query in registers */
+        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 64, least);
+    if (channels == 32) /* those of the `laptop` preset */
+        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 32, least);
+    return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, least);
+}
+
+static void tree_roots(float *bounds, const struct scp_tree_query *query, const uint8_t *cells,
+                       size_t count, size_t channels) {
+    const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
+    const f32x16 scale = f32x16_set(query->scale), slack = f32x16_set(query->slack);
+    for (size_t i = 0; i < count; i += 16) {
+        const f32x16 dots = u8_sixteen(query->vector, query->sum, cells + i * channels, channels);
+        const f32x16 c = f32x16_add(f32x16_mul(dots, scale), slack);
+        f32x16_store(bounds + i, f32x16_min(f32x16_max(c, zero), one));
+    }
+}
+
+static size_t tree_filter(float *out_bound, uint32_t *out_node, const float *bound,
+                          const uint32_t *node, size_t count, float least) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i += 16)
+        kept += f32x16_pack(out_bound + kept, out_node + kept, bound + i, node + i, least);
+    return kept;
+}
+
+/* How many values reach each of three limits. */
+static inline void reach3(size_t reach[3], const float *values, size_t count, float low,
+                          float quarter) {
+    const f32x16 a = f32x16_set(low + quarter), b = f32x16_set(low + 2 * quarter);
+    const f32x16 c = f32x16_set(low + 3 * quarter);
+    reach[0] = reach[1] = reach[2] = 0;
+    for (size_t i = 0; i < count; i += 16) { /* the zeros behind reach nothing but 0 */
+        const f32x16 v = f32x16_load(values + i);
+        reach[0] += (size_t)f32x16_reach(v, a);
+        reach[1] += (size_t)f32x16_reach(v, b);
+        reach[2] += (size_t)f32x16_reach(v, c);
+    }
+}
+
+static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, float *bound,
+                             const uint32_t *node, size_t count, size_t most, float share) {
+    const f32x16 zero = f32x16_set(0);
+    f32x16 large = zero, rest = zero;
+    f32x16_store(bound + count, zero);
+    for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(bound + i));
+    float high = f32x16_largest(large), low = share * high;
+    size_t reached = 0, kept = 0;
+    for (size_t i = 0; i < count; i += 16)
+        reached += (size_t)f32x16_reach(f32x16_load(bound + i), f32x16_set(low));
+    if (reached > most) { /* low is reached by more, high is not, unless it is the largest */
+        for (int step = 0; step < 3; step++) {
+            const float quarter = 0.25f * (high - low);
+            size_t reach[3];
+            reach3(reach, bound, count, low, quarter);
+            const int over = (reach[0] > most) + (reach[1] > most) + (reach[2] > most);
+            high = over < 3 ? low + (float)(over + 1) * quarter : high;
+            low = low + (float)over * quarter;
+        }
+    } else {
+        high = low;
+    }
+    high = high > SCP_TINY ? high : SCP_TINY;
+    const f32x16 limit = f32x16_set(high);
+    for (size_t i = 0; i < count; i += 16) {
+        const f32x16 v = f32x16_load(bound + i);
+        const size_t more = (size_t)f32x16_reach(v, limit);
+        if (kept + more > most) { /* ties: the first of them */
+            for (size_t j = i; j < i + 16 && kept < most; j++)
+                if (bound[j] >= high) {
+                    out_bound[kept] = bound[j];
+                    out_node[kept++] = node[j];
+                    bound[j] = 0;
+                }
+            rest = f32x16_max(rest, f32x16_load(bound + i));
+            continue;
+        }
+        const f32x16 below = f32x16_choose(f32x16_sub(limit, v), v, zero);
+        f32x16_pack(out_bound + kept, out_node + kept, bound + i, node + i, high);
+        f32x16_store(bound + i, below);
+        rest = f32x16_max(rest, below);
+        kept += more;
+    }
+    *left = f32x16_largest(rest);
+    return kept;
+}
+
+static size_t tree_largest(const float *values, size_t count) {
+    f32x16 large = f32x16_set(0);
+    for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(values + i));
+    const float most = f32x16_largest(large);
+    size_t at = 0;
+    while (at + 16 < count && !f32x16_reach(f32x16_load(values + at), f32x16_set(most))) at += 16;
+    while (at + 1 < count && values[at] != most) at++;
+    return at;
+}
+
+static void tree_quantise(uint8_t *out, float sums[2], const float *in, float scale,
+                          size_t channels) {
+    const f32x16 units = f32x16_set(scale), half = f32x16_set(128.5f), middle = f32x16_set(128);
+    f32x16 rests = f32x16_set(0), squares = rests;
+    for (size_t c = 0; c < channels; c += 16) {
+        const f32x16 v = f32x16_load(in + c), x = f32x16_mul(v, units);
+        const f32x16 whole = f32x16_store_u8(out + c, f32x16_add(x, half));
+        const f32x16 rest = f32x16_sub(x, f32x16_sub(whole, middle));
+        rests = f32x16_add(rests, f32x16_mul(rest, rest));
+        squares = f32x16_add(squares, f32x16_mul(v, v));
+    }
+    sums[0] = f32x16_sum(rests);
+    sums[1] = f32x16_sum(squares);
+}
