@@ -258,7 +258,7 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * e.levels * (e.channels * 5 + 16)
+        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 5 + 16) + 8)
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()

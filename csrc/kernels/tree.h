@@ -18,11 +18,16 @@ struct scp_tree_query {
 };
 
 struct scp_tree_kernels {
-    /* For each node[i] of a quadtree level and each of its four children j,
-     * b = bound[i] * clamp(<query, child> * scale + slack, 0, 1); children with b >= least > 0
-     * are appended to out_bound and out_node as 4 * node[i] + j, which must have room for 4 * count
-     * + 16. The lists end in a multiple of 4: what fills them has bound 0 and any node of the
-     * level. cells: the level of the children. Returns how many were kept. */
+    /* The children j of each node[i] of a quadtree level and their bounds,
+     * b = bound[i] * clamp(<query, child> * scale + slack, 0, 1), all of them, as 4 * i + j.
+     * The lists end in a multiple of 4: what fills them has bound 0 and any node of the level.
+     * cells: the level of the children. */
+    void (*spread)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                   size_t count, const struct scp_tree_query *query, const uint8_t *cells,
+                   size_t channels);
+
+    /* Of the same, appends those with b >= least > 0 to out_bound and out_node, which must have
+     * room for 4 * count + 16. Returns how many were kept. */
     size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, const struct scp_tree_query *query, const uint8_t *cells,
                      size_t channels, float least);
@@ -32,20 +37,21 @@ struct scp_tree_kernels {
     void (*roots)(float *bounds, const struct scp_tree_query *query, const uint8_t *roots,
                   size_t count, size_t channels);
 
-    /* The pairs (bound, node) with bound >= least, in order; returns how many. The bounds that fill
-     * the last 16 are below least. The outputs have room for count + 16 and do not overlap the
-     * inputs. */
+    /* In the next three, bounds are not negative, and zeros fill the last 16. */
+
+    /* The pairs (bound, node) with bound >= least > 0, in order; returns how many. The outputs have
+     * room for count + 16 and do not overlap the inputs. */
     size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, float least);
 
     /* Takes pairs out of a list: the largest, about but not more than `most`, of which none is
      * smaller than `share` of the largest; returns how many. Their bounds become 0, *left is the
-     * largest of the rest. No bound is negative; 16 zeros are written behind them. */
+     * largest of the rest. The outputs have room for most + 16. */
     size_t (*shortlist)(float *out_bound, uint32_t *out_node, float *left, float *bound,
                         const uint32_t *node, size_t count, size_t most, float share);
 
-    /* The first of the largest; 0 when there is none. The values that fill the last 16 are 0. */
-    size_t (*largest)(const float *values, size_t count);
+    /* The first of the largest; 0 when there is none. */
+    size_t (*largest)(const float *bounds, size_t count);
 
     /* out[c] = 128 + in[c] * scale, rounded; sums: of the squares of what rounding took, and of in.
      * When the second is NaN or in * scale can leave [-127.5, 127.5], out may be anything. */

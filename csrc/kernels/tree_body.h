@@ -1,19 +1,27 @@
 /* The pruned search's kernels; included once per instruction set. */
 
+/* The bounds of the children of four nodes. */
+static inline __attribute__((always_inline)) f32x16 children(const float *bound,
+                                                             const uint32_t *node,
+                                                             const struct scp_tree_query *query,
+                                                             const uint8_t *cells,
+                                                             size_t channels) {
+    const f32x16 dots = u8_children(query->vector, query->sum, cells, node, channels);
+    const f32x16 c =
+        f32x16_add(f32x16_mul(dots, f32x16_set(query->scale)), f32x16_set(query->slack));
+    return f32x16_mul(f32x16_load_fourfold(bound),
+                      f32x16_min(f32x16_max(c, f32x16_set(0)), f32x16_set(1)));
+}
+
 static inline __attribute__((always_inline)) size_t
 expand_channels(float *restrict out_bound, uint32_t *restrict out_node, const float *restrict bound,
                 const uint32_t *restrict node, size_t count, const struct scp_tree_query *query,
                 const uint8_t *restrict cells, size_t channels, float least) {
-    const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
-    const f32x16 scale = f32x16_set(query->scale), slack = f32x16_set(query->slack);
     size_t kept = 0;
-    for (size_t i = 0; i < count; i += 4) {
-        const f32x16 dots = u8_children(query->vector, query->sum, cells, node + i, channels);
-        const f32x16 c = f32x16_add(f32x16_mul(dots, scale), slack);
-        const f32x16 b =
-            f32x16_mul(f32x16_load_fourfold(bound + i), f32x16_min(f32x16_max(c, zero), one));
-        kept += f32x16_pack_children(out_bound + kept, out_node + kept, b, node + i, least);
-    }
+    for (size_t i = 0; i < count; i += 4)
+        kept += f32x16_pack_children(out_bound + kept, out_node + kept,
+                                     children(bound + i, node + i, query, cells, channels),
+                                     node + i, least);
     return kept;
 }
 
@@ -25,6 +33,27 @@ static size_t tree_expand(float *out_bound, uint32_t *out_node, const float *bou
     if (channels == 32) /* those of the `laptop` preset */
         return expand_channels(out_bound, out_node, bound, node, count, query, cells, 32, least);
     return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, least);
+}
+
+static inline __attribute__((always_inline)) void
+spread_channels(float *restrict out_bound, uint32_t *restrict out_node, const float *restrict bound,
+                const uint32_t *restrict node, size_t count, const struct scp_tree_query *query,
+                const uint8_t *restrict cells, size_t channels) {
+    for (size_t i = 0; i < count; i += 4) {
+        f32x16_store(out_bound + 4 * i, children(bound + i, node + i, query, cells, channels));
+        u32x16_children(out_node + 4 * i, node + i);
+    }
+}
+
+static void tree_spread(float *out_bound, uint32_t *out_node, const float *bound,
+                        const uint32_t *node, size_t count, const struct scp_tree_query *query,
+                        const uint8_t *cells, size_t channels) {
+    if (channels == 64)
+        spread_channels(out_bound, out_node, bound, node, count, query, cells, 64);
+    else if (channels == 32)
+        spread_channels(out_bound, out_node, bound, node, count, query, cells, 32);
+    else
+        spread_channels(out_bound, out_node, bound, node, count, query, cells, channels);
 }
 
 static void tree_roots(float *bounds, const struct scp_tree_query *query, const uint8_t *cells,
@@ -47,8 +76,8 @@ static size_t tree_filter(float *out_bound, uint32_t *out_node, const float *bou
 }
 
 /* How many values reach each of three limits. */
-static inline void reach3(size_t reach[3], const float *values, size_t count, float low,
-                          float quarter) {
+static inline __attribute__((always_inline)) void reach3(size_t reach[3], const float *values,
+                                                         size_t count, float low, float quarter) {
     const f32x16 a = f32x16_set(low + quarter), b = f32x16_set(low + 2 * quarter);
     const f32x16 c = f32x16_set(low + 3 * quarter);
     reach[0] = reach[1] = reach[2] = 0;
@@ -64,7 +93,6 @@ static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, 
                              const uint32_t *node, size_t count, size_t most, float share) {
     const f32x16 zero = f32x16_set(0);
     f32x16 large = zero, rest = zero;
-    f32x16_store(bound + count, zero);
     for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(bound + i));
     float high = f32x16_largest(large), low = share * high;
     size_t reached = 0, kept = 0;
@@ -76,7 +104,8 @@ static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, 
             size_t reach[3];
             reach3(reach, bound, count, low, quarter);
             const int over = (reach[0] > most) + (reach[1] > most) + (reach[2] > most);
-            high = over < 3 ? low + (float)(over + 1) * quarter : high;
+            const float next = low + (float)(over + 1) * quarter;
+            high = next < high ? next : high;
             low = low + (float)over * quarter;
         }
     } else {

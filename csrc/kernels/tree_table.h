@@ -16,6 +16,7 @@ const struct scp_tree_kernels TREE_TABLE(SCP_SIMD_NAME) = {
     .roots = tree_roots,
     .filter = tree_filter,
     .shortlist = tree_shortlist,
+    .spread = tree_spread,
     .largest = tree_largest,
     .quantise = tree_quantise,
 };

@@ -106,7 +106,9 @@ static void start(struct search *s, void *scratch) {
     const struct field *finest = &s->fields[s->image->grid.levels - 1];
     float value;
     int32_t cell;
-    scp_search_nearest(&value, &cell, &s->dots, s->image, s->query, 1, scratch);
+    struct query query = *s->query;
+    query.number = 0;
+    scp_search_nearest(&value, &cell, &s->dots, s->image, &query, 1, scratch);
     const size_t y = 2 * ((size_t)cell / finest->width), x = 2 * ((size_t)cell % finest->width);
     for (size_t v = y ? y - 1 : 0; v < y + 3 && v < 2 * finest->height; v++)
         for (size_t u = x ? x - 1 : 0; u < x + 3 && u < 2 * finest->width; u++) consider(s, v, u);

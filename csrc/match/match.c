@@ -33,21 +33,20 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
     if (dense && w->image.mode == SCP_NEAREST) {
         for (size_t q = first; q < last; q += SCP_DENSE_QUERIES) {
             const size_t n = last - q < SCP_DENSE_QUERIES ? last - q : SCP_DENSE_QUERIES;
-            const struct query query = scp_query(w->queries, q);
-            scp_dense_nearest(w->value + q, w->index + q, &w->image, query.vectors, query.norms, n,
-                              scratch);
+            const size_t levels_q = w->queries->levels;
+            scp_dense_nearest(w->value + q, w->index + q, &w->image,
+                              w->queries->vectors + q * levels_q * w->queries->channels,
+                              w->queries->norms + q * levels_q, n, scratch);
             w->dots[task] += n * scp_grid_offset(&w->image.grid, levels);
         }
         return SCP_OK;
     }
     if (w->image.mode == SCP_NEAREST) {
-        for (size_t q = first; q < last; q += SCP_SEARCH_QUERIES) {
-            struct query queries[SCP_SEARCH_QUERIES];
-            const size_t n = last - q < SCP_SEARCH_QUERIES ? last - q : SCP_SEARCH_QUERIES;
-            for (size_t i = 0; i < n; i++) queries[i] = scp_query(w->queries, (q + i) * w->stride);
-            scp_search_nearest(w->value + q, w->index + q, &w->dots[task], &w->image, queries, n,
-                               scratch);
-        }
+        struct query queries[BLOCK];
+        for (size_t q = first; q < last; q++)
+            queries[q - first] = scp_query(w->queries, q * w->stride);
+        scp_search_nearest(w->value, w->index, &w->dots[task], &w->image, queries, last - first,
+                           scratch);
         return SCP_OK;
     }
     for (size_t q = first; q < last; q++) {
@@ -56,8 +55,8 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
             memset(scratch, 0, w->scratch_bytes);
             w->stamps[worker] = 1;
         }
-        scp_search_bilinear(w->value + q, w->index + q, &w->dots[task], &w->image, &query, scratch,
-                            w->stamps[worker], dense);
+        scp_search_bilinear(w->value + query.number, w->index + query.number, &w->dots[task],
+                            &w->image, &query, scratch, w->stamps[worker], dense);
     }
     return SCP_OK;
 }

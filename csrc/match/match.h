@@ -15,8 +15,8 @@ struct image {
     uint32_t offset[SCP_MATCH_MAX_LEVELS];
     const uint8_t *level[SCP_MATCH_MAX_LEVELS];
     float rest[SCP_MATCH_MAX_LEVELS];
-    uint8_t *tree;   /* all levels */
-    uint32_t *roots; /* 0, 1, 2, ..: the nodes of level 0 */
+    uint8_t *tree;     /* all levels */
+    uint32_t *numbers; /* 0, 1, 2, ..: the nodes of level 0, or places in a list of the beam */
     float epsilon;
     enum scp_match_mode mode;
     const struct scp_kernels *kernels;
@@ -51,23 +51,39 @@ struct scale {
 
 struct scp_queries {
     const float *vectors, *norms;
+    /* The search takes queries of one vector at level 0 one after the other. By place in that
+     * order: the query, the first place with its vector, and what the tree takes. */
+    uint32_t *order, *heads;
     int8_t *quantised;    /* [count][levels][channels] */
     struct scale *scales; /* [count][levels] */
     size_t count, levels, channels;
     float largest[SCP_MATCH_MAX_LEVELS]; /* norm of each level */
 };
 
-/* One of them. */
+/* The one at a place of the order. */
 struct query {
     const float *vectors, *norms;
     const int8_t *quantised;
     const struct scale *scales;
+    uint32_t number, head;
 };
-static inline struct query scp_query(const struct scp_queries *q, size_t i) {
-    const size_t at = i * q->levels * q->channels;
-    return (struct query){q->vectors + at, q->norms + i * q->levels, q->quantised + at,
-                          q->scales + i * q->levels};
+static inline struct query scp_query(const struct scp_queries *q, size_t place) {
+    const size_t number = q->order[place], size = q->levels * q->channels;
+    return (struct query){q->vectors + number * size,
+                          q->norms + number * q->levels,
+                          q->quantised + place * size,
+                          q->scales + place * q->levels,
+                          q->order[place],
+                          q->heads[place]};
 }
+
+/* Fills order and heads (order.c). */
+enum scp_status scp_queries_order(struct scp_queries *queries);
+
+/* Nodes that the beam of a search expands on each level: fewer find a worse value to beat, more
+ * expand nodes that the value would have excluded. Room for their children, and 16 more. */
+#define SCP_BEAM 32
+#define SCP_BEAM_ROOM (4 * SCP_BEAM + 16)
 
 #define SCP_QUANTISED 127.0f /* of 1, in a tree */
 
@@ -78,10 +94,8 @@ void scp_tree_query(struct scp_tree_query *out, const struct image *image,
 /* ---- the paths; each answers query q of the block into value[q], index[q] ---- */
 
 size_t scp_search_scratch(const struct scp_grid *grid); /* bytes */
-/* count <= SCP_SEARCH_QUERIES, of which the i-th is query i of the block. */
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
                         const struct query *queries, size_t count, void *scratch);
-#define SCP_SEARCH_QUERIES 4
 
 size_t scp_bilinear_scratch(const struct scp_grid *grid);
 /* `dense` fills every similarity first, by the blocked kernel. `stamp` differs in every call on

@@ -44,8 +44,9 @@ static enum scp_status prepare(void *context, size_t task, size_t worker) {
     const size_t last = (end < q->count ? end : q->count) * q->levels;
     (void)worker;
     for (size_t i = task * CHUNK * q->levels; i < last; i++) {
-        const float *v = q->vectors + i * channels;
-        if (!(q->norms[i] >= 0 && q->norms[i] < INFINITY)) return SCP_EINVAL;
+        const size_t from = q->order[i / q->levels] * q->levels + i % q->levels;
+        const float *v = q->vectors + from * channels;
+        if (!(q->norms[from] >= 0 && q->norms[from] < INFINITY)) return SCP_EINVAL;
         const enum scp_status status =
             quantise(q->quantised + i * channels, &q->scales[i], v, channels, p->kernels);
         if (status != SCP_OK) return status;
@@ -61,12 +62,15 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     if (status != SCP_OK) return status;
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
-    *q = (struct scp_queries){vectors, norms, NULL, NULL, count, levels, channels, {0}};
+    *q = (struct scp_queries){
+        .vectors = vectors, .norms = norms, .count = count, .levels = levels, .channels = channels};
+    q->order = scp_alloc(count, sizeof *q->order);
+    q->heads = scp_alloc(count, sizeof *q->heads);
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
     q->scales = scp_alloc(count * levels, sizeof *q->scales);
     struct prepare work = {q, scp_tree_kernels()};
-    status = SCP_ENOMEM;
-    if (q->quantised && q->scales)
+    status = q->order && q->heads && q->quantised && q->scales ? scp_queries_order(q) : SCP_ENOMEM;
+    if (status == SCP_OK)
         status = scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control);
     if (status != SCP_OK) {
         scp_queries_free(q);
@@ -80,6 +84,8 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
 
 void scp_queries_free(struct scp_queries *queries) {
     if (!queries) return;
+    scp_free(queries->order);
+    scp_free(queries->heads);
     scp_free(queries->quantised);
     scp_free(queries->scales);
     scp_free(queries);

@@ -30,9 +30,14 @@ size_t scp_tree_offset(const struct scp_grid *grid, size_t level) {
            (level ? scp_tree_roots(grid) - scp_grid_cells(grid, 0) : 0);
 }
 
+static size_t numbers(const struct scp_grid *grid) {
+    const size_t roots = scp_tree_roots(grid);
+    return roots > SCP_BEAM_ROOM ? roots : SCP_BEAM_ROOM;
+}
+
 size_t scp_tree_bytes(const struct scp_grid *grid) {
-    return scp_tree_offset(grid, grid->levels) * grid->channels +
-           scp_tree_roots(grid) * sizeof(uint32_t) + tasks(grid) * sizeof(rests);
+    return scp_tree_offset(grid, grid->levels) * grid->channels + numbers(grid) * sizeof(uint32_t) +
+           tasks(grid) * sizeof(rests);
 }
 
 void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x) {
@@ -90,14 +95,14 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
 enum scp_status scp_tree_build(struct image *image, const float *largest,
                                const struct scp_control *control) {
     const struct scp_grid *grid = &image->grid;
-    const size_t cells = scp_grid_cells(grid, 0), roots = scp_tree_roots(grid), n = tasks(grid);
+    const size_t n = tasks(grid);
     struct build build = {image, largest, scp_calloc(n, sizeof *build.rest)};
     enum scp_status status = SCP_ENOMEM;
     image->tree = scp_alloc(scp_tree_offset(grid, grid->levels), grid->channels);
-    image->roots = scp_alloc(roots, sizeof(uint32_t));
-    if (!image->tree || !image->roots || !build.rest) goto end;
-    memset(image->tree, 128, roots * grid->channels);
-    for (size_t i = 0; i < roots; i++) image->roots[i] = (uint32_t)(i < cells ? i : 0);
+    image->numbers = scp_alloc(numbers(grid), sizeof(uint32_t));
+    if (!image->tree || !image->numbers || !build.rest) goto end;
+    memset(image->tree, 128, scp_tree_roots(grid) * grid->channels); /* what fills the last group */
+    for (size_t i = 0; i < numbers(grid); i++) image->numbers[i] = (uint32_t)i;
     for (size_t d = 0; d < grid->levels; d++) {
         image->offset[d] = (uint32_t)scp_grid_offset(grid, d);
         image->level[d] = image->tree + scp_tree_offset(grid, d) * grid->channels;
@@ -128,5 +133,5 @@ void scp_tree_query(struct scp_tree_query *out, const struct image *image,
 
 void scp_tree_free(struct image *image) {
     scp_free(image->tree);
-    scp_free(image->roots);
+    scp_free(image->numbers);
 }

@@ -120,8 +120,8 @@ static void expand(void) {
     uint8_t cells[4 * NODES * CHANNELS_MOST];
     int8_t vector[CHANNELS_MOST];
     static const uint32_t node[COUNT + 1] = {3, 0, 8, 5, 1, 2, 7, 0};
-    float bound[COUNT + 1], out_bound[4 * COUNT + 16];
-    uint32_t out_node[4 * COUNT + 16];
+    float bound[COUNT + 1], out_bound[4 * COUNT + 16], all[4 * COUNT + 4];
+    uint32_t out_node[4 * COUNT + 16], numbers[4 * COUNT + 4];
     struct scp_tree_query query;
     struct scp_rng rng;
     scp_rng_init(&rng, 12, 0);
@@ -129,6 +129,8 @@ static void expand(void) {
         integers(cells, 4 * NODES, vector, &query, channels, &rng);
         for (size_t i = 0; i < COUNT; i++) bound[i] = (float)scp_rng_uniform(&rng);
         bound[COUNT] = 0;
+        tree->spread(all, numbers, bound, node, COUNT, &query, cells, channels);
+        for (size_t i = 0; i < 4; i++) CHECK(all[4 * COUNT + i] == 0);
         for (float least = SCP_TINY; least < 0.9f; least += 0.2f) {
             const size_t kept = tree->expand(out_bound, out_node, bound, node, COUNT, &query, cells,
                                              channels, least);
@@ -137,6 +139,8 @@ static void expand(void) {
                 for (uint32_t j = 0; j < 4; j++) {
                     const float value =
                         bound[i] * factor(&query, cells + 4 * node[i] * channels, 4, j, channels);
+                    CHECK(same_bits(all[4 * i + j], value) &&
+                          numbers[4 * i + j] == 4 * node[i] + j);
                     if (!(value >= least)) continue;
                     CHECK(expected < kept && same_bits(out_bound[expected], value) &&
                           out_node[expected] == 4 * node[i] + j);
@@ -212,6 +216,7 @@ static void shortlist(void) {
     for (size_t count = 0; count <= 100; count += 10) {
         struct scp_rng rng;
         scp_rng_init(&rng, 15, count);
+        memset(bound, 0, sizeof bound);
         for (size_t i = 0; i < count; i++) bound[i] = before[i] = (float)scp_rng_uniform(&rng);
         const size_t kept =
             tree->shortlist(out_bound, out_node, &left, bound, node, count, 10, 0.5f);
@@ -230,14 +235,13 @@ static void shortlist(void) {
         }
         CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left, rest));
         CHECK(kept == 0 || (least >= 0.5f * largest && least > rest));
-        for (size_t i = 0; i < 16; i++) CHECK(bound[count + i] == 0);
         /* more would be too many: the next come within a 64th of the range, up to the eleventh */
         const float lower = rest - largest / 64;
         size_t more = 0;
         for (size_t i = 0; i < count; i++) more += before[i] >= lower;
         CHECK(count == 0 || more > 10 || rest < 0.5f * largest);
     }
-    for (size_t i = 0; i < 100; i++) bound[i] = 0.25f; /* ties: the first ten */
+    for (size_t i = 0; i < 116; i++) bound[i] = i < 100 ? 0.25f : 0; /* ties: the first ten */
     CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 10, 0.5f) == 10);
     for (uint32_t i = 0; i < 10; i++) CHECK(out_node[i] == 1000 + i && bound[i] == 0);
     for (size_t i = 10; i < 100; i++) CHECK(bound[i] == 0.25f);

@@ -18,6 +18,11 @@ static inline size_t f32x16_pack(float *value, uint32_t *node, const float *valu
     return kept;
 }
 
+/* The numbers of the children of four nodes. */
+static inline void u32x16_children(uint32_t *out, const uint32_t *node) {
+    for (uint32_t j = 0; j < 16; j++) out[j] = 4 * node[j / 4] + j % 4;
+}
+
 /* Of the children of four nodes, those with a bound of at least `least` go to value, and their
  * numbers to out, packed; returns how many. May write 16 entries whatever it returns. */
 static inline size_t pack_children(float *value, uint32_t *out, const float bounds[16],

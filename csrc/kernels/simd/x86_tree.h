@@ -61,15 +61,20 @@ static inline f32x16 u8_children(const int8_t *query, int32_t sum, const uint8_t
 static inline f32x16 f32x16_load_fourfold(const float *p) {
     return (f32x16){_mm512_permutexvar_ps(FOURFOLD, _mm512_castps128_ps512(_mm_loadu_ps(p)))};
 }
-static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
-                                          const uint32_t *node, float least) {
-    const __mmask16 in = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(least), _CMP_GE_OQ);
+static inline __m512i u32_children(const uint32_t *node) {
     const __m512i parent = _mm512_permutexvar_epi32(
         FOURFOLD, _mm512_castsi128_si512(_mm_loadu_si128((const void *)node)));
     const __m512i child = _mm512_setr_epi32(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    return _mm512_or_si512(_mm512_slli_epi32(parent, 2), child);
+}
+static inline void u32x16_children(uint32_t *out, const uint32_t *node) {
+    _mm512_storeu_si512(out, u32_children(node));
+}
+static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
+                                          const uint32_t *node, float least) {
+    const __mmask16 in = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(least), _CMP_GE_OQ);
     _mm512_storeu_ps(value, _mm512_maskz_compress_ps(in, a.v));
-    _mm512_storeu_si512(
-        out, _mm512_maskz_compress_epi32(in, _mm512_or_si512(_mm512_slli_epi32(parent, 2), child)));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(in, u32_children(node)));
     return (size_t)__builtin_popcount(in);
 }
 #undef FOURFOLD
