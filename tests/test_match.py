@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import FeaturePyramid, GradientExtractor, _core, match
+from scp import FeaturePyramid, GradientExtractor, Queries, _core, match
 from scp.reference import gradient as reference_gradient
 from scp.reference import match as reference
 
@@ -58,6 +58,47 @@ def test_equals_brute_force(grid, kind, mode):
             for got, place, _ in found.values():
                 assert got[i].tobytes() == np.float32(value).tobytes()
                 assert place[i, 1] * across + place[i, 0] == index
+
+
+@pytest.mark.parametrize("kind", ["smooth", "ties", "holes"])
+@pytest.mark.parametrize("grid", [(1, 2, 3, 16), (2, 1, 3, 48), (5, 3, 2, 32)])
+def test_queries_that_share_coarse_vectors(grid, kind):
+    """What the search does once for all of them does not change an answer."""
+    rng = np.random.default_rng(8)
+    p = pyramid(rng, *grid, kind)
+    other = pyramid(rng, *grid, kind)
+    height, width = p.size
+    q, qn = other.at(rng.uniform(0, [width, height], (150, 2)).astype(np.float32))
+    again = rng.permutation(np.concatenate([np.arange(150), np.arange(40)]))
+    q, qn = np.ascontiguousarray(q[again]), np.ascontiguousarray(qn[again])
+    expected = match(p, q, qn, path="dense")
+    value, place, stats = match(p, q, qn, path="search")
+    np.testing.assert_array_equal(value, expected[0])
+    np.testing.assert_array_equal(place, expected[1])
+    alone = [match(p, q[i : i + 1], qn[i : i + 1], path="search") for i in range(len(q))]
+    np.testing.assert_array_equal(value, [v[0] for v, _, _ in alone])
+    assert stats["dots"] < sum(s["dots"] for _, _, s in alone)
+
+
+def test_prepared_queries():
+    rng = np.random.default_rng(12)
+    p = pyramid(rng, 4, 2, 3, 16, "smooth")
+    q, qn = queries(rng, p, 30)
+    prepared = Queries(q, qn)
+    assert len(prepared) == 30
+    for mode in ("nearest", "bilinear"):
+        for path in ("search", "dense"):
+            once = match(p, q, qn, mode=mode, path=path)
+            again = match(p, prepared, mode=mode, path=path)
+            np.testing.assert_array_equal(once[0], again[0])
+            np.testing.assert_array_equal(once[1], again[1])
+            assert once[2] == again[2]
+    with pytest.raises(TypeError, match="query_norms"):
+        match(p, prepared, qn)
+    with pytest.raises(TypeError, match="query_norms"):
+        match(p, q)
+    with pytest.raises(ValueError, match="unit vectors"):
+        Queries(2 * q, qn)
 
 
 def test_opposite_vectors_match_nowhere():
