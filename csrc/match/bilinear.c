@@ -107,7 +107,7 @@ static void start(struct search *s, void *scratch) {
     float value;
     int32_t cell;
     struct query query = *s->query;
-    query.number = 0;
+    query.number = 0; /* the answers' only one */
     scp_search_nearest(&value, &cell, &s->dots, s->image, &query, 1, scratch);
     const size_t y = 2 * ((size_t)cell / finest->width), x = 2 * ((size_t)cell % finest->width);
     for (size_t v = y ? y - 1 : 0; v < y + 3 && v < 2 * finest->height; v++)

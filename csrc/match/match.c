@@ -26,31 +26,30 @@ struct work {
 
 static enum scp_status answer(void *context, size_t task, size_t worker) {
     struct work *w = context;
-    const size_t levels = w->image.grid.levels;
+    const struct scp_queries *all = w->queries;
+    const size_t levels = all->levels;
     const size_t first = task * BLOCK, last = first + BLOCK < w->count ? first + BLOCK : w->count;
     void *scratch = w->scratch + worker * w->scratch_bytes;
     const int dense = w->path == SCP_MATCH_DENSE;
     if (dense && w->image.mode == SCP_NEAREST) {
         for (size_t q = first; q < last; q += SCP_DENSE_QUERIES) {
             const size_t n = last - q < SCP_DENSE_QUERIES ? last - q : SCP_DENSE_QUERIES;
-            const size_t levels_q = w->queries->levels;
             scp_dense_nearest(w->value + q, w->index + q, &w->image,
-                              w->queries->vectors + q * levels_q * w->queries->channels,
-                              w->queries->norms + q * levels_q, n, scratch);
+                              all->vectors + q * levels * all->channels, all->norms + q * levels, n,
+                              scratch);
             w->dots[task] += n * scp_grid_offset(&w->image.grid, levels);
         }
         return SCP_OK;
     }
     if (w->image.mode == SCP_NEAREST) {
         struct query queries[BLOCK];
-        for (size_t q = first; q < last; q++)
-            queries[q - first] = scp_query(w->queries, q * w->stride);
+        for (size_t q = first; q < last; q++) queries[q - first] = scp_query(all, q * w->stride);
         scp_search_nearest(w->value, w->index, &w->dots[task], &w->image, queries, last - first,
                            scratch);
         return SCP_OK;
     }
     for (size_t q = first; q < last; q++) {
-        const struct query query = scp_query(w->queries, q * w->stride);
+        const struct query query = scp_query(all, q * w->stride);
         if (++w->stamps[worker] == 0) { /* wrapped round: forget the old stamps */
             memset(scratch, 0, w->scratch_bytes);
             w->stamps[worker] = 1;

@@ -91,9 +91,10 @@ enum scp_status scp_queries_order(struct scp_queries *queries);
 void scp_tree_query(struct scp_tree_query *out, const struct image *image,
                     const struct query *query, size_t level);
 
-/* ---- the paths; each answers query q of the block into value[q], index[q] ---- */
+/* ---- the paths ---- */
 
 size_t scp_search_scratch(const struct scp_grid *grid); /* bytes */
+/* Queries in their order; value and index of each go where its number says. So does bilinear. */
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
                         const struct query *queries, size_t count, void *scratch);
 

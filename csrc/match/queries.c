@@ -60,6 +60,7 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     const struct scp_grid grid = {levels, channels, 1, 1};
     enum scp_status status = scp_grid_check(&grid);
     if (status != SCP_OK) return status;
+    if (count > UINT32_MAX) return SCP_EINVAL;
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
     *q = (struct scp_queries){
