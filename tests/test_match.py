@@ -101,6 +101,21 @@ def test_prepared_queries():
         Queries(2 * q, qn)
 
 
+def test_vectors_far_below_unit_length():
+    """They are allowed, however small: the quantised tree has a unit for them."""
+    rng = np.random.default_rng(13)
+    p = pyramid(rng, 3, 2, 2, 16)
+    q, qn = queries(rng, p, 8)
+    for level in range(3):
+        for size in (0.5, 1e-3, 1e-20, 1e-38, 1e-42, 0.0):
+            small = FeaturePyramid(p.features.copy(), p.norms, 3, 2, 2)
+            small.level(level)[0][:] *= np.float32(size)
+            expected = match(small, q, qn, path="dense")
+            found = match(small, q, qn, path="search")
+            np.testing.assert_array_equal(found[0], expected[0])
+            np.testing.assert_array_equal(found[1], expected[1])
+
+
 def test_opposite_vectors_match_nowhere():
     rng = np.random.default_rng(1)
     p = pyramid(rng, 3, 2, 2, 16, "ties")

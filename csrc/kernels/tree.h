@@ -53,6 +53,9 @@ struct scp_tree_kernels {
     /* The first of the largest; 0 when there is none. */
     size_t (*largest)(const float *bounds, size_t count);
 
+    /* The largest |in[i]| of count, a multiple of 16. */
+    float (*peak)(const float *in, size_t count);
+
     /* out[c] = 128 + in[c] * scale, rounded; sums: of the squares of what rounding took, and of in.
      * When the second is NaN or in * scale can leave [-127.5, 127.5], out may be anything. */
     void (*quantise)(uint8_t *out, float sums[2], const float *in, float scale, size_t channels);

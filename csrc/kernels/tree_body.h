@@ -146,6 +146,17 @@ static size_t tree_largest(const float *values, size_t count) {
     return at;
 }
 
+static float tree_peak(const float *in, size_t count) {
+    const f32x16 zero = f32x16_set(0);
+    f32x16 a = zero, b = zero; /* two chains */
+    for (size_t i = 0; i < count; i += 16) {
+        const f32x16 v = f32x16_load(in + i);
+        a = f32x16_max(v, a);
+        b = f32x16_min(v, b);
+    }
+    return f32x16_largest(f32x16_max(a, f32x16_sub(zero, b)));
+}
+
 static void tree_quantise(uint8_t *out, float sums[2], const float *in, float scale,
                           size_t channels) {
     const f32x16 units = f32x16_set(scale), half = f32x16_set(128.5f), middle = f32x16_set(128);

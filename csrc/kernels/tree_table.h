@@ -18,5 +18,6 @@ const struct scp_tree_kernels TREE_TABLE(SCP_SIMD_NAME) = {
     .shortlist = tree_shortlist,
     .spread = tree_spread,
     .largest = tree_largest,
+    .peak = tree_peak,
     .quantise = tree_quantise,
 };

@@ -10,11 +10,11 @@
 struct image {
     struct scp_grid grid;
     const float *features, *norms; /* as given */
-    /* Of each level: its first cell, its quantised copy in quadtree order (tree.c), and the largest
-     * length that quantising took from a vector. */
+    /* Of each level: its first cell, its quantised copy in quadtree order (tree.c), how many units
+     * of that are 1, and the largest length that quantising took from a vector. */
     uint32_t offset[SCP_MATCH_MAX_LEVELS];
     const uint8_t *level[SCP_MATCH_MAX_LEVELS];
-    float rest[SCP_MATCH_MAX_LEVELS];
+    float units[SCP_MATCH_MAX_LEVELS], rest[SCP_MATCH_MAX_LEVELS];
     uint8_t *tree;     /* all levels */
     uint32_t *numbers; /* 0, 1, 2, ..: the nodes of level 0, or places in a list of the beam */
     float epsilon;
@@ -84,8 +84,6 @@ enum scp_status scp_queries_order(struct scp_queries *queries);
  * expand nodes that the value would have excluded. Room for their children, and 16 more. */
 #define SCP_BEAM 32
 #define SCP_BEAM_ROOM (4 * SCP_BEAM + 16)
-
-#define SCP_QUANTISED 127.0f /* of 1, in a tree */
 
 /* A query's level as the tree's kernels take it (tree.c). */
 void scp_tree_query(struct scp_tree_query *out, const struct image *image,

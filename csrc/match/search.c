@@ -135,14 +135,15 @@ static void consider(struct search *s, uint32_t leaf) {
     }
 }
 
-/* Asks for the memory that the beam's best leaf needs. */
+/* Asks for the memory that the beam's best leaf needs; coarser levels are near. */
 static void fetch(const struct search *s) {
     const struct image *image = s->image;
     const size_t channels = image->grid.channels;
     const uint32_t last = (uint32_t)image->grid.levels - 1;
     uint32_t cells[SCP_MATCH_MAX_LEVELS];
-    path(cells, image, s->levels[last].nodes[s->first], 0, last);
-    for (uint32_t d = 0; d <= last; d++)
+    const uint32_t from = last > 0 ? last - 1 : 0;
+    path(cells, image, s->levels[last].nodes[s->first], from, last);
+    for (uint32_t d = from; d <= last; d++)
         for (size_t c = 0; c < channels; c += 16)
             __builtin_prefetch(image->features + cells[d] * channels + c);
 }

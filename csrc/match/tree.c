@@ -52,6 +52,19 @@ void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size
     *x = column;
 }
 
+/* 127 units are the largest component of a level; of the finest, which is most of the image and
+ * would have to be read once more, 1. */
+static void choose_units(struct image *image) {
+    const size_t channels = image->grid.channels;
+    for (size_t d = 0; d < image->grid.levels; d++) {
+        float peak = 1;
+        if (d + 1 < image->grid.levels)
+            peak = image->steps->peak(image->features + image->offset[d] * channels,
+                                      scp_grid_cells(&image->grid, d) * channels);
+        image->units[d] = 127 / (peak > 1e-3f && peak < 1 ? peak : 1);
+    }
+}
+
 struct build {
     struct image *image;
     const float *largest;
@@ -78,7 +91,7 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
             const float norm = image->norms[cell], n = norm * build->largest[d];
             if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
             const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
-            const float scale = n > 0 ? SCP_QUANTISED * factor : 0;
+            const float scale = n > 0 ? image->units[d] * factor : 0;
             const float *from = image->features + cell * channels;
             float sums[2];
             image->steps->quantise(quantised, sums, from, scale, channels);
@@ -107,11 +120,12 @@ enum scp_status scp_tree_build(struct image *image, const float *largest,
         image->offset[d] = (uint32_t)scp_grid_offset(grid, d);
         image->level[d] = image->tree + scp_tree_offset(grid, d) * grid->channels;
     }
+    choose_units(image);
     status = scp_parallel(n, build_task, &build, control);
     for (size_t d = 0; d < grid->levels; d++) {
         float most = 0;
         for (size_t t = 0; t < n; t++) most = build.rest[t][d] > most ? build.rest[t][d] : most;
-        image->rest[d] = sqrtf(most) * (1.0001f / SCP_QUANTISED);
+        image->rest[d] = sqrtf(most) * 1.0001f / image->units[d];
     }
 end:
     scp_free(build.rest);
@@ -125,7 +139,7 @@ void scp_tree_query(struct scp_tree_query *out, const struct image *image,
     const float rest = image->rest[level];
     out->vector = query->quantised + level * channels;
     out->sum = scale->sum;
-    out->scale = scale->step / SCP_QUANTISED;
+    out->scale = scale->step / image->units[level];
     /* the float32 rounding of the exact value (C terms, and lengths that are 1 within 5e-4 at
      * most) and of the bound */
     out->slack = scale->rest * (1.001f + rest) + 1.001f * rest + 4e-7f * (float)channels;

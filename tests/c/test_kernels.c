@@ -264,6 +264,20 @@ static void largest(void) {
     CHECK(tree->largest(values, 3) == 0);
 }
 
+static void peak(void) {
+    float in[96];
+    for (size_t count = 16; count <= 96; count += 16) {
+        fill(in, count, 500 + count);
+        for (size_t at = 0; at < count; at += 5) {
+            const float before = in[at];
+            in[at] = at % 2 ? 2e6f : -2e6f;
+            CHECK(tree->peak(in, count) == 2e6f);
+            in[at] = before;
+        }
+    }
+    CHECK(tree->peak(in, 0) == 0);
+}
+
 static void quantise(void) {
     float in[CHANNELS_MOST], sums[2];
     uint8_t out[CHANNELS_MOST];
@@ -295,6 +309,7 @@ static void tree_kernels(const struct scp_tree_kernels *kernels) {
     filter();
     shortlist();
     largest();
+    peak();
     quantise();
 }
 
