@@ -1,5 +1,12 @@
 /* The pruned search's kernels; included once per instruction set. */
 
+/* Upper bounds of similarities. */
+static inline f32x16 bounds_of(f32x16 dots, const struct scp_tree_query *query) {
+    const f32x16 c =
+        f32x16_add(f32x16_mul(dots, f32x16_set(query->scale)), f32x16_set(query->slack));
+    return f32x16_min(f32x16_max(c, f32x16_set(0)), f32x16_set(1));
+}
+
 /* The bounds of the children of four nodes. */
 static inline __attribute__((always_inline)) f32x16 children(const float *bound,
                                                              const uint32_t *node,
@@ -7,10 +14,7 @@ static inline __attribute__((always_inline)) f32x16 children(const float *bound,
                                                              const uint8_t *cells,
                                                              size_t channels) {
     const f32x16 dots = u8_children(query->vector, query->sum, cells, node, channels);
-    const f32x16 c =
-        f32x16_add(f32x16_mul(dots, f32x16_set(query->scale)), f32x16_set(query->slack));
-    return f32x16_mul(f32x16_load_fourfold(bound),
-                      f32x16_min(f32x16_max(c, f32x16_set(0)), f32x16_set(1)));
+    return f32x16_mul(f32x16_load_fourfold(bound), bounds_of(dots, query));
 }
 
 static inline __attribute__((always_inline)) size_t
@@ -58,12 +62,9 @@ static void tree_spread(float *out_bound, uint32_t *out_node, const float *bound
 
 static void tree_roots(float *bounds, const struct scp_tree_query *query, const uint8_t *cells,
                        size_t count, size_t channels) {
-    const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
-    const f32x16 scale = f32x16_set(query->scale), slack = f32x16_set(query->slack);
     for (size_t i = 0; i < count; i += 16) {
         const f32x16 dots = u8_sixteen(query->vector, query->sum, cells + i * channels, channels);
-        const f32x16 c = f32x16_add(f32x16_mul(dots, scale), slack);
-        f32x16_store(bounds + i, f32x16_min(f32x16_max(c, zero), one));
+        f32x16_store(bounds + i, bounds_of(dots, query));
     }
 }
 

@@ -38,8 +38,22 @@ size_t scp_tree_bytes(const struct scp_grid *grid);
 size_t scp_tree_roots(const struct scp_grid *grid);
 size_t scp_tree_offset(const struct scp_grid *grid, size_t level);
 
+/* Every second bit. */
+static inline uint32_t scp_even_bits(uint32_t bits) {
+    bits &= 0x55555555;
+    bits = (bits | bits >> 1) & 0x33333333;
+    bits = (bits | bits >> 2) & 0x0f0f0f0f;
+    bits = (bits | bits >> 4) & 0x00ff00ff;
+    return (bits | bits >> 8) & 0x0000ffff;
+}
 /* Row and column of a node in the grid of its level. */
-void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x);
+static inline void scp_tree_place(uint32_t *y, uint32_t *x, const struct scp_grid *grid,
+                                  uint32_t level, uint32_t node) {
+    const uint32_t width = (uint32_t)grid->width, root = node >> 2 * level;
+    const uint32_t below = node & ((1u << 2 * level) - 1);
+    *y = (root / width << level) + scp_even_bits(below >> 1);
+    *x = (root % width << level) + scp_even_bits(below);
+}
 
 /* ---- queries.c ---- */
 

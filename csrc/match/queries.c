@@ -1,6 +1,5 @@
 /* Queries, checked and quantised once for all the images in which they are searched. */
 #include <math.h>
-#include <string.h>
 
 #include "match.h"
 #include "scp/alloc.h"
@@ -15,15 +14,8 @@ struct prepare {
 /* SCP_EINVAL when the vector is longer than 1. */
 static enum scp_status quantise(int8_t *to, struct scale *scale, const float *v, size_t channels,
                                 const struct scp_tree_kernels *kernels) {
-    int32_t most = 0; /* the bits of |v|, which have its order */
-    for (size_t c = 0; c < channels; c++) {
-        int32_t bits;
-        memcpy(&bits, v + c, sizeof bits);
-        bits &= INT32_MAX;
-        most = bits > most ? bits : most;
-    }
-    float largest, sums[2];
-    memcpy(&largest, &most, sizeof largest);
+    const float largest = kernels->peak(v, channels);
+    float sums[2];
     uint8_t *bytes = (uint8_t *)to;
     kernels->quantise(bytes, sums, v, largest > 1e-30f ? 127 / largest : 0, channels);
     if (!(sums[1] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;

@@ -75,22 +75,12 @@ static void fill(const struct list *list) {
     memset(list->nodes + list->count, 0, 4 * sizeof(uint32_t));
 }
 
-/* Every second bit. */
-static uint32_t compact(uint32_t bits) {
-    bits &= 0x55555555;
-    bits = (bits | bits >> 1) & 0x33333333;
-    bits = (bits | bits >> 2) & 0x0f0f0f0f;
-    bits = (bits | bits >> 4) & 0x00ff00ff;
-    return (bits | bits >> 8) & 0x0000ffff;
-}
-
 /* The cells of a leaf and its ancestors, of levels from .. to; returns the leaf's place. */
 static inline uint32_t path(uint32_t *cells, const struct image *image, uint32_t leaf,
                             uint32_t from, uint32_t to) {
     const uint32_t last = (uint32_t)image->grid.levels - 1, width = (uint32_t)image->grid.width;
-    const uint32_t root = leaf >> 2 * last, below = leaf & ((1u << 2 * last) - 1);
-    const uint32_t y = (root / width << last) + compact(below >> 1);
-    const uint32_t x = (root % width << last) + compact(below);
+    uint32_t y, x;
+    scp_tree_place(&y, &x, &image->grid, last, leaf);
     for (uint32_t d = from; d <= to; d++)
         cells[d] = image->offset[d] + (y >> (last - d)) * (width << d) + (x >> (last - d));
     return y * (width << last) + x;

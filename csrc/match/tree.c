@@ -14,8 +14,8 @@
 
 #define CHUNK 16 /* nodes of level 0 per task */
 
-typedef float
-    rests[SCP_MATCH_MAX_LEVELS]; /* the largest square of what quantising took, by level */
+/* By level: the largest square of what quantising took. */
+typedef float rests[SCP_MATCH_MAX_LEVELS];
 
 static size_t tasks(const struct scp_grid *grid) {
     return (scp_grid_cells(grid, 0) + CHUNK - 1) / CHUNK;
@@ -38,18 +38,6 @@ static size_t numbers(const struct scp_grid *grid) {
 size_t scp_tree_bytes(const struct scp_grid *grid) {
     return scp_tree_offset(grid, grid->levels) * grid->channels + numbers(grid) * sizeof(uint32_t) +
            tasks(grid) * sizeof(rests);
-}
-
-void scp_tree_place(const struct scp_grid *grid, size_t level, size_t node, size_t *y, size_t *x) {
-    const size_t root = node >> 2 * level;
-    size_t row = root / grid->width, column = root % grid->width;
-    for (size_t d = level; d-- > 0;) {
-        const size_t child = node >> 2 * d & 3;
-        row = 2 * row + (child >> 1);
-        column = 2 * column + (child & 1);
-    }
-    *y = row;
-    *x = column;
 }
 
 /* 127 units are the largest component of a level; of the finest, which is most of the image and
@@ -85,8 +73,8 @@ static enum scp_status build_task(void *context, size_t task, size_t worker) {
         uint8_t *const level = image->tree + scp_tree_offset(grid, d) * channels;
         float most = 0;
         for (size_t node = first << 2 * d; node < last << 2 * d; node++) {
-            size_t y, x;
-            scp_tree_place(grid, d, node, &y, &x);
+            uint32_t y, x;
+            scp_tree_place(&y, &x, grid, (uint32_t)d, (uint32_t)node);
             const size_t cell = offset + y * width + x;
             const float norm = image->norms[cell], n = norm * build->largest[d];
             if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;

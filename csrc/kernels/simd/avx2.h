@@ -91,13 +91,10 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
 }
 
-static inline uint32_t f32x16_mask(f32x16 a, f32x16 limit) {
+static inline int f32x16_reach(f32x16 a, f32x16 limit) {
     const int lo = _mm256_movemask_ps(_mm256_cmp_ps(a.lo, limit.lo, _CMP_GE_OQ));
     const int hi = _mm256_movemask_ps(_mm256_cmp_ps(a.hi, limit.hi, _CMP_GE_OQ));
-    return (uint32_t)(lo | hi << 8);
-}
-static inline int f32x16_reach(f32x16 a, f32x16 limit) {
-    return __builtin_popcount(f32x16_mask(a, limit));
+    return __builtin_popcount((unsigned)(lo | hi << 8));
 }
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     return (f32x16){_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ)),

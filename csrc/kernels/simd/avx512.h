@@ -95,11 +95,8 @@ static inline float f32x16_largest(f32x16 a) {
     return _mm512_reduce_max_ps(a.v);
 }
 
-static inline uint32_t f32x16_mask(f32x16 a, f32x16 limit) {
-    return _mm512_cmp_ps_mask(a.v, limit.v, _CMP_GE_OQ);
-}
 static inline int f32x16_reach(f32x16 a, f32x16 limit) {
-    return __builtin_popcount(f32x16_mask(a, limit));
+    return __builtin_popcount(_mm512_cmp_ps_mask(a.v, limit.v, _CMP_GE_OQ));
 }
 static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
     const __mmask16 in = _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ);

@@ -79,11 +79,6 @@ static inline void f32x16_sum4(float *out, f32x16 a, f32x16 b, f32x16 c, f32x16 
     out[3] = f32x16_sum(d);
 }
 /* Lane j = a[j] == b[j] ? x[j] : y[j]. */
-static inline uint32_t f32x16_mask(f32x16 a, f32x16 limit) {
-    uint32_t mask = 0;
-    EACH_LANE mask |= (uint32_t)(a.v[j] >= limit.v[j]) << j;
-    return mask;
-}
 static inline int f32x16_reach(f32x16 a, f32x16 limit) { /* lanes of a >= limit */
     int count = 0;
     EACH_LANE count += a.v[j] >= limit.v[j];
