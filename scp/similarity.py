@@ -31,11 +31,10 @@ DEVICE_IMAGES = 4  # given to a GPU at once, so that copies and work overlap
 
 
 class Queries:
-    """What is searched for in many images: checked and quantised here, once.
+    """What is searched for in many images: checked, ordered and quantised here, once.
 
     Args:
-        vectors, norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`; not to be changed
-            afterwards.
+        vectors, norms: float32 [Q][D][C] and [Q][D], from `FeaturePyramid.at`; a copy is made.
     """
 
     def __init__(self, vectors: np.ndarray, norms: np.ndarray):
@@ -258,7 +257,7 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 5 + 16) + 8)
+        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 9 + 24) + 8)
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()

@@ -59,6 +59,11 @@ struct scp_tree_kernels {
     /* out[c] = 128 + in[c] * scale, rounded; sums: of the squares of what rounding took, and of in.
      * When the second is NaN or in * scale can leave [-127.5, 127.5], out may be anything. */
     void (*quantise)(uint8_t *out, float sums[2], const float *in, float scale, size_t channels);
+
+    /* The same of four vectors, [channels / 4][4][4] as above; sums: the first of each, then the
+     * second of each. */
+    void (*quantise4)(uint8_t *out, float sums[8], const float *const in[4], const float scale[4],
+                      size_t channels);
 };
 
 /* The table of the instruction set in use (scp/cpu.h). */

@@ -158,6 +158,10 @@ static float tree_peak(const float *in, size_t count) {
     return f32x16_largest(f32x16_max(a, f32x16_sub(zero, b)));
 }
 
+static inline f32x16 add_square(f32x16 sum, f32x16 x) {
+    return f32x16_add(sum, f32x16_mul(x, x));
+}
+
 static void tree_quantise(uint8_t *out, float sums[2], const float *in, float scale,
                           size_t channels) {
     const f32x16 units = f32x16_set(scale), half = f32x16_set(128.5f), middle = f32x16_set(128);
@@ -165,10 +169,31 @@ static void tree_quantise(uint8_t *out, float sums[2], const float *in, float sc
     for (size_t c = 0; c < channels; c += 16) {
         const f32x16 v = f32x16_load(in + c), x = f32x16_mul(v, units);
         const f32x16 whole = f32x16_store_u8(out + c, f32x16_add(x, half));
-        const f32x16 rest = f32x16_sub(x, f32x16_sub(whole, middle));
-        rests = f32x16_add(rests, f32x16_mul(rest, rest));
-        squares = f32x16_add(squares, f32x16_mul(v, v));
+        rests = add_square(rests, f32x16_sub(x, f32x16_sub(whole, middle)));
+        squares = add_square(squares, v);
     }
     sums[0] = f32x16_sum(rests);
     sums[1] = f32x16_sum(squares);
+}
+
+static void tree_quantise4(uint8_t *out, float sums[8], const float *const in[4],
+                           const float scale[4], size_t channels) {
+    const f32x16 half = f32x16_set(128.5f), middle = f32x16_set(128), zero = f32x16_set(0);
+    const f32x16 units[4] = {f32x16_set(scale[0]), f32x16_set(scale[1]), f32x16_set(scale[2]),
+                             f32x16_set(scale[3])};
+    f32x16 rests[4] = {zero, zero, zero, zero}, squares[4] = {zero, zero, zero, zero};
+    for (size_t c = 0; c < channels; c += 16) {
+        f32x16 x[4], whole[4];
+        for (int n = 0; n < 4; n++) {
+            const f32x16 v = f32x16_load(in[n] + c);
+            squares[n] = add_square(squares[n], v);
+            x[n] = f32x16_mul(v, units[n]);
+            whole[n] = f32x16_add(x[n], half);
+        }
+        f32x16_store_u8x4(out + 4 * c, whole);
+        for (int n = 0; n < 4; n++)
+            rests[n] = add_square(rests[n], f32x16_sub(x[n], f32x16_sub(whole[n], middle)));
+    }
+    f32x16_sum4(sums, rests[0], rests[1], rests[2], rests[3]);
+    f32x16_sum4(sums + 4, squares[0], squares[1], squares[2], squares[3]);
 }

@@ -20,4 +20,5 @@ const struct scp_tree_kernels TREE_TABLE(SCP_SIMD_NAME) = {
     .largest = tree_largest,
     .peak = tree_peak,
     .quantise = tree_quantise,
+    .quantise4 = tree_quantise4,
 };

@@ -34,9 +34,14 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
     if (dense && w->image.mode == SCP_NEAREST) {
         for (size_t q = first; q < last; q += SCP_DENSE_QUERIES) {
             const size_t n = last - q < SCP_DENSE_QUERIES ? last - q : SCP_DENSE_QUERIES;
-            scp_dense_nearest(w->value + q, w->index + q, &w->image,
-                              all->vectors + q * levels * all->channels, all->norms + q * levels, n,
-                              scratch);
+            float value[SCP_DENSE_QUERIES];
+            int32_t index[SCP_DENSE_QUERIES];
+            scp_dense_nearest(value, index, &w->image, all->vectors + q * levels * all->channels,
+                              all->norms + q * levels, n, scratch);
+            for (size_t i = 0; i < n; i++) {
+                w->value[all->order[q + i]] = value[i];
+                w->index[all->order[q + i]] = index[i];
+            }
             w->dots[task] += n * scp_grid_offset(&w->image.grid, levels);
         }
         return SCP_OK;

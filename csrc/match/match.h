@@ -46,6 +46,16 @@ static inline uint32_t scp_even_bits(uint32_t bits) {
     bits = (bits | bits >> 4) & 0x00ff00ff;
     return (bits | bits >> 8) & 0x0000ffff;
 }
+/* The node under one node of a coarser level, counted from its first, by row and column. */
+static inline uint32_t scp_spread_bits(uint32_t bits) {
+    bits = (bits | bits << 8) & 0x00ff00ff;
+    bits = (bits | bits << 4) & 0x0f0f0f0f;
+    bits = (bits | bits << 2) & 0x33333333;
+    return (bits | bits << 1) & 0x55555555;
+}
+static inline size_t scp_tree_node(size_t y, size_t x) {
+    return scp_spread_bits((uint32_t)y) << 1 | scp_spread_bits((uint32_t)x);
+}
 /* Row and column of a node in the grid of its level. */
 static inline void scp_tree_place(uint32_t *y, uint32_t *x, const struct scp_grid *grid,
                                   uint32_t level, uint32_t node) {
@@ -63,13 +73,13 @@ struct scale {
     int32_t sum;      /* of the integers */
 };
 
+/* All in the order in which the search takes them (order.c). */
 struct scp_queries {
-    const float *vectors, *norms;
-    /* The search takes queries of one vector at level 0 one after the other. By place in that
-     * order: the query, the first place with its vector, and what the tree takes. */
-    uint32_t *order, *heads;
-    int8_t *quantised;    /* [count][levels][channels] */
-    struct scale *scales; /* [count][levels] */
+    uint32_t *order;        /* which query it is */
+    uint32_t *heads;        /* the first place with its vector at level 0 */
+    float *vectors, *norms; /* [count][levels][channels], [count][levels] */
+    int8_t *quantised;      /* [count][levels][channels] */
+    struct scale *scales;   /* [count][levels] */
     size_t count, levels, channels;
     float largest[SCP_MATCH_MAX_LEVELS]; /* norm of each level */
 };
@@ -82,17 +92,17 @@ struct query {
     uint32_t number, head;
 };
 static inline struct query scp_query(const struct scp_queries *q, size_t place) {
-    const size_t number = q->order[place], size = q->levels * q->channels;
-    return (struct query){q->vectors + number * size,
-                          q->norms + number * q->levels,
+    const size_t size = q->levels * q->channels;
+    return (struct query){q->vectors + place * size,
+                          q->norms + place * q->levels,
                           q->quantised + place * size,
                           q->scales + place * q->levels,
                           q->order[place],
                           q->heads[place]};
 }
 
-/* Fills order and heads (order.c). */
-enum scp_status scp_queries_order(struct scp_queries *queries);
+/* Fills order and heads of queries [count][levels][channels]. */
+enum scp_status scp_queries_order(struct scp_queries *queries, const float *vectors);
 
 /* Nodes that the beam of a search expands on each level: fewer find a worse value to beat, more
  * expand nodes that the value would have excluded. Room for their children, and 16 more. */

@@ -1,15 +1,19 @@
-/* Queries with the same vector at level 0 one after the other: key points of one image share its
- * coarse cells, and what the search does there it then does once. Else the order stays: those of an
- * image lie together in memory. */
+/* The order in which the search takes queries. Those with the same vector at level 0 follow each
+ * other: key points of one image share its coarse cells, and what the search does there it then
+ * does once. Of those groups, the ones that look most like the same example follow each other too:
+ * they visit the same part of an image's tree, which the cache then holds. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "match.h"
 #include "scp/alloc.h"
 
+#define EXAMPLES 64
+
 struct key {
     uint64_t hash;
     uint32_t number, first; /* first: the lowest number with this vector */
+    uint32_t example;
 };
 
 static int by_hash(const void *a, const void *b) {
@@ -18,8 +22,9 @@ static int by_hash(const void *a, const void *b) {
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static int by_first(const void *a, const void *b) {
+static int by_place(const void *a, const void *b) {
     const struct key *x = a, *y = b;
+    if (x->example != y->example) return x->example < y->example ? -1 : 1;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
     return x->number < y->number ? -1 : x->number > y->number;
 }
@@ -35,22 +40,54 @@ static uint64_t hash(const float *v, size_t count) {
     return h;
 }
 
-enum scp_status scp_queries_order(struct scp_queries *queries) {
+/* Sets `first`, and sorts by it. */
+static void group(struct key *keys, const struct scp_queries *queries, const float *vectors) {
     const size_t count = queries->count, channels = queries->channels;
     const size_t stride = queries->levels * channels;
-    struct key *keys = scp_alloc(count, sizeof *keys);
-    if (!keys) return SCP_ENOMEM;
     for (size_t i = 0; i < count; i++)
-        keys[i] = (struct key){hash(queries->vectors + i * stride, channels), (uint32_t)i, 0};
+        keys[i] = (struct key){hash(vectors + i * stride, channels), (uint32_t)i, 0, 0};
     qsort(keys, count, sizeof *keys, by_hash);
     for (size_t i = 0; i < count; i++) {
-        const float *mine = queries->vectors + keys[i].number * stride;
+        const float *mine = vectors + keys[i].number * stride;
         const int same =
             i && keys[i].hash == keys[i - 1].hash &&
-            !memcmp(mine, queries->vectors + keys[i - 1].number * stride, channels * sizeof *mine);
+            !memcmp(mine, vectors + keys[i - 1].number * stride, channels * sizeof *mine);
         keys[i].first = same ? keys[i - 1].first : keys[i].number;
     }
-    qsort(keys, count, sizeof *keys, by_first);
+    qsort(keys, count, sizeof *keys, by_place);
+}
+
+/* Sets `example` of sorted keys. Examples are the vectors of groups far from each other in the
+ * list. */
+static void liken(struct key *keys, const struct scp_queries *queries, const float *vectors) {
+    const size_t channels = queries->channels, stride = queries->levels * channels;
+    const size_t step = (queries->count + EXAMPLES - 1) / EXAMPLES;
+    const struct scp_kernels *kernels = scp_kernels();
+    for (size_t i = 0; i < queries->count; i++) {
+        const float *mine = vectors + keys[i].first * stride;
+        float best = -2;
+        if (i && keys[i].first == keys[i - 1].first) {
+            keys[i].example = keys[i - 1].example;
+            continue;
+        }
+        for (size_t e = 0; e * step < queries->count; e++) {
+            const float *example = vectors + keys[e * step].first * stride;
+            const float dot = kernels->dot(mine, example, channels);
+            if (dot > best) {
+                best = dot;
+                keys[i].example = (uint32_t)e;
+            }
+        }
+    }
+}
+
+enum scp_status scp_queries_order(struct scp_queries *queries, const float *vectors) {
+    const size_t count = queries->count;
+    struct key *keys = scp_alloc(count, sizeof *keys);
+    if (!keys) return SCP_ENOMEM;
+    group(keys, queries, vectors);
+    liken(keys, queries, vectors);
+    qsort(keys, count, sizeof *keys, by_place);
     for (size_t i = 0; i < count; i++) {
         queries->order[i] = keys[i].number;
         queries->heads[i] =

@@ -1,5 +1,6 @@
-/* Queries, checked and quantised once for all the images in which they are searched. */
+/* Queries, checked, ordered and quantised once for all the images in which they are searched. */
 #include <math.h>
+#include <string.h>
 
 #include "match.h"
 #include "scp/alloc.h"
@@ -8,6 +9,7 @@
 
 struct prepare {
     struct scp_queries *queries;
+    const float *vectors, *norms;
     const struct scp_tree_kernels *kernels;
 };
 
@@ -37,8 +39,10 @@ static enum scp_status prepare(void *context, size_t task, size_t worker) {
     (void)worker;
     for (size_t i = task * CHUNK * q->levels; i < last; i++) {
         const size_t from = q->order[i / q->levels] * q->levels + i % q->levels;
-        const float *v = q->vectors + from * channels;
-        if (!(q->norms[from] >= 0 && q->norms[from] < INFINITY)) return SCP_EINVAL;
+        float *v = q->vectors + i * channels;
+        memcpy(v, p->vectors + from * channels, channels * sizeof *v);
+        q->norms[i] = p->norms[from];
+        if (!(q->norms[i] >= 0 && q->norms[i] < INFINITY)) return SCP_EINVAL;
         const enum scp_status status =
             quantise(q->quantised + i * channels, &q->scales[i], v, channels, p->kernels);
         if (status != SCP_OK) return status;
@@ -55,14 +59,16 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     if (count > UINT32_MAX) return SCP_EINVAL;
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
-    *q = (struct scp_queries){
-        .vectors = vectors, .norms = norms, .count = count, .levels = levels, .channels = channels};
+    q->count = count, q->levels = levels, q->channels = channels;
     q->order = scp_alloc(count, sizeof *q->order);
     q->heads = scp_alloc(count, sizeof *q->heads);
+    q->vectors = scp_alloc(count * levels * channels, sizeof *q->vectors);
+    q->norms = scp_alloc(count * levels, sizeof *q->norms);
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
     q->scales = scp_alloc(count * levels, sizeof *q->scales);
-    struct prepare work = {q, scp_tree_kernels()};
-    status = q->order && q->heads && q->quantised && q->scales ? scp_queries_order(q) : SCP_ENOMEM;
+    struct prepare work = {q, vectors, norms, scp_tree_kernels()};
+    const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scales;
+    status = room ? scp_queries_order(q, vectors) : SCP_ENOMEM;
     if (status == SCP_OK)
         status = scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control);
     if (status != SCP_OK) {
@@ -79,6 +85,8 @@ void scp_queries_free(struct scp_queries *queries) {
     if (!queries) return;
     scp_free(queries->order);
     scp_free(queries->heads);
+    scp_free(queries->vectors);
+    scp_free(queries->norms);
     scp_free(queries->quantised);
     scp_free(queries->scales);
     scp_free(queries);

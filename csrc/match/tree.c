@@ -18,7 +18,7 @@
 typedef float rests[SCP_MATCH_MAX_LEVELS];
 
 static size_t tasks(const struct scp_grid *grid) {
-    return (scp_grid_cells(grid, 0) + CHUNK - 1) / CHUNK;
+    return (scp_grid_cells(grid, 0) + CHUNK - 1) / CHUNK + grid->height;
 }
 
 size_t scp_tree_roots(const struct scp_grid *grid) {
@@ -59,38 +59,79 @@ struct build {
     rests *rest; /* [tasks] */
 };
 
-static enum scp_status build_task(void *context, size_t task, size_t worker) {
-    const struct build *build = context;
-    struct image *image = build->image;
-    const struct scp_grid *grid = &image->grid;
-    const size_t channels = grid->channels, roots = grid->height * grid->width;
-    const size_t first = task * CHUNK, last = first + CHUNK < roots ? first + CHUNK : roots;
-    uint8_t quantised[SCP_MATCH_MAX_CHANNELS];
-    (void)worker;
-    for (size_t d = 0; d < grid->levels; d++) {
-        const size_t offset = scp_grid_offset(grid, d), width = grid->width << d;
-        const size_t group = d ? 4 : 16; /* cells that lie together */
-        uint8_t *const level = image->tree + scp_tree_offset(grid, d) * channels;
-        float most = 0;
-        for (size_t node = first << 2 * d; node < last << 2 * d; node++) {
-            uint32_t y, x;
-            scp_tree_place(&y, &x, grid, (uint32_t)d, (uint32_t)node);
-            const size_t cell = offset + y * width + x;
-            const float norm = image->norms[cell], n = norm * build->largest[d];
-            if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
-            const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
-            const float scale = n > 0 ? image->units[d] * factor : 0;
-            const float *from = image->features + cell * channels;
-            float sums[2];
-            image->steps->quantise(quantised, sums, from, scale, channels);
-            if (!(sums[1] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-            most = sums[0] > most ? sums[0] : most;
-            uint8_t *to = level + node / group * group * channels + node % group * 4;
-            for (size_t c = 0; c < channels; c += 4) memcpy(to + c * group, quantised + c, 4);
-        }
-        build->rest[task][d] = most;
+/* Quantises four cells of level d into [C / 4][4][4]; the largest square of what it took. */
+static enum scp_status four(const struct build *build, uint8_t *out, float *most, size_t d,
+                            const size_t cells[4]) {
+    const struct image *image = build->image;
+    const size_t channels = image->grid.channels;
+    const float *vectors[4];
+    float scales[4], sums[8];
+    for (int i = 0; i < 4; i++) {
+        const float norm = image->norms[cells[i]], n = norm * build->largest[d];
+        if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
+        const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
+        scales[i] = n > 0 ? image->units[d] * factor : 0;
+        vectors[i] = image->features + cells[i] * channels;
+    }
+    image->steps->quantise4(out, sums, vectors, scales, channels);
+    for (int i = 0; i < 4; i++) {
+        if (!(sums[4 + i] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
+        *most = sums[i] > *most ? sums[i] : *most;
     }
     return SCP_OK;
+}
+
+/* Nodes first .. last - 1 of level 0, a multiple of 16 in all but the last task. */
+static enum scp_status build_roots(const struct build *build, float *most, size_t first,
+                                   size_t last) {
+    const size_t channels = build->image->grid.channels;
+    uint8_t *to = build->image->tree + first * channels;
+    uint8_t bytes[4 * SCP_MATCH_MAX_CHANNELS];
+    for (size_t root = first; root < last; root += 4) {
+        size_t cells[4];
+        for (size_t i = 0; i < 4; i++) cells[i] = root + i < last ? root + i : last - 1;
+        const enum scp_status status = four(build, bytes, most, 0, cells);
+        if (status != SCP_OK) return status;
+        for (size_t c = 0; c < channels; c += 4)
+            memcpy(to + c * 16 + (root - first) * 4, bytes + c * 4, 16);
+    }
+    return SCP_OK;
+}
+
+/* All nodes of level d > 0 under a row of level 0, row by row: features are read as they lie. */
+static enum scp_status build_below(const struct build *build, float *most, size_t d, size_t row) {
+    const struct scp_grid *grid = &build->image->grid;
+    const size_t channels = grid->channels, width = grid->width << d, below = d - 1;
+    const size_t cell = scp_grid_offset(grid, d) + (row << d) * width,
+                 mask = ((size_t)1 << below) - 1;
+    uint8_t *const to =
+        build->image->tree + (scp_tree_offset(grid, d) + (row * grid->width << 2 * d)) * channels;
+    for (size_t y = 0; y <= mask; y++)
+        for (size_t x = 0; x < width / 2; x++) {
+            const size_t at = cell + 2 * (y * width + x);
+            const size_t cells[4] = {at, at + 1, at + width, at + width + 1};
+            const size_t node = ((x >> below) << 2 * below) + scp_tree_node(y, x & mask);
+            const enum scp_status status = four(build, to + 4 * node * channels, most, d, cells);
+            if (status != SCP_OK) return status;
+        }
+    return SCP_OK;
+}
+
+/* First some of level 0, then all below its rows. */
+static enum scp_status build_task(void *context, size_t task, size_t worker) {
+    const struct build *build = context;
+    const struct scp_grid *grid = &build->image->grid;
+    const size_t roots = scp_grid_cells(grid, 0), chunks = (roots + CHUNK - 1) / CHUNK;
+    float *most = build->rest[task];
+    (void)worker;
+    if (task < chunks) {
+        const size_t first = task * CHUNK;
+        return build_roots(build, &most[0], first, first + CHUNK < roots ? first + CHUNK : roots);
+    }
+    enum scp_status status = SCP_OK;
+    for (size_t d = 1; d < grid->levels && status == SCP_OK; d++)
+        status = build_below(build, &most[d], d, task - chunks);
+    return status;
 }
 
 enum scp_status scp_tree_build(struct image *image, const float *largest,

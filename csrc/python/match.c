@@ -104,15 +104,12 @@ static PyObject *pyramid_pack(PyObject *module, PyObject *args) {
 
 struct holder {
     struct scp_queries *queries;
-    PyObject *vectors, *norms; /* kept alive */
     npy_intp count, levels, channels;
 };
 
 static void free_queries(PyObject *capsule) {
     struct holder *h = PyCapsule_GetPointer(capsule, QUERIES);
     scp_queries_free(h->queries);
-    Py_DECREF(h->vectors);
-    Py_DECREF(h->norms);
     scp_free(h);
 }
 
@@ -151,14 +148,10 @@ static PyObject *match_queries(PyObject *module, PyObject *args) {
         scp_free(h);
         return NULL;
     }
-    h->vectors = Py_NewRef(vectors_object);
-    h->norms = Py_NewRef(norms_object);
     h->count = count, h->levels = levels, h->channels = channels;
     PyObject *capsule = PyCapsule_New(h, QUERIES, free_queries);
     if (!capsule) {
         scp_queries_free(h->queries);
-        Py_DECREF(h->vectors);
-        Py_DECREF(h->norms);
         scp_free(h);
     }
     return capsule;

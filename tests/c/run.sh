@@ -62,6 +62,9 @@ if [ ${#stale[@]} -gt 0 ]; then
         xargs -n 2 -P "$jobs" sh -c '$compile -c "$0" -o "$1" || { rm -f "$1"; exit 255; }'
 fi
 
+for name in ${TESTS:-}; do
+    [ -f "tests/c/test_$name.c" ] || { echo "TESTS: no tests/c/test_$name.c" >&2 && exit 2; }
+done
 failed=0
 for object in "${tests[@]}"; do
     name=$(basename "${object#*test_}" .c.o)

@@ -301,6 +301,29 @@ static void quantise(void) {
     CHECK(!(sums[1] <= 2));
 }
 
+/* Four at once are four times one, interleaved. */
+static void quantise4(void) {
+    const float scales[4] = {127, 0, 100.5f, 126};
+    float in[4 * CHANNELS_MOST], sums[8], expected[2];
+    uint8_t out[4 * CHANNELS_MOST], one[CHANNELS_MOST];
+    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+        const float *const rows[4] = {in, in + 3 * channels, in + channels, in + 2 * channels};
+        struct scp_rng rng;
+        scp_rng_init(&rng, 19, channels);
+        for (size_t i = 0; i < 4 * channels; i++) in[i] = (float)(2 * scp_rng_uniform(&rng) - 1);
+        tree->quantise4(out, sums, rows, scales, channels);
+        for (size_t n = 0; n < 4; n++) {
+            tree->quantise(one, expected, rows[n], scales[n], channels);
+            CHECK(same_bits(sums[n], expected[0]) && same_bits(sums[4 + n], expected[1]));
+            for (size_t c = 0; c < channels; c++) CHECK(out[c / 4 * 16 + 4 * n + c % 4] == one[c]);
+        }
+    }
+    const float *const rows[4] = {in, in + 16, in + 32, in + 48};
+    in[40] = NAN;
+    tree->quantise4(out, sums, rows, scales, 16);
+    CHECK(!(sums[6] <= 100) && sums[5] <= 100 && sums[7] <= 100);
+}
+
 static void tree_kernels(const struct scp_tree_kernels *kernels) {
     tree = kernels;
     expand();
@@ -311,6 +334,7 @@ static void tree_kernels(const struct scp_tree_kernels *kernels) {
     largest();
     peak();
     quantise();
+    quantise4();
 }
 
 static void every_set_gives_the_stated_bits(void) {

@@ -62,11 +62,10 @@ struct scp_match_stats {
     int dense;      /* the path taken */
 };
 
-/* Queries checked and quantised once, for any number of images. */
+/* Queries checked, ordered and quantised once, for any number of images. */
 struct scp_queries;
 
-/* vectors [count][levels][channels] and norms [count][levels] must outlive the queries and not
- * change. SCP_EINVAL when a vector is longer than 1 or a norm is negative or not finite, levels and
+/* Copies vectors [count][levels][channels] and norms [count][levels]. SCP_EINVAL when a vector is longer than 1 or a norm is negative or not finite, levels and
  * channels are not those of a grid, or there are 2^32 queries or more. */
 enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
                                    const float *norms, size_t count, size_t levels, size_t channels,

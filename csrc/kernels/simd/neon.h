@@ -146,13 +146,24 @@ static inline f32x16 u8_children(const int8_t *query, int32_t sum, const uint8_t
     }
     return (f32x16){vcvtq_f32_s32(a), vcvtq_f32_s32(b), vcvtq_f32_s32(c), vcvtq_f32_s32(d)};
 }
-static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 x) {
-    const uint32x4_t a = vcvtq_u32_f32(x.a), b = vcvtq_u32_f32(x.b), c = vcvtq_u32_f32(x.c),
-                     d = vcvtq_u32_f32(x.d);
+static inline uint8x16_t f32x16_bytes(f32x16 *x) {
+    const uint32x4_t a = vcvtq_u32_f32(x->a), b = vcvtq_u32_f32(x->b), c = vcvtq_u32_f32(x->c),
+                     d = vcvtq_u32_f32(x->d);
     const uint16x8_t lo = vcombine_u16(vmovn_u32(a), vmovn_u32(b));
     const uint16x8_t hi = vcombine_u16(vmovn_u32(c), vmovn_u32(d));
-    vst1q_u8(p, vcombine_u8(vmovn_u16(lo), vmovn_u16(hi)));
-    return (f32x16){vcvtq_f32_u32(a), vcvtq_f32_u32(b), vcvtq_f32_u32(c), vcvtq_f32_u32(d)};
+    *x = (f32x16){vcvtq_f32_u32(a), vcvtq_f32_u32(b), vcvtq_f32_u32(c), vcvtq_f32_u32(d)};
+    return vcombine_u8(vmovn_u16(lo), vmovn_u16(hi));
+}
+static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 x) {
+    vst1q_u8(p, f32x16_bytes(&x));
+    return x;
+}
+static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
+    uint32x4x4_t four;
+    for (int n = 0; n < 4; n++) four.val[n] = vreinterpretq_u32_u8(f32x16_bytes(a + n));
+    uint32_t turned[16];
+    vst4q_u32(turned, four);
+    memcpy(p, turned, sizeof turned);
 }
 static inline f32x16 f32x16_load_fourfold(const float *p) {
     return (f32x16){vdupq_n_f32(p[0]), vdupq_n_f32(p[1]), vdupq_n_f32(p[2]), vdupq_n_f32(p[3])};

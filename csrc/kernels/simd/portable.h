@@ -144,6 +144,14 @@ static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 a) {
     }
     return a;
 }
+/* The same of four, four bytes of each in turn. */
+static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
+    for (int n = 0; n < 4; n++) {
+        uint8_t bytes[16];
+        a[n] = f32x16_store_u8(bytes, a[n]);
+        for (int j = 0; j < 16; j++) p[j / 4 * 16 + 4 * n + j % 4] = bytes[j];
+    }
+}
 /* Lane j = p[j / 4]. */
 static inline f32x16 f32x16_load_fourfold(const float *p) {
     f32x16 r;

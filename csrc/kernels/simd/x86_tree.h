@@ -83,6 +83,19 @@ static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 a) {
     _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(whole));
     return (f32x16){_mm512_cvtepi32_ps(whole)};
 }
+static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
+    __m128i bytes[4];
+    for (int n = 0; n < 4; n++) {
+        const __m512i whole = _mm512_cvttps_epi32(a[n].v);
+        bytes[n] = _mm512_cvtepi32_epi8(whole);
+        a[n].v = _mm512_cvtepi32_ps(whole);
+    }
+    const __m256i ab = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes[0]), bytes[1], 1);
+    const __m256i cd = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes[2]), bytes[3], 1);
+    const __m512i all = _mm512_inserti64x4(_mm512_castsi256_si512(ab), cd, 1);
+    const __m512i turn = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(turn, all));
+}
 
 static inline size_t f32x16_pack(float *value, uint32_t *node, const float *values,
                                  const uint32_t *nodes, float least) {
@@ -139,12 +152,25 @@ static inline f32x16 f32x16_load_fourfold(const float *p) {
                     _mm256_permutevar8x32_ps(four, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3))};
 }
 
-static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 a) {
-    const __m256i lo = _mm256_cvttps_epi32(a.lo), hi = _mm256_cvttps_epi32(a.hi);
+static inline __m128i f32x16_bytes(f32x16 *a) {
+    const __m256i lo = _mm256_cvttps_epi32(a->lo), hi = _mm256_cvttps_epi32(a->hi);
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(lo, hi), 0xd8);
-    _mm_storeu_si128((void *)p, _mm_packus_epi16(_mm256_castsi256_si128(words),
-                                                 _mm256_extracti128_si256(words, 1)));
-    return (f32x16){_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)};
+    *a = (f32x16){_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)};
+    return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 a) {
+    _mm_storeu_si128((void *)p, f32x16_bytes(&a));
+    return a;
+}
+static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
+    const __m128i q = f32x16_bytes(a), r = f32x16_bytes(a + 1), s = f32x16_bytes(a + 2),
+                  t = f32x16_bytes(a + 3);
+    const __m128i qr = _mm_unpacklo_epi32(q, r), st = _mm_unpacklo_epi32(s, t);
+    const __m128i qr2 = _mm_unpackhi_epi32(q, r), st2 = _mm_unpackhi_epi32(s, t);
+    _mm_storeu_si128((void *)p, _mm_unpacklo_epi64(qr, st));
+    _mm_storeu_si128((void *)(p + 16), _mm_unpackhi_epi64(qr, st));
+    _mm_storeu_si128((void *)(p + 32), _mm_unpacklo_epi64(qr2, st2));
+    _mm_storeu_si128((void *)(p + 48), _mm_unpackhi_epi64(qr2, st2));
 }
 
 /* For each mask of kept lanes: the lanes in order (two bits each) and their number << 8. */
