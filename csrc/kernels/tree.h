@@ -45,9 +45,9 @@ struct scp_tree_kernels {
                      size_t count, float least);
 
     /* Takes pairs out of a list: the largest, about but not more than `most`, of which none is
-     * smaller than `share` of the largest; returns how many. Their bounds become 0, *left is the
-     * largest of the rest. The outputs have room for most + 16. */
-    size_t (*shortlist)(float *out_bound, uint32_t *out_node, float *left, float *bound,
+     * smaller than `share` of the largest; returns how many. Their bounds become 0; largest: of
+     * all, and of those that are left. The outputs have room for most + 16. */
+    size_t (*shortlist)(float *out_bound, uint32_t *out_node, float largest[2], float *bound,
                         const uint32_t *node, size_t count, size_t most, float share);
 
     /* The first of the largest; 0 when there is none. */

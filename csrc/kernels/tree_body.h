@@ -90,12 +90,12 @@ static inline __attribute__((always_inline)) void reach3(size_t reach[3], const 
     }
 }
 
-static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, float *bound,
+static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float largest[2], float *bound,
                              const uint32_t *node, size_t count, size_t most, float share) {
     const f32x16 zero = f32x16_set(0);
     f32x16 large = zero, rest = zero;
     for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(bound + i));
-    float high = f32x16_largest(large), low = share * high;
+    float high = largest[0] = f32x16_largest(large), low = share * high;
     size_t reached = 0, kept = 0;
     for (size_t i = 0; i < count; i += 16)
         reached += (size_t)f32x16_reach(f32x16_load(bound + i), f32x16_set(low));
@@ -133,7 +133,7 @@ static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, 
         rest = f32x16_max(rest, below);
         kept += more;
     }
-    *left = f32x16_largest(rest);
+    largest[1] = f32x16_largest(rest);
     return kept;
 }
 

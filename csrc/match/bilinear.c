@@ -5,6 +5,8 @@
  * leaves little to visit. Similarities are kept in one map per level, filled on demand. */
 #include "match.h"
 
+#include <string.h>
+
 #include "scp/alloc.h"
 
 /* Interpolated values, and products of them, may exceed the corners' by the rounding of a few
@@ -108,7 +110,7 @@ static void start(struct search *s, void *scratch) {
     int32_t cell;
     struct query query = *s->query;
     query.number = 0; /* the answers' only one */
-    scp_search_nearest(&value, &cell, &s->dots, s->image, &query, 1, scratch);
+    scp_search_nearest(&value, &cell, &s->dots, NULL, s->image, &query, 1, scratch);
     const size_t y = 2 * ((size_t)cell / finest->width), x = 2 * ((size_t)cell % finest->width);
     for (size_t v = y ? y - 1 : 0; v < y + 3 && v < 2 * finest->height; v++)
         for (size_t u = x ? x - 1 : 0; u < x + 3 && u < 2 * finest->width; u++) consider(s, v, u);

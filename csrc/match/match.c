@@ -8,7 +8,7 @@
 #include "scp/alloc.h"
 
 #define BLOCK 32         /* queries per task; a multiple of SCP_DENSE_QUERIES */
-#define SAMPLE 16        /* queries that decide the path */
+#define SAMPLE 32        /* queries that decide the path, one task */
 #define DENSE_SHARE 0.25 /* search visits more than this share of all cells: dense is faster */
 
 struct work {
@@ -22,6 +22,7 @@ struct work {
     char *scratch;
     size_t scratch_bytes;
     uint32_t *stamps; /* [workers] */
+    float *reached;   /* of a sample: see scp_search_nearest */
 };
 
 static enum scp_status answer(void *context, size_t task, size_t worker) {
@@ -49,8 +50,8 @@ static enum scp_status answer(void *context, size_t task, size_t worker) {
     if (w->image.mode == SCP_NEAREST) {
         struct query queries[BLOCK];
         for (size_t q = first; q < last; q++) queries[q - first] = scp_query(all, q * w->stride);
-        scp_search_nearest(w->value, w->index, &w->dots[task], &w->image, queries, last - first,
-                           scratch);
+        scp_search_nearest(w->value, w->index, &w->dots[task], w->reached, &w->image, queries,
+                           last - first, scratch);
         return SCP_OK;
     }
     for (size_t q = first; q < last; q++) {
@@ -74,16 +75,28 @@ static enum scp_status run(struct work *w, uint64_t *dots, const struct scp_cont
     return status;
 }
 
-/* Counts, not seconds, decide: the same path on every machine. */
+/* What a beam should expand is what reaches the value that will be found. A little less is right
+ * when queries differ in it, and some of the largest bounds are always worth a step. */
+static float share_of(float reached) {
+    const float share = 1 - 1.2f * (1 - reached);
+    return share > 0.4f ? share : 0.4f;
+}
+
+/* Counts, not seconds, decide: the same path on every machine. The sample is one task. */
 static enum scp_status choose(struct work *w, const struct scp_control *control) {
     struct work sample = *w;
     uint64_t dots;
     sample.path = SCP_MATCH_SEARCH;
+    float reached[SCP_MATCH_MAX_LEVELS] = {0};
+    sample.reached = reached;
     if (w->count > SAMPLE) {
         sample.stride = w->count / SAMPLE;
         sample.count = SAMPLE;
     }
     const enum scp_status status = run(&sample, &dots, control);
+    if (w->image.mode == SCP_NEAREST)
+        for (size_t d = 0; d + 1 < w->image.grid.levels; d++)
+            w->image.share[d] = share_of(reached[d] / (float)sample.count);
     const double cells = (double)scp_grid_offset(&w->image.grid, w->image.grid.levels);
     const int flat = (double)dots > DENSE_SHARE * cells * (double)sample.count;
     w->path = flat ? SCP_MATCH_DENSE : SCP_MATCH_SEARCH;
@@ -125,6 +138,7 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                      .path = options->path,
                      .value = value,
                      .index = index};
+    for (size_t d = 0; d < SCP_MATCH_MAX_LEVELS; d++) w.image.share[d] = 0.5f;
     *stats = (struct scp_match_stats){0};
     if (status != SCP_OK) return status;
     if (queries->levels != grid->levels || queries->channels != grid->channels) return SCP_EINVAL;

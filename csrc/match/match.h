@@ -18,6 +18,8 @@ struct image {
     uint8_t *tree;     /* all levels */
     uint32_t *numbers; /* 0, 1, 2, ..: the nodes of level 0, or places in a list of the beam */
     float epsilon;
+    /* The beam expands nodes with this share of a level's largest bound (match.c). */
+    float share[SCP_MATCH_MAX_LEVELS];
     enum scp_match_mode mode;
     const struct scp_kernels *kernels;
     const struct scp_tree_kernels *steps;
@@ -116,9 +118,12 @@ void scp_tree_query(struct scp_tree_query *out, const struct image *image,
 /* ---- the paths ---- */
 
 size_t scp_search_scratch(const struct scp_grid *grid); /* bytes */
-/* Queries in their order; value and index of each go where its number says. So does bilinear. */
-void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                        const struct query *queries, size_t count, void *scratch);
+/* Queries in their order; value and index of each go where its number says. So does bilinear.
+ * Unless reached [levels] is NULL, the value of each as a share of a level's largest bound is added
+ * to it. */
+void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, float *reached,
+                        const struct image *image, const struct query *queries, size_t count,
+                        void *scratch);
 
 size_t scp_bilinear_scratch(const struct scp_grid *grid);
 /* `dense` fills every similarity first, by the blocked kernel. `stamp` differs in every call on

@@ -8,10 +8,7 @@
 
 #include <string.h>
 
-#define GROUP 4 /* queries side by side */
-/* The beam expands SCP_BEAM nodes of a level at most, and only those that reach this share of the
- * largest bound: sharp features have few. */
-#define LEAST_SHARE 0.5f
+#define GROUP 4    /* queries side by side */
 #define FILLING 16 /* kernels write that many more */
 
 struct list {
@@ -29,7 +26,7 @@ struct few {
 /* Level 0, for all queries that have one vector there. */
 struct top {
     struct list roots, chosen; /* what the beam left, and what it expands */
-    float left;                /* the largest bound of the former */
+    float largest[2];          /* bounds: of all, of what it left */
     struct few memory;
 };
 
@@ -38,7 +35,7 @@ struct search {
     const struct query *query;
     struct scp_tree_query steps[SCP_MATCH_MAX_LEVELS];
     struct list levels[SCP_MATCH_MAX_LEVELS]; /* what the beam saw and did not expand */
-    float left[SCP_MATCH_MAX_LEVELS];         /* the largest bound of those */
+    float largest[SCP_MATCH_MAX_LEVELS][2];   /* bounds: of all, of those */
     struct list chosen;                       /* what it expanded last, four leaves each */
     size_t first;                             /* of its leaves, the one with the largest bound */
     uint32_t leaf, known;                     /* the last path followed, the levels known of it, */
@@ -125,7 +122,12 @@ static void consider(struct search *s, uint32_t leaf) {
     }
 }
 
-/* Asks for the memory that the beam's best leaf needs; coarser levels are near. */
+/* Asks for a vector that will be needed: a few at a time, more than the CPU can ask for wait. */
+static inline void ask(const float *vector, size_t channels) {
+    for (size_t c = 0; c < channels; c += 16) __builtin_prefetch(vector + c);
+}
+
+/* Asks for what the beam's best leaf needs; coarser levels are near. */
 static void fetch(const struct search *s) {
     const struct image *image = s->image;
     const size_t channels = image->grid.channels;
@@ -133,9 +135,7 @@ static void fetch(const struct search *s) {
     uint32_t cells[SCP_MATCH_MAX_LEVELS];
     const uint32_t from = last > 0 ? last - 1 : 0;
     path(cells, image, s->levels[last].nodes[s->first], from, last);
-    for (uint32_t d = from; d <= last; d++)
-        for (size_t c = 0; c < channels; c += 16)
-            __builtin_prefetch(image->features + cells[d] * channels + c);
+    for (uint32_t d = from; d <= last; d++) ask(image->features + cells[d] * channels, channels);
 }
 
 /* Level 0 of the beam. */
@@ -145,8 +145,7 @@ static void begin(struct search *s, const struct image *image, const struct quer
     s->image = image;
     s->query = query;
     s->dots = 0;
-    for (size_t c = 0; c < grid->levels * grid->channels; c += 16) /* needed last, and from far */
-        __builtin_prefetch(query->vectors + c);
+    ask(query->vectors, grid->channels);
     for (size_t d = 0; d < grid->levels; d++) scp_tree_query(&s->steps[d], image, query, d);
     if (!known) {
         struct list *roots = &top->roots;
@@ -157,13 +156,13 @@ static void begin(struct search *s, const struct image *image, const struct quer
         top->chosen = list_in(&top->memory);
         if (grid->levels > 1)
             top->chosen.count = image->steps->shortlist(top->chosen.bounds, top->chosen.nodes,
-                                                        &top->left, roots->bounds, roots->nodes,
-                                                        roots->count, SCP_BEAM, LEAST_SHARE);
+                                                        top->largest, roots->bounds, roots->nodes,
+                                                        roots->count, SCP_BEAM, image->share[0]);
         fill(&top->chosen);
         s->dots = roots->count;
     }
     s->levels[0] = top->roots;
-    s->left[0] = top->left;
+    memcpy(s->largest[0], top->largest, sizeof top->largest);
     s->chosen = top->chosen;
     s->products[0] = 1;
     s->leaf = s->known = 0;
@@ -172,16 +171,17 @@ static void begin(struct search *s, const struct image *image, const struct quer
 /* The beams of all queries, level by level. */
 static void dive(struct search *searches, size_t count) {
     const struct image *image = searches->image;
-    const size_t last = image->grid.levels - 1;
+    const size_t last = image->grid.levels - 1, channels = image->grid.channels;
     for (size_t d = 1; d <= last; d++) {
         for (size_t q = 0; q < count; q++) {
             struct search *s = &searches[q];
             struct list *level = &s->levels[d];
             const struct list *from = &s->chosen;
+            ask(s->query->vectors + d * channels, channels);
             *level = list_in(&s->memory[d]);
             level->count = (from->count + 3) / 4 * 16;
             image->steps->spread(level->bounds, level->nodes, from->bounds, from->nodes,
-                                 from->count, &s->steps[d], image->level[d], image->grid.channels);
+                                 from->count, &s->steps[d], image->level[d], channels);
             s->dots += 4 * from->count;
         }
         for (size_t q = 0; q < count && d < last; q++) {
@@ -189,8 +189,8 @@ static void dive(struct search *searches, size_t count) {
             const struct list *level = &s->levels[d];
             s->chosen = list_in(&s->memory[0]);
             s->chosen.count = image->steps->shortlist(s->chosen.bounds, s->chosen.nodes,
-                                                      &s->left[d], level->bounds, level->nodes,
-                                                      level->count, SCP_BEAM, LEAST_SHARE);
+                                                      s->largest[d], level->bounds, level->nodes,
+                                                      level->count, SCP_BEAM, image->share[d]);
             fill(&s->chosen);
         }
     }
@@ -248,7 +248,7 @@ static void walk(struct search *s, struct list *now, struct list *next, struct l
     for (size_t d = 0; d < last; d++) {
         const struct list *level = &s->levels[d];
         next->count = 0;
-        if (s->left[d] >= least) {
+        if (s->largest[d][1] >= least) {
             chosen->count = image->steps->filter(chosen->bounds, chosen->nodes, level->bounds,
                                                  level->nodes, level->count, least);
             descend(s, next, d, chosen, least);
@@ -262,8 +262,14 @@ static void walk(struct search *s, struct list *now, struct list *next, struct l
         if (now->bounds[i] >= s->value) consider(s, now->nodes[i]);
 }
 
-void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const struct image *image,
-                        const struct query *queries, size_t count, void *memory) {
+static void add_reached(float *reached, const struct search *s) {
+    for (size_t d = 0; d + 1 < s->image->grid.levels; d++)
+        if (s->largest[d][0] > 0) reached[d] += s->value / s->largest[d][0];
+}
+
+void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, float *reached,
+                        const struct image *image, const struct query *queries, size_t count,
+                        void *memory) {
     const struct scp_grid *grid = &image->grid;
     struct search searches[GROUP];
     struct top tops[GROUP + 1]; /* one may be shared with the group before */
@@ -287,6 +293,7 @@ void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, const stru
             struct search *s = &searches[i];
             arrive(s, &spare[2]);
             walk(s, &spare[0], &spare[1], &spare[2]);
+            if (reached) add_reached(reached, s);
             const int found = s->value > 0;
             value[s->query->number] = found ? s->value : 0;
             index[s->query->number] = found ? (int32_t)s->place : 0;
