@@ -21,10 +21,10 @@ struct scp_tree_kernels {
     /* The children j of each node[i] of a quadtree level and their bounds,
      * b = bound[i] * clamp(<query, child> * scale + slack, 0, 1), all of them, as 4 * i + j.
      * The lists end in a multiple of 4: what fills them has bound 0 and any node of the level.
-     * cells: the level of the children. */
-    void (*spread)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
-                   size_t count, const struct scp_tree_query *query, const uint8_t *cells,
-                   size_t channels);
+     * cells: the level of the children. Returns the largest. */
+    float (*spread)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
+                    size_t count, const struct scp_tree_query *query, const uint8_t *cells,
+                    size_t channels);
 
     /* Of the same, appends those with b >= least > 0 to out_bound and out_node, which must have
      * room for 4 * count + 16. Returns how many were kept. */
@@ -33,9 +33,9 @@ struct scp_tree_kernels {
                      size_t channels, float least);
 
     /* bounds[i] = clamp(<query, root i> * scale + slack, 0, 1) for `count` roots, a multiple of 16.
-     */
-    void (*roots)(float *bounds, const struct scp_tree_query *query, const uint8_t *roots,
-                  size_t count, size_t channels);
+     * Returns the largest. */
+    float (*roots)(float *bounds, const struct scp_tree_query *query, const uint8_t *roots,
+                   size_t count, size_t channels);
 
     /* In the next three, bounds are not negative, and zeros fill the last 16. */
 
@@ -45,13 +45,14 @@ struct scp_tree_kernels {
                      size_t count, float least);
 
     /* Takes pairs out of a list: the largest, about but not more than `most`, of which none is
-     * smaller than `share` of the largest; returns how many. Their bounds become 0; largest: of
-     * all, and of those that are left. The outputs have room for most + 16. */
-    size_t (*shortlist)(float *out_bound, uint32_t *out_node, float largest[2], float *bound,
-                        const uint32_t *node, size_t count, size_t most, float share);
+     * smaller than `share` of the largest, which is given; returns how many. Their bounds become 0,
+     * *left is the largest of the rest. The outputs have room for most + 16. */
+    size_t (*shortlist)(float *out_bound, uint32_t *out_node, float *left, float *bound,
+                        const uint32_t *node, size_t count, float largest, size_t most,
+                        float share);
 
-    /* The first of the largest; 0 when there is none. */
-    size_t (*largest)(const float *bounds, size_t count);
+    /* The first that is `value`; the last when there is none. */
+    size_t (*find)(const float *bounds, size_t count, float value);
 
     /* The largest |in[i]| of count, a multiple of 16. */
     float (*peak)(const float *in, size_t count);

@@ -39,33 +39,40 @@ static size_t tree_expand(float *out_bound, uint32_t *out_node, const float *bou
     return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, least);
 }
 
-static inline __attribute__((always_inline)) void
+static inline __attribute__((always_inline)) float
 spread_channels(float *restrict out_bound, uint32_t *restrict out_node, const float *restrict bound,
                 const uint32_t *restrict node, size_t count, const struct scp_tree_query *query,
                 const uint8_t *restrict cells, size_t channels) {
+    f32x16 large = f32x16_set(0);
     for (size_t i = 0; i < count; i += 4) {
-        f32x16_store(out_bound + 4 * i, children(bound + i, node + i, query, cells, channels));
+        const f32x16 b = children(bound + i, node + i, query, cells, channels);
+        large = f32x16_max(large, b);
+        f32x16_store(out_bound + 4 * i, b);
         u32x16_children(out_node + 4 * i, node + i);
     }
+    return f32x16_largest(large);
 }
 
-static void tree_spread(float *out_bound, uint32_t *out_node, const float *bound,
-                        const uint32_t *node, size_t count, const struct scp_tree_query *query,
-                        const uint8_t *cells, size_t channels) {
+static float tree_spread(float *out_bound, uint32_t *out_node, const float *bound,
+                         const uint32_t *node, size_t count, const struct scp_tree_query *query,
+                         const uint8_t *cells, size_t channels) {
     if (channels == 64)
-        spread_channels(out_bound, out_node, bound, node, count, query, cells, 64);
-    else if (channels == 32)
-        spread_channels(out_bound, out_node, bound, node, count, query, cells, 32);
-    else
-        spread_channels(out_bound, out_node, bound, node, count, query, cells, channels);
+        return spread_channels(out_bound, out_node, bound, node, count, query, cells, 64);
+    if (channels == 32)
+        return spread_channels(out_bound, out_node, bound, node, count, query, cells, 32);
+    return spread_channels(out_bound, out_node, bound, node, count, query, cells, channels);
 }
 
-static void tree_roots(float *bounds, const struct scp_tree_query *query, const uint8_t *cells,
-                       size_t count, size_t channels) {
+static float tree_roots(float *bounds, const struct scp_tree_query *query, const uint8_t *cells,
+                        size_t count, size_t channels) {
+    f32x16 large = f32x16_set(0);
     for (size_t i = 0; i < count; i += 16) {
-        const f32x16 dots = u8_sixteen(query->vector, query->sum, cells + i * channels, channels);
-        f32x16_store(bounds + i, bounds_of(dots, query));
+        const f32x16 b =
+            bounds_of(u8_sixteen(query->vector, query->sum, cells + i * channels, channels), query);
+        large = f32x16_max(large, b);
+        f32x16_store(bounds + i, b);
     }
+    return f32x16_largest(large);
 }
 
 static size_t tree_filter(float *out_bound, uint32_t *out_node, const float *bound,
@@ -90,12 +97,12 @@ static inline __attribute__((always_inline)) void reach3(size_t reach[3], const 
     }
 }
 
-static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float largest[2], float *bound,
-                             const uint32_t *node, size_t count, size_t most, float share) {
+static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, float *bound,
+                             const uint32_t *node, size_t count, float largest, size_t most,
+                             float share) {
     const f32x16 zero = f32x16_set(0);
-    f32x16 large = zero, rest = zero;
-    for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(bound + i));
-    float high = largest[0] = f32x16_largest(large), low = share * high;
+    f32x16 rest = zero;
+    float high = largest, low = share * high;
     size_t reached = 0, kept = 0;
     for (size_t i = 0; i < count; i += 16)
         reached += (size_t)f32x16_reach(f32x16_load(bound + i), f32x16_set(low));
@@ -133,17 +140,14 @@ static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float largest
         rest = f32x16_max(rest, below);
         kept += more;
     }
-    largest[1] = f32x16_largest(rest);
+    *left = f32x16_largest(rest);
     return kept;
 }
 
-static size_t tree_largest(const float *values, size_t count) {
-    f32x16 large = f32x16_set(0);
-    for (size_t i = 0; i < count; i += 16) large = f32x16_max(large, f32x16_load(values + i));
-    const float most = f32x16_largest(large);
+static size_t tree_find(const float *values, size_t count, float value) {
     size_t at = 0;
-    while (at + 16 < count && !f32x16_reach(f32x16_load(values + at), f32x16_set(most))) at += 16;
-    while (at + 1 < count && values[at] != most) at++;
+    while (at + 16 < count && !f32x16_reach(f32x16_load(values + at), f32x16_set(value))) at += 16;
+    while (at + 1 < count && values[at] != value) at++;
     return at;
 }
 

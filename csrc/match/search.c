@@ -26,7 +26,7 @@ struct few {
 /* Level 0, for all queries that have one vector there. */
 struct top {
     struct list roots, chosen; /* what the beam left, and what it expands */
-    float largest[2];          /* bounds: of all, of what it left */
+    float largest, left;       /* the largest bounds of all and of what it left */
     struct few memory;
 };
 
@@ -35,7 +35,8 @@ struct search {
     const struct query *query;
     struct scp_tree_query steps[SCP_MATCH_MAX_LEVELS];
     struct list levels[SCP_MATCH_MAX_LEVELS]; /* what the beam saw and did not expand */
-    float largest[SCP_MATCH_MAX_LEVELS][2];   /* bounds: of all, of those */
+    float largest[SCP_MATCH_MAX_LEVELS];      /* the largest bounds of all */
+    float left[SCP_MATCH_MAX_LEVELS];         /* and of those */
     struct list chosen;                       /* what it expanded last, four leaves each */
     size_t first;                             /* of its leaves, the one with the largest bound */
     uint32_t leaf, known;                     /* the last path followed, the levels known of it, */
@@ -150,19 +151,20 @@ static void begin(struct search *s, const struct image *image, const struct quer
     if (!known) {
         struct list *roots = &top->roots;
         *roots = (struct list){roots->bounds, image->numbers, scp_grid_cells(grid, 0)};
-        image->steps->roots(roots->bounds, &s->steps[0], image->level[0], scp_tree_roots(grid),
-                            grid->channels);
+        top->largest = image->steps->roots(roots->bounds, &s->steps[0], image->level[0],
+                                           scp_tree_roots(grid), grid->channels);
         memset(roots->bounds + roots->count, 0, FILLING * sizeof(float));
         top->chosen = list_in(&top->memory);
         if (grid->levels > 1)
-            top->chosen.count = image->steps->shortlist(top->chosen.bounds, top->chosen.nodes,
-                                                        top->largest, roots->bounds, roots->nodes,
-                                                        roots->count, SCP_BEAM, image->share[0]);
+            top->chosen.count = image->steps->shortlist(
+                top->chosen.bounds, top->chosen.nodes, &top->left, roots->bounds, roots->nodes,
+                roots->count, top->largest, SCP_BEAM, image->share[0]);
         fill(&top->chosen);
         s->dots = roots->count;
     }
     s->levels[0] = top->roots;
-    memcpy(s->largest[0], top->largest, sizeof top->largest);
+    s->largest[0] = top->largest;
+    s->left[0] = top->left;
     s->chosen = top->chosen;
     s->products[0] = 1;
     s->leaf = s->known = 0;
@@ -180,23 +182,25 @@ static void dive(struct search *searches, size_t count) {
             ask(s->query->vectors + d * channels, channels);
             *level = list_in(&s->memory[d]);
             level->count = (from->count + 3) / 4 * 16;
-            image->steps->spread(level->bounds, level->nodes, from->bounds, from->nodes,
-                                 from->count, &s->steps[d], image->level[d], channels);
+            s->largest[d] =
+                image->steps->spread(level->bounds, level->nodes, from->bounds, from->nodes,
+                                     from->count, &s->steps[d], image->level[d], channels);
             s->dots += 4 * from->count;
         }
         for (size_t q = 0; q < count && d < last; q++) {
             struct search *s = &searches[q];
             const struct list *level = &s->levels[d];
             s->chosen = list_in(&s->memory[0]);
-            s->chosen.count = image->steps->shortlist(s->chosen.bounds, s->chosen.nodes,
-                                                      s->largest[d], level->bounds, level->nodes,
-                                                      level->count, SCP_BEAM, image->share[d]);
+            s->chosen.count = image->steps->shortlist(
+                s->chosen.bounds, s->chosen.nodes, &s->left[d], level->bounds, level->nodes,
+                level->count, s->largest[d], SCP_BEAM, image->share[d]);
             fill(&s->chosen);
         }
     }
     for (size_t q = 0; q < count; q++) {
         struct search *s = &searches[q];
-        s->first = image->steps->largest(s->levels[last].bounds, s->levels[last].count);
+        s->first =
+            image->steps->find(s->levels[last].bounds, s->levels[last].count, s->largest[last]);
         if (s->levels[last].count) fetch(s);
     }
 }
@@ -248,7 +252,7 @@ static void walk(struct search *s, struct list *now, struct list *next, struct l
     for (size_t d = 0; d < last; d++) {
         const struct list *level = &s->levels[d];
         next->count = 0;
-        if (s->largest[d][1] >= least) {
+        if (s->left[d] >= least) {
             chosen->count = image->steps->filter(chosen->bounds, chosen->nodes, level->bounds,
                                                  level->nodes, level->count, least);
             descend(s, next, d, chosen, least);
@@ -264,7 +268,7 @@ static void walk(struct search *s, struct list *now, struct list *next, struct l
 
 static void add_reached(float *reached, const struct search *s) {
     for (size_t d = 0; d + 1 < s->image->grid.levels; d++)
-        if (s->largest[d][0] > 0) reached[d] += s->value / s->largest[d][0];
+        if (s->largest[d] > 0) reached[d] += s->value / s->largest[d];
 }
 
 void scp_search_nearest(float *value, int32_t *index, uint64_t *dots, float *reached,

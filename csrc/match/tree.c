@@ -12,13 +12,11 @@
 
 #include "scp/alloc.h"
 
-#define CHUNK 16 /* nodes of level 0 per task */
-
 /* By level: the largest square of what quantising took. */
 typedef float rests[SCP_MATCH_MAX_LEVELS];
 
 static size_t tasks(const struct scp_grid *grid) {
-    return (scp_grid_cells(grid, 0) + CHUNK - 1) / CHUNK + grid->height;
+    return scp_tree_roots(grid) / 16 + grid->height;
 }
 
 size_t scp_tree_roots(const struct scp_grid *grid) {
@@ -81,19 +79,18 @@ static enum scp_status four(const struct build *build, uint8_t *out, float *most
     return SCP_OK;
 }
 
-/* Nodes first .. last - 1 of level 0, a multiple of 16 in all but the last task. */
-static enum scp_status build_roots(const struct build *build, float *most, size_t first,
-                                   size_t last) {
+/* A group of 16 nodes of level 0; the last node fills the last group. */
+static enum scp_status build_roots(const struct build *build, float *most, size_t first) {
+    const size_t last = scp_grid_cells(&build->image->grid, 0) - 1;
     const size_t channels = build->image->grid.channels;
     uint8_t *to = build->image->tree + first * channels;
     uint8_t bytes[4 * SCP_MATCH_MAX_CHANNELS];
-    for (size_t root = first; root < last; root += 4) {
+    for (size_t root = 0; root < 16; root += 4) {
         size_t cells[4];
-        for (size_t i = 0; i < 4; i++) cells[i] = root + i < last ? root + i : last - 1;
+        for (size_t i = 0; i < 4; i++) cells[i] = first + root + i < last ? first + root + i : last;
         const enum scp_status status = four(build, bytes, most, 0, cells);
         if (status != SCP_OK) return status;
-        for (size_t c = 0; c < channels; c += 4)
-            memcpy(to + c * 16 + (root - first) * 4, bytes + c * 4, 16);
+        for (size_t c = 0; c < channels; c += 4) memcpy(to + c * 16 + root * 4, bytes + c * 4, 16);
     }
     return SCP_OK;
 }
@@ -121,16 +118,13 @@ static enum scp_status build_below(const struct build *build, float *most, size_
 static enum scp_status build_task(void *context, size_t task, size_t worker) {
     const struct build *build = context;
     const struct scp_grid *grid = &build->image->grid;
-    const size_t roots = scp_grid_cells(grid, 0), chunks = (roots + CHUNK - 1) / CHUNK;
+    const size_t groups = scp_tree_roots(grid) / 16;
     float *most = build->rest[task];
     (void)worker;
-    if (task < chunks) {
-        const size_t first = task * CHUNK;
-        return build_roots(build, &most[0], first, first + CHUNK < roots ? first + CHUNK : roots);
-    }
+    if (task < groups) return build_roots(build, &most[0], task * 16);
     enum scp_status status = SCP_OK;
     for (size_t d = 1; d < grid->levels && status == SCP_OK; d++)
-        status = build_below(build, &most[d], d, task - chunks);
+        status = build_below(build, &most[d], d, task - groups);
     return status;
 }
 
@@ -143,7 +137,6 @@ enum scp_status scp_tree_build(struct image *image, const float *largest,
     image->tree = scp_alloc(scp_tree_offset(grid, grid->levels), grid->channels);
     image->numbers = scp_alloc(numbers(grid), sizeof(uint32_t));
     if (!image->tree || !image->numbers || !build.rest) goto end;
-    memset(image->tree, 128, scp_tree_roots(grid) * grid->channels); /* what fills the last group */
     for (size_t i = 0; i < numbers(grid); i++) image->numbers[i] = (uint32_t)i;
     for (size_t d = 0; d < grid->levels; d++) {
         image->offset[d] = (uint32_t)scp_grid_offset(grid, d);

@@ -115,6 +115,12 @@ static float factor(const struct scp_tree_query *query, const uint8_t *cells, si
     return c < 1 ? c : 1;
 }
 
+static float largest_of(const float *values, size_t count) {
+    float most = 0;
+    for (size_t i = 0; i < count; i++) most = values[i] > most ? values[i] : most;
+    return most;
+}
+
 static void expand(void) {
     enum { NODES = 9, COUNT = 7 };
     uint8_t cells[4 * NODES * CHANNELS_MOST];
@@ -129,7 +135,8 @@ static void expand(void) {
         integers(cells, 4 * NODES, vector, &query, channels, &rng);
         for (size_t i = 0; i < COUNT; i++) bound[i] = (float)scp_rng_uniform(&rng);
         bound[COUNT] = 0;
-        tree->spread(all, numbers, bound, node, COUNT, &query, cells, channels);
+        const float most = tree->spread(all, numbers, bound, node, COUNT, &query, cells, channels);
+        CHECK(same_bits(most, largest_of(all, 4 * COUNT)));
         for (size_t i = 0; i < 4; i++) CHECK(all[4 * COUNT + i] == 0);
         for (float least = SCP_TINY; least < 0.9f; least += 0.2f) {
             const size_t kept = tree->expand(out_bound, out_node, bound, node, COUNT, &query, cells,
@@ -184,7 +191,8 @@ static void roots(void) {
     scp_rng_init(&rng, 13, 0);
     for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
         integers(cells, COUNT, vector, &query, channels, &rng);
-        tree->roots(bounds, &query, cells, COUNT, channels);
+        const float most = tree->roots(bounds, &query, cells, COUNT, channels);
+        CHECK(same_bits(most, largest_of(bounds, COUNT)));
         for (size_t i = 0; i < COUNT; i++)
             CHECK(same_bits(bounds[i],
                             factor(&query, cells + i / 16 * 16 * channels, 16, i % 16, channels)));
@@ -210,7 +218,7 @@ static void filter(void) {
 }
 
 static void shortlist(void) {
-    float bound[100 + 16], before[100], out_bound[100 + 16], left[2];
+    float bound[100 + 16], before[100], out_bound[100 + 16], left;
     uint32_t node[100 + 16], out_node[100 + 16];
     for (uint32_t i = 0; i < 116; i++) node[i] = 1000 + i;
     for (size_t count = 0; count <= 100; count += 10) {
@@ -218,12 +226,12 @@ static void shortlist(void) {
         scp_rng_init(&rng, 15, count);
         memset(bound, 0, sizeof bound);
         for (size_t i = 0; i < count; i++) bound[i] = before[i] = (float)scp_rng_uniform(&rng);
+        const float largest = largest_of(before, count);
         const size_t kept =
-            tree->shortlist(out_bound, out_node, left, bound, node, count, 10, 0.5f);
-        float largest = 0, rest = 0, least = 2e6f;
+            tree->shortlist(out_bound, out_node, &left, bound, node, count, largest, 10, 0.5f);
+        float rest = 0, least = 2e6f;
         size_t at = 0;
         for (size_t i = 0; i < count; i++) {
-            largest = before[i] > largest ? before[i] : largest;
             if (bound[i] == before[i]) {
                 rest = bound[i] > rest ? bound[i] : rest;
                 continue;
@@ -233,8 +241,7 @@ static void shortlist(void) {
             least = before[i] < least ? before[i] : least;
             at++;
         }
-        CHECK(same_bits(left[0], largest));
-        CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left[1], rest));
+        CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left, rest));
         CHECK(kept == 0 || (least >= 0.5f * largest && least > rest));
         /* more would be too many: the next come within a 64th of the range, up to the eleventh */
         const float lower = rest - largest / 64;
@@ -243,26 +250,26 @@ static void shortlist(void) {
         CHECK(count == 0 || more > 10 || rest < 0.5f * largest);
     }
     for (size_t i = 0; i < 116; i++) bound[i] = i < 100 ? 0.25f : 0; /* ties: the first ten */
-    CHECK(tree->shortlist(out_bound, out_node, left, bound, node, 100, 10, 0.5f) == 10);
+    CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 0.25f, 10, 0.5f) == 10);
     for (uint32_t i = 0; i < 10; i++) CHECK(out_node[i] == 1000 + i && bound[i] == 0);
     for (size_t i = 10; i < 100; i++) CHECK(bound[i] == 0.25f);
-    CHECK(left[0] == 0.25f && left[1] == 0.25f);
+    CHECK(left == 0.25f);
     memset(bound, 0, sizeof bound);
-    CHECK(tree->shortlist(out_bound, out_node, left, bound, node, 100, 10, 0.5f) == 0);
-    CHECK(left[0] == 0 && left[1] == 0);
+    CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 0, 10, 0.5f) == 0);
+    CHECK(left == 0);
 }
 
-static void largest(void) {
+static void find(void) {
     float values[64];
     for (size_t count = 1; count <= 48; count++)
         for (size_t at = 0; at < count; at++) {
             for (size_t i = 0; i < 64; i++) values[i] = i < count ? 0.5f : 0;
             values[at] = 0.75f;
             values[count - 1] = 0.75f; /* the first of two */
-            CHECK(tree->largest(values, count) == at);
+            CHECK(tree->find(values, count, 0.75f) == at);
         }
     memset(values, 0, sizeof values);
-    CHECK(tree->largest(values, 3) == 0);
+    CHECK(tree->find(values, 3, 0) == 0 && tree->find(values, 40, 1) == 39);
 }
 
 static void peak(void) {
@@ -332,7 +339,7 @@ static void tree_kernels(const struct scp_tree_kernels *kernels) {
     roots();
     filter();
     shortlist();
-    largest();
+    find();
     peak();
     quantise();
     quantise4();
