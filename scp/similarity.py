@@ -257,7 +257,7 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 9 + 24) + 8)
+        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 9 + 20) + 8)
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()

@@ -84,7 +84,9 @@ def test_prepared_queries():
     rng = np.random.default_rng(12)
     p = pyramid(rng, 4, 2, 3, 16, "smooth")
     q, qn = queries(rng, p, 30)
-    prepared = Queries(q, qn)
+    copies = q.copy(), qn.copy()
+    prepared = Queries(*copies)
+    copies[0][:], copies[1][:] = 0, np.nan  # what was prepared stays
     assert len(prepared) == 30
     for mode in ("nearest", "bilinear"):
         for path in ("search", "dense"):

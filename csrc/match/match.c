@@ -82,7 +82,9 @@ static float share_of(float reached) {
     return share > 0.4f ? share : 0.4f;
 }
 
-/* Counts, not seconds, decide: the same path on every machine. The sample is one task. */
+_Static_assert(SAMPLE <= BLOCK, "one task adds to `reached`");
+
+/* Counts, not seconds, decide: the same path on every machine. */
 static enum scp_status choose(struct work *w, const struct scp_control *control) {
     struct work sample = *w;
     uint64_t dots;
