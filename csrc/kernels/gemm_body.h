@@ -1,6 +1,10 @@
 /* The matrix product of the convolutions; included once per instruction set. A block of
  * SCP_SIMD_ROWS rows x SCP_SIMD_PANELS panels stays in registers over the whole sum. */
 
+/* Steps ahead that rows side by side are asked for: every step is in another line, and the CPU does
+ * not foresee that. */
+#define AHEAD 24
+
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
 static inline __attribute__((always_inline)) void
@@ -41,6 +45,10 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
         const f32x16 v = f32x16_load(b), w = panels > 1 ? f32x16_load(b1) : v;                     \
         EACH_ROW(ROW)                                                                              \
         (void)w;                                                                                   \
+        if (!along) {                                                                              \
+            __builtin_prefetch(p0 + AHEAD * a_step);                                               \
+            if (rows > 9) __builtin_prefetch(p9 + AHEAD * a_step);                                 \
+        }                                                                                          \
         b += 16, b1 += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;                 \
     }
         size_t k = form->length;
