@@ -1,6 +1,7 @@
 """Convolution layers, forward and both gradients, against PyTorch on the CPU.
 
-    python benchmarks/convolution.py [--layers narrow vgg other] [--fused] [--torch PYTHON]
+    python benchmarks/convolution.py [--layers narrow vgg other] [--batch N] [--fused]
+                                     [--torch PYTHON]
 
 The peer with channels first and channels last: the faster counts. --fused: ours does more, the
 norm and the activation before it and the gradient through them, read on the way as in training.
@@ -152,12 +153,15 @@ def timed(function, repeat: int) -> tuple[float, float]:
 def main():
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--layers", nargs="+", choices=list(LAYERS), default=list(LAYERS))
+    parser.add_argument("--batch", type=int, help="images at once, instead of each layer's own")
     parser.add_argument("--fused", action="store_true", help="norm and activation on the way")
     parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--rounds", type=int, default=3, help="alternations of ours and the peer")
     options = parser.parse_args()
     layers = {k: v for group in options.layers for k, v in LAYERS[group].items()}
+    if options.batch:
+        layers = {k: (options.batch, *v[1:]) for k, v in layers.items()}
     machine = Limits(_core.threads())
     header(f"of {_core.threads()} threads, measured during the run, stated below")
     python, missing = (None, []) if options.no_peer else interpreter(
