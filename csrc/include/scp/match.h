@@ -65,8 +65,9 @@ struct scp_match_stats {
 /* Queries checked, ordered and quantised once, for any number of images. */
 struct scp_queries;
 
-/* Copies vectors [count][levels][channels] and norms [count][levels]. SCP_EINVAL when a vector is longer than 1 or a norm is negative or not finite, levels and
- * channels are not those of a grid, or there are 2^32 queries or more. */
+/* Copies vectors [count][levels][channels] and norms [count][levels]. SCP_EINVAL when a vector is
+ * longer than 1 or a norm is negative or not finite, levels and channels are not those of a grid,
+ * or there are 2^32 queries or more. */
 enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
                                    const float *norms, size_t count, size_t levels, size_t channels,
                                    const struct scp_control *control);
