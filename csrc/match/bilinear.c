@@ -5,8 +5,6 @@
  * leaves little to visit. Similarities are kept in one map per level, filled on demand. */
 #include "match.h"
 
-#include <string.h>
-
 #include "scp/alloc.h"
 
 /* Interpolated values, and products of them, may exceed the corners' by the rounding of a few

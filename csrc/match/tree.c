@@ -58,8 +58,8 @@ struct build {
 };
 
 /* Quantises four cells of level d into [C / 4][4][4]; the largest square of what it took. */
-static enum scp_status four(const struct build *build, uint8_t *out, float *most, size_t d,
-                            const size_t cells[4]) {
+static enum scp_status quantise_cells(const struct build *build, uint8_t *out, float *most,
+                                      size_t d, const size_t cells[4]) {
     const struct image *image = build->image;
     const size_t channels = image->grid.channels;
     const float *vectors[4];
@@ -88,7 +88,7 @@ static enum scp_status build_roots(const struct build *build, float *most, size_
     for (size_t root = 0; root < 16; root += 4) {
         size_t cells[4];
         for (size_t i = 0; i < 4; i++) cells[i] = first + root + i < last ? first + root + i : last;
-        const enum scp_status status = four(build, bytes, most, 0, cells);
+        const enum scp_status status = quantise_cells(build, bytes, most, 0, cells);
         if (status != SCP_OK) return status;
         for (size_t c = 0; c < channels; c += 4) memcpy(to + c * 16 + root * 4, bytes + c * 4, 16);
     }
@@ -108,7 +108,8 @@ static enum scp_status build_below(const struct build *build, float *most, size_
             const size_t at = cell + 2 * (y * width + x);
             const size_t cells[4] = {at, at + 1, at + width, at + width + 1};
             const size_t node = ((x >> below) << 2 * below) + scp_tree_node(y, x & mask);
-            const enum scp_status status = four(build, to + 4 * node * channels, most, d, cells);
+            const enum scp_status status =
+                quantise_cells(build, to + 4 * node * channels, most, d, cells);
             if (status != SCP_OK) return status;
         }
     return SCP_OK;
