@@ -71,11 +71,11 @@ class Grids(Dataset):
         return (self.grid(i, size) for size in sizes)
 
 
-def training_images(data, cache=None):
+def training_images(data, cache=None, annotator="mean"):
     """The 150 training images: "phantom", or the root of the cephalograms."""
     if data == "phantom":
         return Grids(scp.datasets.phantom(150, seed=0), cache, "phantom-0")
-    train = scp.datasets.cephalometric(data, split="train")
+    train = scp.datasets.cephalometric(data, split="train", annotator=annotator)
     return Grids(train, own_cache(data, cache), "train")
 
 
@@ -84,15 +84,16 @@ def own_cache(data, cache):
     return cache and Path(cache, f"{zlib.crc32(str(Path(data).resolve()).encode()):08x}")
 
 
-def load(data, on, cache=None):
-    """Templates and evaluation images (None: the templates themselves) as Grids."""
-    templates = training_images(data, cache)
+def load(data, on, cache=None, annotator="mean"):
+    """Templates and evaluation images (None: the templates themselves) as Grids; annotator: of
+    the cephalograms (scp.datasets.cephalometric)."""
+    templates = training_images(data, cache, annotator)
     if on == "validation":
         return templates.subset(validation_split(templates.ids)[1]), None
     if data == "phantom":
         return templates, Grids(scp.datasets.phantom(150, seed=1), cache, "phantom-1")
     cache = own_cache(data, cache)
-    test = scp.datasets.cephalometric(data, split="test1")
+    test = scp.datasets.cephalometric(data, split="test1", annotator=annotator)
     test = Grids(test, cache, "test1")
     return templates, test.subset(distinct(data, templates.ids, test.ids, cache))
 

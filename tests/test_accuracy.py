@@ -16,6 +16,7 @@ if not (BENCHMARKS / "accuracy.py").is_file():
     pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 import accuracy  # noqa: E402
+import readers  # noqa: E402
 
 SIZE = (64, 64)
 
@@ -147,3 +148,14 @@ def test_evaluation_on_the_phantom_from_end_to_end(tmp_path, monkeypatch):
     json.dumps(out)
     out = accuracy.evaluate(extractor, "phantom", "validation", cache=str(tmp_path), pick=False)
     assert (out["templates"], out["images"]) == (4, 4) and "pick1" not in out
+
+
+def test_what_the_choice_of_one_reader_gains_for_the_other():
+    errors, of = np.arange(1.0, 21), np.arange(20.0, 0, -1)  # the two readers contradict each other
+    assert readers.gains(errors, errors) == pytest.approx((1 - 1 / 10.5, 1 - 5.5 / 10.5))
+    assert readers.gains(errors, of) == pytest.approx((1 - 20 / 10.5, 1 - 15.5 / 10.5))
+    both = {name: scored() for name in readers.READERS}
+    out = readers.compare(both, [1], 1, "agreeing")
+    assert out["pearson"] == pytest.approx(1) and out["senior"]["mean"] == pytest.approx(1.75)
+    assert out["senior"]["best_of_other"][0] == out["senior"]["best"] == pytest.approx(1 - 1 / 1.75)
+    assert out["junior"]["scp"] == pytest.approx(1 - 2.5 / 1.75)
