@@ -1,6 +1,25 @@
 /* The matrix product of the convolutions; included once per instruction set. A block of
  * SCP_SIMD_ROWS rows x SCP_SIMD_PANELS panels stays in registers over the whole sum. */
 
+/* What is left of a form's ask: of the run, of all; `each` lines are asked for every four steps. */
+struct gemm_ask {
+    const struct scp_ask *of;
+    const float *at;
+    size_t run, in_run, lines, each;
+};
+
+static inline void gemm_ask(struct gemm_ask *ask) {
+    for (size_t n = ask->each; n > 0 && ask->lines > 0; n--, ask->lines--, ask->in_run--) {
+        if (!ask->in_run) {
+            ask->run++;
+            ask->at = ask->of->run[ask->run].at;
+            ask->in_run = ask->of->run[ask->run].count;
+        }
+        __builtin_prefetch(ask->at, 0, 2); /* to the second level */
+        ask->at += ask->of->run[ask->run].step;
+    }
+}
+
 /* Steps ahead that rows side by side are asked for: every step is in another line, and the CPU does
  * not foresee that. */
 #define AHEAD 24
@@ -9,8 +28,8 @@
 
 static inline __attribute__((always_inline)) void
 gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, const float *b,
-           const struct scp_gemm_form *form, const float *start, const int rows, const int along,
-           const int panels) {
+           const struct scp_gemm_form *form, const float *start, struct gemm_ask *rest,
+           const int rows, const int along, const int panels) {
     float *c1 = c + form->c_panel;
     const float *b1 = b + form->b_panel;
 #define ROW(i) f32x16 s##i = f32x16_set(0), t##i = s##i;
@@ -29,6 +48,7 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
         EACH_ROW(ROW)
 #undef ROW
     }
+    struct gemm_ask ask = *rest;
     for (size_t run = 0; run < form->count; run++) {
         const float *p0 = a + form->offsets[run], *p3 = p0 + 3 * a_row, *p6 = p3, *p9 = p3;
         if (rows > 6) p6 = p3 + 3 * a_row;
@@ -51,6 +71,11 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
         }                                                                                          \
         b += 16, b1 += 16, p0 += a_step, p3 += a_step, p6 += a_step, p9 += a_step;                 \
     }
+#define FOUR                                                                                       \
+    {                                                                                              \
+        gemm_ask(&ask);                                                                            \
+        STEP STEP STEP STEP                                                                        \
+    }
         size_t k = form->length;
         if (along) { /* the next block's rows are asked for, a line of each every 16 steps */
 #define NEXT(i)                                                                                    \
@@ -60,19 +85,16 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
     }
             for (; k >= 16; k -= 16) {
                 EACH_ROW(NEXT)
-                for (int four = 0; four < 4; four++) {
-                    STEP STEP STEP STEP
-                }
+                for (int four = 0; four < 4; four++) FOUR
             }
 #undef NEXT
         }
-        for (; k >= 4; k -= 4) {
-            STEP STEP STEP STEP
-        }
-        for (; k > 0; k--) STEP
+        for (; k >= 4; k -= 4) FOUR for (; k > 0; k--) STEP
+#undef FOUR
 #undef STEP
 #undef ROW
     }
+    *rest = ask;
 #define ROW(i)                                                                                     \
     if (rows > i) f32x16_store(c + i * c_row, s##i);                                               \
     if (rows > i && panels > 1) f32x16_store(c1 + i * c_row, t##i);
@@ -80,18 +102,14 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
 #undef ROW
 }
 
-/* The rows that do not fill a block; not inlined, for it is long. */
-static __attribute__((noinline)) void gemm_rest(float *c, size_t c_row, const float *a,
-                                                size_t a_row, size_t a_step, size_t rows,
-                                                const float *b, const struct scp_gemm_form *form,
-                                                const float *start, int panels) {
+static inline __attribute__((always_inline)) void
+gemm_rest(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
+          const float *b, const struct scp_gemm_form *form, const float *start,
+          struct gemm_ask *ask, const int along, const int panels) {
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        if (n >= SCP_SIMD_ROWS) break;                                                             \
-        if (SCP_SIMD_PANELS > 1 && panels > 1)                                                     \
-            gemm_block(c, c_row, a, a_row, a_step, b, form, start, n, 0, SCP_SIMD_PANELS);         \
-        else                                                                                       \
-            gemm_block(c, c_row, a, a_row, a_step, b, form, start, n, 0, 1);                       \
+        if (n < SCP_SIMD_ROWS)                                                                     \
+            gemm_block(c, c_row, a, a_row, a_step, b, form, start, ask, n, along, panels);         \
         break;
     switch (rows) {
         REST(1)
@@ -101,34 +119,55 @@ static __attribute__((noinline)) void gemm_rest(float *c, size_t c_row, const fl
 #undef REST
 }
 
+/* Some panels. Rows that lie in a row of a (along: a_step is 1), or side by side (a_row is 1): what
+ * is known to be 1 needs no register. Not inlined, for they are long. */
 static inline __attribute__((always_inline)) void
 gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
-          const float *b, const struct scp_gemm_form *form, const float *start, const int along,
-          const int panels) {
+          const float *b, const struct scp_gemm_form *form, const float *start,
+          struct gemm_ask *ask, const int along, const int panels) {
     for (; rows >= SCP_SIMD_ROWS; rows -= SCP_SIMD_ROWS) {
-        gemm_block(c, c_row, a, a_row, a_step, b, form, start, SCP_SIMD_ROWS, along, panels);
+        gemm_block(c, c_row, a, a_row, a_step, b, form, start, ask, SCP_SIMD_ROWS, along, panels);
         c += SCP_SIMD_ROWS * c_row, a += SCP_SIMD_ROWS * a_row;
     }
-    if (rows) gemm_rest(c, c_row, a, a_row, a_step, rows, b, form, start, panels);
+    if (rows) gemm_rest(c, c_row, a, a_row, a_step, rows, b, form, start, ask, along, panels);
 }
+
+#define PANELS(name, a_row, a_step, along, panels)                                                 \
+    static __attribute__((noinline)) void name(                                                    \
+        float *c, size_t c_row, const float *a, size_t stride, size_t rows, const float *b,        \
+        const struct scp_gemm_form *form, const float *start, struct gemm_ask *ask) {              \
+        gemm_rows(c, c_row, a, a_row, a_step, rows, b, form, start, ask, along, panels);           \
+    }
+PANELS(gemm_along, stride, 1, 1, 1)
+PANELS(gemm_columns, 1, stride, 0, 1)
+#if SCP_SIMD_PANELS > 1
+PANELS(gemm_along2, stride, 1, 1, 2)
+PANELS(gemm_columns2, 1, stride, 0, 2)
+#endif
+#undef PANELS
 
 static void gemm(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
                  const float *b, const struct scp_gemm_form *form, const float *start) {
-    size_t panel = 0;
-    if (SCP_SIMD_PANELS > 1)
-        for (; panel + 2 <= form->panels; panel += 2) {
-            const float *first = start ? start + panel * 16 : NULL;
-            if (a_step == 1)
-                gemm_rows(c, c_row, a, a_row, 1, rows, b, form, first, 1, SCP_SIMD_PANELS);
-            else
-                gemm_rows(c, c_row, a, a_row, a_step, rows, b, form, first, 0, SCP_SIMD_PANELS);
-            b += 2 * form->b_panel, c += 2 * form->c_panel;
-        }
-    for (; panel < form->panels; panel++, b += form->b_panel, c += form->c_panel) {
-        const float *first = start ? start + panel * 16 : NULL;
-        if (a_step == 1)
-            gemm_rows(c, c_row, a, a_row, 1, rows, b, form, first, 1, 1);
-        else
-            gemm_rows(c, c_row, a, a_row, a_step, rows, b, form, first, 0, 1);
+    const int along = a_step == 1;
+    const size_t stride = along ? a_row : a_step;
+    struct gemm_ask ask = {form->ask, NULL, 0, 0, 0, 0};
+    if (form->ask && form->ask->lines) {
+        const size_t blocks = (rows + SCP_SIMD_ROWS - 1) / SCP_SIMD_ROWS *
+                              ((form->panels + SCP_SIMD_PANELS - 1) / SCP_SIMD_PANELS);
+        const size_t fours = blocks * form->count * (form->length / 4);
+        ask.at = form->ask->run[0].at, ask.in_run = form->ask->run[0].count;
+        ask.lines = form->ask->lines;
+        ask.each = fours ? (ask.lines + fours - 1) / fours : 0;
     }
+    size_t panel = 0;
+#if SCP_SIMD_PANELS > 1
+    for (; panel + 2 <= form->panels; panel += 2) {
+        (along ? gemm_along2 : gemm_columns2)(c, c_row, a, stride, rows, b, form,
+                                              start ? start + panel * 16 : NULL, &ask);
+        b += 2 * form->b_panel, c += 2 * form->c_panel;
+    }
+#endif
+    for (; panel < form->panels; panel++, b += form->b_panel, c += form->c_panel)
+        (along ? gemm_along : gemm_columns)(c, c_row, a, stride, rows, b, form,
+                                            start ? start + panel * 16 : NULL, &ask);
 }

@@ -8,19 +8,31 @@
 
 #include "passes.h"
 
-/* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. And the
- * panels of 16 columns: floats from one to the next in b and in c. */
+/* Lines of the cache that somebody will read soon: runs of lines that lie `step` floats apart. */
+#define SCP_ASK_RUNS 16
+struct scp_ask {
+    struct {
+        const float *at;
+        size_t step, count;
+    } run[SCP_ASK_RUNS];
+    size_t runs, lines; /* lines: in all */
+};
+
+/* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. The panels
+ * of 16 columns: floats from one to the next in b and in c. ask, if not NULL: lines that the
+ * product asks for on its way, a few at a time. */
 struct scp_gemm_form {
     const size_t *offsets;
     size_t count, length;
     size_t panels, b_panel, c_panel;
+    const struct scp_ask *ask;
 };
 
 struct scp_nn_kernels {
     /* ---- gemm_body.h: c[p * c_panel + i * c_row + j] = start[16 p + j] + sum_k A[i][k]
      * b[p * b_panel + k * 16 + j] for p < panels, i < rows and j < 16, with A[i][k] =
-     * a[i * a_row + offset + k * a_step] over the runs. start NULL: the sum is added to c. Every
-     * element is one chain of sums over ascending k. ---- */
+     * a[i * a_row + offset + k * a_step] over the runs; a_row or a_step is 1. start NULL: the sum
+     * is added to c. Every element is one chain of sums over ascending k. ---- */
     void (*gemm)(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
                  const float *b, const struct scp_gemm_form *form, const float *start);
 

@@ -98,7 +98,8 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
     for (size_t panel = first, count; panel < last; panel += count) {
         count = scp_min(SCP_PANELS, last - panel);
-        const struct scp_gemm_form form = {offsets, height, width, count, c->values, c->steps * 16};
+        const struct scp_gemm_form form = {offsets,   height,        width, count,
+                                           c->values, c->steps * 16, NULL};
         for (size_t i = 0; i < count; i++) {
             float *of = values + i * c->values;
             const size_t from = (panel + i) * 16;

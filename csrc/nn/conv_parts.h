@@ -113,7 +113,7 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
 enum scp_status scp_source_sums(float *sums, const struct scp_source *source,
                                 const struct scp_control *control);
 
-/* Pixels of a map that will be needed soon, asked for bit by bit while the CPU multiplies. */
+/* Pixels of a map that will be needed soon; matrix products ask for their lines on the way. */
 struct scp_fetch {
     const float *first;
     size_t rows, columns, line, pixel, vectors;
@@ -126,20 +126,8 @@ void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t 
 void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
                       ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
                       size_t vectors);
-/* Share `part` of `parts`. */
-static inline void scp_fetch_part(const struct scp_fetch *fetch, size_t part, size_t parts) {
-    const size_t pixels = fetch->rows * fetch->columns;
-    size_t i = part * pixels / parts;
-    const size_t end = (part + 1) * pixels / parts;
-    while (i < end) {
-        const size_t row = i / fetch->columns, column = i % fetch->columns;
-        const float *at = fetch->first + row * fetch->line + column * fetch->pixel;
-        const size_t left = fetch->columns - column, count = left < end - i ? left : end - i;
-        for (size_t j = 0; j < count; j++, at += fetch->pixel)
-            for (size_t k = 0; k < fetch->vectors; k++) __builtin_prefetch(at + 16 * k);
-        i += count;
-    }
-}
+/* Share `part` of `parts`, as far as there is room for. */
+void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t part, size_t parts);
 
 /* scp_parallel, but on the calling thread alone where waking others costs more: below some 10^5
  * `floats` to go through. */

@@ -209,3 +209,21 @@ void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source
     if (source->pull.raw.data)
         scp_fetch_begin(fetch + 1, &source->pull.raw, image, y, x, rows, columns, first, vectors);
 }
+
+void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t part,
+                     size_t parts) {
+    const size_t all = fetch->rows * fetch->columns, end = (part + 1) * all / parts;
+    const int whole = fetch->pixel == 16 * fetch->vectors; /* pixels follow each other */
+    const size_t runs = whole ? 1 : fetch->vectors;
+    for (size_t i = part * all / parts, count; i < end; i += count) {
+        const size_t row = i / fetch->columns, column = i % fetch->columns;
+        const float *at = fetch->first + row * fetch->line + column * fetch->pixel;
+        count = scp_min(fetch->columns - column, end - i);
+        for (size_t k = 0; k < runs && ask->runs < SCP_ASK_RUNS; k++) {
+            ask->run[ask->runs].at = at + 16 * k;
+            ask->run[ask->runs].step = whole ? 16 : fetch->pixel;
+            ask->run[ask->runs].count = whole ? count * fetch->vectors : count;
+            ask->lines += ask->run[ask->runs++].count;
+        }
+    }
+}

@@ -79,17 +79,19 @@ static void multiply(const struct product *p, const struct scp_winograd_block *b
     const size_t last = scp_min(end, p->panels);
     for (size_t first = share * p->share; first < last; first += p->width / 16) {
         const size_t count = scp_min(p->width / 16, last - first);
+        struct scp_ask ask;
         const struct scp_gemm_form form = {
-            offsets, 1, p->source.map.channels, count, SCP_WINOGRAD * step, 16};
+            offsets, 1, p->source.map.channels, count, SCP_WINOGRAD * step, 16, &ask};
         struct scp_fetch target;
         scp_fetch_begin(&target, &p->target, block->image, (ptrdiff_t)(4 * block->y),
                         (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
                         count);
         for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-            scp_fetch_part(&target, i, SCP_WINOGRAD);
+            ask.runs = ask.lines = 0;
+            scp_fetch_share(&ask, &target, i, SCP_WINOGRAD);
             if (first + count == last) {
-                scp_fetch_part(next, i, SCP_WINOGRAD);
-                scp_fetch_part(next + 1, i, SCP_WINOGRAD);
+                scp_fetch_share(&ask, next, i, SCP_WINOGRAD);
+                scp_fetch_share(&ask, next + 1, i, SCP_WINOGRAD);
             }
             p->kernels->gemm(m + i * p->m_step, p->width, v + i * blocks->v_step, blocks->tile, 1,
                              block->tiles, p->weights + (first * SCP_WINOGRAD + i) * step, &form,

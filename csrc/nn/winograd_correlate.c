@@ -95,15 +95,19 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
         }
         for (size_t panel = first, count; panel < last; panel += count) {
             count = scp_min(SCP_PANELS, last - panel);
-            const struct scp_gemm_form form = {offsets, 1, block.tiles, count, values, c->sums};
+            struct scp_ask ask;
+            const struct scp_gemm_form form = {offsets, 1,       block.tiles, count,
+                                               values,  c->sums, &ask};
             for (size_t i = 0; i < count; i++)
                 scp_winograd_read_gradient(w + i * values, c->w_step,
                                            c->biased ? bias + (panel + i) * 16 : NULL, &block,
                                            &c->fixed, panel + i, strip, c->kernels);
             for (size_t i = 0; i < SCP_WINOGRAD; i++) {
+                ask.runs = ask.lines = 0;
                 for (size_t f = 0; f < 4; f++)
-                    scp_fetch_part(fetch + f, (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
-                                   scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
+                    scp_fetch_share(&ask, fetch + f,
+                                    (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
+                                    scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
                                  1, c->blocks.tile, channels, w + i * c->w_step, &form,
                                  index == begin ? zeros : NULL);

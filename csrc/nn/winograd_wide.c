@@ -110,7 +110,9 @@ static enum scp_status multiply(void *context, size_t task, size_t worker) {
     const struct scp_winograd_block *block = &w->block;
     const size_t channels = w->source.map.channels, first = task * SCP_PANELS;
     const size_t count = scp_min(SCP_PANELS, w->panels - first);
-    const struct scp_gemm_form form = {offsets, 1, channels, count, SCP_WINOGRAD * w->step, 16};
+    struct scp_ask ask;
+    const struct scp_gemm_form form = {offsets, 1,   channels, count, SCP_WINOGRAD * w->step,
+                                       16,      &ask};
     float *u = w->scratch + worker * w->scratch_floats;
     float *m = u + SCP_PANELS * SCP_WINOGRAD * w->step, *packed = m + SCP_WINOGRAD * w->m_step;
     for (size_t panel = 0; panel < count; panel++) {
@@ -123,7 +125,8 @@ static enum scp_status multiply(void *context, size_t task, size_t worker) {
                     (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
                     count);
     for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-        scp_fetch_part(&target, i, SCP_WINOGRAD);
+        ask.runs = ask.lines = 0;
+        scp_fetch_share(&ask, &target, i, SCP_WINOGRAD);
         w->kernels->gemm(m + i * w->m_step, SCP_PANELS * 16, w->v + i * w->blocks.v_step,
                          w->blocks.tile, 1, block->tiles, u + i * w->step, &form, zeros);
     }

@@ -46,7 +46,7 @@ static enum scp_status add_panels(void *context, size_t task, size_t worker) {
     const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
     const size_t sum = SCP_WINOGRAD * c->step, values = SCP_WINOGRAD * c->w_step;
     const size_t first = task * SCP_PANELS, count = scp_min(SCP_PANELS, c->panels - first);
-    const struct scp_gemm_form form = {offsets, 1, c->block.tiles, count, values, sum};
+    const struct scp_gemm_form form = {offsets, 1, c->block.tiles, count, values, sum, NULL};
     float *sums = c->scratch + worker * c->scratch_floats, bias[16 * SCP_PANELS] = {0};
     float *w = sums + SCP_PANELS * sum, *pixels = w + SCP_PANELS * values;
     for (size_t i = 0; i < count; i++)
