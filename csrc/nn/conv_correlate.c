@@ -12,11 +12,11 @@
 struct correlate {
     struct scp_source source, fixed;
     struct scp_axis y, x;
-    int direct, swap, biased;
+    int direct, biased;
     size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
     size_t steps; /* taps * channels */
     size_t tiles, parts, strip, values, offsets;
-    float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
+    float *partial, *partial_bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
 
@@ -131,30 +131,34 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
-/* Adds the partial sums of one panel to the gradients. */
-static enum scp_status reduce(void *context, size_t panel, size_t worker) {
-    const struct correlate *c = context;
-    const size_t outputs = c->fixed.map.channels, o = panel * 16;
-    const size_t count = scp_min(16, outputs - o), channels = c->source.map.channels;
+/* One panel. */
+static enum scp_status add_panel(void *context, size_t panel, size_t worker) {
+    const struct scp_partial *p = context;
+    const size_t channels = p->channels, outputs = p->outputs, o = panel * 16;
+    const size_t count = scp_min(16, outputs - o);
     (void)worker;
-    for (size_t k = 0; k < c->steps; k++) {
+    for (size_t k = 0; k < p->steps; k++) {
         float sum[16] = {0};
-        for (size_t part = 0; part < c->parts; part++) {
-            const float *from = c->partial + ((part * c->panels + panel) * c->steps + k) * 16;
+        for (size_t part = 0; part < p->parts; part++) {
+            const float *from = p->sums + ((part * p->panels + panel) * p->steps + k) * 16;
             for (size_t j = 0; j < 16; j++) sum[j] += from[j];
         }
-        if (c->swap) {
-            float *to = c->gradients + k / channels * channels * outputs + k % channels;
+        if (p->swap) {
+            float *to = p->gradients + k / channels * channels * outputs + k % channels;
             for (size_t j = 0; j < count; j++) to[(o + j) * channels] += sum[j];
         } else {
-            for (size_t j = 0; j < count; j++) c->gradients[k * outputs + o + j] += sum[j];
+            for (size_t j = 0; j < count; j++) p->gradients[k * outputs + o + j] += sum[j];
         }
     }
-    if (c->biased)
-        for (size_t part = 0; part < c->parts; part++)
+    if (p->bias_grads)
+        for (size_t part = 0; part < p->parts; part++)
             for (size_t j = 0; j < count; j++)
-                c->bias_grads[o + j] += c->partial_bias[(part * c->panels + panel) * 16 + j];
+                p->bias_grads[o + j] += p->bias[(part * p->panels + panel) * 16 + j];
     return SCP_OK;
+}
+
+enum scp_status scp_partial_add(struct scp_partial *p) {
+    return scp_conv_parallel(p->parts * p->panels * p->steps * 16, p->panels, add_panel, p);
 }
 
 enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
@@ -165,10 +169,7 @@ enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
                           .fixed = *fixed,
                           .y = *y,
                           .x = *x,
-                          .swap = swap,
                           .biased = bias_grads != NULL,
-                          .gradients = gradients,
-                          .bias_grads = bias_grads,
                           .kernels = scp_nn_kernels()};
     if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
     divide(&c, fixed->map.batch, scp_strip_pixel(&source->map), source->map.channels,
@@ -178,10 +179,11 @@ enum scp_status scp_correlate(float *gradients, int swap, float *bias_grads,
     c.partial = workspace;
     c.partial_bias = c.partial + c.parts * c.panels * 16 * c.steps;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
+    struct scp_partial partial = {
+        c.partial,           c.partial_bias, c.parts,   c.panels,  c.steps, source->map.channels,
+        fixed->map.channels, swap,           gradients, bias_grads};
     const enum scp_status status = scp_parallel(c.parts * c.blocks, run, &c, control);
-    return status == SCP_OK
-               ? scp_conv_parallel(c.parts * c.panels * c.steps * 16, c.panels, reduce, &c)
-               : status;
+    return status == SCP_OK ? scp_partial_add(&partial) : status;
 }
 
 struct sums {

@@ -81,6 +81,16 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
                            int swap, const float *bias, float *workspace,
                            const struct scp_control *control);
 
+/* Partial gradients sums[parts][panels][steps][16], steps = taps x channels, and of the biases
+ * bias[parts][panels][16] (bias_grads NULL: none), added up in order to gradients as below. */
+struct scp_partial {
+    const float *sums, *bias;
+    size_t parts, panels, steps, channels, outputs;
+    int swap;
+    float *gradients, *bias_grads;
+};
+enum scp_status scp_partial_add(struct scp_partial *partial);
+
 /* gradients[tap y][tap x][channels][outputs] (swap: [outputs][channels]) += the sums over pixels of
  * source (at every tap) times fixed, and bias_grads[outputs] += sums of fixed (NULL: none). */
 size_t scp_correlate_workspace(size_t batch, const struct scp_axis *y, const struct scp_axis *x,

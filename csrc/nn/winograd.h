@@ -70,7 +70,8 @@ void scp_winograd_fetch(struct scp_fetch fetch[2], const struct scp_winograd_blo
 
 /* Whether that pays: the gradient sooner, whose sums are read, added to and written again. */
 int scp_winograd_wide(size_t channels, size_t outputs);
-int scp_winograd_wide_gradient(size_t channels, size_t outputs);
+int scp_winograd_wide_gradient(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                               size_t channels, size_t outputs);
 /* Blocks, and the floats of scratch that a thread needs for scp_winograd_wide_read. */
 size_t scp_winograd_wide_divide(struct scp_winograd_blocks *blocks, size_t batch,
                                 const struct scp_axis *y, const struct scp_axis *x, size_t channels,

@@ -1,6 +1,7 @@
 /* Winograd F(4x4, 3x3): the gradient of the weights. With V = B^T d B of every tile of the source
  * and W = A dY A^T of the same tile of the gradient, dU[36][in][out] = sum over tiles of V^T W and
- * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c. */
+ * dg = G^T dU G. A fixed number of partial sums, as in conv_correlate.c: a task sums dU in its
+ * thread's scratch, and the partial dg are a quarter of that. */
 #include "winograd.h"
 
 #include <string.h>
@@ -14,10 +15,11 @@ struct correlate {
     struct scp_winograd_blocks blocks;
     size_t batch, panels, share, shares, parts;
     size_t step, sums; /* floats of one of the 36 parts of a panel of dU, of all 36 */
+    size_t taps;       /* floats of a panel of dg */
     size_t w_step;     /* between the 36 products of a panel of W, tiles x 16 */
     size_t scratch_floats, pixels;
-    int swap, biased;
-    float *partial, *partial_bias, *scratch, *gradients, *bias_grads;
+    int biased;
+    float *partial, *partial_bias, *scratch;
     const struct scp_nn_kernels *kernels;
 };
 
@@ -27,18 +29,19 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     c->panels = scp_ceil_div(outputs, 16);
     c->step = scp_winograd_step(channels);
     c->sums = SCP_WINOGRAD * c->step;
-    /* More parts mean more sums to clear and add, more shares more transforms of the source. */
+    c->taps = 9 * channels * 16;
+    /* More parts mean more sums to collect and add, more shares more transforms of the source. */
     const double tiles = (double)batch * (double)c->blocks.tiles_y * (double)c->blocks.tiles_x;
     const double part_cost = (double)(c->panels * c->sums);
     const double share_cost = 200 * tiles * (double)c->blocks.lanes / 16;
     const size_t tasks = tiles * part_cost > 1e9 ? 16 : 8;
-    const size_t room = scp_max(1, PARTIAL_FLOATS / (c->panels * c->sums));
+    const size_t room = scp_max(1, PARTIAL_FLOATS / (c->panels * c->taps));
     double best = 0;
     for (size_t shares = 1; shares <= c->panels; shares *= 2) {
         const size_t parts = scp_min(scp_min(c->blocks.count, room), scp_max(1, tasks / shares));
         const double idle = tasks > parts * shares ? (double)tasks / (double)(parts * shares) : 1;
         const double cost =
-            (part_cost * (double)parts + share_cost * (double)shares + tiles * part_cost / 16) *
+            (part_cost / 2 * (double)parts + share_cost * (double)shares + tiles * part_cost / 16) *
             (1 + 0.1 * (idle - 1));
         if (shares > 1 && cost >= best) continue;
         best = cost;
@@ -49,7 +52,8 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     c->shares = scp_ceil_div(c->panels, c->share);
     c->w_step = c->blocks.most * 16 + 16;
     c->pixels = 16 * c->blocks.block_y * c->blocks.block_x * 16;
-    c->scratch_floats = SCP_WINOGRAD * (c->blocks.v_step + SCP_PANELS * c->w_step) +
+    c->scratch_floats = c->share * c->sums +
+                        SCP_WINOGRAD * (c->blocks.v_step + SCP_PANELS * c->w_step) +
                         scp_max(c->blocks.strip + c->blocks.rows, c->pixels);
 }
 
@@ -58,10 +62,10 @@ size_t scp_winograd_correlate_workspace(size_t batch, const struct scp_axis *y,
                                         size_t threads) {
     struct correlate c = {.y = *y, .x = *x};
     if (!batch || !y->count || !x->count) return 0;
-    if (scp_winograd_wide_gradient(channels, outputs))
+    if (scp_winograd_wide_gradient(batch, y, x, channels, outputs))
         return scp_winograd_wide_correlate_workspace(batch, y, x, channels, outputs, threads);
     divide(&c, batch, channels, outputs);
-    return c.parts * c.panels * (c.sums + 16) + threads * c.scratch_floats;
+    return c.parts * c.panels * (c.taps + 16) + threads * c.scratch_floats;
 }
 
 static enum scp_status run(void *context, size_t task, size_t worker) {
@@ -69,10 +73,9 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     const size_t share = task % c->shares, part = task / c->shares;
     const size_t first = share * c->share, last = scp_min(first + c->share, c->panels);
     const size_t channels = c->source.map.channels;
-    float *v = c->scratch + worker * c->scratch_floats;
+    float *sums = c->scratch + worker * c->scratch_floats, *v = sums + c->share * c->sums;
     const size_t values = SCP_WINOGRAD * c->w_step;
     float *w = v + SCP_WINOGRAD * c->blocks.v_step, *strip = w + SCP_PANELS * values;
-    float *sums = c->partial + part * c->panels * c->sums;
     float *bias = c->partial_bias + part * c->panels * 16;
     memset(bias + first * 16, 0, (last - first) * 16 * sizeof *bias);
     static const size_t offsets[1] = {0};
@@ -108,33 +111,17 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                     scp_fetch_share(&ask, fetch + f,
                                     (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
                                     scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
-                c->kernels->gemm(sums + panel * c->sums + i * c->step, 16, v + i * c->blocks.v_step,
-                                 1, c->blocks.tile, channels, w + i * c->w_step, &form,
-                                 index == begin ? zeros : NULL);
+                c->kernels->gemm(sums + (panel - first) * c->sums + i * c->step, 16,
+                                 v + i * c->blocks.v_step, 1, c->blocks.tile, channels,
+                                 w + i * c->w_step, &form, index == begin ? zeros : NULL);
             }
         }
     }
-    return SCP_OK;
-}
-
-/* One panel: the partial sums in order, back to 3 x 3, to the gradients. */
-static enum scp_status reduce(void *context, size_t panel, size_t worker) {
-    const struct correlate *c = context;
-    const size_t channels = c->source.map.channels, outputs = c->fixed.map.channels;
-    const size_t o = panel * 16, count = scp_min(16, outputs - o);
-    (void)worker;
-    float *first = c->partial + panel * c->sums;
-    for (size_t part = 1; part < c->parts; part++) {
-        const float *from = first + part * c->panels * c->sums;
-        for (size_t i = 0; i < SCP_WINOGRAD; i++)
-            for (size_t j = 0; j < channels * 16; j++)
-                first[i * c->step + j] += from[i * c->step + j];
-    }
-    scp_winograd_collect(c->gradients, c->swap, channels, outputs, panel, first, c->kernels);
-    if (c->biased)
-        for (size_t part = 0; part < c->parts; part++)
-            for (size_t j = 0; j < count; j++)
-                c->bias_grads[o + j] += c->partial_bias[(part * c->panels + panel) * 16 + j];
+    for (size_t panel = first; panel < last; panel++)
+        for (size_t k = 0; k < channels; k++)
+            c->kernels->winograd_collect(c->partial + (part * c->panels + panel) * c->taps + k * 16,
+                                         channels * 16, sums + (panel - first) * c->sums + k * 16,
+                                         c->step);
     return SCP_OK;
 }
 
@@ -147,20 +134,27 @@ enum scp_status scp_winograd_correlate(float *gradients, int swap, float *bias_g
                           .fixed = *fixed,
                           .y = *y,
                           .x = *x,
-                          .swap = swap,
                           .biased = bias_grads != NULL,
-                          .gradients = gradients,
-                          .bias_grads = bias_grads,
                           .kernels = scp_nn_kernels()};
     if (!fixed->map.batch || !y->count || !x->count) return SCP_OK;
-    if (scp_winograd_wide_gradient(source->map.channels, fixed->map.channels))
+    if (scp_winograd_wide_gradient(fixed->map.batch, y, x, source->map.channels,
+                                   fixed->map.channels))
         return scp_winograd_wide_correlate(gradients, swap, bias_grads, source, fixed, y, x,
                                            workspace, control);
     divide(&c, fixed->map.batch, source->map.channels, fixed->map.channels);
     c.partial = workspace;
-    c.partial_bias = c.partial + c.parts * c.panels * c.sums;
+    c.partial_bias = c.partial + c.parts * c.panels * c.taps;
     c.scratch = c.partial_bias + c.parts * c.panels * 16;
+    struct scp_partial partial = {c.partial,
+                                  c.partial_bias,
+                                  c.parts,
+                                  c.panels,
+                                  9 * source->map.channels,
+                                  source->map.channels,
+                                  fixed->map.channels,
+                                  swap,
+                                  gradients,
+                                  bias_grads};
     const enum scp_status status = scp_parallel(c.parts * c.shares, run, &c, control);
-    return status == SCP_OK ? scp_conv_parallel(c.parts * c.panels * c.sums, c.panels, reduce, &c)
-                            : status;
+    return status == SCP_OK ? scp_partial_add(&partial) : status;
 }

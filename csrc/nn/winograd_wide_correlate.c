@@ -4,6 +4,8 @@
  * Blocks follow each other, and no two tasks share a panel: the order of sums is fixed. */
 #include "winograd.h"
 
+#define MANY 1024 /* tiles: that many pay for partial sums of somewhat wider layers */
+
 struct wide {
     struct scp_source source, fixed;
     struct scp_axis y, x;
@@ -15,8 +17,10 @@ struct wide {
     const struct scp_nn_kernels *kernels;
 };
 
-int scp_winograd_wide_gradient(size_t channels, size_t outputs) {
-    return channels * outputs >= 16384 && channels >= 64 && outputs >= 64;
+int scp_winograd_wide_gradient(size_t batch, const struct scp_axis *y, const struct scp_axis *x,
+                               size_t channels, size_t outputs) {
+    const size_t tiles = batch * scp_ceil_div(y->count, 4) * scp_ceil_div(x->count, 4);
+    return channels * outputs >= (tiles < MANY ? 16384 : 32768) && channels >= 64 && outputs >= 64;
 }
 
 static void divide(struct wide *w, size_t batch, size_t channels, size_t outputs) {
