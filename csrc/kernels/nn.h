@@ -9,7 +9,7 @@
 #include "passes.h"
 
 /* Lines of the cache that somebody will read soon: runs of lines that lie `step` floats apart. */
-#define SCP_ASK_RUNS 16
+#define SCP_ASK_RUNS 32
 struct scp_ask {
     struct {
         const float *at;

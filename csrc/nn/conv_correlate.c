@@ -70,8 +70,24 @@ static struct place place_of(const struct correlate *c, size_t tile) {
                           scp_min(c->tile_x, c->x.count - x)};
 }
 
-static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t block,
-                     const float *start, float *scratch) {
+/* What is read after the panels before `panel` of a tile: the next panels, or the next tile. */
+static size_t next_of(const struct correlate *c, size_t tile, size_t last_tile, size_t first,
+                      size_t last, size_t panel, struct scp_fetch fetch[4]) {
+    const int new = panel >= last;
+    if (new && tile + 1 >= last_tile) return 0;
+    const struct place at = place_of(c, tile + (size_t)new);
+    const size_t from = new ? first : panel;
+    scp_fetch_source(fetch, &c->fixed, at.image, (ptrdiff_t)at.y, (ptrdiff_t)at.x, at.height,
+                     at.width, from * 16, scp_min(SCP_PANELS, last - from));
+    if (!new) return 2;
+    scp_fetch_source(fetch + 2, &c->source, at.image, c->y.origin + (ptrdiff_t)(at.y * c->y.stride),
+                     c->x.origin + (ptrdiff_t)(at.x * c->x.stride), scp_axis_span(&c->y, at.height),
+                     scp_axis_span(&c->x, at.width), 0, scp_lanes_up(c->source.map.channels) / 16);
+    return 4;
+}
+
+static void add_tile(const struct correlate *c, size_t tile, size_t last_tile, size_t part,
+                     size_t block, const float *start, float *scratch) {
     const struct place at = place_of(c, tile);
     const size_t image = at.image, channels = c->source.map.channels;
     const size_t t0 = at.y, height = at.height, x0 = at.x, width = at.width;
@@ -98,8 +114,6 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
     const size_t first = block * c->block, last = scp_min(first + c->block, c->panels);
     for (size_t panel = first, count; panel < last; panel += count) {
         count = scp_min(SCP_PANELS, last - panel);
-        const struct scp_gemm_form form = {offsets,   height,        width, count,
-                                           c->values, c->steps * 16, NULL};
         for (size_t i = 0; i < count; i++) {
             float *of = values + i * c->values;
             const size_t from = (panel + i) * 16;
@@ -110,11 +124,20 @@ static void add_tile(const struct correlate *c, size_t tile, size_t part, size_t
             if (c->biased)
                 c->kernels->add(c->partial_bias + part * c->panels * 16 + from, of, height * width);
         }
+        struct scp_fetch fetch[4];
+        struct scp_ask ask;
+        const struct scp_gemm_form form = {offsets,   height,        width, count,
+                                           c->values, c->steps * 16, &ask};
+        const size_t asked = next_of(c, tile, last_tile, first, last, panel + count, fetch);
         float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
         for (size_t u = 0; u < c->y.taps; u++)
-            for (size_t v = 0; v < across; v++, sums += rows * 16)
+            for (size_t v = 0; v < across; v++, sums += rows * 16) {
+                ask.runs = ask.lines = 0;
+                for (size_t f = 0; f < asked; f++)
+                    scp_fetch_share(&ask, fetch + f, u * across + v, c->y.taps * across);
                 c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
                                  c->x.stride * pixel, rows, values, &form, start);
+            }
     }
 }
 
@@ -126,7 +149,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
     memset(c->partial_bias + (part * c->panels + first) * 16, 0, count * 16 * sizeof(float));
     const size_t begin = part * c->tiles / c->parts, end = (part + 1) * c->tiles / c->parts;
     for (size_t tile = begin; tile < end; tile++)
-        add_tile(c, tile, part, block, tile == begin ? zeros : NULL,
+        add_tile(c, tile, end, part, block, tile == begin ? zeros : NULL,
                  c->scratch + worker * (c->strip + SCP_PANELS * c->values + c->offsets));
     return SCP_OK;
 }
