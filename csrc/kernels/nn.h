@@ -20,7 +20,7 @@ struct scp_ask {
 
 /* The sum index of gemm: `count` runs of `length` steps; run s begins at a + offsets[s]. The panels
  * of 16 columns: floats from one to the next in b and in c. ask, if not NULL: lines that the
- * product asks for on its way, a few at a time. */
+ * product asks for on its way, some every four steps. */
 struct scp_gemm_form {
     const size_t *offsets;
     size_t count, length;

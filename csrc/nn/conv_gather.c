@@ -16,6 +16,7 @@ struct gather {
     struct scp_axis y, x;
     int direct; /* the source itself is read, no strip */
     size_t pixel, rows, columns, tile_y, tile_x, tiles_y, tiles_x, panels, block, blocks;
+    size_t tasks, threads;
     size_t strip, offsets, tail; /* floats of the scratch of one thread */
     struct scp_weights weights;
     float *packed, *bias, *scratch;
@@ -60,16 +61,54 @@ size_t scp_gather_workspace(size_t batch, const struct scp_axis *y, const struct
            threads * scp_max(dense, g.strip + g.offsets + g.tail);
 }
 
+/* The targets of a task, and where its source begins. */
+struct place {
+    size_t block, image, y, x, height, width;
+    ptrdiff_t top, left;
+};
+
+static struct place place_of(const struct gather *g, size_t task) {
+    const size_t tile = task / g->blocks, tile_x = tile % g->tiles_x, rows = tile / g->tiles_x;
+    const size_t y = rows % g->tiles_y * g->tile_y, x = tile_x * g->tile_x;
+    return (struct place){task % g->blocks,
+                          rows / g->tiles_y,
+                          y,
+                          x,
+                          scp_min(g->tile_y, g->y.count - y),
+                          scp_min(g->tile_x, g->x.count - x),
+                          g->y.origin + (ptrdiff_t)(y * g->y.stride),
+                          g->x.origin + (ptrdiff_t)(x * g->x.stride)};
+}
+
+/* What is used after the panels before `panel` of a task: the next panels of the target, or those
+ * and the source of the task that this thread will take next, probably. */
+static size_t next_of(const struct gather *g, size_t task, size_t panel,
+                      struct scp_fetch fetch[3]) {
+    struct place at = place_of(g, task);
+    const size_t last = scp_min((at.block + 1) * g->block, g->panels);
+    const int new = panel >= last;
+    if (new && (task += g->threads) >= g->tasks) return 0;
+    if (new) at = place_of(g, task);
+    const size_t from = new ? at.block * g->block : panel;
+    const struct scp_map *map = &g->target;
+    scp_fetch_begin(fetch, map, at.image, (ptrdiff_t)(g->y.place + at.y * g->y.place_step),
+                    (ptrdiff_t)(g->x.place + at.x * g->x.place_step),
+                    (at.height - 1) * g->y.place_step + 1, (at.width - 1) * g->x.place_step + 1,
+                    from * 16, scp_min(SCP_PANELS, (new ? g->panels : last) - from));
+    if (!new) return 1;
+    scp_fetch_source(fetch + 1, &g->source, at.image, at.top, at.left,
+                     scp_axis_span(&g->y, at.height), scp_axis_span(&g->x, at.width), 0,
+                     scp_lanes_up(g->source.map.channels) / 16);
+    return 3;
+}
+
 static enum scp_status run(void *context, size_t task, size_t worker) {
     const struct gather *g = context;
     const size_t outputs = g->target.channels, channels = g->source.map.channels;
-    const size_t block = task % g->blocks, tile = task / g->blocks;
-    const size_t tile_x = tile % g->tiles_x, tile_y = tile / g->tiles_x % g->tiles_y;
-    const size_t image = tile / g->tiles_x / g->tiles_y;
-    const size_t t0 = tile_y * g->tile_y, t1 = scp_min(t0 + g->tile_y, g->y.count);
-    const size_t x0 = tile_x * g->tile_x, x1 = scp_min(x0 + g->tile_x, g->x.count);
-    const ptrdiff_t top = g->y.origin + (ptrdiff_t)(t0 * g->y.stride);
-    const ptrdiff_t left = g->x.origin + (ptrdiff_t)(x0 * g->x.stride);
+    const struct place at = place_of(g, task);
+    const size_t block = at.block, image = at.image;
+    const size_t t0 = at.y, t1 = t0 + at.height, x0 = at.x, x1 = x0 + at.width;
+    const ptrdiff_t top = at.top, left = at.left;
     float *scratch = g->scratch + worker * (g->strip + g->offsets + g->tail);
     float *strip = scratch, *tail = scratch + g->strip + g->offsets;
     size_t *offsets = (size_t *)(void *)(scratch + g->strip);
@@ -128,11 +167,20 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                 part.panels = apart ? 1 : scp_min(SCP_PANELS, scp_min(last, whole) - panel);
                 const float *start =
                     done || (g->accumulate && !apart) ? NULL : g->bias + panel * 16;
-                for (size_t t = 0; t < t1 - t0; t++)
+                struct scp_ask ask;
+                struct scp_fetch fetch[3];
+                /* Products of less than four steps ask for nothing. */
+                const size_t asked =
+                    done || size < 4 ? 0 : next_of(g, task, panel + part.panels, fetch);
+                part.ask = asked ? &ask : NULL;
+                for (size_t t = 0; t < t1 - t0; t++) {
+                    ask.runs = ask.lines = 0;
+                    for (size_t f = 0; f < asked; f++) scp_fetch_share(&ask, fetch + f, t, t1 - t0);
                     g->kernels->gemm(
                         apart ? tail + t * g->tile_x * 16 : target + t * target_line + panel * 16,
                         apart ? 16 : target_pixel, base + t * g->y.stride * line + begin,
                         g->x.stride * pixel, 1, x1 - x0, b, &part, start);
+                }
             }
             done += part.count * size;
         }
@@ -181,5 +229,7 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
     const enum scp_status status =
         scp_conv_parallel(packed_floats(&g, channels), g.panels, pack, &g);
     if (status != SCP_OK) return status;
-    return scp_parallel(target->batch * g.tiles_y * g.tiles_x * g.blocks, run, &g, control);
+    g.tasks = target->batch * g.tiles_y * g.tiles_x * g.blocks;
+    g.threads = scp_threads();
+    return scp_parallel(g.tasks, run, &g, control);
 }
