@@ -65,8 +65,8 @@ def match(
         mode: "nearest" (a position is a cell of the finest level) or "bilinear" (a pixel; each
             level is interpolated).
         epsilon: added to the product of the norms.
-        path: "search" prunes, "dense" visits all cells, "auto" lets a sample decide. The answer
-            is the same to the last bit.
+        path: "search" prunes, "dense" visits all cells, "auto" lets a sample decide
+            (32 queries or fewer are searched). The answer is the same to the last bit.
         device: where the search runs, see `scp.devices.resolve`; "auto" takes a GPU where path is
             "auto" too. A GPU visits all cells in bfloat16 and scores what may be best again: the
             answer is the same to the last bit.

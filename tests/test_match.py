@@ -45,11 +45,13 @@ def test_equals_brute_force(grid, kind, mode):
     levels, height, width, channels = grid
     p = pyramid(rng, levels, height, width, channels, kind)
     q, qn = queries(rng, p, 10)
+    many = np.concatenate([q] * 4), np.concatenate([qn] * 4)  # auto asks a sample of more than 32
     for epsilon in (0.0, 1e-3):
         found = {
-            path: match(p, q, qn, mode=mode, epsilon=epsilon, path=path)
+            path: match(p, *(many if path == "auto" else (q, qn)), mode=mode, epsilon=epsilon,
+                        path=path)
             for path in ("search", "dense", "auto")
-        }
+        }  # fmt: skip
         across = width << (levels if mode == "bilinear" else levels - 1)
         for i in range(len(q)):
             value, index = reference.match(
@@ -170,6 +172,8 @@ def test_pruning_prunes_and_flat_features_go_dense():
     flat = pyramid(rng, 4, 4, 4, 16, "ties")
     q, qn = flat.at(np.zeros((64, 2), np.float32))
     assert match(flat, q, qn)[2]["dense"]
+    # no sample of few queries: it would be as much work as their answer
+    assert match(flat, q[:32], qn[:32])[2] == match(flat, q[:32], qn[:32], path="search")[2]
 
 
 def test_bad_arguments_are_named():

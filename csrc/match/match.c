@@ -91,10 +91,8 @@ static enum scp_status choose(struct work *w, const struct scp_control *control)
     sample.path = SCP_MATCH_SEARCH;
     float reached[SCP_MATCH_MAX_LEVELS] = {0};
     sample.reached = reached;
-    if (w->count > SAMPLE) {
-        sample.stride = w->count / SAMPLE;
-        sample.count = SAMPLE;
-    }
+    sample.stride = w->count / SAMPLE;
+    sample.count = SAMPLE;
     const enum scp_status status = run(&sample, &dots, control);
     if (w->image.mode == SCP_NEAREST)
         for (size_t d = 0; d + 1 < w->image.grid.levels; d++)
@@ -157,6 +155,8 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
         status = SCP_ENOMEM;
         goto end;
     }
+    if (w.path == SCP_MATCH_AUTO && n_queries <= SAMPLE)
+        w.path = SCP_MATCH_SEARCH; /* the sample would answer them all */
     status = scp_tree_build(&w.image, queries->largest, control);
     if (status == SCP_OK && w.path == SCP_MATCH_AUTO) status = choose(&w, control);
     if (status == SCP_OK) status = run(&w, &stats->dots, control);

@@ -45,7 +45,7 @@ size_t scp_grid_offset(const struct scp_grid *grid, size_t level);
 enum scp_match_mode { SCP_NEAREST = 0, SCP_BILINEAR = 1 };
 
 enum scp_match_path {
-    SCP_MATCH_AUTO = 0,   /* a sample of the queries decides between the two others */
+    SCP_MATCH_AUTO = 0,   /* a sample decides between the two others; few are searched */
     SCP_MATCH_SEARCH = 1, /* prune the quadtree by upper bounds */
     SCP_MATCH_DENSE = 2,  /* all cells, in blocks */
 };
