@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#define TILE_FLOATS 98304  /* source and target of a tile: 384 KiB of the second-level cache */
-#define POINT_FLOATS 16384 /* without neighbours: near the first level */
-#define STEPS 384          /* of one pass over the packed weights: 24 KiB, in the first level */
-#define TASKS 16           /* wanted at least */
+#define TILE_FLOATS 98304 /* source and target of a tile: 384 KiB of the second-level cache */
+#define STEPS 384         /* of one pass over the packed weights: 24 KiB, in the first level */
+#define TASKS 16          /* wanted at least */
 
 struct gather {
     struct scp_map target;
@@ -27,8 +26,7 @@ struct gather {
 static void divide(struct gather *g, size_t batch, size_t pixel, size_t outputs) {
     const size_t height = g->y.count, width = g->x.count;
     g->pixel = pixel;
-    scp_axis_tile(&g->tile_y, &g->tile_x, &g->y, &g->x, pixel, scp_lanes_up(outputs),
-                  g->y.taps * g->x.taps > 1 ? TILE_FLOATS : POINT_FLOATS);
+    scp_axis_tile(&g->tile_y, &g->tile_x, &g->y, &g->x, pixel, scp_lanes_up(outputs), TILE_FLOATS);
     g->tiles_x = scp_ceil_div(width, g->tile_x);
     while (g->tile_y > 4 && batch * g->tiles_x * scp_ceil_div(height, g->tile_y) < TASKS)
         g->tile_y = scp_ceil_div(g->tile_y, 2);
