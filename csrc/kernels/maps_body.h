@@ -10,6 +10,11 @@ static void maps_copy(float *out, size_t out_pixel, const float *in, size_t in_p
         for (size_t j = 0; j < channels; j += 16) f32x16_store(out + j, f32x16_load(in + j));
 }
 
+static void maps_turn(float *to, const float *from, size_t line) {
+    for (size_t j = 0; j < 16; j += 4)
+        for (size_t i = 0; i < 16; i += 4) f32x4_turn(to + 16 * i + j, from + line * j + i, line);
+}
+
 /* The pending transform of 16 channels. */
 struct affine {
     f32x16 scale, shift, slope;

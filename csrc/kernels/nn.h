@@ -46,6 +46,8 @@ struct scp_nn_kernels {
                  size_t raw_pixel, size_t count, size_t channels, const struct scp_pull_row *row);
     /* sum[j] += in[i * 16 + j] over count vectors. */
     void (*add)(float *sum, const float *in, size_t count);
+    /* A square turned: to[16 i + j] = from[line j + i], i, j < 16. */
+    void (*turn)(float *to, const float *from, size_t line);
 
     /* ---- winograd_body.h: the transforms of F(4x4, 3x3). Element (i, j) of a 6 x 6 transform lies
      * at (6 i + j) * step. ---- */

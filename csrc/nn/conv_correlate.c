@@ -166,12 +166,8 @@ static enum scp_status add_panel(void *context, size_t panel, size_t worker) {
             const float *from = p->sums + ((part * p->panels + panel) * p->steps + k) * 16;
             for (size_t j = 0; j < 16; j++) sum[j] += from[j];
         }
-        if (p->swap) {
-            float *to = p->gradients + k / channels * channels * outputs + k % channels;
-            for (size_t j = 0; j < count; j++) to[(o + j) * channels] += sum[j];
-        } else {
-            for (size_t j = 0; j < count; j++) p->gradients[k * outputs + o + j] += sum[j];
-        }
+        scp_gradient_add(p->gradients + k / channels * channels * outputs, sum, k % channels, o,
+                         channels, outputs, p->swap);
     }
     if (p->bias_grads)
         for (size_t part = 0; part < p->parts; part++)

@@ -198,7 +198,7 @@ static enum scp_status pack(void *context, size_t panel, size_t worker) {
     const struct gather *g = context;
     const size_t steps = g->y.taps * g->x.taps * g->weights.channels;
     (void)worker;
-    scp_conv_pack(g->packed + panel * steps * 16, &g->weights, panel);
+    scp_conv_pack(g->packed + panel * steps * 16, &g->weights, panel, g->kernels);
     return SCP_OK;
 }
 

@@ -69,7 +69,8 @@ struct scp_weights {
     int swap;
 };
 /* One panel: packed[k][16], k = (tap y, tap x, channel), columns the outputs from 16 panel on. */
-void scp_conv_pack(float *packed, const struct scp_weights *weights, size_t panel);
+void scp_conv_pack(float *packed, const struct scp_weights *weights, size_t panel,
+                   const struct scp_nn_kernels *kernels);
 
 /* Target map = (or +=) the gather of the source over both axes: floats of workspace, and the work.
  * bias may be NULL. */
@@ -80,6 +81,20 @@ enum scp_status scp_gather(const struct scp_map *target, int accumulate,
                            const struct scp_axis *x, const float *weights, size_t kernel_x,
                            int swap, const float *bias, float *workspace,
                            const struct scp_control *control);
+
+/* gradients[channels][outputs] (swap: [outputs][channels]) of one tap += those of channel k and the
+ * outputs from o on, 16 at most. */
+static inline void scp_gradient_add(float *gradients, const float *sums, size_t k, size_t o,
+                                    size_t channels, size_t outputs, int swap) {
+    const size_t count = outputs - o < 16 ? outputs - o : 16;
+    float *to = gradients + (swap ? o * channels + k : k * outputs + o);
+    if (swap)
+        for (size_t j = 0; j < count; j++) to[j * channels] += sums[j];
+    else if (count == 16) /* a known size: whole vectors */
+        for (size_t j = 0; j < 16; j++) to[j] += sums[j];
+    else
+        for (size_t j = 0; j < count; j++) to[j] += sums[j];
+}
 
 /* Partial gradients sums[parts][panels][steps][16], steps = taps x channels, and of the biases
  * bias[parts][panels][16] (bias_grads NULL: none), added up in order to gradients as below. */

@@ -63,7 +63,7 @@ static enum scp_status transform_weights(void *context, size_t panel, size_t wor
     const size_t channels = p->source.map.channels, step = scp_winograd_step(channels);
     float *packed = p->packed + panel * 9 * channels * 16;
     (void)worker;
-    scp_conv_pack(packed, &p->given, panel);
+    scp_conv_pack(packed, &p->given, panel, p->kernels);
     p->kernels->winograd_weights(p->weights + panel * SCP_WINOGRAD * step, step, packed,
                                  channels * 16, channels);
     return SCP_OK;

@@ -102,17 +102,13 @@ void scp_winograd_read_gradient(float *w, size_t w_step, float *sums,
 
 void scp_winograd_collect(float *gradients, int swap, size_t channels, size_t outputs, size_t panel,
                           const float *sums, const struct scp_nn_kernels *kernels) {
-    const size_t o = panel * 16, count = scp_min(16, outputs - o);
+    const size_t o = panel * 16;
     float g[9 * 16];
     for (size_t k = 0; k < channels; k++) {
         kernels->winograd_collect(g, 16, sums + k * 16, scp_winograd_step(channels));
-        for (size_t tap = 0; tap < 9; tap++) {
-            float *to = gradients + tap * channels * outputs;
-            if (swap)
-                for (size_t j = 0; j < count; j++) to[(o + j) * channels + k] += g[tap * 16 + j];
-            else
-                for (size_t j = 0; j < count; j++) to[k * outputs + o + j] += g[tap * 16 + j];
-        }
+        for (size_t tap = 0; tap < 9; tap++)
+            scp_gradient_add(gradients + tap * channels * outputs, g + tap * 16, k, o, channels,
+                             outputs, swap);
     }
 }
 

@@ -116,7 +116,7 @@ static enum scp_status multiply(void *context, size_t task, size_t worker) {
     float *u = w->scratch + worker * w->scratch_floats;
     float *m = u + SCP_PANELS * SCP_WINOGRAD * w->step, *packed = m + SCP_WINOGRAD * w->m_step;
     for (size_t panel = 0; panel < count; panel++) {
-        scp_conv_pack(packed, &w->given, first + panel);
+        scp_conv_pack(packed, &w->given, first + panel, w->kernels);
         w->kernels->winograd_weights(u + panel * SCP_WINOGRAD * w->step, w->step, packed,
                                      channels * 16, channels);
     }

@@ -29,6 +29,15 @@ static inline void f32x16_store(float *p, f32x16 x) {
     vst1q_f32(p + 8, x.c);
     vst1q_f32(p + 12, x.d);
 }
+static inline void f32x4_turn(float *to, const float *from, size_t line) {
+    const float32x4x2_t p = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + line));
+    const float32x4x2_t q = vtrnq_f32(vld1q_f32(from + 2 * line), vld1q_f32(from + 3 * line));
+    for (size_t i = 0; i < 2; i++) {
+        const float32x4_t x = p.val[i], y = q.val[i];
+        vst1q_f32(to + 16 * i, vcombine_f32(vget_low_f32(x), vget_low_f32(y)));
+        vst1q_f32(to + 16 * (i + 2), vcombine_f32(vget_high_f32(x), vget_high_f32(y)));
+    }
+}
 static inline f32x16 f32x16_set(float x) {
     const float32x4_t v = vdupq_n_f32(x);
     return (f32x16){v, v, v, v};

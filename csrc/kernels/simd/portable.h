@@ -33,6 +33,11 @@ static inline f32x16 f32x16_load(const float *p) { /* p may be unaligned */
 static inline void f32x16_store(float *p, f32x16 a) {
     EACH_LANE p[j] = a.v[j];
 }
+/* to[16 i + j] = from[line j + i], i, j < 4 */
+static inline void f32x4_turn(float *to, const float *from, size_t line) {
+    for (size_t j = 0; j < 4; j++)
+        for (size_t i = 0; i < 4; i++) to[16 * i + j] = from[line * j + i];
+}
 static inline f32x16 f32x16_set(float x) {
     f32x16 r;
     EACH_LANE r.v[j] = x;
