@@ -16,7 +16,7 @@ DOUBTFUL = 5  # images to look at first, in the summary
 
 def add_detect(commands) -> None:
     """The parser of scp detect."""
-    from .detection import CARRIERS, MODES
+    from .detection import MODES
     from .views import VIEWS
     from .votes import RULES
 
@@ -36,12 +36,30 @@ def add_detect(commands) -> None:
     how.add_argument("--views", type=int, metavar="V",
                      help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
                      "(default: all with trained features, 1 with gradients)")  # fmt: skip
-    how.add_argument("--carriers", type=int, metavar="C",
-                     help="images that vote too, with the places found in them, those of most "
-                     f"confidence (default: {CARRIERS} for one template, else 0)")  # fmt: skip
+    add_carriers(how)
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
+
+
+def add_carriers(group) -> None:
+    """--carriers; `carry` reads it."""
+    from .detection import CARRIERS
+
+    group.add_argument("--carriers", type=int, metavar="C",
+                       help="images that vote too, with the places found in them, those of most "
+                       f"confidence (default: {CARRIERS} for one template, else 0)")  # fmt: skip
+
+
+def carry(args, detector, pool, templates: int) -> None:
+    """Lets carriers vote, as many as asked for or as usual."""
+    from .detection import usual_carriers
+
+    usual = args.carriers is None
+    count = usual_carriers(detector, templates) if usual else args.carriers
+    if count:
+        watch = None if args.quiet else bar("carriers", len(pool))
+        detector.carry(pool, count, progress=watch)
 
 
 def add_templates(parser) -> None:
@@ -114,7 +132,7 @@ def write_found(out: Path, run: Path, pool, landmarks, rows) -> bool:
 
 
 def run_detect(args) -> int:
-    from .detection import LandmarkDetector, usual_carriers
+    from .detection import LandmarkDetector
     from .extractor import extractor_for
     from .run import RunFolder
 
@@ -126,10 +144,7 @@ def run_detect(args) -> int:
     extractor = extractor_for(run, args.features, args.size, None, args.weights)
     detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
     detector.fit(pool.subset(rows).with_landmarks(xy, labels))
-    carriers = usual_carriers(detector, len(rows)) if args.carriers is None else args.carriers
-    if carriers:
-        watch = None if args.quiet else bar("carriers", len(pool))
-        detector.carry(pool, carriers, progress=watch)
+    carry(args, detector, pool, len(rows))
     found = detector.predict(pool, progress=None if args.quiet else bar("landmarks", len(pool)))
     shown = write_found(out, run, pool, found.landmarks(), rows)
     order = found.confidence.mean(axis=1).argsort(kind="stable")
@@ -144,9 +159,9 @@ def run_detect(args) -> int:
         }, indent=1))  # fmt: skip
         return 0
     count = "1 template" if len(rows) == 1 else f"{len(rows)} templates"
+    carriers = f", and {len(detector.carriers_)} carriers" if detector.carriers_ else ""
     print(f"{len(found.names)} landmarks in {len(pool)} images from {count}: "
-          f"{', '.join(found.templates[: len(rows)])}"
-          + (f", and {len(detector.carriers_)} carriers" if carriers else ""))  # fmt: skip
+          f"{', '.join(found.templates[: len(rows)])}{carriers}")  # fmt: skip
     if doubtful:
         words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))

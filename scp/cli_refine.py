@@ -8,7 +8,15 @@ import time
 
 from .cli_common import LINE_SECONDS, add_output, run_path, size
 from .cli_data import add_data, open_data
-from .cli_detect import LANDMARKS, add_templates, keep_templates, open_templates, write_found
+from .cli_detect import (
+    LANDMARKS,
+    add_carriers,
+    add_templates,
+    carry,
+    keep_templates,
+    open_templates,
+    write_found,
+)
 from .cli_train import EXIT_STOPPED, add_length, settings
 
 
@@ -37,6 +45,7 @@ def add_refine(commands) -> None:
                      "features")  # fmt: skip
     how.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
                      help="that are matched; auto: trained if the run folder has them")  # fmt: skip
+    add_carriers(how)
     how.add_argument("--weights", metavar="FILE", help="to start from: a model of features, VGG-19 "
                      "of ImageNet, or random; default: the features of the run")  # fmt: skip
     how.add_argument("--mean", action="store_true", help="write the mean of the network's place "
@@ -47,7 +56,7 @@ def add_refine(commands) -> None:
 
 
 def run_refine(args) -> int:
-    from .detection import LandmarkDetector, usual_carriers
+    from .detection import LandmarkDetector
     from .extractor import FeatureExtractor, extractor_for
     from .refinement import LandmarkRefiner, confidence_weights
     from .run import RunFolder
@@ -66,8 +75,7 @@ def run_refine(args) -> int:
     refiner.view_sizes(args.views)  # refused before the training, not after it
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
     detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
-    if carriers := usual_carriers(detector, len(rows)):
-        detector.carry(pool, carriers)
+    carry(args, detector, pool, len(rows))
     matched = detector.predict(pool)
     weights = confidence_weights(matched.confidence, refiner.options.power)
     refiner.fit(pool, matched.xy, weights, rows, truth, rounds=args.rounds, minutes=args.minutes,

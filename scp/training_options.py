@@ -169,7 +169,8 @@ class Options:
             else:
                 raise ValueError(
                     f"no training option is called {name!r}; there are: "
-                    f"{', '.join([*sorted(known), *TRANSFORMS])}"
+                    f"{', '.join([*sorted(known), *TRANSFORMS])}; of the network: "
+                    "--set network.NAME=VALUE, network={NAME: VALUE} in Python"
                 )
         if any(name in TRANSFORMS for name in values):
             if "transforms" in plain:

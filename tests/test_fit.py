@@ -148,6 +148,7 @@ def test_train_command(images, tmp_path, capsys):
         (["--set", "batch"], "expected NAME=VALUE"),
         (["--set", "seed=3"], "use --seed"),
         (["--set", "batch=many"], "batch must be a whole number"),
+        (["--set", "channels=64"], "of the network: --set network.NAME=VALUE"),
         (["--set", "network.colour=3"], "colour"),
         (["--size", "100"], "multiples of 32"),
         (["--steps", "0"], "steps must be above 0"),

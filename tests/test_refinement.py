@@ -332,6 +332,17 @@ def test_the_command(folder, pool, capsys):
     assert cli.main(words(folder, "--rounds", "2")) == 0, "a finished run is read again"
 
 
+def test_the_command_asks_for_carriers(folder, monkeypatch):
+    asked = []
+    carry = scp.LandmarkDetector.carry
+    monkeypatch.setattr(scp.LandmarkDetector, "carry", lambda self, pool, count, **more:
+                        asked.append(count) or carry(self, pool, count, **more))  # fmt: skip
+    assert cli.main(words(folder)) == 0
+    assert asked == [], "two templates agree without"
+    assert cli.main(words(folder, "--carriers", "3", "--fresh")) == 0
+    assert asked == [3]
+
+
 def test_the_command_refuses_foreign_templates(folder, pool, capsys):
     marks = Landmarks.of(pool)
     write_landmarks(

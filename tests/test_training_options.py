@@ -37,7 +37,7 @@ def test_set_reads_text():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"bach": 3}, "no training option is called 'bach'; there are: .*batch.*rotation"),
+        ({"bach": 3}, "no training option is called 'bach'; there are: .*batch.*rotation.*network"),
         ({"batch": 0}, "batch must be 1 to"),
         ({"batch": 2.5}, "batch must be a whole number, got 2.5"),
         ({"batch": "two"}, "batch must be a whole number, got 'two'"),

@@ -85,11 +85,18 @@ gemm_block(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, 
     }
             for (; k >= 16; k -= 16) {
                 EACH_ROW(NEXT)
-                for (int four = 0; four < 4; four++) FOUR
+                for (int four = 0; four < 4; four++) {
+                    FOUR
+                }
             }
 #undef NEXT
         }
-        for (; k >= 4; k -= 4) FOUR for (; k > 0; k--) STEP
+        for (; k >= 4; k -= 4) {
+            FOUR
+        }
+        for (; k > 0; k--) {
+            STEP
+        }
 #undef FOUR
 #undef STEP
 #undef ROW
@@ -119,8 +126,6 @@ gemm_rest(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, s
 #undef REST
 }
 
-/* Some panels. Rows that lie in a row of a (along: a_step is 1), or side by side (a_row is 1): what
- * is known to be 1 needs no register. Not inlined, for they are long. */
 static inline __attribute__((always_inline)) void
 gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, size_t rows,
           const float *b, const struct scp_gemm_form *form, const float *start,
@@ -132,6 +137,8 @@ gemm_rows(float *c, size_t c_row, const float *a, size_t a_row, size_t a_step, s
     if (rows) gemm_rest(c, c_row, a, a_row, a_step, rows, b, form, start, ask, along, panels);
 }
 
+/* A panel or two, of rows whose steps lie side by side (along), or that do so themselves (columns):
+ * what is known to be 1 needs no register. Not inlined, for they are long. */
 #define PANELS(name, a_row, a_step, along, panels)                                                 \
     static __attribute__((noinline)) void name(                                                    \
         float *c, size_t c_row, const float *a, size_t stride, size_t rows, const float *b,        \
