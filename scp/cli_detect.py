@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from .cli_common import add_features, add_output, bar, names, run_path
-from .cli_data import add_data, open_data
+from .cli_data import add_data, data_words, open_data
 
 LANDMARKS, REPORT = "landmarks.csv", "report.html"
 DOUBTFUL = 5  # images to look at first, in the summary
@@ -167,5 +168,6 @@ def run_detect(args) -> int:
         print("least confident, to look at first:", ", ".join(words))
     print(f"landmarks in {out}" + (f"; pictures in {run / REPORT}" if shown else ""))
     if pool.landmarks is not None:
-        print("to measure: scp evaluate", out, args.images, file=sys.stderr)
+        words = ["scp", "evaluate", str(out), args.images, *data_words(args)]
+        print("to measure:", shlex.join(words), file=sys.stderr)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import cv2
 import numpy as np
@@ -60,6 +61,10 @@ def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
     selected = json.loads((run / "selection.json").read_text())["selected"]
     assert content["templates"] == [entry["id"] for entry in selected]
     assert content["views"] == 1 and 0 < content["confidence"] < 1
+    assert main(["detect", *data, "--size", "64"]) == 0
+    hint = capsys.readouterr().err.partition("to measure: scp ")[2].splitlines()[0]
+    assert main(shlex.split(hint)) == 0  # as it was printed
+    assert "4 images, 19 landmarks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
