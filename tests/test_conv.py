@@ -303,3 +303,21 @@ def test_bad_arguments_are_named():
     with pytest.raises(MemoryError):
         _core.conv_forward(y, x, w, None, good)
     assert _core.alloc_state()[0] == held
+
+
+def test_many_tiles_of_a_wide_layer_sum_like_few():
+    """The gradient of 128 x 128 weights goes another way from 1,024 tiles on: two images have
+    1,152, each alone 576."""
+    rng = np.random.default_rng(5)
+    x, dy = rng.standard_normal((2, 2, 96, 96, 128), np.float32)
+    shape = (3, 3, 128, 128)
+
+    def gradients(images):
+        dw, db = np.zeros(shape, np.float32), np.zeros(128, np.float32)
+        _core.conv_backward_weights(dw, db, x[images], dy[images], Geometry(1, 1, 1, 1))
+        return dw, db
+
+    both, one, two = (gradients(images) for images in (slice(2), slice(1), slice(1, 2)))
+    for together, first, second in zip(both, one, two, strict=True):
+        assert np.abs(together - first - second).max() <= 1e-4 * np.abs(together).max()
+        assert np.abs(together).max() > 100

@@ -132,9 +132,7 @@ static void add_tile(const struct correlate *c, size_t tile, size_t last_tile, s
         float *sums = c->partial + (part * c->panels + panel) * c->steps * 16;
         for (size_t u = 0; u < c->y.taps; u++)
             for (size_t v = 0; v < across; v++, sums += rows * 16) {
-                ask.runs = ask.lines = 0;
-                for (size_t f = 0; f < asked; f++)
-                    scp_fetch_share(&ask, fetch + f, u * across + v, c->y.taps * across);
+                scp_fetch_share(&ask, fetch, asked, u * across + v, c->y.taps * across);
                 c->kernels->gemm(sums, 16, base + u * c->y.step * line + v * c->x.step * pixel, 1,
                                  c->x.stride * pixel, rows, values, &form, start);
             }

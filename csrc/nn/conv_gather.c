@@ -172,8 +172,7 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                     done || size < 4 ? 0 : next_of(g, task, panel + part.panels, fetch);
                 part.ask = asked ? &ask : NULL;
                 for (size_t t = 0; t < t1 - t0; t++) {
-                    ask.runs = ask.lines = 0;
-                    for (size_t f = 0; f < asked; f++) scp_fetch_share(&ask, fetch + f, t, t1 - t0);
+                    scp_fetch_share(&ask, fetch, asked, t, t1 - t0);
                     g->kernels->gemm(
                         apart ? tail + t * g->tile_x * 16 : target + t * target_line + panel * 16,
                         apart ? 16 : target_pixel, base + t * g->y.stride * line + begin,

@@ -151,8 +151,9 @@ void scp_fetch_begin(struct scp_fetch *fetch, const struct scp_map *map, size_t 
 void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source, size_t image,
                       ptrdiff_t y, ptrdiff_t x, size_t rows, size_t columns, size_t first,
                       size_t vectors);
-/* Share `part` of `parts`, as far as there is room for. */
-void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t part, size_t parts);
+/* The lines of share `part` of `parts` of each of `count` fetches, as far as there is room. */
+void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetches, size_t count,
+                     size_t part, size_t parts);
 
 /* scp_parallel, but on the calling thread alone where waking others costs more: below some 10^5
  * `floats` to go through. */

@@ -210,8 +210,8 @@ void scp_fetch_source(struct scp_fetch fetch[2], const struct scp_source *source
         scp_fetch_begin(fetch + 1, &source->pull.raw, image, y, x, rows, columns, first, vectors);
 }
 
-void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t part,
-                     size_t parts) {
+static void add_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t part,
+                      size_t parts) {
     const size_t all = fetch->rows * fetch->columns, end = (part + 1) * all / parts;
     const int whole = fetch->pixel == 16 * fetch->vectors; /* pixels follow each other */
     const size_t runs = whole ? 1 : fetch->vectors;
@@ -226,4 +226,10 @@ void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetch, size_t 
             ask->lines += ask->run[ask->runs++].count;
         }
     }
+}
+
+void scp_fetch_share(struct scp_ask *ask, const struct scp_fetch *fetches, size_t count,
+                     size_t part, size_t parts) {
+    ask->runs = ask->lines = 0;
+    for (size_t i = 0; i < count; i++) add_share(ask, fetches + i, part, parts);
 }

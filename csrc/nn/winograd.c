@@ -82,17 +82,12 @@ static void multiply(const struct product *p, const struct scp_winograd_block *b
         struct scp_ask ask;
         const struct scp_gemm_form form = {
             offsets, 1, p->source.map.channels, count, SCP_WINOGRAD * step, 16, &ask};
-        struct scp_fetch target;
-        scp_fetch_begin(&target, &p->target, block->image, (ptrdiff_t)(4 * block->y),
+        struct scp_fetch fetch[3] = {{NULL, 0, 0, 0, 0, 0}, next[0], next[1]};
+        scp_fetch_begin(fetch, &p->target, block->image, (ptrdiff_t)(4 * block->y),
                         (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
                         count);
         for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-            ask.runs = ask.lines = 0;
-            scp_fetch_share(&ask, &target, i, SCP_WINOGRAD);
-            if (first + count == last) {
-                scp_fetch_share(&ask, next, i, SCP_WINOGRAD);
-                scp_fetch_share(&ask, next + 1, i, SCP_WINOGRAD);
-            }
+            scp_fetch_share(&ask, fetch, first + count == last ? 3 : 1, i, SCP_WINOGRAD);
             p->kernels->gemm(m + i * p->m_step, p->width, v + i * blocks->v_step, blocks->tile, 1,
                              block->tiles, p->weights + (first * SCP_WINOGRAD + i) * step, &form,
                              zeros);

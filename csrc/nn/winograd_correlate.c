@@ -30,7 +30,8 @@ static void divide(struct correlate *c, size_t batch, size_t channels, size_t ou
     c->step = scp_winograd_step(channels);
     c->sums = SCP_WINOGRAD * c->step;
     c->taps = 9 * channels * 16;
-    /* More parts mean more sums to collect and add, more shares more transforms of the source. */
+    /* More parts mean more sums to collect and add (half of what it was to clear and add the 36),
+     * more shares more transforms of the source. */
     const double tiles = (double)batch * (double)c->blocks.tiles_y * (double)c->blocks.tiles_x;
     const double part_cost = (double)(c->panels * c->sums);
     const double share_cost = 200 * tiles * (double)c->blocks.lanes / 16;
@@ -106,11 +107,8 @@ static enum scp_status run(void *context, size_t task, size_t worker) {
                                            c->biased ? bias + (panel + i) * 16 : NULL, &block,
                                            &c->fixed, panel + i, strip, c->kernels);
             for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-                ask.runs = ask.lines = 0;
-                for (size_t f = 0; f < 4; f++)
-                    scp_fetch_share(&ask, fetch + f,
-                                    (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
-                                    scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
+                scp_fetch_share(&ask, fetch, 4, (panel - first) / SCP_PANELS * SCP_WINOGRAD + i,
+                                scp_ceil_div(last - first, SCP_PANELS) * SCP_WINOGRAD);
                 c->kernels->gemm(sums + (panel - first) * c->sums + i * c->step, 16,
                                  v + i * c->blocks.v_step, 1, c->blocks.tile, channels,
                                  w + i * c->w_step, &form, index == begin ? zeros : NULL);

@@ -125,8 +125,7 @@ static enum scp_status multiply(void *context, size_t task, size_t worker) {
                     (ptrdiff_t)(4 * block->x), 4 * block->height, 4 * block->width, first * 16,
                     count);
     for (size_t i = 0; i < SCP_WINOGRAD; i++) {
-        ask.runs = ask.lines = 0;
-        scp_fetch_share(&ask, &target, i, SCP_WINOGRAD);
+        scp_fetch_share(&ask, &target, 1, i, SCP_WINOGRAD);
         w->kernels->gemm(m + i * w->m_step, SCP_PANELS * 16, w->v + i * w->blocks.v_step,
                          w->blocks.tile, 1, block->tiles, u + i * w->step, &form, zeros);
     }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../../csrc/nn/conv.h"
+#include "../../csrc/nn/conv_parts.h"
 #include "scp/cpu.h"
 
 static uint64_t state = 1;
@@ -120,7 +120,55 @@ static void absurd_sizes_have_no_workspace(void) {
     CHECK(scp_conv_workspace(&conv, 1, 8, 8, 1, 2) < SIZE_MAX);
 }
 
+/* Vectors 1 and 2 of the pixels of a rectangle that reaches beyond the map, or (whole) all of them.
+ */
+static void shares_ask_for_every_line_once(void) {
+    enum { HEIGHT = 6, WIDTH = 9, STRIDE = 64, PARTS = 5 };
+    float *data = scp_calloc(HEIGHT * WIDTH * STRIDE, sizeof *data);
+    const struct scp_map map = {data, 1, HEIGHT, WIDTH, STRIDE, STRIDE, 0};
+    CHECK(data);
+    for (int whole = 0; data && whole < 2; whole++) {
+        struct scp_fetch fetch[2];
+        const size_t first = whole ? 0 : 16, vectors = whole ? 4 : 2;
+        scp_fetch_begin(fetch, &map, 0, -2, 3, 5, 20, first, vectors);
+        scp_fetch_begin(fetch + 1, &map, 0, 4, -1, 9, 2, first, vectors);
+        for (size_t part = 0; part < PARTS; part++) {
+            struct scp_ask ask;
+            size_t lines = 0;
+            scp_fetch_share(&ask, fetch, 2, part, PARTS);
+            for (size_t run = 0; run < ask.runs; run++)
+                for (size_t i = 0; i < ask.run[run].count; i++, lines++)
+                    data[ask.run[run].at + i * ask.run[run].step - data] += 1;
+            CHECK(lines == ask.lines);
+        }
+        for (size_t y = 0; y < HEIGHT; y++)
+            for (size_t x = 0; x < WIDTH; x++)
+                for (size_t c = 0; c < STRIDE; c++) {
+                    const int in = (y < 3 && x >= 3) || (y >= 4 && x == 0);
+                    float *at = data + (y * WIDTH + x) * STRIDE + c;
+                    CHECK(*at == (in && c % 16 == 0 && c >= first && c < first + 16 * vectors));
+                    *at = 0;
+                }
+    }
+    scp_free(data);
+}
+
+static void squares_are_turned_on_every_set(void) {
+    enum { LINE = 21 };
+    float from[16 * LINE], to[16 * 16];
+    for (size_t i = 0; i < 16 * LINE; i++) from[i] = (float)i;
+    for (int isa = 0; isa < (int)SCP_ISA_COUNT; isa++) {
+        if (scp_isa_set(scp_isa_name((enum scp_isa)isa)) != SCP_OK) continue;
+        scp_nn_kernels()->turn(to, from, LINE);
+        for (size_t i = 0; i < 16; i++)
+            for (size_t j = 0; j < 16; j++) CHECK(to[i * 16 + j] == from[j * LINE + i]);
+    }
+    scp_isa_set(NULL);
+}
+
 int main(void) {
+    RUN(shares_ask_for_every_line_once);
+    RUN(squares_are_turned_on_every_set);
     RUN(every_form_on_every_set);
     RUN(absurd_sizes_have_no_workspace);
     return test_end();

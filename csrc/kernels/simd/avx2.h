@@ -32,13 +32,6 @@ static inline void f32x16_store(float *p, f32x16 a) {
     _mm256_storeu_ps(p, a.lo);
     _mm256_storeu_ps(p + 8, a.hi);
 }
-static inline void f32x4_turn(float *to, const float *from, size_t line) {
-    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + line);
-    __m128 c = _mm_loadu_ps(from + 2 * line), d = _mm_loadu_ps(from + 3 * line);
-    _MM_TRANSPOSE4_PS(a, b, c, d);
-    _mm_storeu_ps(to, a), _mm_storeu_ps(to + 16, b);
-    _mm_storeu_ps(to + 32, c), _mm_storeu_ps(to + 48, d);
-}
 static inline f32x16 f32x16_set(float x) {
     return (f32x16){_mm256_set1_ps(x), _mm256_set1_ps(x)};
 }
@@ -111,7 +104,7 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
 static inline void u32x16_children(uint32_t *out, const uint32_t *node) {
     for (uint32_t j = 0; j < 16; j++) out[j] = 4 * node[j / 4] + j % 4;
 }
-#include "x86_tree.h"
+#include "x86.h"
 
 SCP_SIMD_END
 

@@ -41,13 +41,6 @@ static inline f32x16 f32x16_load(const float *p) {
 static inline void f32x16_store(float *p, f32x16 a) {
     _mm512_storeu_ps(p, a.v);
 }
-static inline void f32x4_turn(float *to, const float *from, size_t line) {
-    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + line);
-    __m128 c = _mm_loadu_ps(from + 2 * line), d = _mm_loadu_ps(from + 3 * line);
-    _MM_TRANSPOSE4_PS(a, b, c, d);
-    _mm_storeu_ps(to, a), _mm_storeu_ps(to + 16, b);
-    _mm_storeu_ps(to + 32, c), _mm_storeu_ps(to + 48, d);
-}
 static inline f32x16 f32x16_set(float x) {
     return (f32x16){_mm512_set1_ps(x)};
 }
@@ -110,7 +103,7 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
     return (f32x16){_mm512_mask_blend_ps(in, y.v, x.v)};
 }
 
-#include "x86_tree.h"
+#include "x86.h"
 
 SCP_SIMD_END
 

@@ -1,8 +1,17 @@
-/* The quadtree's integers (kernels/tree.h), for both x86 sets. */
-#ifndef SCP_SIMD_X86_TREE_H
-#define SCP_SIMD_X86_TREE_H
+/* What both x86 sets do alike: squares of four turned, and the quadtree's integers
+ * (kernels/tree.h). */
+#ifndef SCP_SIMD_X86_H
+#define SCP_SIMD_X86_H
 
 #include <string.h>
+
+static inline void f32x4_turn(float *to, const float *from, size_t line) {
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + line);
+    __m128 c = _mm_loadu_ps(from + 2 * line), d = _mm_loadu_ps(from + 3 * line);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(to, a), _mm_storeu_ps(to + 16, b);
+    _mm_storeu_ps(to + 32, c), _mm_storeu_ps(to + 48, d);
+}
 
 static inline int32_t u8_four(const int8_t *query) { /* four channels */
     int32_t four;
