@@ -385,7 +385,7 @@ class LandmarkDetector:
         """
         index = self._fitted()
         if count < 0:
-            raise ValueError(f"count must be at least 0, got {count}")
+            raise ValueError(f"count of carriers must be at least 0, got {count}")
         found = self.predict(pool, progress=progress)
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]

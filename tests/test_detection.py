@@ -315,5 +315,5 @@ def test_carriers_are_for_one_template_in_several_views(pool, extractor):
     assert few.templates == [pool.ids[1], pool.ids[0]]
     with pytest.raises(RuntimeError, match="call fit"):
         scp.LandmarkDetector(extractor).carry(pool)
-    with pytest.raises(ValueError, match="count must be"):
+    with pytest.raises(ValueError, match="count of carriers must be"):
         one.carry(pool, -1)

@@ -332,7 +332,7 @@ def test_the_command(folder, pool, capsys):
     assert cli.main(words(folder, "--rounds", "2")) == 0, "a finished run is read again"
 
 
-def test_the_command_asks_for_carriers(folder, monkeypatch):
+def test_the_command_asks_for_carriers(folder, monkeypatch, capsys):
     asked = []
     carry = scp.LandmarkDetector.carry
     monkeypatch.setattr(scp.LandmarkDetector, "carry", lambda self, pool, count, **more:
@@ -341,6 +341,8 @@ def test_the_command_asks_for_carriers(folder, monkeypatch):
     assert asked == [], "two templates agree without"
     assert cli.main(words(folder, "--carriers", "3", "--fresh")) == 0
     assert asked == [3]
+    assert cli.main(words(folder, "--carriers", "-1", "--fresh")) == 2
+    assert "carriers must be at least 0, got -1" in capsys.readouterr().err
 
 
 def test_the_command_refuses_foreign_templates(folder, pool, capsys):
