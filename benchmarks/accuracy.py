@@ -45,8 +45,13 @@ class Grids(Dataset):
 
     def __init__(self, dataset, cache=None, key=""):
         shapes = [dataset.shape(i) for i in range(len(dataset))]
-        super().__init__("grids", dataset.ids, shapes=shapes, spacing=dataset.spacing,
-                         landmarks=dataset.landmarks)  # fmt: skip
+        super().__init__(
+            "grids",
+            dataset.ids,
+            shapes=shapes,
+            spacing=dataset.spacing,
+            landmarks=dataset.landmarks,
+        )
         self._dataset, self._kept = dataset, {}
         self._path = None if cache is None else str(Path(cache, key))
 
@@ -169,8 +174,7 @@ def picks(extractor, templates, sizes=SIZES):
     Returns Selections, one per size, and the score of every single image [T].
     """
     pool = Pool(templates, extractor)
-    job = scp.SimilarityJob(pool.image, len(templates), pool.points, extractor,
-                            max_memory=1 << 29)  # fmt: skip
+    job = scp.SimilarityJob(pool.image, len(templates), pool.points, extractor, max_memory=1 << 29)
     values, _ = job.run()
     weights = scp.client_weights(pool.offsets)
     sizes = [m for m in sizes if m < len(templates)]
@@ -243,13 +247,17 @@ def show(result):
     r = result
     rates = "  ".join(f"{k} mm {v:.1f} %" for k, v in r["sdr"].items())
     print(f"{r['templates']} templates, {r['images']} evaluation images")
-    print(f"one template: MRE {r['mean']:.3f} +- {r['sd']:.3f} mm, best {r['best']:.3f} "
-          f"({r['best_id']}), worst {r['worst']:.3f}; SDR {rates}")  # fmt: skip
+    print(
+        f"one template: MRE {r['mean']:.3f} +- {r['sd']:.3f} mm, best {r['best']:.3f} "
+        f"({r['best_id']}), worst {r['worst']:.3f}; SDR {rates}"
+    )
     for m in SIZES:
         if (item := r.get(f"pick{m}")) is not None:
             rates = " ".join(f"{v:.1f}" for v in item["sdr_agreeing"].values())
-            print(f"SCP's pick, M = {m}: Eq. 3 {item['confident']:.3f} mm, agreeing "
-                  f"{item['agreeing']:.3f} mm (SDR {rates}): {', '.join(item['ids'])}")  # fmt: skip
+            print(
+                f"SCP's pick, M = {m}: Eq. 3 {item['confident']:.3f} mm, agreeing "
+                f"{item['agreeing']:.3f} mm (SDR {rates}): {', '.join(item['ids'])}"
+            )
     if "random5_agreeing" in r:
         (a, b), (c, d) = r["random5_confident"], r["random5_agreeing"]
         print(f"random five: Eq. 3 {a:.3f} +- {b:.3f} mm, agreeing {c:.3f} +- {d:.3f} mm")
@@ -267,13 +275,18 @@ def extractor_of(options):
 
 def add_options(parser):
     """Options that say on what accuracy is measured."""
-    parser.add_argument("data", nargs="?", default="phantom",
-                        help="root of the ISBI 2015 cephalograms, or: phantom")  # fmt: skip
+    parser.add_argument(
+        "data", nargs="?", default="phantom", help="root of the ISBI 2015 cephalograms, or: phantom"
+    )
     parser.add_argument("--on", choices=("validation", "test1"), default="validation")
-    parser.add_argument("--sample", type=int, default=1, metavar="N",
-                        help="evaluate every N-th image only")  # fmt: skip
-    parser.add_argument("--cache", default=Path(tempfile.gettempdir(), "scp-accuracy"),
-                        help="folder for images on the grid and duplicates found")  # fmt: skip
+    parser.add_argument(
+        "--sample", type=int, default=1, metavar="N", help="evaluate every N-th image only"
+    )
+    parser.add_argument(
+        "--cache",
+        default=Path(tempfile.gettempdir(), "scp-accuracy"),
+        help="folder for images on the grid and duplicates found",
+    )
 
 
 def main():
@@ -283,14 +296,23 @@ def main():
     parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
-    parser.add_argument("--views", type=int, choices=range(1, len(VIEWS) + 1),
-                        help="that vote, as in scp detect")  # fmt: skip
+    parser.add_argument(
+        "--views", type=int, choices=range(1, len(VIEWS) + 1), help="that vote, as in scp detect"
+    )
     parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
     options = parser.parse_args()
     header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")
     extractor = extractor_of(options)
-    result = evaluate(extractor, options.data, options.on, options.sample, options.mode,
-                      options.cache, not options.no_pick, options.views)  # fmt: skip
+    result = evaluate(
+        extractor,
+        options.data,
+        options.on,
+        options.sample,
+        options.mode,
+        options.cache,
+        not options.no_pick,
+        options.views,
+    )
     show(result)
     if options.json:
         print(json.dumps({"on": options.on, "features": extractor.parameters(), **result}))

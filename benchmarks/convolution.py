@@ -135,9 +135,15 @@ class Ours:
 
     def weights(self):
         _core.conv_backward_weights(
-            self.dw, self.db, self.x, self.dy, self.g, self.pending, self.pull,
+            self.dw,
+            self.db,
+            self.x,
+            self.dy,
+            self.g,
+            self.pending,
+            self.pull,
             workspace=self.space,
-        )  # fmt: skip
+        )
 
 
 def timed(function, repeat: int) -> tuple[float, float]:
@@ -164,9 +170,9 @@ def main():
         layers = {k: (options.batch, *v[1:]) for k, v in layers.items()}
     machine = Limits(_core.threads())
     header(f"of {_core.threads()} threads, measured during the run, stated below")
-    python, missing = (None, []) if options.no_peer else interpreter(
-        ["torch==2.13.0", "numpy"], options.torch
-    )  # fmt: skip
+    python, missing = (
+        (None, []) if options.no_peer else interpreter(["torch==2.13.0", "numpy"], options.torch)
+    )
     if missing:
         print("no peer:", "; ".join(missing))
         python = None
@@ -191,8 +197,10 @@ def main():
     print(
         f"limit:   float32 FMA peak {machine.peak:.0f} GFLOP/s, memory {machine.bandwidth:.1f} GB/s"
     )
-    print("effective GFLOP/s, medians of ours / peer (limit, our best call in % of it): forward, "
-          "(gradient of the data,) of the weights")  # fmt: skip
+    print(
+        "effective GFLOP/s, medians of ours / peer (limit, our best call in % of it): forward, "
+        "(gradient of the data,) of the weights"
+    )
     total, rows = [0.0, 0.0], {}
     for name, layer in layers.items():
         n, a = gflop(layer), [statistics.median(t) for t in zip(*mine[name], strict=True)]
@@ -200,15 +208,25 @@ def main():
         b = b or [float("nan")] * len(a)
         bounds = limits(layer, machine)[:: 1 if len(a) == 3 else 2]
         total = [total[0] + sum(a), total[1] + sum(b)]
-        rows[name] = {"ours": [n / p for p in a], "peer": [n / p for p in b], "limit": bounds,
-                      "best": [n / p for p in least[name]]}  # fmt: skip
+        rows[name] = {
+            "ours": [n / p for p in a],
+            "peer": [n / p for p in b],
+            "limit": bounds,
+            "best": [n / p for p in least[name]],
+        }
         cells = "  ".join(
             f"{n / p:5.0f} /{n / q:4.0f} ({bound:3.0f}, {100 * n / best / bound:3.0f} %)"
             for p, q, bound, best in zip(a, b, bounds, least[name], strict=True)
         )
         print(f"{name:29s} {cells}  x{sum(b) / sum(a):.1f}", flush=True)
-    finish(options, *total, peak=machine.peak, bandwidth=machine.bandwidth, layers=rows,
-           unit="seconds of all layers, three directions")  # fmt: skip
+    finish(
+        options,
+        *total,
+        peak=machine.peak,
+        bandwidth=machine.bandwidth,
+        layers=rows,
+        unit="seconds of all layers, three directions",
+    )
 
 
 if __name__ == "__main__":

@@ -125,8 +125,10 @@ def main() -> None:
         )
         cpu = seconds(lambda mode=mode: match(images[0], *few, mode=mode, device="cpu"), 3)
         cpu *= len(queries) / 256
-        print(f"  CPU, pruned: {1e3 * cpu:.1f} ms an image, ratio {cpu / ours:.1f}; "
-              f"first 256 queries: {'the same bits' if same else 'DIFFERENT'}")  # fmt: skip
+        print(
+            f"  CPU, pruned: {1e3 * cpu:.1f} ms an image, ratio {cpu / ours:.1f}; "
+            f"first 256 queries: {'the same bits' if same else 'DIFFERENT'}"
+        )
     peers = {}
     for name, function in torch_forms(images[0], queries):
         peers[name] = seconds(function, options.repeat, warm=2)
@@ -147,8 +149,10 @@ def main() -> None:
             )
             for where in ("cuda", "cpu")
         ]
-        print(f"select {method}: {times[0]:.4f} s, CPU {times[1]:.4f} s, "
-              f"ratio {times[1] / times[0]:.1f}")  # fmt: skip
+        print(
+            f"select {method}: {times[0]:.4f} s, CPU {times[1]:.4f} s, "
+            f"ratio {times[1] / times[0]:.1f}"
+        )
     finish(options, ours, min(peers.values(), default=cpu), device=device.name)
 
 

@@ -99,9 +99,9 @@ class Limits:
             flops = self.threads * STEPS * 24 * self.lanes / self._burst("spin", STEPS) / 1e9
             bytes_ = self.threads * FLOATS * 8 / self._burst("copy", FLOATS) / 1e9
             self.peak = max(flops, self.peak) if self.peak == self.peak else flops
-            self.bandwidth = max(bytes_, self.bandwidth) if self.bandwidth == self.bandwidth else (
-                bytes_
-            )  # fmt: skip
+            self.bandwidth = (
+                max(bytes_, self.bandwidth) if self.bandwidth == self.bandwidth else (bytes_)
+            )
 
     def bound(self, flop: float, moved: float) -> float:
         """GFLOP/s that neither limit allows to exceed: `flop` operations on `moved` bytes."""

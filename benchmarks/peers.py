@@ -21,8 +21,10 @@ def interpreter(packages: list[str], given: str | None = None) -> tuple[str, lis
     for package in packages:
         done = subprocess.run(
             [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             missing.append(f"{package}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
     return str(python), missing
@@ -31,17 +33,22 @@ def interpreter(packages: list[str], given: str | None = None) -> tuple[str, lis
 def environment() -> dict[str, str]:
     """What a peer runs in: all CPUs, no forced kernels, nothing of ours on its path."""
     return {
-        k: v for k, v in os.environ.items()
+        k: v
+        for k, v in os.environ.items()
         if not k.startswith("OPENBLAS_") and k not in ("PYTHONPATH", "OMP_NUM_THREADS")
-    }  # fmt: skip
+    }
 
 
 def run(python: str, script: str, *arguments: str, timeout: float = 600) -> str:
     """Standard output of a script text under that interpreter."""
     done = subprocess.run(
         [python, "-c", script, *arguments],
-        capture_output=True, text=True, check=False, env=environment(), timeout=timeout,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        timeout=timeout,
+    )
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else "failed")
     return done.stdout
@@ -56,8 +63,11 @@ class Session:
     def __init__(self, python: str, script: str, *arguments: str):
         self.process = subprocess.Popen(
             [python, "-c", script, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(),
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
 
     def ask(self, **request):
         """The answer to a request."""

@@ -77,14 +77,18 @@ def main():
     chosen = {len(s.selected): s.selected for s in selections}
     results = [compare(scored, chosen[m], m, rule) for m, rule in CASES]
     for result in results:
-        print(f"M = {result['m']}, {result['rule']}: errors of sets for one reader and the other, "
-              f"r = {result['pearson']:.2f}")  # fmt: skip
+        print(
+            f"M = {result['m']}, {result['rule']}: errors of sets for one reader and the other, "
+            f"r = {result['pearson']:.2f}"
+        )
         for reader in READERS:
             of = result[reader]
             first, ten = of["best_of_other"]
-            print(f"  {reader}: mean {of['mean']:.3f} mm, sd {of['sd']:.1%}; below the mean: best "
-                  f"set {of['best']:.1%}, best for the other reader {first:.1%} (ten best "
-                  f"{ten:.1%}), SCP's {of['scp']:.1%}")  # fmt: skip
+            print(
+                f"  {reader}: mean {of['mean']:.3f} mm, sd {of['sd']:.1%}; below the mean: best "
+                f"set {of['best']:.1%}, best for the other reader {first:.1%} (ten best "
+                f"{ten:.1%}), SCP's {of['scp']:.1%}"
+            )
     if options.json:
         print(json.dumps(results))
 

@@ -32,8 +32,10 @@ def compare(name, xy, dataset, rows):
     errors = np.delete(errors, rows, axis=0)
     rates = detection_rates(errors)
     shown = " ".join(f"{v:.1f}" for v in rates.values())
-    print(f"{name}: MRE {errors.mean():.3f} mm, median {np.median(errors):.3f}, SDR {shown}",
-          flush=True)  # fmt: skip
+    print(
+        f"{name}: MRE {errors.mean():.3f} mm, median {np.median(errors):.3f}, SDR {shown}",
+        flush=True,
+    )
     return {"mre": float(errors.mean()), "sdr": rates}
 
 
@@ -63,8 +65,15 @@ def main():
     training, network = settings(options.set)
     refiner = LandmarkRefiner(weights=extractor, network=network, **training)
     weights = confidence_weights(found.confidence, refiner.options.power)
-    refiner.fit(dataset, found.xy, weights, rows, rounds=options.rounds, minutes=options.minutes,
-                steps=options.steps)  # fmt: skip
+    refiner.fit(
+        dataset,
+        found.xy,
+        weights,
+        rows,
+        rounds=options.rounds,
+        minutes=options.minutes,
+        steps=options.steps,
+    )
     trained = refiner.trained
     losses = " ".join(f"{v:.4f}" for v in trained.losses)
     print(f"{trained.step} steps in {trained.seconds:.0f} s, losses {losses}")

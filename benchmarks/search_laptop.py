@@ -47,16 +47,24 @@ class Setting:
         size = self.size or scp.models.PRESETS["laptop"].size[0]
         for side, part, training in self.stages or ((size, 1.0, {}),):
             options = {**self.training, **training}
-            yield scp.FeatureExtractor("laptop", self.seed, (side, side), network=self.network,
-                                       **options), part  # fmt: skip
+            yield (
+                scp.FeatureExtractor(
+                    "laptop", self.seed, (side, side), network=self.network, **options
+                ),
+                part,
+            )
 
     def content(self):
         """All that decides the result, the preset's values too, as plain values."""
         stages = [
-            {"size": e.size[0], "part": part, "network": e.network.digest()[:12],
-             "training": e.training.to_dict()}
+            {
+                "size": e.size[0],
+                "part": part,
+                "network": e.network.digest()[:12],
+                "training": e.training.to_dict(),
+            }
             for e, part in self.parts()
-        ]  # fmt: skip
+        ]
         return {"training": self.training, "network": self.network, "stages": stages}
 
 
@@ -86,9 +94,15 @@ SETTINGS = {
     "no_blur": Setting("sharpness", off("blur")),
     "one_view": Setting(
         "photometric changes of the crop only: half the work",
-        {"blur": "0.7@crop", "brightness": "0.15@crop", "contrast": "0.25@crop",
-         "gamma": "0.5@crop", "shade_multiply": "0.15@crop", "shade_add": "0.08@crop",
-         "noise": "0.04@crop"},
+        {
+            "blur": "0.7@crop",
+            "brightness": "0.15@crop",
+            "contrast": "0.25@crop",
+            "gamma": "0.5@crop",
+            "shade_multiply": "0.15@crop",
+            "shade_add": "0.08@crop",
+            "noise": "0.04@crop",
+        },
     ),
     "elastic_more": Setting("more anatomy", {"elastic": 0.025}),
     "scale_more": Setting("more magnification", {"scale": 0.35}),
@@ -108,10 +122,12 @@ SETTINGS = {
     "window7": Setting("nearer negatives only", {"window": 7}),
     "window20": Setting("more negatives", {"window": 20}),
     "no_margin": Setting("is the handicap of far negatives of use", {"margin": 0}),
-    "plain": Setting("all cells are negatives, no margin (the paper, Eq. 11)",
-                     {"objective": "plain"}),
-    "fine_levels": Setting("more weight on the fine levels",
-                           {"level_weights": (0.5, 0.75, 1.0, 1.5, 2.0)}),
+    "plain": Setting(
+        "all cells are negatives, no margin (the paper, Eq. 11)", {"objective": "plain"}
+    ),
+    "fine_levels": Setting(
+        "more weight on the fine levels", {"level_weights": (0.5, 0.75, 1.0, 1.5, 2.0)}
+    ),
     # steps
     "batch1": Setting("more steps in the same time", {"batch": 1}),
     "batch4": Setting("calmer steps", {"batch": 4}),
@@ -120,16 +136,21 @@ SETTINGS = {
     "crop67": Setting("dearer crops, more context", {"crop": 0.67}),
     "rate_half": Setting("learning rate", {"learning_rate": 5e-4}),
     "rate_double": Setting("learning rate", {"learning_rate": 2e-3}),
-    "rate_four": Setting("learning rate, with a warm-up",
-                         {"learning_rate": 4e-3, "warm_up": 0.05}),
+    "rate_four": Setting("learning rate, with a warm-up", {"learning_rate": 4e-3, "warm_up": 0.05}),
     "no_decay": Setting("weight decay", {"weight_decay": 0}),
     # the network
-    "narrow": Setting("half the widths: more steps",
-                      network={"encoder": (16, 32, 64, 64, 64), "decoder": (32, 32, 16, 16)}),
-    "wide": Setting("twice the widths: fewer steps",
-                    network={"encoder": (64, 128, 192, 256, 256), "decoder": (128, 128, 64, 64)}),
-    "deep": Setting("two convolutions more where they are cheap",
-                    network={"depths": (1, 2, 2, 3, 2), "decoder_depth": 2}),
+    "narrow": Setting(
+        "half the widths: more steps",
+        network={"encoder": (16, 32, 64, 64, 64), "decoder": (32, 32, 16, 16)},
+    ),
+    "wide": Setting(
+        "twice the widths: fewer steps",
+        network={"encoder": (64, 128, 192, 256, 256), "decoder": (128, 128, 64, 64)},
+    ),
+    "deep": Setting(
+        "two convolutions more where they are cheap",
+        network={"depths": (1, 2, 2, 3, 2), "decoder_depth": 2},
+    ),
     "channels16": Setting("shorter vectors: matching costs half", network={"channels": 16}),
     "channels64": Setting("longer vectors", network={"channels": 64}),
     # the size of images
@@ -137,14 +158,17 @@ SETTINGS = {
     "size192": Setting("4 times the steps", size=192),
     "size256_384": Setting("coarse first, then full size", stages=((256, 0.6, {}), (384, 0.4, {}))),
     "size192_384": Setting("the same, further apart", stages=((192, 0.5, {}), (384, 0.5, {}))),
-}  # fmt: skip
+}
 
 
 def key(name, content, options):
     """What makes two results of the table the same experiment."""
     length = {"minutes": options.minutes} if options.steps is None else {"steps": options.steps}
-    return json.loads(json.dumps({"name": name, **content, **length, "data": options.data,
-                                  "sample": options.sample}))  # fmt: skip
+    return json.loads(
+        json.dumps(
+            {"name": name, **content, **length, "data": options.data, "sample": options.sample}
+        )
+    )
 
 
 def read(table):
@@ -161,8 +185,13 @@ def read(table):
 def commit():
     """The commit that ran, with a + when files were changed."""
     here = Path(__file__).parent
-    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=here,
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.strip()
 
 
@@ -177,8 +206,11 @@ def run_one(setting, options, folder):
     weights, steps, seconds = None, 0, 0.0
     for number, (extractor, part) in enumerate(setting.parts()):
         extractor.weights = weights
-        length = ({"minutes": options.minutes * part} if options.steps is None
-                  else {"steps": max(1, round(options.steps * part))})  # fmt: skip
+        length = (
+            {"minutes": options.minutes * part}
+            if options.steps is None
+            else {"steps": max(1, round(options.steps * part))}
+        )
         run = folder / f"stage{number}"
         images = fit_half(options.data, options.cache)
         extractor.fit(images, run=run, progress=False, **length)
@@ -189,21 +221,30 @@ def run_one(setting, options, folder):
         seconds += extractor.trained.seconds
     result = evaluate(extractor, options.data, "validation", options.sample, cache=options.cache)
     losses = [round(float(v), 4) for v in extractor.trained.losses]
-    return {"steps": steps, "seconds": round(seconds, 1), "losses": losses, "result": result,
-            "parameters": extractor.network.n_parameters}  # fmt: skip
+    return {
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "losses": losses,
+        "result": result,
+        "parameters": extractor.network.n_parameters,
+    }
 
 
 def show(lines):
     """The table for people, best first, in Markdown."""
-    print("| setting | length | steps | MRE of 75 templates | best | pick, M = 1 | M = 5, Eq. 3 | "
-          "M = 5, agreeing |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "| setting | length | steps | MRE of 75 templates | best | pick, M = 1 | M = 5, Eq. 3 | "
+        "M = 5, agreeing |\n|---|---|---|---|---|---|---|---|"
+    )
     for line in sorted(lines, key=lambda x: x["result"]["mean"]):
         r, k = line["result"], line["key"]
         length = f"{k['minutes']:g} min" if "minutes" in k else f"{k['steps']} steps"
         one, five = r["pick1"], r["pick5"]
-        print(f"| {k['name']} | {length} | {line['steps']} | {r['mean']:.2f} +- {r['sd']:.2f} | "
-              f"{r['best']:.2f} | {one['confident']:.2f} | {five['confident']:.2f} | "
-              f"{five['agreeing']:.2f} |")  # fmt: skip
+        print(
+            f"| {k['name']} | {length} | {line['steps']} | {r['mean']:.2f} +- {r['sd']:.2f} | "
+            f"{r['best']:.2f} | {one['confident']:.2f} | {five['confident']:.2f} | "
+            f"{five['agreeing']:.2f} |"
+        )
 
 
 def main():
@@ -212,10 +253,18 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--steps", type=int, help="train that many steps instead of minutes")
     parser.add_argument("--only", help="names of settings, comma between, in this order")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="one more setting, called after it: a training option")  # fmt: skip
-    parser.add_argument("--runs", default=Path(tempfile.gettempdir(), "scp-search"),
-                        help="folder of the trainings; the table is table.jsonl in it")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one more setting, called after it: a training option",
+    )
+    parser.add_argument(
+        "--runs",
+        default=Path(tempfile.gettempdir(), "scp-search"),
+        help="folder of the trainings; the table is table.jsonl in it",
+    )
     parser.add_argument("--list", action="store_true", help="name the settings and stop")
     parser.add_argument("--show", action="store_true", help="print the table and stop")
     options = parser.parse_args()
@@ -247,16 +296,24 @@ def main():
         folder = Path(options.runs) / f"{name.replace('/', '-')}-{digest}"
         started, worked = time.time(), time.process_time()
         facts = run_one(setting, options, folder)
-        line = {"key": identity, **facts, "wall": round(time.time() - started, 1),
-                "cpu": round(time.process_time() - worked, 1),
-                "load": os.getloadavg()[1], "commit": commit(),
-                "date": time.strftime("%Y-%m-%dT%H:%M:%S")}  # fmt: skip
+        line = {
+            "key": identity,
+            **facts,
+            "wall": round(time.time() - started, 1),
+            "cpu": round(time.process_time() - worked, 1),
+            "load": os.getloadavg()[1],
+            "commit": commit(),
+            "date": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        }
         table.parent.mkdir(parents=True, exist_ok=True)
         with table.open("a") as file:
             file.write(json.dumps(line) + "\n")
         r = facts["result"]
-        print(f"  {facts['steps']} steps, losses {facts['losses']}: MRE {r['mean']:.3f} +- "
-              f"{r['sd']:.3f}, pick {r['pick1']['confident']:.3f} mm", flush=True)  # fmt: skip
+        print(
+            f"  {facts['steps']} steps, losses {facts['losses']}: MRE {r['mean']:.3f} +- "
+            f"{r['sd']:.3f}, pick {r['pick1']['confident']:.3f} mm",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -133,8 +133,12 @@ def main():
     r = options.repeat
     core = prepared(v)
 
-    best("random, 100,000 draws, M = 5, with bound",
-         lambda: scp.select(v, 5, method="random"), 0.5, r)  # fmt: skip
+    best(
+        "random, 100,000 draws, M = 5, with bound",
+        lambda: scp.select(v, 5, method="random"),
+        0.5,
+        r,
+    )
     best(
         "  greedy + swap, M = 5, prepared problem",
         lambda: _core.select_swap(core.core, 5, _core.select_greedy(core.core, 5)),
@@ -150,11 +154,17 @@ def main():
     large = generated(609, 60_900, 1)
     start = time.perf_counter()
     s = scp.select(large, 50)
-    print(f"N = 609, Q = 60,900, M = 50: {time.perf_counter() - start:.2f} s with bound, "
-          f"gap {s.gap:.2%} (reach 3 %)")  # fmt: skip
+    print(
+        f"N = 609, Q = 60,900, M = 50: {time.perf_counter() - start:.2f} s with bound, "
+        f"gap {s.gap:.2%} (reach 3 %)"
+    )
     problem = prepared(large)
-    best("  greedy + swap, M = 50, prepared problem", lambda: _core.select_swap(
-        problem.core, 50, _core.select_greedy(problem.core, 50)), 1.0, 1)  # fmt: skip
+    best(
+        "  greedy + swap, M = 50, prepared problem",
+        lambda: _core.select_swap(problem.core, 50, _core.select_greedy(problem.core, 50)),
+        1.0,
+        1,
+    )
     if not options.peers:
         return
     mine = sorted(scp.select(v, 5, method="greedy").selected.tolist())
@@ -178,8 +188,10 @@ def main():
                     if name == "apricot-select":
                         own = scp.select(square, 5, method="greedy").selected.tolist()
                         timed = seconds(lambda: greedy_rows(square, 5), 3)
-                        print(f"{name}, 2000 x 2000: {t * 1e3:.1f} ms, same set: "
-                              f"{rows == sorted(own)}; ours {timed * 1e3:.1f} ms")  # fmt: skip
+                        print(
+                            f"{name}, 2000 x 2000: {t * 1e3:.1f} ms, same set: "
+                            f"{rows == sorted(own)}; ours {timed * 1e3:.1f} ms"
+                        )
                         continue
                     print(f"{name}: {t * 1e3:.1f} ms, same set: {rows == mine}")
                     peer = t if peer is None else min(peer, t)
@@ -189,9 +201,11 @@ def main():
                     )
                     start = time.perf_counter()
                     own = scp.select(small, 3, method="exact")
-                    print(f"{name}, M = 3 on {small.shape[1]} clients: {t:.1f} s, {status}, same "
-                          f"set: {rows == sorted(own.selected.tolist())}; ours "
-                          f"{time.perf_counter() - start:.3f} s")  # fmt: skip
+                    print(
+                        f"{name}, M = 3 on {small.shape[1]} clients: {t:.1f} s, {status}, same "
+                        f"set: {rows == sorted(own.selected.tolist())}; ours "
+                        f"{time.perf_counter() - start:.3f} s"
+                    )
             except Exception as error:
                 print(f"{name}: {error}")
     if peer is not None:

@@ -81,8 +81,10 @@ def planted(n, size=384, channels=64):
     """Pyramids as sharp as trained ones: one random anatomy in every image, noise on top."""
     extractor = scp.GradientExtractor((size, size), channels=channels)
     rng = np.random.default_rng(0)
-    anatomy = [rng.standard_normal((*(s << d for s in extractor.grid), channels), np.float32)
-               for d in range(5)]  # fmt: skip
+    anatomy = [
+        rng.standard_normal((*(s << d for s in extractor.grid), channels), np.float32)
+        for d in range(5)
+    ]
     for i in range(n):
         rng = np.random.default_rng(i + 1)
         yield scp.FeaturePyramid.from_levels(
@@ -142,8 +144,10 @@ def main():
         dots, brute = dots + stats["dots"], brute + stats["brute"]
     total = time.perf_counter() - start
     pairs = n * len(queries)
-    print(f"ours: {total:.2f} s in all, {total / pairs * 1e6:.2f} us per (key point, image); "
-          f"{dots / pairs:.0f} dot products of {cells}, {dots / brute:.2%} of all")  # fmt: skip
+    print(
+        f"ours: {total:.2f} s in all, {total / pairs * 1e6:.2f} us per (key point, image); "
+        f"{dots / pairs:.0f} dot products of {cells}, {dots / brute:.2%} of all"
+    )
     if options.no_peer:
         return
     python, missing = interpreter(["torch==2.13.0", "numpy"], options.torch)

@@ -12,8 +12,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-(INPUT, CONV, TRANSPOSED, BATCH_NORM, INSTANCE_NORM, LEAKY, SIGMOID, TANH, MAX_POOL, RESIZE, CONCAT,
- ADD, MEAN, DROPOUT) = range(14)  # fmt: skip
+(
+    INPUT,
+    CONV,
+    TRANSPOSED,
+    BATCH_NORM,
+    INSTANCE_NORM,
+    LEAKY,
+    SIGMOID,
+    TANH,
+    MAX_POOL,
+    RESIZE,
+    CONCAT,
+    ADD,
+    MEAN,
+    DROPOUT,
+) = range(14)
 
 
 class TorchNetwork(nn.Module):
@@ -40,8 +54,9 @@ class TorchNetwork(nn.Module):
             if row[0] == CONCAT:
                 width = sum(self.channels[x] for x in xs)
             self.channels.append(self.channels[xs[0]] if width is None else width)
-        self.last = [len(self.ints) if row[15] else n
-                     for row, n in zip(self.ints, self.last, strict=True)]  # fmt: skip
+        self.last = [
+            len(self.ints) if row[15] else n for row, n in zip(self.ints, self.last, strict=True)
+        ]
 
     def _module(self, i):
         op, *_, channels, ky, kx, stride, dilation, py, px, bias, _, _, _ = self.ints[i]
@@ -49,8 +64,9 @@ class TorchNetwork(nn.Module):
         below = self.channels[self.inputs[i][0]] if self.inputs[i] else 0
         if op in (CONV, TRANSPOSED):
             kind = nn.Conv2d if op == CONV else nn.ConvTranspose2d
-            return kind(below, channels, (ky, kx), stride, (py, px), dilation=dilation,
-                        bias=bool(bias))  # fmt: skip
+            return kind(
+                below, channels, (ky, kx), stride, (py, px), dilation=dilation, bias=bool(bias)
+            )
         if op == BATCH_NORM:
             return nn.BatchNorm2d(below, eps=epsilon, momentum=momentum)
         if op == INSTANCE_NORM:
@@ -74,8 +90,9 @@ class TorchNetwork(nn.Module):
             elif op == MAX_POOL:
                 y = F.max_pool2d(xs[0], 2)
             elif op == RESIZE:
-                y = F.interpolate(xs[0], scale_factor=row[13], mode="bilinear",
-                                  align_corners=bool(row[14]))  # fmt: skip
+                y = F.interpolate(
+                    xs[0], scale_factor=row[13], mode="bilinear", align_corners=bool(row[14])
+                )
             elif op == CONCAT:
                 y = torch.cat(xs, 1)
             elif op == ADD:
@@ -142,8 +159,19 @@ class TorchNetwork(nn.Module):
         return net
 
 
-def loss(images, crops, place, target, *, temperature=0.1, window=11, margin=0.07,
-         margin_limit=0.8, epsilon=1e-3, form="dense"):  # fmt: skip
+def loss(
+    images,
+    crops,
+    place,
+    target,
+    *,
+    temperature=0.1,
+    window=11,
+    margin=0.07,
+    margin_limit=0.8,
+    epsilon=1e-3,
+    form="dense",
+):
     """Multi-level windowed InfoNCE; a list of D losses, each the mean over images and points.
 
     images, crops: lists of D maps [B][C][G][G], coarsest first. place, target int64 [B][P][2]: (x,
@@ -213,8 +241,9 @@ class Trainer:
         self.format = getattr(torch, f"{layout}_format" if layout == "contiguous" else layout)
         self.net = self.net.to(memory_format=self.format).train()
         self.half = precision == "bfloat16"
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=rate, weight_decay=weight_decay,
-                                     fused=True)  # fmt: skip
+        self.adam = torch.optim.Adam(
+            self.net.parameters(), lr=rate, weight_decay=weight_decay, fused=True
+        )
 
     def step(self, images, crops, place, target):
         """images [B][C][H][W], crops [B][C][h][w], points: see `loss`. The summed loss."""

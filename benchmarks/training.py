@@ -94,16 +94,24 @@ class Ours:
 
     def step(self, steps, augment):
         changes = {} if augment else {"transforms": ()}
-        settings = self.training.set(batch=self.o.batch, points=self.o.points, log_every=1,
-                                     crop=0.5, **changes)  # fmt: skip
+        settings = self.training.set(
+            batch=self.o.batch, points=self.o.points, log_every=1, crop=0.5, **changes
+        )
         stamps = []
 
         def event(e):
             if e["event"] == "step":
                 stamps.append(time.perf_counter())
 
-        train(self.images, self.network, settings, steps=steps + 2, progress=False, callback=event,
-              initial=(self.parameters, self.state))  # fmt: skip
+        train(
+            self.images,
+            self.network,
+            settings,
+            steps=steps + 2,
+            progress=False,
+            callback=event,
+            initial=(self.parameters, self.state),
+        )
         return np.diff(stamps)[1:].tolist()
 
     def plan(self, batch, side, training):
@@ -158,11 +166,16 @@ def main():
     network = build(options.preset)
     ours = Ours(options.preset, network, options)
     macs = {s: int(network.shapes(s, s)[:, 3].sum()) for s in (options.size, options.size // 2)}
-    work = 2 * macs[options.size] if options.part == "extract" else (
-        6 * options.batch * sum(macs.values()))  # fmt: skip
-    header(f"{work / 1e9:.1f} GFLOP of convolutions, {options.part} of {options.preset}, batch "
-           f"{1 if options.part == 'extract' else options.batch}, {options.size} pixels; the goal "
-           f"is 3x (laptop) or 2x (paper) PyTorch's float32, 1.5x extracting")  # fmt: skip
+    work = (
+        2 * macs[options.size]
+        if options.part == "extract"
+        else (6 * options.batch * sum(macs.values()))
+    )
+    header(
+        f"{work / 1e9:.1f} GFLOP of convolutions, {options.part} of {options.preset}, batch "
+        f"{1 if options.part == 'extract' else options.batch}, {options.size} pixels; the goal "
+        f"is 3x (laptop) or 2x (paper) PyTorch's float32, 1.5x extracting"
+    )
     if options.no_peer:
         own = statistics.median(ours.measure(options.part, options.steps))
         print(f"ours {own:.4f} s, {work / own / 1e9:.0f} GFLOP/s")
@@ -178,8 +191,14 @@ def main():
             "other, PyTorch's above all, then tell nothing. Measure again on an idle machine"
         )
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(f"{folder}/network.npz", ints=network.ints, floats=network.floats,
-                 blocks=network.blocks, parameters=ours.parameters, state=ours.state)  # fmt: skip
+        np.savez(
+            f"{folder}/network.npz",
+            ints=network.ints,
+            floats=network.floats,
+            blocks=network.blocks,
+            parameters=ours.parameters,
+            state=ours.state,
+        )
         here = str(Path(__file__).resolve().parent)
         with Session(python, PEER, folder, str(_core.threads()), here) as peer:
             compare(options, ours, peer, work, load)
@@ -189,8 +208,15 @@ def compare(options, ours, peer, work, load):
     """Finds the peer's best forms, measures in turn, prints."""
 
     def ask(form, steps):
-        answer = peer.ask(kind=options.part, form=form, size=options.size, batch=options.batch,
-                          crop=options.size // 2, points=options.points, steps=steps)  # fmt: skip
+        answer = peer.ask(
+            kind=options.part,
+            form=form,
+            size=options.size,
+            batch=options.batch,
+            crop=options.size // 2,
+            points=options.points,
+            steps=steps,
+        )
         return answer["seconds"], answer["torch"]
 
     best, version = {}, ""
@@ -209,15 +235,23 @@ def compare(options, ours, peer, work, load):
         turns.append(turn)
     turns.sort(key=lambda t: t["float32"] / t["ours"])
     own, slow = turns[len(turns) // 2]["ours"], turns[len(turns) // 2]["float32"]
-    more = {"preset": options.preset, "part": options.part, "batch": options.batch,
-            "gflops": work / own / 1e9, "torch": version, "forms": best,
-            "load": load}  # fmt: skip
+    more = {
+        "preset": options.preset,
+        "part": options.part,
+        "batch": options.batch,
+        "gflops": work / own / 1e9,
+        "torch": version,
+        "forms": best,
+        "load": load,
+    }
     for precision in best:
         ratios = [t[precision] / t["ours"] for t in turns]
         seconds, ratio = statistics.median(t[precision] for t in turns), statistics.median(ratios)
         more[f"{precision}_seconds"], more[f"{precision}_ratio"] = seconds, ratio
-        print(f"{best[precision]}: {seconds:.4f} s, ratio {ratio:.2f} "
-              f"(turns {min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
+        print(
+            f"{best[precision]}: {seconds:.4f} s, ratio {ratio:.2f} "
+            f"(turns {min(ratios):.2f} to {max(ratios):.2f})"
+        )
     if options.part == "step":
         more["augmented"] = statistics.median(ours.step(options.steps, augment=True))
         print(f"ours with augmentation: {more['augmented']:.4f} s")

@@ -99,8 +99,12 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
                 f"{new.get(name)!r}; {LONGER if name in LENGTH else ''}{ANEW}"
             )
     try:
-        numbers = (int(header["step"]), float(header["progress"]), float(header["seconds"]),
-                   [float(v) for v in header["losses"]])  # fmt: skip
+        numbers = (
+            int(header["step"]),
+            float(header["progress"]),
+            float(header["seconds"]),
+            [float(v) for v in header["losses"]],
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the header is damaged: {error!r}") from None
     copies = {n: np.array(tensors[n], np.float32) for n in TENSORS}  # writable

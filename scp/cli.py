@@ -56,8 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         "select", help="choose the images to annotate", description="Choose M images to annotate."
     )
     select.set_defaults(run_command=_select)
-    select.add_argument("-m", type=counts, default=[5], metavar="M",
-                        help="how many; 1,3,5 or 1-5: a curve; any: by the budget")  # fmt: skip
+    select.add_argument(
+        "-m",
+        type=counts,
+        default=[5],
+        metavar="M",
+        help="how many; 1,3,5 or 1-5: a curve; any: by the budget",
+    )
     data = add_data(select)
     data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
     _add_method(select)
@@ -72,23 +77,32 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
     rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
     rules.add_argument("--budget", type=float, help="sum of the costs at most")
-    rules.add_argument("--min-distance", type=float, metavar="D",
-                       help="between chosen images, 0 to 1: 1 - mean similarity")  # fmt: skip
+    rules.add_argument(
+        "--min-distance",
+        type=float,
+        metavar="D",
+        help="between chosen images, 0 to 1: 1 - mean similarity",
+    )
     _add_output(select)
 
     add_detect(commands)
     add_refine(commands)
 
     demo = commands.add_parser(
-        "demo", help="the whole path on generated radiographs",
+        "demo",
+        help="the whole path on generated radiographs",
         description="Train on 40 generated radiographs, choose 5 of them, write a report, and find "
         "their landmarks in all the others.",
-    )  # fmt: skip
+    )
     demo.set_defaults(run_command=_demo)
     demo.add_argument("-m", type=counts, default=[5], metavar="M")
     demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
-    demo.add_argument("--minutes", type=float, default=DEMO_MINUTES,
-                      help=f"of training; 0: none (default {DEMO_MINUTES:g})")  # fmt: skip
+    demo.add_argument(
+        "--minutes",
+        type=float,
+        default=DEMO_MINUTES,
+        help=f"of training; 0: none (default {DEMO_MINUTES:g})",
+    )
     demo.add_argument("--fresh", action="store_true", help="train anew")
     _add_method(demo)
     _add_output(demo)
@@ -101,11 +115,20 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run_command=_info)
     info.add_argument("--model", metavar="NAME", help="the layers of a preset, or of a model file")
     info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
-    info.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                      help="option of the network, for --model")  # fmt: skip
-    info.add_argument("--options", nargs="?", const="train", choices=["train", "refine"],
-                      help="the options of the training, for --set of scp train or "
-                      "refine")  # fmt: skip
+    info.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the network, for --model",
+    )
+    info.add_argument(
+        "--options",
+        nargs="?",
+        const="train",
+        choices=["train", "refine"],
+        help="the options of the training, for --set of scp train or refine",
+    )
     info.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -116,8 +139,12 @@ def _add_method(parser) -> None:
     method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
     method.add_argument("--count", type=int, default=100, help="key points per image at most")
     method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
-    method.add_argument("--objective", default="similarity", choices=["similarity", "cycle"],
-                        help="cycle: matches that do not come back count less")  # fmt: skip
+    method.add_argument(
+        "--objective",
+        default="similarity",
+        choices=["similarity", "cycle"],
+        help="cycle: matches that do not come back count less",
+    )
     add_features(method)
     method.add_argument("--channels", type=int, help="of gradient features (default 64)")
     method.add_argument("--draws", type=int, default=100_000, help="of the random search")
@@ -130,8 +157,12 @@ def _add_output(parser) -> None:
     output.add_argument("--no-report", action="store_true")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
     output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
-    output.add_argument("--device", default="auto", metavar="D",
-                        help="auto, cpu, cuda or cuda:NUMBER (default auto)")  # fmt: skip
+    output.add_argument(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="auto, cpu, cuda or cuda:NUMBER (default auto)",
+    )
 
 
 def _select(args) -> int:
@@ -199,8 +230,10 @@ def _demo_landmarks(args, pool) -> None:
     if not others:
         return
     errors = radial_errors(found.xy[others], pool.landmarks[others], pool.spacing[others])
-    print(f"their {errors.shape[1]} landmarks, found in the other {len(others)} images: "
-          f"{errors.mean():.2f} mm off on average ({run / LANDMARKS})")  # fmt: skip
+    print(
+        f"their {errors.shape[1]} landmarks, found in the other {len(others)} images: "
+        f"{errors.mean():.2f} mm off on average ({run / LANDMARKS})"
+    )
 
 
 class _Estimated(Exception):
@@ -231,13 +264,26 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
     say(f"{len(pool)} images, {kind} features at {extractor.size[0]} x {extractor.size[1]} pixels")
     try:
         choice = choose(
-            pool, args.m, method=args.method, extractor=extractor,
-            keypoints=args.keypoints, count=args.count, mode=args.mode,
-            objective=args.objective, max_memory=args.max_memory, device=args.device,
-            min_distance=getattr(args, "min_distance", None), random_state=args.seed,
-            duplicates=duplicates, run=run, report=not args.no_report, command=args.command_text,
-            progress=None if args.quiet else bar, before_similarity=estimated, **rules,
-        )  # fmt: skip
+            pool,
+            args.m,
+            method=args.method,
+            extractor=extractor,
+            keypoints=args.keypoints,
+            count=args.count,
+            mode=args.mode,
+            objective=args.objective,
+            max_memory=args.max_memory,
+            device=args.device,
+            min_distance=getattr(args, "min_distance", None),
+            random_state=args.seed,
+            duplicates=duplicates,
+            run=run,
+            report=not args.no_report,
+            command=args.command_text,
+            progress=None if args.quiet else bar,
+            before_similarity=estimated,
+            **rules,
+        )
     except _Estimated:
         return 0
     for text in choice.warnings:
@@ -253,8 +299,10 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
         say(f"similarity took {choice.elapsed['similarity']:.1f} s, {share:.2%} of brute force")
     say()
     for other in choice.curve[:-1]:
-        say(f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, "
-            f"gap {other.gap:.2%}")  # fmt: skip
+        say(
+            f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, "
+            f"gap {other.gap:.2%}"
+        )
     say(f"Annotate these {len(s.selected)}:")
     for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
         say(f"  {rank}. {image}   gain {gain:.4f}")

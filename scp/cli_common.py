@@ -51,12 +51,20 @@ def names(text: str) -> list[str]:
 
 def add_features(group) -> None:
     """Arguments that say which features are used; `scp.extractor.extractor_for` takes them."""
-    group.add_argument("--features", default="auto", choices=["auto", "trained", "gradient"],
-                       help="auto: trained if the run folder has them")  # fmt: skip
+    group.add_argument(
+        "--features",
+        default="auto",
+        choices=["auto", "trained", "gradient"],
+        help="auto: trained if the run folder has them",
+    )
     group.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
-    group.add_argument("--size", type=size, metavar="S",
-                       help="of the grid in pixels, 384 or 768x384 (rows x columns); default: "
-                       "that of the training, or 384")  # fmt: skip
+    group.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the grid in pixels, 384 or 768x384 (rows x columns); default: "
+        "that of the training, or 384",
+    )
 
 
 def add_output(parser, json: str | None, run: str = "runs/NAME"):

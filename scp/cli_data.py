@@ -7,21 +7,40 @@ KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")
 # Option, the data sets it goes with, its default, what it means. A default of None is the
 # loader's own.
 _OPTIONS = (
-    ("split", ("cephalometric", "hand", "wflw"), "train",
-     "cephalometric: train, test1, test2, all; hand: train, test, all; wflw: train, test"),
+    (
+        "split",
+        ("cephalometric", "hand", "wflw"),
+        "train",
+        "cephalometric: train, test1, test2, all; hand: train, test, all; wflw: train, test",
+    ),
     ("annotator", ("cephalometric",), "mean", "cephalometric: mean, junior, senior"),
-    ("annotations", ("hand", "wflw", "coco", "table"), None,
-     "the file of landmarks: coco: JSON; table: CSV; hand, wflw: instead of the usual one"),
-    ("spacing", ("table",), None,
-     "table: mm per pixel, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header image,sy,sx"),
-    ("unmatched", ("hand", "table"), "raise",
-     "hand, table: raise or skip landmarks without an image and images without landmarks"),
-    ("subset", ("wflw",), None,
-     "wflw: pose, expression, illumination, make-up, occlusion or blur"),
+    (
+        "annotations",
+        ("hand", "wflw", "coco", "table"),
+        None,
+        "the file of landmarks: coco: JSON; table: CSV; hand, wflw: instead of the usual one",
+    ),
+    (
+        "spacing",
+        ("table",),
+        None,
+        "table: mm per pixel, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header image,sy,sx",
+    ),
+    (
+        "unmatched",
+        ("hand", "table"),
+        "raise",
+        "hand, table: raise or skip landmarks without an image and images without landmarks",
+    ),
+    ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
     ("category", ("coco", "table"), None, "coco: whose key points, where there are several"),
-    ("several", ("coco",), "raise",
-     "coco: raise, or largest, where an image has several instances"),
-)  # fmt: skip
+    (
+        "several",
+        ("coco",),
+        "raise",
+        "coco: raise, or largest, where an image has several instances",
+    ),
+)
 
 
 def add_data(parser):
@@ -31,8 +50,12 @@ def add_data(parser):
     data.add_argument("--dataset", choices=KINDS, default="folder")
     for name, _, default, meaning in _OPTIONS:
         data.add_argument(f"--{name}", default=default, help=meaning)
-    data.add_argument("--on-error", choices=["raise", "skip"], default="raise",
-                      help="what to do with a file that cannot be read")  # fmt: skip
+    data.add_argument(
+        "--on-error",
+        choices=["raise", "skip"],
+        default="raise",
+        help="what to do with a file that cannot be read",
+    )
     return data
 
 

@@ -22,21 +22,34 @@ def add_detect(commands) -> None:
     from .votes import RULES
 
     detect = commands.add_parser(
-        "detect", help="find the landmarks of the annotated images in all others",
+        "detect",
+        help="find the landmarks of the annotated images in all others",
         description="Match the landmarks of the templates in every image, with the features of "
         "the run. Writes landmarks.csv to the run folder, with a confidence for each point.",
-    )  # fmt: skip
+    )
     detect.set_defaults(run_command=run_detect)
     add_data(detect)
     add_templates(detect)
     how = detect.add_argument_group("matching")
-    how.add_argument("--rule", default="agreeing", choices=RULES,
-                     help="how templates vote; confident: the paper, Eq. 3")  # fmt: skip
-    how.add_argument("--mode", default="bilinear", choices=MODES,
-                     help="paper: whole pixels, as in the authors' code")  # fmt: skip
-    how.add_argument("--views", type=int, metavar="V",
-                     help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
-                     "(default: all with trained features, 1 with gradients)")  # fmt: skip
+    how.add_argument(
+        "--rule",
+        default="agreeing",
+        choices=RULES,
+        help="how templates vote; confident: the paper, Eq. 3",
+    )
+    how.add_argument(
+        "--mode",
+        default="bilinear",
+        choices=MODES,
+        help="paper: whole pixels, as in the authors' code",
+    )
+    how.add_argument(
+        "--views",
+        type=int,
+        metavar="V",
+        help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
+        "(default: all with trained features, 1 with gradients)",
+    )
     add_carriers(how)
     add_features(how)
     output = add_output(detect, "a summary as JSON")
@@ -47,9 +60,13 @@ def add_carriers(group) -> None:
     """--carriers; `carry` reads it."""
     from .detection import CARRIERS
 
-    group.add_argument("--carriers", type=int, metavar="C",
-                       help="images that vote too, with the places found in them, those of most "
-                       f"confidence (default: {CARRIERS} for one template, else 0)")  # fmt: skip
+    group.add_argument(
+        "--carriers",
+        type=int,
+        metavar="C",
+        help="images that vote too, with the places found in them, those of most "
+        f"confidence (default: {CARRIERS} for one template, else 0)",
+    )
 
 
 def carry(args, detector, pool, templates: int) -> None:
@@ -65,11 +82,16 @@ def carry(args, detector, pool, templates: int) -> None:
 
 def add_templates(parser) -> None:
     """Arguments that say which images are annotated; `open_templates` reads them."""
-    which = parser.add_argument_group("templates: annotated images (default: those that scp select "
-                                      "chose, with the landmarks of the data set)")  # fmt: skip
+    which = parser.add_argument_group(
+        "templates: annotated images (default: those that scp select "
+        "chose, with the landmarks of the data set)"
+    )
     which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
-    which.add_argument("--template-ids", metavar="IDS", help="images of the data set, which has "
-                       "their landmarks; @FILE: one id a line")  # fmt: skip
+    which.add_argument(
+        "--template-ids",
+        metavar="IDS",
+        help="images of the data set, which has their landmarks; @FILE: one id a line",
+    )
 
 
 def open_templates(args, pool, run: Path):
@@ -151,18 +173,32 @@ def run_detect(args) -> int:
     order = found.confidence.mean(axis=1).argsort(kind="stable")
     doubtful = [i for i in order if i not in rows][:DOUBTFUL]
     if args.json:
-        print(json.dumps({
-            "images": len(pool), "landmarks": len(found.names),
-            "templates": found.templates[: len(rows)], "carriers": detector.carriers_,
-            "rule": args.rule, "mode": args.mode, "views": detector.views, "file": str(out),
-            "confidence": float(found.confidence.mean()),
-            "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
-        }, indent=1))  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "images": len(pool),
+                    "landmarks": len(found.names),
+                    "templates": found.templates[: len(rows)],
+                    "carriers": detector.carriers_,
+                    "rule": args.rule,
+                    "mode": args.mode,
+                    "views": detector.views,
+                    "file": str(out),
+                    "confidence": float(found.confidence.mean()),
+                    "least_confident": {
+                        found.ids[i]: float(found.confidence[i].mean()) for i in doubtful
+                    },
+                },
+                indent=1,
+            )
+        )
         return 0
     count = "1 template" if len(rows) == 1 else f"{len(rows)} templates"
     carriers = f", and {len(detector.carriers_)} carriers" if detector.carriers_ else ""
-    print(f"{len(found.names)} landmarks in {len(pool)} images from {count}: "
-          f"{', '.join(found.templates[: len(rows)])}{carriers}")  # fmt: skip
+    print(
+        f"{len(found.names)} landmarks in {len(pool)} images from {count}: "
+        f"{', '.join(found.templates[: len(rows)])}{carriers}"
+    )
     if doubtful:
         words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))

@@ -19,20 +19,30 @@ def add_train(commands) -> None:
     from .models import PRESETS
 
     train = commands.add_parser(
-        "train", help="learn the features from unlabelled images",
+        "train",
+        help="learn the features from unlabelled images",
         description="Train a network on unlabelled images. A run that was stopped goes on when the "
         "same command is given again; scp select --run DIR then uses the features.",
-    )  # fmt: skip
+    )
     train.set_defaults(run_command=run_train)
     add_data(train)
     how = train.add_argument_group("training")
-    how.add_argument("--preset", default="laptop", choices=list(PRESETS),
-                     help="; ".join(f"{n}: {p.summary}" for n, p in PRESETS.items()))  # fmt: skip
+    how.add_argument(
+        "--preset",
+        default="laptop",
+        choices=list(PRESETS),
+        help="; ".join(f"{n}: {p.summary}" for n, p in PRESETS.items()),
+    )
     add_length(how)
-    how.add_argument("--size", type=size, metavar="S",
-                     help="of the images in pixels, 384 or 768x384 (rows x columns)")  # fmt: skip
-    how.add_argument("--weights", metavar="FILE",
-                     help="to start from: a model, VGG-19 of ImageNet, or random")  # fmt: skip
+    how.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the images in pixels, 384 or 768x384 (rows x columns)",
+    )
+    how.add_argument(
+        "--weights", metavar="FILE", help="to start from: a model, VGG-19 of ImageNet, or random"
+    )
     add_output(train, "what was trained as JSON")
 
 
@@ -41,9 +51,14 @@ def add_length(how, verb="train", minutes: str | None = None, steps: str | None 
     length = how.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="T", help=minutes)
     length.add_argument("--steps", type=int, metavar="N", help=steps)
-    how.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                     help="any option of the training, the strength of a transform, or "
-                     f"network.NAME=VALUE; scp info --options {verb} prints them")  # fmt: skip
+    how.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any option of the training, the strength of a transform, or "
+        f"network.NAME=VALUE; scp info --options {verb} prints them",
+    )
     how.add_argument("--seed", type=int, default=0)
     how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
 
@@ -53,14 +68,18 @@ def add_weights(commands) -> None:
     weights = commands.add_parser("weights", help="weights from elsewhere")
     verbs = weights.add_subparsers(required=True, metavar="VERB")
     verb = verbs.add_parser(
-        "import", help="VGG-19 of ImageNet, for the preset paper",
+        "import",
+        help="VGG-19 of ImageNet, for the preset paper",
         description="Read torchvision's VGG-19 from a .pth or safetensors file. Nothing in the "
         "file is executed. Later trainings with --preset paper start from these weights.",
-    )  # fmt: skip
+    )
     verb.set_defaults(run_command=run_import)
     verb.add_argument("file")
-    verb.add_argument("--to", metavar="FILE", help="default: vgg19.safetensors in $SCP_WEIGHTS, "
-                      "else in ~/.local/share/scp")  # fmt: skip
+    verb.add_argument(
+        "--to",
+        metavar="FILE",
+        help="default: vgg19.safetensors in $SCP_WEIGHTS, else in ~/.local/share/scp",
+    )
 
 
 def settings(pairs: list[str]) -> tuple[dict, dict]:
@@ -90,12 +109,14 @@ def run_train(args) -> int:
     from .extractor import FeatureExtractor
 
     training, network = settings(args.set)
-    extractor = FeatureExtractor(args.preset, args.seed, args.size, network=network,
-                                 weights=args.weights, **training)  # fmt: skip
+    extractor = FeatureExtractor(
+        args.preset, args.seed, args.size, network=network, weights=args.weights, **training
+    )
     pool = open_data(args)
     run = run_path(args)
-    finished = fit(extractor, pool, run, args, minutes=args.minutes, steps=args.steps,
-                   resume=not args.fresh)  # fmt: skip
+    finished = fit(
+        extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
+    )
     if args.json:
         print(json.dumps(extractor.model.training, indent=1))
     if not finished:
@@ -121,8 +142,10 @@ def fit(extractor, pool, run, args, **length) -> bool:
         if event["event"] == "start":
             start = f"from step {event['step']}" if event["step"] else f"from {extractor.start}"
             height, width = extractor.size
-            say(f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
-                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory")  # fmt: skip
+            say(
+                f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
+                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory"
+            )
         elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             print(_line(event), file=sys.stderr, flush=True)
@@ -196,12 +219,17 @@ def show_model(args) -> int:
     rows = describe_layers(network, at)
     parameters, macs = (sum(r[k] for r in rows) for k in ("parameters", "macs"))
     if args.json:
-        print(json.dumps({"size": list(at), "parameters": parameters, "macs": macs, "layers": rows},
-                         indent=1))  # fmt: skip
+        print(
+            json.dumps(
+                {"size": list(at), "parameters": parameters, "macs": macs, "layers": rows}, indent=1
+            )
+        )
         return 0
     wide = max(len(r["name"]) for r in rows)
-    print(f"{'layer':{wide}}  {'operator':13} {'height x width x channels':>25} "
-          f"{'parameters':>11} {'million MACs':>13}")  # fmt: skip
+    print(
+        f"{'layer':{wide}}  {'operator':13} {'height x width x channels':>25} "
+        f"{'parameters':>11} {'million MACs':>13}"
+    )
     for r in rows:
         shape = f"{r['height']} x {r['width']} x {r['channels']}"
         count = f"{r['parameters']:,}" if r["parameters"] else ""

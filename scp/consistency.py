@@ -56,9 +56,12 @@ def cycle_distances(
                 vectors.append(q)
                 norms.append(length)
             _, back, _ = match(
-                pyramids[i], np.concatenate(vectors), np.concatenate(norms), mode=mode,
+                pyramids[i],
+                np.concatenate(vectors),
+                np.concatenate(norms),
+                mode=mode,
                 epsilon=epsilon,
-            )  # fmt: skip
+            )
             home = np.floor((np.asarray(points[i], np.float64) + 0.5) / unit)
             apart = back.reshape(n, counts[i], 2) - home
             out[:, part] = unit * np.sqrt((apart**2).sum(axis=-1))

@@ -46,8 +46,9 @@ class Matches:
 
     def first_view(self) -> Matches:
         """The same with the first view alone."""
-        return Matches(self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales,
-                       self.weights[:1])  # fmt: skip
+        return Matches(
+            self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales, self.weights[:1]
+        )
 
     def of(self, templates: Sequence[int], rule: str = "agreeing"):
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
@@ -300,8 +301,10 @@ class Detections:
 
         rows = []
         for name, column in zip(self.names, self.confidence.T, strict=True):
-            rows.append(f"<tr><td>{escape(name)}</td><td>{column.mean():.3f}</td>"
-                        f"<td>{column.min(initial=1):.3f}</td></tr>")  # fmt: skip
+            rows.append(
+                f"<tr><td>{escape(name)}</td><td>{column.mean():.3f}</td>"
+                f"<td>{column.min(initial=1):.3f}</td></tr>"
+            )
         return (
             f"<p>{len(self.ids)} images, {len(self.names)} landmarks, from "
             f"{escape(', '.join(self.templates))}</p><table><tr><th>landmark</th>"
@@ -415,9 +418,12 @@ class LandmarkDetector:
                 own = len(index) - len(self.carriers_) + self.carriers_.index(images.ids[i])
                 votes[own, :, i], similarity[own, :, i] = np.nan, np.nan
             xy[i], confidence[i], vote = combine(
-                votes[:, :, i].reshape(-1, shape[3], 2), similarity[:, :, i].reshape(-1, shape[3]),
-                self.rule, AGREE * scales[i], np.tile(index.views.weights, shape[0]),
-            )  # fmt: skip
+                votes[:, :, i].reshape(-1, shape[3], 2),
+                similarity[:, :, i].reshape(-1, shape[3]),
+                self.rule,
+                AGREE * scales[i],
+                np.tile(index.views.weights, shape[0]),
+            )
             template[i] = vote // shape[1]
             error[i] = index.cycle(pyramid, xy[i], images.shape(i)) * seen[i]
             if progress is not None:

@@ -354,12 +354,27 @@ def evaluate(
 
     mre, mre_interval, rates, intervals = _summary(errors, radii, resamples, level, seed)
     return Evaluation(
-        ids=[known.ids[n] for n in rows], names=known.names, predicted=xy, truth=true,
-        errors=errors, unit=unit, radii=radii, mre=mre, mre_interval=mre_interval, rates=rates,
-        rates_intervals=intervals, level=level, resamples=resamples, seed=seed, grid=settings,
-        faces=faces, left_out=left_out, not_predicted=not_predicted, excluded=excluded,
+        ids=[known.ids[n] for n in rows],
+        names=known.names,
+        predicted=xy,
+        truth=true,
+        errors=errors,
+        unit=unit,
+        radii=radii,
+        mre=mre,
+        mre_interval=mre_interval,
+        rates=rates,
+        rates_intervals=intervals,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+        grid=settings,
+        faces=faces,
+        left_out=left_out,
+        not_predicted=not_predicted,
+        excluded=excluded,
         images=None if images is None else images.subset(rows),
-    )  # fmt: skip
+    )
 
 
 def _summary(errors: np.ndarray, radii, resamples: int, level: float, seed: int):

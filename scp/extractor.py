@@ -167,9 +167,15 @@ class FeatureExtractor(Grids):
                 callback(event)
 
         self.trained = train(
-            grids, self.network, options, run, initial=self._initial(), resume=resume,
-            progress=progress, callback=watch,
-        )  # fmt: skip
+            grids,
+            self.network,
+            options,
+            run,
+            initial=self._initial(),
+            resume=resume,
+            progress=progress,
+            callback=watch,
+        )
         facts = {
             "images": len(grids),
             "steps": int(self.trained.step),
@@ -178,8 +184,15 @@ class FeatureExtractor(Grids):
             "start": self.start,
             "options": options.to_dict(),
         }
-        self.model = Model(self.network, self.size, self.trained.parameters, self.trained.state,
-                           self.preset, self.network_options, facts)  # fmt: skip
+        self.model = Model(
+            self.network,
+            self.size,
+            self.trained.parameters,
+            self.trained.state,
+            self.preset,
+            self.network_options,
+            facts,
+        )
         if run is not None and self.trained.finished:
             self.save(Path(run) / WEIGHTS)
         return self
@@ -357,8 +370,17 @@ def describe_layers(network: Network, size: tuple[int, int]) -> list[dict[str, A
         zip(network.layers, network.blocks.tolist(), shapes, strict=True)
     ):
         height, width, channels, macs = shape
-        rows.append({"name": network.names[i], "op": layer.op, "height": height, "width": width,
-                     "channels": channels, "parameters": block[1], "macs": macs})  # fmt: skip
+        rows.append(
+            {
+                "name": network.names[i],
+                "op": layer.op,
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "parameters": block[1],
+                "macs": macs,
+            }
+        )
     return rows
 
 

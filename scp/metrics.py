@@ -167,8 +167,12 @@ def error_table(errors, radii: Sequence[float] = RADII, by: str = "landmark") ->
 
     return ErrorTable(
         np.array([len(row) for row in rows], np.int64),
-        of(np.mean), of(np.std), of(np.median), of(np.max), rates,
-    )  # fmt: skip
+        of(np.mean),
+        of(np.std),
+        of(np.median),
+        of(np.max),
+        rates,
+    )
 
 
 # ---- the paper's grid ----
@@ -277,9 +281,14 @@ def _size(size) -> np.ndarray:
 
 
 def wrist_spacing(
-    truth, *, pair: tuple[int, int] = (0, 4), width: float = 50.0, way: str = "original",
-    shape=None, size=384,
-) -> np.ndarray:  # fmt: skip
+    truth,
+    *,
+    pair: tuple[int, int] = (0, 4),
+    width: float = 50.0,
+    way: str = "original",
+    shape=None,
+    size=384,
+) -> np.ndarray:
     """Spacing of radiographs of hands from the width of the wrist, float64 [N][2].
 
         s = width / |g_a - g_b|, the same for both axes
@@ -436,8 +445,9 @@ def bootstrap_interval(
         for k in range(len(sums)):
             weight = weights[k][rows].sum(axis=1)
             total = sums[k][rows].sum(axis=1)
-            drawn[k, start:stop] = np.where(weight > 0, total / np.where(weight > 0, weight, 1),
-                                            np.nan)  # fmt: skip
+            drawn[k, start:stop] = np.where(
+                weight > 0, total / np.where(weight > 0, weight, 1), np.nan
+            )
     ends = (0.5 - level / 2, 0.5 + level / 2)
     low, high = np.array([_quantiles(row, ends) for row in drawn]).reshape(-1, 2).T
     return (low, high) if values.ndim == 2 else (low[0], high[0])

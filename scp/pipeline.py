@@ -68,8 +68,17 @@ class Pool:
             keypoints.npz is written into it.
     """
 
-    def __init__(self, dataset, extractor, keypoints="sift", count=100, seed=0, progress=None,
-                 folder=None, **options):  # fmt: skip
+    def __init__(
+        self,
+        dataset,
+        extractor,
+        keypoints="sift",
+        count=100,
+        seed=0,
+        progress=None,
+        folder=None,
+        **options,
+    ):
         import cv2
 
         from .datasets import to_original
@@ -218,8 +227,10 @@ def choose(
     if dataset.skipped:
         name, reason = dataset.skipped[0]
         left = len(dataset.skipped)
-        notes.append(f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
-                     f"{'' if left == 1 else 'first '}{name}: {reason}")  # fmt: skip
+        notes.append(
+            f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+            f"{'' if left == 1 else 'first '}{name}: {reason}"
+        )
     if duplicates and len(dataset) > 1:
         from .datasets import find_duplicates
 
@@ -236,8 +247,16 @@ def choose(
 
     clock, bar = stage("key points", len(dataset))
     with clock:
-        pool = Pool(dataset, extractor, keypoints, count, seed=random_state, progress=bar,
-                    folder=folder, **(keypoint_options or {}))  # fmt: skip
+        pool = Pool(
+            dataset,
+            extractor,
+            keypoints,
+            count,
+            seed=random_state,
+            progress=bar,
+            folder=folder,
+            **(keypoint_options or {}),
+        )
     if pool.empty:
         named = ", ".join(pool.empty[:5])
         notes.append(
@@ -248,9 +267,17 @@ def choose(
             f"keypoints: {keypoints} finds no key point in any image; try another method"
         )
 
-    job = SimilarityJob(pool.image, len(dataset), pool.points, extractor, mode=mode,
-                        epsilon=epsilon, max_memory=max_memory, digest=pool.digest,
-                        device=device)  # fmt: skip
+    job = SimilarityJob(
+        pool.image,
+        len(dataset),
+        pool.points,
+        extractor,
+        mode=mode,
+        epsilon=epsilon,
+        max_memory=max_memory,
+        digest=pool.digest,
+        device=device,
+    )
     if before_similarity is not None:
         before_similarity(job.estimate())
     clock, bar = stage("similarity", 2 * len(dataset))
@@ -284,9 +311,22 @@ def choose(
     error = None
     if distances is not None:
         error = expected_error(matrix, distances, options["weights"], selection.selected)
-    choice = Choice(selection, curve, [dataset.ids[i] for i in selection.selected], matrix,
-                    pool.offsets, pool.xy, notes, pairs, elapsed, folder, job.resumed, job.dots,
-                    job.brute, error)  # fmt: skip
+    choice = Choice(
+        selection,
+        curve,
+        [dataset.ids[i] for i in selection.selected],
+        matrix,
+        pool.offsets,
+        pool.xy,
+        notes,
+        pairs,
+        elapsed,
+        folder,
+        job.resumed,
+        job.dots,
+        job.brute,
+        error,
+    )
     if folder:
         training = dict(extractor.model.training) if extractor.name == "trained" else {}
         parameters = {

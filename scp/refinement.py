@@ -204,10 +204,17 @@ class LandmarkRefiner:
         return self
 
     def _job(self, network, images, labels, options, number) -> Job:
-        sample = (options.seed, options.labelled if len(labels[2]) else 0,
-                  options.pseudo if len(labels[3]) else 0, options.interpolation == "cubic",
-                  options.border == "replicate", *INPUTS[options.inputs], self.radius,
-                  options.focal, options.strengths()[0])  # fmt: skip
+        sample = (
+            options.seed,
+            options.labelled if len(labels[2]) else 0,
+            options.pseudo if len(labels[3]) else 0,
+            options.interpolation == "cubic",
+            options.border == "replicate",
+            *INPUTS[options.inputs],
+            self.radius,
+            options.focal,
+            options.strengths()[0],
+        )
         parts = network.graph(), images, labels, sample, options.adam()
         rows = [r.astype(np.float32) for r in labels[2:]]
         return Job(
@@ -233,8 +240,15 @@ class LandmarkRefiner:
             "start": self.start,
             "options": options.to_dict(),
         }
-        self.model = Model(network, self.size, self.trained.parameters, self.trained.state,
-                           self.preset, self.network_options, facts)  # fmt: skip
+        self.model = Model(
+            network,
+            self.size,
+            self.trained.parameters,
+            self.trained.state,
+            self.preset,
+            self.network_options,
+            facts,
+        )
         self._plans = {}
 
     def _features(self) -> Model | None:
@@ -258,11 +272,17 @@ class LandmarkRefiner:
         if features is not None:
             into = network.tensors(parameters, state)
             tensors = features.network.tensors(features.parameters, features.state)
-            same = [n for n in into if n in tensors and into[n].shape == tensors[n].shape
-                    and not n.startswith(f"{HEAD}.")]  # fmt: skip
+            same = [
+                n
+                for n in into
+                if n in tensors
+                and into[n].shape == tensors[n].shape
+                and not n.startswith(f"{HEAD}.")
+            ]
             if not same:
-                raise ValueError("weights: no layer of the features has the name and shape of one "
-                                 "of the network")  # fmt: skip
+                raise ValueError(
+                    "weights: no layer of the features has the name and shape of one of the network"
+                )
             for name in same:
                 into[name][...] = tensors[name]
             self.start = f"trained features ({len(same)} of {len(into)} tensors)"
@@ -339,8 +359,9 @@ class LandmarkRefiner:
                 model.network.graph(), 1, *grid.shape, False
             )
         scale, shift = (np.float32(v) for v in INPUTS[self.options.inputs])
-        batch = np.repeat((scale * grid + shift)[None, :, :, None],
-                          model.network.image_channels, axis=3)  # fmt: skip
+        batch = np.repeat(
+            (scale * grid + shift)[None, :, :, None], model.network.image_channels, axis=3
+        )
         return _core.plan_forward(
             self._plans[grid.shape],
             model.parameters,
@@ -357,9 +378,14 @@ class LandmarkRefiner:
         factor = grid.shape[0] // maps.shape[0]
         candidates = max(int(3.14 * (self.radius / factor) ** 2), 1)
         xy, confidence = _core.refine_vote(
-            maps, len(self.names), factor, VOTES.index(self.options.vote), candidates, self.radius,
+            maps,
+            len(self.names),
+            factor,
+            VOTES.index(self.options.vote),
+            candidates,
+            self.radius,
             self.options.window * self.radius,
-        )  # fmt: skip
+        )
         return to_original(xy, shape, grid.shape), confidence
 
     def _trained(self) -> Model:
@@ -446,5 +472,9 @@ def _core_labels(pool, size, xy, weights, rows, truth):
     weights[absent], xy[absent] = 0, 0
     points = np.stack([to_grid(xy[i], pool.shape(i), size) for i in range(len(pool))])
     others = np.setdiff1d(np.arange(len(pool)), rows)
-    return (points.astype(np.float32), weights.astype(np.float32), rows.astype(np.uint32),
-            others.astype(np.uint32))  # fmt: skip
+    return (
+        points.astype(np.float32),
+        weights.astype(np.float32),
+        rows.astype(np.uint32),
+        others.astype(np.uint32),
+    )

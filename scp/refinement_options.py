@@ -45,9 +45,14 @@ class RefinementOptions(Options):
     decay_every: float = knob(1 / 3, "step: fraction of the run between decays")
 
     RANGES: ClassVar = [
-        *Options.RANGES, ("labelled", 0, 4096), ("pseudo", 0, 4096), ("radius", 1e-4, 1),
-        ("focal", 0, 1e6), ("power", 0, 100), ("window", 1e-3, 100),
-    ]  # fmt: skip
+        *Options.RANGES,
+        ("labelled", 0, 4096),
+        ("pseudo", 0, 4096),
+        ("radius", 1e-4, 1),
+        ("focal", 0, 1e6),
+        ("power", 0, 100),
+        ("window", 1e-3, 100),
+    ]
     CHOICES: ClassVar = {**Options.CHOICES, "inputs": tuple(INPUTS), "vote": VOTES}
 
     def __post_init__(self):

@@ -134,9 +134,19 @@ def select(
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     seed = _whole(random_state, "random_state", 0, 2**64 - 1)
     problem = Problem(
-        values, weights, initial, include, exclude, groups, quota, costs, budget, distances,
-        min_distance, device,
-    )  # fmt: skip
+        values,
+        weights,
+        initial,
+        include,
+        exclude,
+        groups,
+        quota,
+        costs,
+        budget,
+        distances,
+        min_distance,
+        device,
+    )
     if m is None or np.ndim(m) == 0:
         sizes = [m]
     else:
@@ -178,9 +188,20 @@ class Problem:
     """
 
     def __init__(
-        self, values, weights=None, initial=(), include=(), exclude=(), groups=None, quota=1,
-        costs=None, budget=None, distances=None, min_distance=None, device="cpu",
-    ):  # fmt: skip
+        self,
+        values,
+        weights=None,
+        initial=(),
+        include=(),
+        exclude=(),
+        groups=None,
+        quota=1,
+        costs=None,
+        budget=None,
+        distances=None,
+        min_distance=None,
+        device="cpu",
+    ):
         index = resolve(device)
         self.values = _matrix(values)
         self.n, self.q = self.values.shape
@@ -217,9 +238,16 @@ class Problem:
         self.multipliers = np.full(self.q, np.nan, np.float32)  # of the last bound; NaN: none yet
         self._order = np.zeros(0, np.uint32)  # of greedy's picks, where answers are nested
         self.core = _core.select_problem(
-            self.values, self.weights, self.roles, self.groups, self.quota, self.costs,
-            self.budget, self.distances, self.min_distance,
-        )  # fmt: skip
+            self.values,
+            self.weights,
+            self.roles,
+            self.groups,
+            self.quota,
+            self.costs,
+            self.budget,
+            self.distances,
+            self.min_distance,
+        )
         self.on_device = index >= 0
         if self.on_device:
             _core.select_attach(self.core, index)
@@ -419,9 +447,15 @@ class TemplateSelector:
     `selected_`, `gains_`, `score_`, `upper_bound_` and `gap_` hold the answer.
     """
 
-    def __init__(self, n_templates: int = 5, method: str = "swap", random_state: int = 0,
-                 draws: int = 100_000, max_nodes: int = MAX_NODES,
-                 device: str = "auto"):  # fmt: skip
+    def __init__(
+        self,
+        n_templates: int = 5,
+        method: str = "swap",
+        random_state: int = 0,
+        draws: int = 100_000,
+        max_nodes: int = MAX_NODES,
+        device: str = "auto",
+    ):
         self.n_templates = n_templates
         self.method = method
         self.random_state = random_state

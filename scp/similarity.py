@@ -123,12 +123,27 @@ class DeviceSearch:
         height, width: of the coarsest level. max_memory: bytes on the device.
     """
 
-    def __init__(self, device: int, queries: np.ndarray, query_norms: np.ndarray, height: int,
-                 width: int, mode: str, epsilon: float, max_memory: int = 2**62):  # fmt: skip
+    def __init__(
+        self,
+        device: int,
+        queries: np.ndarray,
+        query_norms: np.ndarray,
+        height: int,
+        width: int,
+        mode: str,
+        epsilon: float,
+        max_memory: int = 2**62,
+    ):
         self.matcher = _core.cuda_matcher(
-            queries, query_norms, height, width, device, bilinear=mode == "bilinear",
-            epsilon=epsilon, max_memory=max_memory,
-        )  # fmt: skip
+            queries,
+            query_norms,
+            height,
+            width,
+            device,
+            bilinear=mode == "bilinear",
+            epsilon=epsilon,
+            max_memory=max_memory,
+        )
 
     def __call__(self, pyramids, progress=None) -> tuple[np.ndarray, np.ndarray]:
         """values float32 and row-major places int32, both [pyramids][Q]."""

@@ -24,10 +24,17 @@ from numpy.lib.stride_tricks import as_strided
 
 MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {
-    "FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16",
-    "LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1",
-    "ByteStorage": "u1", "BoolStorage": "u1",
-}  # fmt: skip
+    "FloatStorage": "f4",
+    "DoubleStorage": "f8",
+    "HalfStorage": "f2",
+    "BFloat16Storage": "bf16",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "u1",
+}
 MAPPING, PARAMETER = "OrderedDict", "_rebuild_parameter"
 TENSORS = "_rebuild_tensor_v2", "_rebuild_tensor"
 NAMES = {
@@ -36,8 +43,19 @@ NAMES = {
     **{(m, s): s for s in STORAGES for m in ("torch", "torch.cuda")},
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE",
-            "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"}  # fmt: skip
+LITERALS = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "LONG4",
+    "BINFLOAT",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINUNICODE8",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+}
 MOST_PICKLE = 64 << 20  # bytes of a pickle; that of VGG-19 has 5 KB
 
 
@@ -97,8 +115,18 @@ def read_torch(
         raise UnsafeFileError("neither a zip archive nor a pickle, so not a PyTorch file")
     except UnsafeFileError as error:
         raise UnsafeFileError(f"{path}: {error}") from None
-    except (ValueError, KeyError, IndexError, EOFError, struct.error, zipfile.BadZipFile,
-            NotImplementedError, UnicodeDecodeError, TypeError, RuntimeError) as error:  # fmt: skip
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        EOFError,
+        struct.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        UnicodeDecodeError,
+        TypeError,
+        RuntimeError,
+    ) as error:
         raise ValueError(f"{path}: damaged: {error}") from None
 
 

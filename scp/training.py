@@ -200,12 +200,25 @@ def core_options(options: TrainingOptions, side: int, levels: int) -> tuple[tupl
         raise ValueError(
             f"level_weights must hold {levels} numbers, one per level, got {len(weights)}"
         )
-    sample = (options.seed, options.batch, side, options.points, options.point_margin,
-              options.interpolation == "cubic", options.border == "replicate",
-              options.strengths())  # fmt: skip
-    objective = (OBJECTIVES.index(options.objective), options.window, options.temperature,
-                 options.margin, options.margin_limit, options.epsilon,
-                 np.array(weights, np.float32))  # fmt: skip
+    sample = (
+        options.seed,
+        options.batch,
+        side,
+        options.points,
+        options.point_margin,
+        options.interpolation == "cubic",
+        options.border == "replicate",
+        options.strengths(),
+    )
+    objective = (
+        OBJECTIVES.index(options.objective),
+        options.window,
+        options.temperature,
+        options.margin,
+        options.margin_limit,
+        options.epsilon,
+        np.array(weights, np.float32),
+    )
     return sample, objective, options.adam()
 
 
@@ -254,8 +267,14 @@ class _Run:
         self.window: list[np.ndarray] = []  # losses since the last line of the log
         self.window_seconds = 0.0
         self.save_at = time.monotonic() + self.options.checkpoint_seconds
-        self._tell("start", bytes=self.job.bytes, step=self.step, steps=self.options.steps,
-                   minutes=self.options.minutes, **self.job.facts)  # fmt: skip
+        self._tell(
+            "start",
+            bytes=self.job.bytes,
+            step=self.step,
+            steps=self.options.steps,
+            minutes=self.options.minutes,
+            **self.job.facts,
+        )
         self.trainer = None if self.finished else self.job.create()
         self.clock = time.perf_counter()
 
@@ -271,9 +290,15 @@ class _Run:
         t = self.tensors
         rate = self.options.rate(self.progress)
         losses, done = _core.trainer_run(
-            self.trainer, t["parameters"], t["state"], t["first_moment"], t["second_moment"],
-            self.step, np.array([rate]), None,
-        )  # fmt: skip
+            self.trainer,
+            t["parameters"],
+            t["state"],
+            t["first_moment"],
+            t["second_moment"],
+            self.step,
+            np.array([rate]),
+            None,
+        )
         if done == 0:
             name = self.job.losses[int(np.flatnonzero(~np.isfinite(losses[0]))[0])]
             self._fail(f"the loss of {name} is not finite at step {self.step}")
@@ -325,9 +350,10 @@ class _Run:
             self._fail(f"a weight is not finite after step {self.step - 1}")
         save_checkpoint(
             self.path,
-            Checkpoint(self.tensors, self.step, self.progress, self.seconds, self.losses,
-                       self.identity),
-        )  # fmt: skip
+            Checkpoint(
+                self.tensors, self.step, self.progress, self.seconds, self.losses, self.identity
+            ),
+        )
         self.saved = self.step
         self.save_at = time.monotonic() + self.options.checkpoint_seconds
         self._tell("checkpoint", path=str(self.path), step=self.step)
@@ -412,9 +438,11 @@ class _Bar:
         from tqdm import tqdm
 
         self.options = run.options
-        self.bar = tqdm(total=1000, initial=int(1000 * run.progress), bar_format=(
-            run.job.verb + " {percentage:3.0f}%|{bar:20}| {postfix}"
-        ))  # fmt: skip
+        self.bar = tqdm(
+            total=1000,
+            initial=int(1000 * run.progress),
+            bar_format=(run.job.verb + " {percentage:3.0f}%|{bar:20}| {postfix}"),
+        )
 
     def update(self, run: _Run) -> None:
         if run.window and run.step % self.options.log_every:

@@ -122,12 +122,22 @@ class Options:
     checkpoint_seconds: float = knob(60.0, "between checkpoints")
 
     RANGES: ClassVar[list[tuple[str, float, float]]] = [
-        ("steps", 0, 2**40), ("minutes", 0, 1e6), ("seed", 0, 2**64 - 1), ("learning_rate", 0, 10),
-        ("warm_up", 0, 1), ("final", 0, 1), ("decay", 0, 1), ("decay_every", 1e-6, 1),
-        ("beta1", 0, 0.9999999), ("beta2", 0, 0.9999999), ("adam_epsilon", 1e-20, 1),
-        ("weight_decay", 0, 10), ("clip_norm", 0, 1e9), ("log_every", 1, 10**9),
+        ("steps", 0, 2**40),
+        ("minutes", 0, 1e6),
+        ("seed", 0, 2**64 - 1),
+        ("learning_rate", 0, 10),
+        ("warm_up", 0, 1),
+        ("final", 0, 1),
+        ("decay", 0, 1),
+        ("decay_every", 1e-6, 1),
+        ("beta1", 0, 0.9999999),
+        ("beta2", 0, 0.9999999),
+        ("adam_epsilon", 1e-20, 1),
+        ("weight_decay", 0, 10),
+        ("clip_norm", 0, 1e9),
+        ("log_every", 1, 10**9),
         ("checkpoint_seconds", 0, 1e9),
-    ]  # fmt: skip
+    ]
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         "schedule": ("constant", "step", "cosine"),
         "interpolation": ("bilinear", "cubic"),
@@ -249,10 +259,17 @@ class TrainingOptions(Options):
     transforms: tuple[Transform, ...] = knob(STRONG_TRANSFORMS, "augmentation, see TRANSFORMS")
 
     RANGES: ClassVar = [
-        *Options.RANGES, ("batch", 1, 4096), ("crop", 0.01, 1), ("points", 1, 65536),
-        ("point_margin", 0, 0.49), ("temperature", 1e-4, 1e4), ("window", 1, 4096),
-        ("margin", 0, 100), ("margin_limit", 0, 100), ("epsilon", 0, 1),
-    ]  # fmt: skip
+        *Options.RANGES,
+        ("batch", 1, 4096),
+        ("crop", 0.01, 1),
+        ("points", 1, 65536),
+        ("point_margin", 0, 0.49),
+        ("temperature", 1e-4, 1e4),
+        ("window", 1, 4096),
+        ("margin", 0, 100),
+        ("margin_limit", 0, 100),
+        ("epsilon", 0, 1),
+    ]
     CHOICES: ClassVar = {"objective": ("windowed", "plain"), **Options.CHOICES}
 
     def __post_init__(self):

@@ -48,9 +48,18 @@ def tiff(image: np.ndarray, orientation: int = 1, order: str = "<", kind: int = 
     height, width = image.shape
     data = image.astype(image.dtype.newbyteorder(order)).tobytes()
     tags = [
-        (256, width), (257, height), (258, 8 * image.dtype.itemsize), (259, 1), (262, 1),
-        (273, 8), (274, orientation), (277, 1), (278, height), (279, len(data)), (339, kind),
-    ]  # fmt: skip
+        (256, width),
+        (257, height),
+        (258, 8 * image.dtype.itemsize),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (274, orientation),
+        (277, 1),
+        (278, height),
+        (279, len(data)),
+        (339, kind),
+    ]
     out = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + len(data))
     out += data + struct.pack(order + "H", len(tags))
     for tag, value in tags:

@@ -41,9 +41,13 @@ def test_split_keeps_groups_together():
 
 @pytest.mark.parametrize(
     ("ids", "groups", "message"),
-    [(["a", "a"], None, "unique"), (["a"], None, "two"), (["a", "b"], [1, 1], "two"),
-     (["a", "b"], [1], "groups must hold 2")],
-)  # fmt: skip
+    [
+        (["a", "a"], None, "unique"),
+        (["a"], None, "two"),
+        (["a", "b"], [1, 1], "two"),
+        (["a", "b"], [1], "groups must hold 2"),
+    ],
+)
 def test_split_refuses(ids, groups, message):
     with pytest.raises(ValueError, match=message):
         validation_split(ids, groups)

@@ -121,9 +121,11 @@ def test_several_python_threads_call_at_once(two_threads):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""),
-                    reason="the allocator of GCC 12's ASan may be locked in a forked child; "
-                           "tests/c forks under ASan")  # fmt: skip
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="the allocator of GCC 12's ASan may be locked in a forked child; "
+    "tests/c forks under ASan",
+)
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_starts_its_own_pool(two_threads):
     _core.pool_probe(10, 10)

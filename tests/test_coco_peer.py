@@ -14,22 +14,32 @@ def content(seed, strings=False):
     """A file with crowds, absent key points, boxes only, several instances and categories."""
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(1000)[:8].tolist()
-    images = [{"id": f"im{n}" if strings else n, "file_name": f"{n}.png", "width": 64, "height": 48}
-              for n in numbers]  # fmt: skip
+    images = [
+        {"id": f"im{n}" if strings else n, "file_name": f"{n}.png", "width": 64, "height": 48}
+        for n in numbers
+    ]
     annotations = []
     for number in range(24):
         points = np.column_stack([rng.uniform(0, 48, (3, 2)).round(2), rng.integers(0, 3, 3)])
         area = float(rng.integers(1, 5))
-        entry = {"id": number + 1, "image_id": images[rng.integers(8)]["id"],
-                 "category_id": int(rng.choice([7, 9])), "iscrowd": int(rng.random() < 0.2),
-                 "area": area, "bbox": [1, 1, area, 1], "keypoints": points.ravel().tolist(),
-                 "num_keypoints": int((points[:, 2] > 0).sum())}  # fmt: skip
+        entry = {
+            "id": number + 1,
+            "image_id": images[rng.integers(8)]["id"],
+            "category_id": int(rng.choice([7, 9])),
+            "iscrowd": int(rng.random() < 0.2),
+            "area": area,
+            "bbox": [1, 1, area, 1],
+            "keypoints": points.ravel().tolist(),
+            "num_keypoints": int((points[:, 2] > 0).sum()),
+        }
         if number % 6 == 0:
             del entry["keypoints"]
         annotations.append(entry)
     names = ["sella", "nasion", "porion"]
-    categories = [{"id": 7, "name": "head", "supercategory": "x", "keypoints": names,
-                   "skeleton": [[1, 2]]}, {"id": 9, "name": "box"}]  # fmt: skip
+    categories = [
+        {"id": 7, "name": "head", "supercategory": "x", "keypoints": names, "skeleton": [[1, 2]]},
+        {"id": 9, "name": "box"},
+    ]
     return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
 
 

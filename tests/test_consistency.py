@@ -77,8 +77,14 @@ def test_a_choice_by_cycles_from_the_command_line(tmp_path, capsys):
     content = json.loads((tmp_path / "selection.json").read_text())
     assert content["parameters"]["similarity"]["objective"] == "cycle"
     assert content["expected_error"] >= 0
-    plain = scp.choose(scp.datasets.phantom(6, seed=0), 2, run=tmp_path, report=False,
-                       extractor=scp.GradientExtractor((64, 64)), count=20)  # fmt: skip
+    plain = scp.choose(
+        scp.datasets.phantom(6, seed=0),
+        2,
+        run=tmp_path,
+        report=False,
+        extractor=scp.GradientExtractor((64, 64)),
+        count=20,
+    )
     assert plain.expected_error is None and plain.selection.score > content["score"]
     with pytest.raises(ValueError, match="objective must be one of"):
         scp.choose(scp.datasets.phantom(2, seed=0), 1, objective="luck")

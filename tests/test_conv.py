@@ -131,10 +131,13 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
     batch, _, _, c, o, ky, kx, g = case.shape
     z, w = case.z(pending), case.w.astype(np.float64)
     b = case.bias if bias else None
-    exact, size = case.twin(("forward", pending, bias), lambda: (
-        reference.forward(z, w, b, g),
-        reference.forward(np.abs(z), np.abs(w), np.abs(b) if bias else None, g),
-    ))  # fmt: skip
+    exact, size = case.twin(
+        ("forward", pending, bias),
+        lambda: (
+            reference.forward(z, w, b, g),
+            reference.forward(np.abs(z), np.abs(w), np.abs(b) if bias else None, g),
+        ),
+    )
     extra, first = (48, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     y = np.full((batch, *case.to, up(o) + extra if wide else o), np.nan, np.float32)
@@ -149,10 +152,13 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
 def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
     dx, w = case.dx(pull), case.w.astype(np.float64)
-    exact, size = case.twin(("data", pull), lambda: (
-        reference.backward_data(dx, w, g, height, width),
-        reference.backward_data(np.abs(dx), np.abs(w), g, height, width),
-    ))  # fmt: skip
+    exact, size = case.twin(
+        ("data", pull),
+        lambda: (
+            reference.backward_data(dx, w, g, height, width),
+            reference.backward_data(np.abs(dx), np.abs(w), g, height, width),
+        ),
+    )
     extra, first = (32, 16) if slice_ else (0, 0)
     dy = spread(case.dy, up(o) + extra if wide else o, first)
     dz = np.full((batch, height, width, up(c) + extra if wide else c), np.nan, np.float32)
@@ -176,10 +182,13 @@ def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
 def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
     z, dx = case.z(pending), case.dx(pull)
-    (exact, exact_bias), (size, size_bias) = case.twin(("weights", pending, pull), lambda: (
-        reference.backward_weights(z, dx, g, (ky, kx)),
-        reference.backward_weights(np.abs(z), np.abs(dx), g, (ky, kx)),
-    ))  # fmt: skip
+    (exact, exact_bias), (size, size_bias) = case.twin(
+        ("weights", pending, pull),
+        lambda: (
+            reference.backward_weights(z, dx, g, (ky, kx)),
+            reference.backward_weights(np.abs(z), np.abs(dx), g, (ky, kx)),
+        ),
+    )
     extra, first = (32, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     dy = spread(case.dy, up(o) + extra if wide else o, first)

@@ -143,8 +143,10 @@ def test_bounds_hold_and_are_tight(mode, grid):
             if bilinear:  # the largest of the 3 x 3 roots, level by level
                 c = c.reshape(height, 1 << d, width, 1 << d).max((1, 3))
                 edge = np.pad(c, 1)
-                c = np.max([edge[j : j + height, k : k + width] for j in range(3)
-                            for k in range(3)], axis=0)  # fmt: skip
+                c = np.max(
+                    [edge[j : j + height, k : k + width] for j in range(3) for k in range(3)],
+                    axis=0,
+                )
                 low, high = low * c, high * (c + 2 * SLACK)
             else:
                 scale = 2 ** (levels - 1 - d)
@@ -190,9 +192,7 @@ def test_bad_vectors_and_sizes_are_refused(device):
         norms = p.norms.copy()
         norms[5] = spoil
         with pytest.raises(ValueError, match="finite norms"):
-            _core.cuda_match(
-                _core.cuda_matcher(q, qn, 2, 2, 0), (p.features,), (norms,)
-            )  # fmt: skip
+            _core.cuda_match(_core.cuda_matcher(q, qn, 2, 2, 0), (p.features,), (norms,))
     same(p, q, qn, device)  # and nothing is left behind
     with pytest.raises(ValueError, match="features must have length"):
         _core.cuda_match(_core.cuda_matcher(q, qn, 2, 2, 0), (p.features[1:],), (p.norms,))

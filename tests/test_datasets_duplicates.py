@@ -56,17 +56,25 @@ def test_changed_copies_are_near_duplicates(name):
 
 
 def test_equal_pixels_are_exact_whatever_the_file(tmp_path):
-    for name, image in (("a.png", IMAGES[0]), ("b.bmp", IMAGES[0]), ("c.tif", IMAGES[0]),
-                        ("d.png", IMAGES[1])):  # fmt: skip
+    for name, image in (
+        ("a.png", IMAGES[0]),
+        ("b.bmp", IMAGES[0]),
+        ("c.tif", IMAGES[0]),
+        ("d.png", IMAGES[1]),
+    ):
         (tmp_path / name).write_bytes(imagefiles.encode(name[1:], image))
     once_changed = IMAGES[0].copy()
     once_changed[7, 9] ^= 1
     (tmp_path / "e.png").write_bytes(imagefiles.encode(".png", once_changed))
     pairs = datasets.find_duplicates(datasets.folder(tmp_path))
     assert [(p.a, p.b, p.kind) for p in pairs] == [
-        (0, 1, "exact"), (0, 2, "exact"), (0, 4, "near"),
-        (1, 2, "exact"), (1, 4, "near"), (2, 4, "near"),
-    ]  # fmt: skip
+        (0, 1, "exact"),
+        (0, 2, "exact"),
+        (0, 4, "near"),
+        (1, 2, "exact"),
+        (1, 4, "near"),
+        (2, 4, "near"),
+    ]
 
 
 def test_different_patients_are_no_duplicates():
@@ -97,8 +105,14 @@ def test_progress_is_reported():
 def test_the_known_duplicates_of_the_real_data():
     data = datasets.cephalometric(imagefiles.real_data("cephalometric"), "all")
     pairs = {(data.ids[p.a], data.ids[p.b]) for p in datasets.find_duplicates(data)}
-    known = {("001", "275"), ("007", "293"), ("010", "295"), ("014", "287"), ("038", "283"),
-             ("144", "173")}  # fmt: skip
+    known = {
+        ("001", "275"),
+        ("007", "293"),
+        ("010", "295"),
+        ("014", "287"),
+        ("038", "283"),
+        ("144", "173"),
+    }
     assert known <= pairs
     if len(data) == 300:
         assert sum(a <= "150" < b for a, b in pairs) == 20

@@ -130,7 +130,7 @@ GOOD = line("3144", points(0))
         (GOOD.replace("10,20", "10,90", 1), r"line 2: landmark 0 at \(10, 90\) is out.*71 x 80"),
         (line("3144", np.full((37, 2), 5.0)), r"line 2: landmarks 0 and 4 are the same point"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_line_is_named(tmp_path, bad, message):
     made(tmp_path, images=["3142", "3144"])
     (tmp_path / "all.csv").write_text(line("3142", points(0)) + "\n" + bad + "\n")

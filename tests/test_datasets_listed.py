@@ -59,11 +59,19 @@ def test_coco(tmp_path):
 
 def test_coco_several_instances(tmp_path):
     small, large = [1, 1, 2, 2, 2, 2], [3, 3, 2, 4, 4, 2]
-    file, root = annotated(tmp_path, [
-        (0, small, {"area": 5}), (0, large, {"bbox": [0, 0, 2, 3]}), (0, small, {"area": 6}),
-        (1, small, {}), (1, [0] * 6, {}), (1, None, {}), (1, [], {}),
-        (1, [9, 9, 2] * 2, {"area": 99, "iscrowd": 1}),
-    ])  # fmt: skip
+    file, root = annotated(
+        tmp_path,
+        [
+            (0, small, {"area": 5}),
+            (0, large, {"bbox": [0, 0, 2, 3]}),
+            (0, small, {"area": 6}),
+            (1, small, {}),
+            (1, [0] * 6, {}),
+            (1, None, {}),
+            (1, [], {}),
+            (1, [9, 9, 2] * 2, {"area": 99, "iscrowd": 1}),
+        ],
+    )
     with pytest.raises(DatasetError, match=r"annotations\[1\]: .*'b\.png' has annotations\[0\]"):
         datasets.coco(file, root)
     data = datasets.coco(file, root, several="largest")
@@ -184,10 +192,13 @@ def test_any_file_gives_a_data_set_or_a_dataset_error(tmp_path_factory, data, ki
     for _ in range(data.draw(st.integers(1, 3))):
         at, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 6))
         text[at : at + length] = data.draw(
-            st.one_of(st.binary(max_size=3), st.sampled_from(
-                [b"", b",", b'"', b"[", b"..", b"/", b"\\u0000", b"\\ud800", b"1e999", b"null"]
-            ))
-        )  # fmt: skip
+            st.one_of(
+                st.binary(max_size=3),
+                st.sampled_from(
+                    [b"", b",", b'"', b"[", b"..", b"/", b"\\u0000", b"\\ud800", b"1e999", b"null"]
+                ),
+            )
+        )
     (folder / "fuzz").write_bytes(text)
     try:
         found = getattr(datasets, kind)(folder / "fuzz", folder / "images", on_error="skip")
@@ -216,8 +227,14 @@ def test_the_arguments_open_each_kind(tmp_path):
     file, root = annotated(tmp_path, [(0, [1, 1, 2] * 2, {"area": 1})] * 2)
     args = arguments(root, "--dataset", "coco", "--annotations", file, "--several", "largest")
     assert open_data(args).name == "coco"
-    assert data_words(args) == ["--dataset", "coco", "--annotations", str(file), "--several",
-                                "largest"]  # fmt: skip
+    assert data_words(args) == [
+        "--dataset",
+        "coco",
+        "--annotations",
+        str(file),
+        "--several",
+        "largest",
+    ]
     assert data_words(arguments(root, "--on-error", "skip")) == ["--on-error", "skip"]
     words = data_words(arguments(root, "--dataset", "cephalometric"))
     assert words == ["--dataset", "cephalometric", "--split", "train"]

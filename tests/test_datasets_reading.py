@@ -74,9 +74,9 @@ def test_tiff_byte_orders(tmp_path, order):
 
 
 @pytest.mark.parametrize(
-    ("image", "kind"), [(GREY.astype(np.float32), 3), (GREY.astype(np.uint32), 1),
-                        (GREY.astype(np.int16), 2)]
-)  # fmt: skip
+    ("image", "kind"),
+    [(GREY.astype(np.float32), 3), (GREY.astype(np.uint32), 1), (GREY.astype(np.int16), 2)],
+)
 def test_other_tiff_pixels_are_refused_with_the_header(tmp_path, image, kind):
     with pytest.raises(DatasetError, match=r"image\.bin.*8 or 16 bit"):
         reading.inspect(write(tmp_path, imagefiles.tiff(image, kind=kind)))

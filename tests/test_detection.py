@@ -236,8 +236,9 @@ def test_a_landmark_that_no_template_has_is_not_found(pool, extractor):
 def test_the_detector_takes_arrays_and_tables(pool, extractor):
     images = [pool.image(i) for i in range(3)]
     a = scp.LandmarkDetector(extractor, views=1).fit(images[:2], pool.landmarks[:2])
-    table = scp.Landmarks([pool.ids[1], pool.ids[0]], [f"p{k}" for k in range(19)],
-                          pool.landmarks[[1, 0]])  # fmt: skip
+    table = scp.Landmarks(
+        [pool.ids[1], pool.ids[0]], [f"p{k}" for k in range(19)], pool.landmarks[[1, 0]]
+    )
     b = scp.LandmarkDetector(extractor, views=1).fit(pool.subset([0, 1]), table)
     first, second = a.predict(images[2:]), b.predict(pool.subset([2]))
     assert np.array_equal(first.xy, second.xy)
@@ -272,8 +273,11 @@ def test_the_detector_names_what_is_wrong(pool, extractor):
 def test_parameters_of_the_detector_are_read_and_set(extractor):
     detector = scp.LandmarkDetector(extractor, rule="median")
     assert detector.get_params() == {
-        "extractor": extractor, "rule": "median", "mode": "bilinear", "views": 1
-    }  # fmt: skip
+        "extractor": extractor,
+        "rule": "median",
+        "mode": "bilinear",
+        "views": 1,
+    }
     trained = SimpleNamespace(name="trained")  # its larger images are worth a look
     assert scp.LandmarkDetector(trained).views == len(VIEWS)
     assert scp.LandmarkDetector(trained, mode="paper").views == 1

@@ -63,8 +63,16 @@ print(json.dumps({"error": error, "left": left, "resumed": again.resumed}))
 """
 
 # In the order of the stages.
-FILES = ["keypoints.npz", "images.json", "similarity.npy", "places.npy", "similarity.ledger",
-         "config.toml", "selection.json", "report.html"]  # fmt: skip
+FILES = [
+    "keypoints.npz",
+    "images.json",
+    "similarity.npy",
+    "places.npy",
+    "similarity.ledger",
+    "config.toml",
+    "selection.json",
+    "report.html",
+]
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +88,14 @@ def images(tmp_path_factory):
 def whole(images, tmp_path_factory):
     """The files of a run that nothing stopped."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    scp.pipeline.choose(scp.datasets.folder(images), 3, run=run, count=30, duplicates=False,
-                        extractor=scp.GradientExtractor((128, 128)))  # fmt: skip
+    scp.pipeline.choose(
+        scp.datasets.folder(images),
+        3,
+        run=run,
+        count=30,
+        duplicates=False,
+        extractor=scp.GradientExtractor((128, 128)),
+    )
     return {p.name: p.read_bytes() for p in run.iterdir()}
 
 
@@ -101,8 +115,10 @@ def check(process, run: Path, whole, named: str, finished: int = 0):
     assert before <= set(whole) and set(told["left"]) == before - {"report.html"}
     for name in ("keypoints.npz", "similarity.npy", "places.npy"):
         assert (run / name).read_bytes() == whole[name]
-    ours, other = (json.loads(text) for text in ((run / "selection.json").read_bytes(),
-                                                 whole["selection.json"]))  # fmt: skip
+    ours, other = (
+        json.loads(text)
+        for text in ((run / "selection.json").read_bytes(), whole["selection.json"])
+    )
     assert ours == other
     assert (run / "report.html").stat().st_size > 10_000
     assert not [p.name for p in run.iterdir() if p.name not in whole]
@@ -128,8 +144,17 @@ def test_a_limit_on_file_sizes(images, whole, tmp_path, stage, how, named, finis
 
 
 def own_mounts() -> bool:
-    command = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none",
-               "/tmp"]  # fmt: skip
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "mount",
+        "-t",
+        "tmpfs",
+        "none",
+        "/tmp",
+    ]
     found = shutil.which("unshare") and shutil.which("mount")
     return bool(found) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -148,12 +173,32 @@ def test_a_full_disk(images, whole, tmp_path, stage, named, finished):
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     script = 'mount -t tmpfs -o size=4m none "$0" && "$@" && cp -r "$0/run" "$0/../kept"'
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, disk,
-               sys.executable, "-c", DRIVER, images, disk / "run", stage, "disk"]  # fmt: skip
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        disk,
+        sys.executable,
+        "-c",
+        DRIVER,
+        images,
+        disk / "run",
+        stage,
+        "disk",
+    ]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     shown = process.stdout.replace(str(disk / "run"), str(kept))
-    check(subprocess.CompletedProcess([], process.returncode, shown, process.stderr), kept, whole,
-          named, finished)  # fmt: skip
+    check(
+        subprocess.CompletedProcess([], process.returncode, shown, process.stderr),
+        kept,
+        whole,
+        named,
+        finished,
+    )
     text = json.loads(process.stdout)["error"][1]
     assert "no room on the disk" in text
     if named == "similarity.npy":

@@ -290,14 +290,26 @@ def test_files(tmp_path):
     assert content["sdr"] == {"2": 80.0, "2.5": 100.0}
     assert content["interval"]["seed"] == 3
     assert content["by_landmark"][1] == {
-        "name": "right", "count": 2, "mre": 0.75, "sd": 0.75, "median": 0.75, "largest": 1.5,
+        "name": "right",
+        "count": 2,
+        "mre": 0.75,
+        "sd": 0.75,
+        "median": 0.75,
+        "largest": 1.5,
         "sdr": {"2": 100.0, "2.5": 100.0},
-    }  # fmt: skip
+    }
     assert content["worst"][0] == {"image": "b", "landmark": "left", "error": 2.0}
     rows = list(csv.DictReader(paths[1].open(newline="")))
     assert len(rows) == 6
-    assert rows[0] == {"image": "a", "landmark": "left", "x": "12.0", "y": "10.0",
-                       "true_x": "10.0", "true_y": "10.0", "error_mm": "1.0"}  # fmt: skip
+    assert rows[0] == {
+        "image": "a",
+        "landmark": "left",
+        "x": "12.0",
+        "y": "10.0",
+        "true_x": "10.0",
+        "true_y": "10.0",
+        "error_mm": "1.0",
+    }
     assert rows[1]["true_x"] == rows[1]["error_mm"] == ""
     assert paths[3].read_bytes().startswith(b"<?xml")
     assert paths[4].read_bytes().startswith(b"\x89PNG")
@@ -320,8 +332,9 @@ def test_names_are_escaped(tmp_path):
     check.feed(page)
     assert "script" not in check.tags
     assert any(HOSTILE + "1" in text for text in check.said)
-    assert all(value.startswith("data:image/jpeg") for name, value in check.attributes
-               if name == "src")  # fmt: skip
+    assert all(
+        value.startswith("data:image/jpeg") for name, value in check.attributes if name == "src"
+    )
     assert "http" not in [name for name, _ in check.attributes]
     html = e._repr_html_()
     assert "<script" not in html
@@ -418,8 +431,17 @@ def test_command_with_images_and_the_grid(files, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     for i, name in enumerate(truth.ids):
         cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), truth.image(i))
-    command = ["evaluate", files[0], str(tmp_path / "images"), "--dataset", "table",
-               "--annotations", files[1], "--spacing", "0.5"]  # fmt: skip
+    command = [
+        "evaluate",
+        files[0],
+        str(tmp_path / "images"),
+        "--dataset",
+        "table",
+        "--annotations",
+        files[1],
+        "--spacing",
+        "0.5",
+    ]
     assert main([*command, "--grid", "20x10", "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "whole pixels of a grid of 20 x 10, truth truncate" in said

@@ -74,8 +74,15 @@ def by_hand(way="original", own=(-1, -1)):
     xy = np.array([[[[[10.0, 14]], [[10, 10]]]], [[[[16, 10]], [[16, 18]]]]])  # [2][1][2][1][2]
     similarity = np.array([[[[0.5], [0.9]]], [[[0.5], [0.3]]]], np.float32)
     matches = Matches(xy, similarity, np.ones((2, 2), bool), np.ones(2), np.ones(1))
-    return Record(matches, np.full((2, 1, 2), 10.0), np.tile([1.0, 0.5], (2, 1)),
-                  np.full((2, 2), 40), (20, 20), way, np.array(own))  # fmt: skip
+    return Record(
+        matches,
+        np.full((2, 1, 2), 10.0),
+        np.tile([1.0, 0.5], (2, 1)),
+        np.full((2, 2), 40),
+        (20, 20),
+        way,
+        np.array(own),
+    )
 
 
 def test_errors_of_sets():
@@ -114,8 +121,12 @@ def test_distinct_test_images():
 
 def test_table_and_files(tmp_path):
     table = Table("title", ("M", "MRE"), [(1, "2.500"), (10, "-")])
-    assert table.markdown().splitlines()[2:] == ["| M | MRE |", "| --- | ---: |", "| 1 | 2.500 |",
-                                                 "| 10 | - |"]  # fmt: skip
+    assert table.markdown().splitlines()[2:] == [
+        "| M | MRE |",
+        "| --- | ---: |",
+        "| 1 | 2.500 |",
+        "| 10 | - |",
+    ]
     assert table.text() == "title\n  M     MRE\n  1   2.500\n  10      -\n"
     result = Result("x", "X", [table], [{"a": 0.1234567, "b": ["u", "v"], "c": None}])
     assert result.csv() == "a,b,c\n0.123457,u v,\n"
@@ -193,8 +204,18 @@ def test_table5_searches_and_key_points(study):
     result = table5(study, 2, searches=[1, 3, 100], seeds=2)
     part = {r["setting"]: r for r in result.records if r["part"] == "searches"}
     values, weights = study.matrix()
-    found = [scp.select(values, 2, weights=weights, method="random", draws=100, random_state=s,
-                        checkpoints=[1, 3]).history for s in (0, 1)]  # fmt: skip
+    found = [
+        scp.select(
+            values,
+            2,
+            weights=weights,
+            method="random",
+            draws=100,
+            random_state=s,
+            checkpoints=[1, 3],
+        ).history
+        for s in (0, 1)
+    ]
     for k, draws in enumerate((1, 3, 100)):
         assert part[draws]["score"] == pytest.approx(np.mean([h[k][1] for h in found]), abs=1e-12)
     assert part["exact"]["score"] >= max(part["swap"]["score"], part[100]["score"]) - 1e-9
@@ -224,8 +245,14 @@ def test_choices_of_the_released_code(extractor, tmp_path):
     shared = first.matrix()[0]
     assert shared.shape == (N, N * counts[0])
     assert np.array_equal(shared[:, : counts[0]], values[:, : counts[0]])
-    assert len(of(direction="code", candidates="without-first", keypoints_of="first")
-               .options.of_the_code()) == 3  # fmt: skip
+    assert (
+        len(
+            of(
+                direction="code", candidates="without-first", keypoints_of="first"
+            ).options.of_the_code()
+        )
+        == 3
+    )
     with pytest.raises(ValueError, match="direction must be one of paper, code"):
         Options(direction="back")
 
@@ -237,8 +264,22 @@ SMALL = ["--dataset", "phantom", "--images", str(N), "--features", "gradient", "
 
 def test_everything_by_the_command(tmp_path, capsys):
     run = tmp_path / "run"
-    argv = ["reproduce", "all", *SMALL, "--run", str(run), "-m", "1,2", "--draws", "4", "--seeds",
-            "2", "--refine-minutes", "0.005", "--quiet"]  # fmt: skip
+    argv = [
+        "reproduce",
+        "all",
+        *SMALL,
+        "--run",
+        str(run),
+        "-m",
+        "1,2",
+        "--draws",
+        "4",
+        "--seeds",
+        "2",
+        "--refine-minutes",
+        "0.005",
+        "--quiet",
+    ]
     assert main(argv) == 0
     text = capsys.readouterr().out
     for name in ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6"):
@@ -260,8 +301,22 @@ def test_everything_by_the_command(tmp_path, capsys):
     assert not changed
     # other templates: the network is taught anew
     made = (run / "reproduce" / "refined-1" / "made-of.json").read_text()
-    again = ["reproduce", "table2", *SMALL, "--run", str(run), "-m", "1", "--refine-minutes",
-             "0.005", "--keypoints-of", "first", "--direction", "code", "--quiet"]  # fmt: skip
+    again = [
+        "reproduce",
+        "table2",
+        *SMALL,
+        "--run",
+        str(run),
+        "-m",
+        "1",
+        "--refine-minutes",
+        "0.005",
+        "--keypoints-of",
+        "first",
+        "--direction",
+        "code",
+        "--quiet",
+    ]
     assert main(again) == 0
     assert ((run / "reproduce" / "refined-1" / "made-of.json").read_text() == made) == (
         _chosen(run) == [r["chosen"] for r in rows if r["m"] == "1"]
@@ -306,8 +361,19 @@ def cephalograms(root, landmarks=True):
 
 def test_cephalograms_without_test_images_or_landmarks(tmp_path, capsys):
     root = cephalograms(tmp_path / "a")
-    argv = ["reproduce", "fig1", "--root", root, "--features", "gradient", "--size", "96",
-            "--run", str(tmp_path / "run"), "--quiet"]  # fmt: skip
+    argv = [
+        "reproduce",
+        "fig1",
+        "--root",
+        root,
+        "--features",
+        "gradient",
+        "--size",
+        "96",
+        "--run",
+        str(tmp_path / "run"),
+        "--quiet",
+    ]
     assert main(argv) == 2
     assert "'test1' is missing" in capsys.readouterr().err
     assert main([*argv, "--evaluation", "paper"]) == 0

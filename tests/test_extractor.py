@@ -88,9 +88,14 @@ def test_pyramid_is_the_network_normalised():
 
 
 def reference_outputs(e, image):
-    twin = reference.Twin(e.network.layers, e.network.blocks, e.network.outputs,
-                          e.model.parameters.astype(np.float64), e.model.state.astype(np.float64),
-                          train=False)  # fmt: skip
+    twin = reference.Twin(
+        e.network.layers,
+        e.network.blocks,
+        e.network.outputs,
+        e.model.parameters.astype(np.float64),
+        e.model.state.astype(np.float64),
+        train=False,
+    )
     return [m[0].astype(np.float32) for m in twin.forward(image[None, :, :, None].astype(float))]
 
 
@@ -128,8 +133,10 @@ def test_transform_takes_data_sets_and_arrays(tmp_path):
 
 
 def test_store_wants_one_shape():
-    pyramids = [untrained((32, 32)).pyramid(np.ones((32, 32), np.float32)),
-                untrained((32, 64)).pyramid(np.ones((32, 64), np.float32))]  # fmt: skip
+    pyramids = [
+        untrained((32, 32)).pyramid(np.ones((32, 32), np.float32)),
+        untrained((32, 64)).pyramid(np.ones((32, 64), np.float32)),
+    ]
     with pytest.raises(ValueError, match="one shape"):
         PyramidStore(pyramids)
     assert len(PyramidStore([])) == 0
@@ -162,8 +169,12 @@ def test_parameters_as_scikit_learn_wants_them():
 def test_errors_name_the_argument():
     e = FeatureExtractor("laptop", size=(64, 64), network=SMALL)
     image = np.ones((64, 64), np.float32)
-    for call in (lambda: e.pyramid(image), lambda: e.transform([image]), e.parameters,
-                 lambda: e.save("x")):  # fmt: skip
+    for call in (
+        lambda: e.pyramid(image),
+        lambda: e.transform([image]),
+        e.parameters,
+        lambda: e.save("x"),
+    ):
         with pytest.raises(RuntimeError, match="not trained yet"):
             call()
     for arguments, text in (
@@ -193,8 +204,15 @@ def test_layer_table_adds_up():
     rows = describe_layers(net, (384, 384))
     assert sum(r["parameters"] for r in rows) == 58_008_576
     assert abs(sum(r["macs"] for r in rows) / 1e9 - 84.770) <= 6e-4
-    assert rows[1] == {"name": "vgg.conv1_1", "op": "conv", "height": 384, "width": 384,
-                       "channels": 64, "parameters": 1792, "macs": 254_803_968}  # fmt: skip
+    assert rows[1] == {
+        "name": "vgg.conv1_1",
+        "op": "conv",
+        "height": 384,
+        "width": 384,
+        "channels": 64,
+        "parameters": 1792,
+        "macs": 254_803_968,
+    }
 
 
 def test_core_agrees_with_the_builder():

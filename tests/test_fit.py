@@ -15,8 +15,10 @@ from scp.weights import load_model
 
 NETWORK = {"encoder": [16, 16, 16], "depths": [0, 1, 1], "decoder": [16, 16], "channels": 16}
 OPTIONS = {"batch": 2, "points": 8, "window": 3, "log_every": 1, "checkpoint_seconds": 0}
-COMMAND = [*(f"{n}={v}" for n, v in OPTIONS.items()),
-           *(f"network.{n}={v}" for n, v in NETWORK.items())]  # fmt: skip
+COMMAND = [
+    *(f"{n}={v}" for n, v in OPTIONS.items()),
+    *(f"network.{n}={v}" for n, v in NETWORK.items()),
+]
 
 
 def extractor(seed=0, **options):
@@ -43,8 +45,10 @@ def test_fit_writes_the_documented_files(pool, tmp_path):
     e = extractor().fit(pool, steps=6, run=tmp_path, progress=False, callback=events.append)
     assert e.trained.finished and e.trained.step == 6
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "checkpoint.safetensors", "log.jsonl", "weights.safetensors",
-    ]  # fmt: skip
+        "checkpoint.safetensors",
+        "log.jsonl",
+        "weights.safetensors",
+    ]
     assert [v["step"] for v in events if v["event"] == "step"] == [1, 2, 3, 4, 5, 6]
     model = load_model(tmp_path / "weights.safetensors")
     assert model.digest() == e.model.digest()

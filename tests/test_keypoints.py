@@ -69,8 +69,10 @@ def test_bytes_and_floats_agree(image, method):
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20), st.integers(0, 3)), max_size=40),
-    st.integers(1, 10), st.sampled_from([0, 0.1, 0.3]), st.sampled_from([0, 1, 2.5, 6]),
-)  # fmt: skip
+    st.integers(1, 10),
+    st.sampled_from([0, 0.1, 0.3]),
+    st.sampled_from([0, 1, 2.5, 6]),
+)
 def test_filters_are_those_of_the_naive_form(points, count, border, min_distance):
     """Small integers: many ties in place, response and distance."""
     xy = np.array([p[:2] for p in points], np.float64).reshape(-1, 2)

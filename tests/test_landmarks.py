@@ -260,8 +260,9 @@ def test_write_is_exact_text(tmp_path):
     assert (tmp_path / "a.csv").read_text() == text
 
 
-NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=3,
-                 unique=True)  # fmt: skip
+NAMES = st.lists(
+    st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=3, unique=True
+)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -287,8 +288,22 @@ def mutated(draw, valid: bytes):
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))
         end = min(len(text), at + draw(st.integers(0, 9)))
-        snippets = [b"", b",", b'"', b"\n", b"\0", b"\xff", b"nan", b"-inf", b"1e999", b"[",
-                    b"null", b"{}", b"9" * 400, bytes(text[at:end]) * 2]  # fmt: skip
+        snippets = [
+            b"",
+            b",",
+            b'"',
+            b"\n",
+            b"\0",
+            b"\xff",
+            b"nan",
+            b"-inf",
+            b"1e999",
+            b"[",
+            b"null",
+            b"{}",
+            b"9" * 400,
+            bytes(text[at:end]) * 2,
+        ]
         text[at:end] = draw(st.sampled_from(snippets))
     return bytes(text)
 

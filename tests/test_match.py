@@ -48,10 +48,11 @@ def test_equals_brute_force(grid, kind, mode):
     many = np.concatenate([q] * 4), np.concatenate([qn] * 4)  # auto asks a sample of more than 32
     for epsilon in (0.0, 1e-3):
         found = {
-            path: match(p, *(many if path == "auto" else (q, qn)), mode=mode, epsilon=epsilon,
-                        path=path)
+            path: match(
+                p, *(many if path == "auto" else (q, qn)), mode=mode, epsilon=epsilon, path=path
+            )
             for path in ("search", "dense", "auto")
-        }  # fmt: skip
+        }
         across = width << (levels if mode == "bilinear" else levels - 1)
         for i in range(len(q)):
             value, index = reference.match(

@@ -315,8 +315,10 @@ def test_bootstrap_repeats_and_columns_share_the_draws():
 def test_bootstrap_does_not_depend_on_blocks():
     values = np.random.default_rng(1).normal(size=3000)  # several blocks of draws
     first = bootstrap_interval(values, resamples=700)
-    means = [values[_core.random_words(0, b, 3000).astype(np.int64) * 3000 >> 32].mean()
-             for b in range(700)]  # fmt: skip
+    means = [
+        values[_core.random_words(0, b, 3000).astype(np.int64) * 3000 >> 32].mean()
+        for b in range(700)
+    ]
     np.testing.assert_allclose(first, np.quantile(means, [0.025, 0.975]), rtol=1e-12)
 
 

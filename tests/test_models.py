@@ -48,12 +48,22 @@ def test_blocks_of_the_paper_network():
         count, macs = sizes.get(key, (0, 0))
         sizes[key] = count + int(block[1]), macs + int(shape[3])
     expected = {
-        "vgg": (20_024_384, 57.331), "up1": (2_950_656, 1.699), "up2": (738_048, 1.699),
-        "up3": (184_704, 1.699), "up4": (295_680, 10.872), "up5": (295_680, 43.487),
-        "rfb5": (25_705_472, 3.699), "rfb4": (6_430_208, 3.699), "rfb3": (1_609_472, 3.699),
-        "head5": (32_832, None), "head4": (16_448, None), "head3": (8_256, None),
-        "head2": (4_160, None), "head1": (8_256, None), "head0": (8_256, 1.208),
-    }  # fmt: skip
+        "vgg": (20_024_384, 57.331),
+        "up1": (2_950_656, 1.699),
+        "up2": (738_048, 1.699),
+        "up3": (184_704, 1.699),
+        "up4": (295_680, 10.872),
+        "up5": (295_680, 43.487),
+        "rfb5": (25_705_472, 3.699),
+        "rfb4": (6_430_208, 3.699),
+        "rfb3": (1_609_472, 3.699),
+        "head5": (32_832, None),
+        "head4": (16_448, None),
+        "head3": (8_256, None),
+        "head2": (4_160, None),
+        "head1": (8_256, None),
+        "head0": (8_256, 1.208),
+    }
     assert set(expected) | {"image"} == set(sizes)
     for name, (count, macs) in expected.items():
         assert sizes[name][0] == count, name

@@ -47,9 +47,15 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "Annotate these 3" in text and "report.html" in text
     assert sorted(p.name for p in run.iterdir()) == [
-        "config.toml", "images.json", "keypoints.npz", "places.npy", "report.html",
-        "selection.json", "similarity.ledger", "similarity.npy",
-    ]  # fmt: skip
+        "config.toml",
+        "images.json",
+        "keypoints.npz",
+        "places.npy",
+        "report.html",
+        "selection.json",
+        "similarity.ledger",
+        "similarity.npy",
+    ]
     answer = json.loads((run / "selection.json").read_text())
     points = np.load(run / "keypoints.npz")
     values = np.load(run / "similarity.npy")
@@ -80,9 +86,27 @@ def test_rules_by_id(images, tmp_path, capsys):
     costs.write_text("".join(f"p{i}.png,{1 + i % 2}\n" for i in range(8)))
     groups.write_text("".join(f"p{i}.png,{i // 2}\n" for i in range(8)))
     arguments = ["select", str(images), "-m", "2", "--run", str(tmp_path / "r"), "--json", *SMALL]
-    assert cli.main([*arguments, "--include", "p4.png", "--exclude", "p0.png,p1.png", "--initial",
-                     "p2.png", "--costs", str(costs), "--budget", "5", "--groups", str(groups),
-                     "--no-report"]) == 0  # fmt: skip
+    assert (
+        cli.main(
+            [
+                *arguments,
+                "--include",
+                "p4.png",
+                "--exclude",
+                "p0.png,p1.png",
+                "--initial",
+                "p2.png",
+                "--costs",
+                str(costs),
+                "--budget",
+                "5",
+                "--groups",
+                str(groups),
+                "--no-report",
+            ]
+        )
+        == 0
+    )
     chosen = [s["index"] for s in json.loads(capsys.readouterr().out)["selected"]]
     assert 4 in chosen and not {0, 1, 2} & set(chosen)
     assert len({i // 2 for i in chosen} | {1}) == 3
@@ -212,8 +236,11 @@ def counted_job(folder, run):
     pyramid = extractor.pyramid
     extractor.pyramid = lambda image: made.append(1) or pyramid(image)
     found = Pool(pool, extractor, count=30, folder=RunFolder(run))
-    return scp.SimilarityJob(found.image, len(pool), found.points, extractor,
-                             digest=found.digest), decoded, made  # fmt: skip
+    return (
+        scp.SimilarityJob(found.image, len(pool), found.points, extractor, digest=found.digest),
+        decoded,
+        made,
+    )
 
 
 @pytest.fixture
@@ -332,8 +359,9 @@ def test_ctrl_c_stops_and_resumes(images, tmp_path):
 def test_memory_limit_changes_nothing_but_time(images):
     free = job(images)
     tight = job(images)
-    tight = scp.SimilarityJob(tight.image, tight.n, tight.points, tight.extractor,
-                              max_memory=tight.fixed_bytes())  # fmt: skip
+    tight = scp.SimilarityJob(
+        tight.image, tight.n, tight.points, tight.extractor, max_memory=tight.fixed_bytes()
+    )
     assert np.array_equal(free.run()[0], tight.run()[0])
     estimate = free.estimate()
     assert estimate.memory >= free.fixed_bytes() and estimate.disk == 8 * 8 * free.offsets[-1]

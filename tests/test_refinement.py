@@ -135,8 +135,9 @@ class Stop(Exception):
 @pytest.mark.parametrize("stop", [(1, 2), (2, 1), (2, 4)])
 def test_a_resumed_run_is_the_run_that_never_stopped(pool, tmp_path, stop):
     def fit(run, callback=None):
-        return refiner(checkpoint_seconds=0).fit(pool, pool.landmarks, templates=[0], steps=4,
-                                                 rounds=2, run=run, callback=callback)  # fmt: skip
+        return refiner(checkpoint_seconds=0).fit(
+            pool, pool.landmarks, templates=[0], steps=4, rounds=2, run=run, callback=callback
+        )
 
     def callback(event):
         if event["event"] == "checkpoint" and (event["round"], event["step"]) == stop:
@@ -185,8 +186,9 @@ def test_a_loss_that_is_not_finite_stops(pool):
 
 
 def test_a_saved_refiner_predicts_the_same(pool, tmp_path):
-    r = refiner(inputs="centred", vote="count").fit(pool, pool.landmarks, templates=[0], steps=3,
-                                                    run=tmp_path)  # fmt: skip
+    r = refiner(inputs="centred", vote="count").fit(
+        pool, pool.landmarks, templates=[0], steps=3, run=tmp_path
+    )
     loaded = LandmarkRefiner.load(tmp_path)
     assert loaded.options == r.options.set(steps=3)
     assert loaded.names == pool.landmark_names
@@ -221,8 +223,10 @@ def test_several_sizes_are_averaged(pool):
     one, three = network.predict(pool, views=1), network.predict(pool)
     places, confidences = [], []
     for size in network.view_sizes(3):
-        found = [network._find(pool.grid(i, size).astype(np.float32), pool.shape(i))
-                 for i in range(len(pool))]  # fmt: skip
+        found = [
+            network._find(pool.grid(i, size).astype(np.float32), pool.shape(i))
+            for i in range(len(pool))
+        ]
         places.append([f[0] for f in found])
         confidences.append([f[1] for f in found])
     np.testing.assert_array_equal(one.xy, places[0])
@@ -315,9 +319,21 @@ def folder(pool, tmp_path):
 
 def words(folder, *more):
     sets = [f"network.{k}={v}" for k, v in TRUNK.items()]
-    return ["refine", str(folder / "images"), "--templates", str(folder / "marks.csv"), "--run",
-            str(folder / "run"), "--steps", "3", "--size", "64x48", "--quiet",
-            *[w for s in sets for w in ("--set", s)], *more]  # fmt: skip
+    return [
+        "refine",
+        str(folder / "images"),
+        "--templates",
+        str(folder / "marks.csv"),
+        "--run",
+        str(folder / "run"),
+        "--steps",
+        "3",
+        "--size",
+        "64x48",
+        "--quiet",
+        *[w for s in sets for w in ("--set", s)],
+        *more,
+    ]
 
 
 def test_the_command(folder, pool, capsys):
@@ -335,8 +351,11 @@ def test_the_command(folder, pool, capsys):
 def test_the_command_asks_for_carriers(folder, monkeypatch, capsys):
     asked = []
     carry = scp.LandmarkDetector.carry
-    monkeypatch.setattr(scp.LandmarkDetector, "carry", lambda self, pool, count, **more:
-                        asked.append(count) or carry(self, pool, count, **more))  # fmt: skip
+    monkeypatch.setattr(
+        scp.LandmarkDetector,
+        "carry",
+        lambda self, pool, count, **more: asked.append(count) or carry(self, pool, count, **more),
+    )
     assert cli.main(words(folder)) == 0
     assert asked == [], "two templates agree without"
     assert cli.main(words(folder, "--carriers", "3", "--fresh")) == 0

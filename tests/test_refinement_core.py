@@ -21,8 +21,9 @@ def labels(landmarks=4, labelled=(1, 3), pseudo=(0, 2, 4)):
     return (points, weights, np.array(labelled, np.uint32), np.array(pseudo, np.uint32))
 
 
-def options(strengths=STRENGTHS, seed=3, labelled=1, pseudo=3, scale=1.0, shift=0.0, radius=5.0,
-            focal=2.0):  # fmt: skip
+def options(
+    strengths=STRENGTHS, seed=3, labelled=1, pseudo=3, scale=1.0, shift=0.0, radius=5.0, focal=2.0
+):
     return (seed, labelled, pseudo, False, False, scale, shift, radius, focal, strengths)
 
 
@@ -66,8 +67,12 @@ def test_points_follow_the_picture():
     pool = np.zeros((1, 64, 64), np.float32)
     y, x = np.mgrid[:64, :64]
     pool[0] = np.exp(-((x - 40) ** 2 + (y - 25) ** 2) / 8)
-    marks = (np.array([[[40, 25]]], np.float32), np.ones((1, 1), np.float32),
-             np.zeros(0, np.uint32), np.zeros(1, np.uint32))  # fmt: skip
+    marks = (
+        np.array([[[40, 25]]], np.float32),
+        np.ones((1, 1), np.float32),
+        np.zeros(0, np.uint32),
+        np.zeros(1, np.uint32),
+    )
     strengths = np.where(np.arange(len(STRONG)) < 5, STRONG, 0).astype(np.float32)
     seen = 0
     for step in range(20):
@@ -248,12 +253,14 @@ def test_threads_and_sets_do_not_change_the_objective():
 
 def test_bad_maps_are_refused():
     maps, points, weights, height, width = problem()
-    for change in [(maps, points, weights, height + 1, width, 4.5, 2.0),
-                   (maps, points, weights, 2 * height, width, 4.5, 2.0),
-                   (maps[..., :8].copy(), points, weights, height, width, 4.5, 2.0),
-                   (maps, points, weights + 1, height, width, 4.5, 2.0),
-                   (maps, points, weights, height, width, 0.0, 2.0),
-                   (maps, points, weights, height, width, 4.5, -2.0)]:  # fmt: skip
+    for change in [
+        (maps, points, weights, height + 1, width, 4.5, 2.0),
+        (maps, points, weights, 2 * height, width, 4.5, 2.0),
+        (maps[..., :8].copy(), points, weights, height, width, 4.5, 2.0),
+        (maps, points, weights + 1, height, width, 4.5, 2.0),
+        (maps, points, weights, height, width, 0.0, 2.0),
+        (maps, points, weights, height, width, 4.5, -2.0),
+    ]:
         with pytest.raises(ValueError, match="refine_objective"):
             _core.refine_objective(*change)
 
@@ -321,9 +328,14 @@ def test_very_low_heat_still_votes():
 
 def test_bad_votes_are_refused():
     maps = np.zeros((4, 4, 16), np.float32)
-    for change in [(maps, 0, 1, 1, 3, 4.0, 2.0), (maps, 6, 1, 1, 3, 4.0, 2.0),
-                   (maps, 1, 0, 1, 3, 4.0, 2.0), (maps, 1, 1, 2, 3, 4.0, 2.0),
-                   (maps, 1, 1, 1, 0, 4.0, 2.0), (maps, 1, 1, 1, 3, 0.0, 2.0),
-                   (maps, 1, 1, 1, 3, 4.0, np.nan)]:  # fmt: skip
+    for change in [
+        (maps, 0, 1, 1, 3, 4.0, 2.0),
+        (maps, 6, 1, 1, 3, 4.0, 2.0),
+        (maps, 1, 0, 1, 3, 4.0, 2.0),
+        (maps, 1, 1, 2, 3, 4.0, 2.0),
+        (maps, 1, 1, 1, 0, 4.0, 2.0),
+        (maps, 1, 1, 1, 3, 0.0, 2.0),
+        (maps, 1, 1, 1, 3, 4.0, np.nan),
+    ]:
         with pytest.raises(ValueError, match="refine_vote"):
             _core.refine_vote(*change)

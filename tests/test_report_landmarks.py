@@ -16,8 +16,9 @@ def found_in(images, rows=None, **columns):
     """Landmarks two pixels beside the true ones."""
     rows = range(len(images)) if rows is None else rows
     ids = [images.ids[i] for i in rows]
-    return scp.Landmarks(ids, list(images.landmark_names), images.landmarks[list(rows)] + 2,
-                         **columns)  # fmt: skip
+    return scp.Landmarks(
+        ids, list(images.landmark_names), images.landmarks[list(rows)] + 2, **columns
+    )
 
 
 def test_figure_of_landmarks_found():
@@ -43,8 +44,15 @@ def report(tmp_path, landmarks=None):
     selection = scp.select(values, 2, include=[3, 7])
     points = np.tile(np.float32([[50, 60], [90, 90], [120, 200], [200, 220]]), (12, 1))
     path = tmp_path / "report.html"
-    write_report(path, dataset=images, keypoints_xy=points, offsets=offsets, values=values,
-                 selection=selection, landmarks=landmarks)  # fmt: skip
+    write_report(
+        path,
+        dataset=images,
+        keypoints_xy=points,
+        offsets=offsets,
+        values=values,
+        selection=selection,
+        landmarks=landmarks,
+    )
     return images, path
 
 
@@ -103,8 +111,9 @@ def test_landmarks_of_some_images_only(tmp_path):
     images = scp.datasets.phantom(12, seed=0)
     _, path = report(tmp_path, uncertain(images, [5, 6]))
     assert re.findall(r'alt="Landmarks found in image (\w+)"', section_of(path)) == [
-        images.ids[5], images.ids[6],
-    ]  # fmt: skip
+        images.ids[5],
+        images.ids[6],
+    ]
 
 
 def test_names_in_the_section_are_escaped(tmp_path):

@@ -23,8 +23,11 @@ def test_every_setting_is_legal_and_differs_from_the_preset(name):
     total = 0
     for extractor, part in setting.parts():
         total += part
-        same = (extractor.training == base.training and extractor.size == base.size
-                and extractor.network.digest() == base.network.digest())  # fmt: skip
+        same = (
+            extractor.training == base.training
+            and extractor.size == base.size
+            and extractor.network.digest() == base.network.digest()
+        )
         assert same == (name == "base") or setting.stages
     assert total == pytest.approx(1)
 
@@ -34,8 +37,12 @@ def small(monkeypatch):
     """Twelve little phantoms instead of 150, and a little network."""
     phantom = scp.datasets.phantom
     monkeypatch.setattr(scp.datasets, "phantom", lambda n, seed: phantom(12, seed, (120, 96)))
-    net = {"encoder": (16, 16, 16, 16, 16), "depths": (1, 1, 1, 1, 1), "decoder": (16, 16, 16, 16),
-           "channels": 16}  # fmt: skip
+    net = {
+        "encoder": (16, 16, 16, 16, 16),
+        "depths": (1, 1, 1, 1, 1),
+        "decoder": (16, 16, 16, 16),
+        "channels": 16,
+    }
     tiny = search_laptop.Setting("small", {"points": 4, "batch": 2}, net, size=64)
     two = search_laptop.Setting(
         "in two stages",
@@ -48,8 +55,21 @@ def small(monkeypatch):
 
 
 def start(monkeypatch, tmp_path, *more):
-    monkeypatch.setattr(sys, "argv", ["search", "phantom", "--steps", "4", "--runs", str(tmp_path),
-                                      "--cache", str(tmp_path / "cache"), *more])  # fmt: skip
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [
+            "search",
+            "phantom",
+            "--steps",
+            "4",
+            "--runs",
+            str(tmp_path),
+            "--cache",
+            str(tmp_path / "cache"),
+            *more,
+        ],
+    )
     search_laptop.main()
 
 

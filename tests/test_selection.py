@@ -110,8 +110,17 @@ def test_random_within_a_budget_equals_its_twin(seed):
     v, w = matrix(seed, n=12, q=50)
     costs = np.random.default_rng(seed).integers(1, 6, 12).astype(float)
     for budget in (5.0, 11.0, 40.0):
-        s = select(v, None, weights=w, method="random", costs=costs, budget=budget, draws=200,
-                   checkpoints=(10,), random_state=seed)  # fmt: skip
+        s = select(
+            v,
+            None,
+            weights=w,
+            method="random",
+            costs=costs,
+            budget=budget,
+            draws=200,
+            checkpoints=(10,),
+            random_state=seed,
+        )
         rows, best = reference.random_within(v, costs, budget, w, seed, 200)
         assert sorted(s.selected) == rows and abs(s.score - best) <= 1e-12
         assert [c for c, _ in s.history] == [10, 200]

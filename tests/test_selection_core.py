@@ -110,9 +110,16 @@ def test_the_curve_starts_each_bound_from_the_one_before():
     assert all(a.upper_bound <= b.upper_bound + 1e-12 for a, b in itertools.pairwise(curve))
 
 
-@pytest.mark.parametrize("rules", [{}, {"include": [7, 3]}, {"groups": [i // 2 for i in range(30)]},
-                                   {"costs": np.arange(30.0), "budget": 90.0},
-                                   {"distances": 1 - np.eye(30), "min_distance": 0.5}])  # fmt: skip
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"include": [7, 3]},
+        {"groups": [i // 2 for i in range(30)]},
+        {"costs": np.arange(30.0), "budget": 90.0},
+        {"distances": 1 - np.eye(30), "min_distance": 0.5},
+    ],
+)
 @pytest.mark.parametrize("method", ["greedy", "swap", "exact"])
 def test_a_curve_takes_greedy_from_one_run_and_changes_no_bit(monkeypatch, rules, method):
     v, w = instance(4, n=30, q=200)

@@ -30,9 +30,14 @@ def test_same_as_the_twin_to_the_bit(shape, options):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 60), st.integers(1, 60), st.integers(0, 99), st.sampled_from([0, 1, 2]),
-    st.integers(2, 256), st.integers(1, 3), st.integers(1, 3),
-)  # fmt: skip
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(0, 99),
+    st.sampled_from([0, 1, 2]),
+    st.integers(2, 256),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
 def test_same_as_the_twin_on_any_small_image(h, w, seed, sigma, greys, octaves, layers):
     image = textured(h, w, seed, sigma)
     image = (image // (256 // greys)) * (256 // greys)  # few greys: plateaus and ties

@@ -175,14 +175,19 @@ def test_both_forms_of_the_loss_have_the_same_gradient():
 
 
 @pytest.mark.parametrize(
-    "form", ["float32 contiguous dense", "float32 channels_last gather",
-             "bfloat16 channels_last gather"]
-)  # fmt: skip
+    "form",
+    ["float32 contiguous dense", "float32 channels_last gather", "bfloat16 channels_last gather"],
+)
 def test_a_step_lowers_the_loss(form):
     net = build("laptop", encoder=(16, 16, 16), depths=(1, 1, 1), decoder=(16, 16), channels=16)
     parameters, state = net.initial(0)
-    arrays = {"ints": net.ints, "floats": net.floats, "blocks": net.blocks,
-              "parameters": parameters, "state": state}  # fmt: skip
+    arrays = {
+        "ints": net.ints,
+        "floats": net.floats,
+        "blocks": net.blocks,
+        "parameters": parameters,
+        "state": state,
+    }
     trainer = torch_networks.Trainer(arrays, form)
     data = torch_networks.batch(64, 32, 2, 8, 1)
     losses = [trainer.step(*data) for _ in range(12)]
@@ -195,16 +200,18 @@ def test_training_steps_go_where_pytorch_goes():
 
     net = build("laptop", encoder=(16, 32, 32), depths=(1, 1, 1), decoder=(32, 16), channels=16)
     pool = np.random.default_rng(3).random((4, 64, 64), np.float32)
-    options = TrainingOptions(steps=3, batch=2, points=6, window=3, log_every=1,
-                              schedule="constant")  # fmt: skip
+    options = TrainingOptions(
+        steps=3, batch=2, points=6, window=3, log_every=1, schedule="constant"
+    )
     initial = net.initial(0)
     events = []
     ours = train(pool, net, options, initial=initial, progress=False, callback=events.append)
     levels = [e["levels"] for e in events if e["event"] == "step"]
     twin = torch_networks.TorchNetwork(net.ints, net.floats)
     twin.put(net.blocks, *initial)
-    adam = torch.optim.Adam(twin.train().parameters(), lr=options.learning_rate,
-                            weight_decay=options.weight_decay)  # fmt: skip
+    adam = torch.optim.Adam(
+        twin.train().parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+    )
     sample = core_options(options, 32, 3)[0]
     for step in range(3):
         images, crops, place, target, _ = _core.train_sample(pool, sample, 1, step)
@@ -212,8 +219,9 @@ def test_training_steps_go_where_pytorch_goes():
         assert inside, "the comparison needs a place for every pair"
         views = [torch.from_numpy(v.transpose(0, 3, 1, 2).copy()) for v in (images, crops)]
         pixels = torch.from_numpy(np.floor(target + 0.5).astype(np.int64))
-        losses = torch_networks.loss(*(twin(v) for v in views), torch.from_numpy(place).long(),
-                                     pixels, window=3)  # fmt: skip
+        losses = torch_networks.loss(
+            *(twin(v) for v in views), torch.from_numpy(place).long(), pixels, window=3
+        )
         adam.zero_grad()
         sum(losses).backward()
         adam.step()

@@ -28,8 +28,13 @@ def run(tmp_path):
     """A run folder as a training leaves it."""
     e = FeatureExtractor("laptop", 0, (64, 64), network=NETWORK)
     options = TrainingOptions(steps=40, seed=5).to_dict()
-    facts = {"images": 6, "steps": 40, "seconds": 3.5, "start": "random weights",
-             "options": options}  # fmt: skip
+    facts = {
+        "images": 6,
+        "steps": 40,
+        "seconds": 3.5,
+        "start": "random weights",
+        "options": options,
+    }
     e.model = Model(e.network, e.size, *e.network.initial(5), e.preset, e.network_options, facts)
     e.save(tmp_path / "weights.safetensors")
     lines = [
@@ -108,8 +113,22 @@ def test_select_command(run, pool, tmp_path_factory, capsys):
         cv2.imwrite(str(images / f"{i}.png"), pool.image(i))
     assert cli.main(["select", str(images), "--run", str(run), *SMALL]) == 0
     assert "6 images, the trained features at 64 x 64 pixels" in capsys.readouterr().out
-    assert cli.main(["select", str(images), "--run", str(run), "--features", "gradient", "--size",
-                     "64x96", *SMALL]) == 0  # fmt: skip
+    assert (
+        cli.main(
+            [
+                "select",
+                str(images),
+                "--run",
+                str(run),
+                "--features",
+                "gradient",
+                "--size",
+                "64x96",
+                *SMALL,
+            ]
+        )
+        == 0
+    )
     assert "gradient features at 64 x 96 pixels" in capsys.readouterr().out
     for arguments, text in (
         (["--channels", "32"], "channels: those of trained"),

@@ -27,8 +27,13 @@ OPTIONS = TrainingOptions(batch=2, points=8, steps=8, log_every=3, checkpoint_se
 
 
 def network(channels: int = 1):
-    return laptop(encoder=(16, 16, 16), depths=(0, 1, 1), decoder=(16, 16), channels=16,
-                  image_channels=channels)  # fmt: skip
+    return laptop(
+        encoder=(16, 16, 16),
+        depths=(0, 1, 1),
+        decoder=(16, 16),
+        channels=16,
+        image_channels=channels,
+    )
 
 
 def pool(n: int = 5, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -139,8 +144,13 @@ def test_memory_is_told_before_and_not_exceeded():
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
         print(events[0]["bytes"], _core.alloc_state()[1] - before, _core.alloc_state()[0] - before)
     """
-    out = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True,
-                         text=True, check=True, timeout=120).stdout  # fmt: skip
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
     told, peak, left = (int(word) for word in out.split())
     assert told * 0.5 <= peak <= told
     assert left <= 4096  # the pool's threads and the graph
@@ -197,10 +207,20 @@ def test_a_trainer_is_used_by_one_call_at_a_time():
     [
         ({"pool": np.zeros((2, 40, 64), np.float32)}, "layer"),
         ({"pool": np.zeros((2, 16, 64), np.float32)}, "do not fit together"),
-        ({"net": laptop(encoder=(16,) * 3, depths=(0, 1, 1), decoder=(16, 16), channels=16,
-                        image_channels=2)}, "do not fit together"),
+        (
+            {
+                "net": laptop(
+                    encoder=(16,) * 3,
+                    depths=(0, 1, 1),
+                    decoder=(16, 16),
+                    channels=16,
+                    image_channels=2,
+                )
+            },
+            "do not fit together",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_pool_or_network_that_does_not_fit(change, message):
     images, net = change.get("pool", pool()), change.get("net", network())
     side = 20 if message == "layer" else 24
@@ -336,8 +356,13 @@ def test_a_loss_that_is_not_a_number_stops(tmp_path, level):
 def test_weights_that_are_not_finite_are_not_written(tmp_path):
     parameters, state = network().initial(0)
     with pytest.raises(FloatingPointError, match="not finite"):
-        train(pool(), network(), OPTIONS.set(adam_epsilon=1e-20, weight_decay=0.0),
-              tmp_path, initial=(parameters * np.float32(1e30), state))  # fmt: skip
+        train(
+            pool(),
+            network(),
+            OPTIONS.set(adam_epsilon=1e-20, weight_decay=0.0),
+            tmp_path,
+            initial=(parameters * np.float32(1e30), state),
+        )
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 

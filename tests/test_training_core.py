@@ -10,10 +10,19 @@ from scp.reference import sampling, training
 from scp.training import PAPER_TRANSFORMS, STRONG_TRANSFORMS, TRANSFORMS, TrainingOptions
 
 ALL = TrainingOptions().set(
-    rotation="25@both", scale="0.2@both", translation="0.05@both", flip="0.5@both",
-    elastic="0.02@both", blur="0.9@both", brightness="0.2@both", contrast="0.3@both",
-    gamma="0.5@both", shade_multiply="0.2@both", shade_add="0.1@both", noise="0.05@both",
-)  # fmt: skip
+    rotation="25@both",
+    scale="0.2@both",
+    translation="0.05@both",
+    flip="0.5@both",
+    elastic="0.02@both",
+    blur="0.9@both",
+    brightness="0.2@both",
+    contrast="0.3@both",
+    gamma="0.5@both",
+    shade_multiply="0.2@both",
+    shade_add="0.1@both",
+    noise="0.05@both",
+)
 
 
 def smooth(n: int, height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -426,9 +435,15 @@ def test_the_decay_is_part_of_the_gradient():
 
 @pytest.mark.parametrize(
     ("rate", "adam"),
-    [(np.nan, ADAM), (-1.0, ADAM), (1e-3, (1.0, *ADAM[1:])), (1e-3, (0.9, np.nan, *ADAM[2:])),
-     (1e-3, (*ADAM[:2], 0.0, *ADAM[3:])), (1e-3, (*ADAM[:4], -1.0))],
-)  # fmt: skip
+    [
+        (np.nan, ADAM),
+        (-1.0, ADAM),
+        (1e-3, (1.0, *ADAM[1:])),
+        (1e-3, (0.9, np.nan, *ADAM[2:])),
+        (1e-3, (*ADAM[:2], 0.0, *ADAM[3:])),
+        (1e-3, (*ADAM[:4], -1.0)),
+    ],
+)
 def test_bad_adam_options(rate, adam):
     with pytest.raises(ValueError, match="train_adam"):
         _core.train_adam(*np.zeros((4, 5), np.float32), 0, rate, adam)

@@ -20,9 +20,14 @@ def test_options_survive_json():
 
 def test_set_reads_text():
     options = TrainingOptions().set(
-        batch="8", learning_rate="1e-4", schedule="step", rotation="5@both", elastic="0",
-        level_weights="1, 2", clip_norm=3,
-    )  # fmt: skip
+        batch="8",
+        learning_rate="1e-4",
+        schedule="step",
+        rotation="5@both",
+        elastic="0",
+        level_weights="1, 2",
+        clip_norm=3,
+    )
     assert (options.batch, options.learning_rate, options.clip_norm) == (8, 1e-4, 3.0)
     assert options.level_weights == (1.0, 2.0)
     table = {t.name: t for t in options.transforms}

@@ -59,7 +59,9 @@ def fake_torch(monkeypatch) -> None:
         raise AssertionError("executed")
 
     _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
-        "torch._utils", "_rebuild_tensor_v2")  # fmt: skip
+        "torch._utils",
+        "_rebuild_tensor_v2",
+    )
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     torch._utils = utils
     monkeypatch.setitem(sys.modules, "torch", torch)
@@ -97,8 +99,16 @@ def write_stream(path, content: dict, table: bytes | None = None) -> None:
     fakes = {f.key: f for f in content.values() if isinstance(f, Fake)}
     with open(path, "wb") as file:
         file.write(pickle.dumps(MAGIC, 2) + pickle.dumps(1001, 2))
-        file.write(pickle.dumps({"protocol_version": 1001, "little_endian": True,
-                                 "type_sizes": {"short": 2, "int": 4, "long": 4}}, 2))  # fmt: skip
+        file.write(
+            pickle.dumps(
+                {
+                    "protocol_version": 1001,
+                    "little_endian": True,
+                    "type_sizes": {"short": 2, "int": 4, "long": 4},
+                },
+                2,
+            )
+        )
         file.write(dumps(content, legacy=True) if table is None else table)
         file.write(pickle.dumps(sorted(fakes), 2))
         for key in sorted(fakes):

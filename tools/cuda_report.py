@@ -24,11 +24,25 @@ THREADS = {"screen": 128, "refine": 128, "spread": 128, "sum": 32}  # the others
 
 # Data sheets and architecture white papers: A100 SXM 80 GB, H100 SXM.
 DEVICES = {
-    "A100": {"bf16": 312e12, "f64": 9.7e12, "memory": 2.04e12, "bus": 32e9, "sms": 108,
-             "tensor": 2048, "cache": 5120 * 1.41e9},
-    "H100": {"bf16": 989e12, "f64": 33.5e12, "memory": 3.35e12, "bus": 64e9, "sms": 132,
-             "tensor": 4096, "cache": 5120 * 1.76e9},
-}  # fmt: skip
+    "A100": {
+        "bf16": 312e12,
+        "f64": 9.7e12,
+        "memory": 2.04e12,
+        "bus": 32e9,
+        "sms": 108,
+        "tensor": 2048,
+        "cache": 5120 * 1.41e9,
+    },
+    "H100": {
+        "bf16": 989e12,
+        "f64": 33.5e12,
+        "memory": 3.35e12,
+        "bus": 64e9,
+        "sms": 132,
+        "tensor": 4096,
+        "cache": 5120 * 1.76e9,
+    },
+}
 Q, IMAGES, LEVELS, CHANNELS, ROOTS = 14_717, 150, 5, 64, 144  # the cephalograms of the benchmarks
 
 
@@ -144,23 +158,46 @@ def roofline(rows: list[dict]) -> list[str]:
 
     both = DEVICES.items()
     features = cells * (CHANNELS + 1) * 4
-    line("an image to the device (PCIe)", "", f"{features / 1e6:.1f} MB",
-         {k: ms(features / d["bus"]) for k, d in both})  # fmt: skip
-    line("check and pack", "", f"{(2 * features + stream) / 1e6:.1f} MB",
-         {k: ms((2 * features + stream) / d["memory"]) for k, d in both})  # fmt: skip
+    line(
+        "an image to the device (PCIe)",
+        "",
+        f"{features / 1e6:.1f} MB",
+        {k: ms(features / d["bus"]) for k, d in both},
+    )
+    line(
+        "check and pack",
+        "",
+        f"{(2 * features + stream) / 1e6:.1f} MB",
+        {k: ms((2 * features + stream) / d["memory"]) for k, d in both},
+    )
     size = stream + vectors + bounds
-    line("screen, at the peak", f"{flops / 1e9:.1f} GFLOP bf16", f"{size / 1e6:.1f} MB",
-         {k: ms(max(flops / d["bf16"], size / d["memory"])) for k, d in both})  # fmt: skip
+    line(
+        "screen, at the peak",
+        f"{flops / 1e9:.1f} GFLOP bf16",
+        f"{size / 1e6:.1f} MB",
+        {k: ms(max(flops / d["bf16"], size / d["memory"])) for k, d in both},
+    )
     line("screen, at 55 % of it", "", "", {k: ms(flops / d["bf16"] / 0.55) for k, d in both})
     scores = 100_000
     reads, sums = scores * 5 * Q * 4, scores * Q * 2
-    line("100,000 draws of 5", f"{sums / 1e9:.1f} GFLOP f64", f"{reads / 1e9:.1f} GB from L2",
-         {k: ms(max(reads / d["cache"], sums / d["f64"])) for k, d in both})  # fmt: skip
+    line(
+        "100,000 draws of 5",
+        f"{sums / 1e9:.1f} GFLOP f64",
+        f"{reads / 1e9:.1f} GB from L2",
+        {k: ms(max(reads / d["cache"], sums / d["f64"])) for k, d in both},
+    )
     matrix = IMAGES * Q * 4
-    for name in ("gains of all rows (greedy)", "sums of excess (ascent), a step",
-                 "exchanges of all rows (swap)"):  # fmt: skip
-        line(name, f"{3 * IMAGES * Q / 1e6:.0f} MFLOP", f"{matrix / 1e6:.1f} MB from L2",
-             {k: ms(matrix / d["cache"]) for k, d in both})  # fmt: skip
+    for name in (
+        "gains of all rows (greedy)",
+        "sums of excess (ascent), a step",
+        "exchanges of all rows (swap)",
+    ):
+        line(
+            name,
+            f"{3 * IMAGES * Q / 1e6:.0f} MFLOP",
+            f"{matrix / 1e6:.1f} MB from L2",
+            {k: ms(matrix / d["cache"]) for k, d in both},
+        )
     out += [
         "",
         f"The screen multiplies {flops / useful:.3f} times what the definition needs (level 0 is "

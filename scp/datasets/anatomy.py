@@ -61,20 +61,41 @@ _LOWER = (*_CHIN, "supramentale", "lower lip", "infradentale", "lower incisal in
 _UPPER = ("subspinale", "anterior nasal spine", "prosthion", "upper incisal incision", "subnasale")
 _MODES = (
     # lower jaw forward or back
-    {_CHIN: (9, 1), ("supramentale",): (7, 0.5), ("lower lip", "hyoid"): (5, 0),
-     ("lower incisal incision", "infradentale"): (4, 0), ("gonion",): (2, 1)},
+    {
+        _CHIN: (9, 1),
+        ("supramentale",): (7, 0.5),
+        ("lower lip", "hyoid"): (5, 0),
+        ("lower incisal incision", "infradentale"): (4, 0),
+        ("gonion",): (2, 1),
+    },
     # lower face height
-    {_CHIN: (-3, 8), ("supramentale",): (-2, 6), ("lower lip",): (-1, 5),
-     ("infradentale", "lower incisal incision"): (-1, 4), ("upper incisal incision",): (0, 3.5),
-     ("upper lip", "prosthion"): (0, 2.5), ("hyoid",): (-1, 5), ("gonion",): (0, 2)},
+    {
+        _CHIN: (-3, 8),
+        ("supramentale",): (-2, 6),
+        ("lower lip",): (-1, 5),
+        ("infradentale", "lower incisal incision"): (-1, 4),
+        ("upper incisal incision",): (0, 3.5),
+        ("upper lip", "prosthion"): (0, 2.5),
+        ("hyoid",): (-1, 5),
+        ("gonion",): (0, 2),
+    },
     # upper jaw forward or back
     {_UPPER: (5, 0), ("upper lip", "pronasale"): (5, 0), ("posterior nasal spine",): (2, 0)},
     # upper face height
-    {(*_UPPER, "upper lip", "pronasale"): (0, 4), _LOWER: (0, 4),
-     ("posterior nasal spine",): (0, 3), ("orbitale",): (0, 2), ("gonion",): (0, 2)},
+    {
+        (*_UPPER, "upper lip", "pronasale"): (0, 4),
+        _LOWER: (0, 4),
+        ("posterior nasal spine",): (0, 3),
+        ("orbitale",): (0, 2),
+        ("gonion",): (0, 2),
+    },
     # length of the anterior cranial base
-    {("nasion", "glabella"): (5, 0), ("orbitale",): (3, 0), (*_UPPER, "upper lip"): (3, 0),
-     ("pronasale",): (4, 0)},
+    {
+        ("nasion", "glabella"): (5, 0),
+        ("orbitale",): (3, 0),
+        (*_UPPER, "upper lip"): (3, 0),
+        ("pronasale",): (4, 0),
+    },
     # posterior cranial base and ramus
     {("articulare", "condyle", "basion", "porion"): (-3, 3), ("gonion", "coronoid"): (-2, 3)},
     # ramus height and angle of the jaw
@@ -90,7 +111,7 @@ _MODES = (
     # skull length and height
     {("opisthocranion",): (-9, 3)},
     {("vertex",): (2, -9), ("opisthocranion",): (0, -3)},
-)  # fmt: skip
+)
 _MODE_SPREAD = 1.2
 _SPREAD = 1.5  # independent deviation of each point
 

@@ -92,9 +92,17 @@ def soft_tissue(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     ]
     canvas.line(spline(airway), 11 + draw.normal(2))
     canvas.fill(
-        spline([wall + (-4, -22), wall + (40, -26), p["anterior nasal spine"] + (-8, -14),
-                p["anterior nasal spine"] + (-12, -5), wall + (4, -4)], closed=True)
-    )  # fmt: skip
+        spline(
+            [
+                wall + (-4, -22),
+                wall + (40, -26),
+                p["anterior nasal spine"] + (-8, -14),
+                p["anterior nasal spine"] + (-12, -5),
+                wall + (4, -4),
+            ],
+            closed=True,
+        )
+    )
     canvas.add(-0.16, 2.0)
 
 
@@ -127,8 +135,16 @@ def skull(canvas: Canvas, p: Anatomy, draw: Draw, texture: np.ndarray) -> None:
 def cranial_base(canvas: Canvas, p: Anatomy, draw: Draw, texture: np.ndarray) -> None:
     s, n, po, ba = p["sella"], p["nasion"], p["porion"], p["basion"]
     # Petrous bone and mastoid with its air cells.
-    rock = [po + (-48, 18), po + (-30, -12), po + (0, -22), po + (28, -16), po + (34, 6),
-            po + (12, 20), po + (-12, 32), po + (-34, 34)]  # fmt: skip
+    rock = [
+        po + (-48, 18),
+        po + (-30, -12),
+        po + (0, -22),
+        po + (28, -16),
+        po + (34, 6),
+        po + (12, 20),
+        po + (-12, 32),
+        po + (-34, 34),
+    ]
     canvas.fill(spline(rock, closed=True))
     body = canvas.layer(5)
     cells = blurred(texture, 1.4 * canvas.scale) * 3.6
@@ -144,14 +160,22 @@ def cranial_base(canvas: Canvas, p: Anatomy, draw: Draw, texture: np.ndarray) ->
     for offset, level in (((0, 0), 255), (p.second * 0.5, 150)):
         canvas.line(spline(fossa + offset), 1.7, level)
     canvas.add(0.26, 0.5)
-    canvas.fill(spline([s + (-9, -10), s + (-14, 2), ba + (3, -3), ba + (14, -5), s + (-1, 14)],
-                       closed=True))  # fmt: skip
+    canvas.fill(
+        spline(
+            [s + (-9, -10), s + (-14, 2), ba + (3, -3), ba + (14, -5), s + (-1, 14)], closed=True
+        )
+    )
     canvas.add(0.17, 1.5)
     canvas.line(spline([s + (-9, -10), s + (-15, 4), 0.5 * (s + ba) + (-4, 0), ba]), 1.6)
     # Floor of the anterior fossa: the roofs of both orbits, wavy.
     for offset in ((0, 0), p.second):
-        roof = [s + (40, -13), s + (62, -22 + draw.normal(2)), s + (85, -20 + draw.normal(2)),
-                n + (-14, -15), n + (-4, -20)]  # fmt: skip
+        roof = [
+            s + (40, -13),
+            s + (62, -22 + draw.normal(2)),
+            s + (85, -20 + draw.normal(2)),
+            n + (-14, -15),
+            n + (-4, -20),
+        ]
         canvas.line(spline(np.array(roof) + offset), 1.5, 220)
     # Occipital floor and the border of the temporal bone.
     canvas.line(spline([ba, ba + (-30, 14), p["opisthocranion"] + (92, 117)]), 2.0, 200)
@@ -164,20 +188,39 @@ def face(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     ans, pns, tooth = p["anterior nasal spine"], p["posterior nasal spine"], p["prosthion"]
     g, s = p["glabella"], p["sella"]
     # Ethmoid and facial bone between the base and the palate.
-    canvas.fill(spline([s + (35, -8), n + (-16, -4), n + (-6, 20), o + (12, 6), ans + (-8, -6),
-                        pns + (2, -4), pns + (0, -40)], closed=True))  # fmt: skip
+    canvas.fill(
+        spline(
+            [
+                s + (35, -8),
+                n + (-16, -4),
+                n + (-6, 20),
+                o + (12, 6),
+                ans + (-8, -6),
+                pns + (2, -4),
+                pns + (0, -40),
+            ],
+            closed=True,
+        )
+    )
     canvas.add(0.13, 4)
     # Frontal bone, nasal bone, frontal sinus.
-    canvas.fill(spline([g + (-14, -16), g + (-1, -4), n + (0, 0), n + (11, 24), n + (4, 14),
-                        n + (-10, 2)], closed=True))  # fmt: skip
+    canvas.fill(
+        spline(
+            [g + (-14, -16), g + (-1, -4), n + (0, 0), n + (11, 24), n + (4, 14), n + (-10, 2)],
+            closed=True,
+        )
+    )
     canvas.add(0.26, 0.9)
     canvas.line(spline([g + (0, -20), g, n + (2, -9), n, n + (4, 9), n + (12, 26)]), 1.6)
     canvas.add(0.24, 0.5)
     canvas.fill(spline([g + (-7, -14), g + (-3, -2), n + (-5, -8), n + (-12, -14)], closed=True))
     # Orbit and maxillary sinus: dark; their walls: bright; both sides.
     canvas.fill(spline([n + (-14, 4), o + (-4, -6), o + (-28, -8), s + (58, 2)], closed=True))
-    canvas.fill(spline([o + (-36, 6), o + (0, 8), a + (-14, -18), pns + (34, -6), pns + (22, -16)],
-                       closed=True))  # fmt: skip
+    canvas.fill(
+        spline(
+            [o + (-36, 6), o + (0, 8), a + (-14, -18), pns + (34, -6), pns + (22, -16)], closed=True
+        )
+    )
     canvas.add(-0.15, 3.0)
     for offset, level in (((0, 0), 255), (p.second, 190)):
         rim = [n + (-8, 2), n + (-17, 12), o + (-6, -22), o + (-6, -8), o, o + (9, 2), o + (14, 12)]
@@ -190,8 +233,12 @@ def face(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
         canvas.line(spline(np.array(fissure) + offset, closed=True), 1.3, int(0.8 * level))
     canvas.add(0.20, 0.5)
     # Palate and upper alveolar process.
-    canvas.fill(spline([ans + (0, 2), a, tooth, tooth + (-38, 8), pns + (14, 34), pns + (2, 18),
-                        pns + (8, 4)], closed=True))  # fmt: skip
+    canvas.fill(
+        spline(
+            [ans + (0, 2), a, tooth, tooth + (-38, 8), pns + (14, 34), pns + (2, 18), pns + (8, 4)],
+            closed=True,
+        )
+    )
     canvas.add(0.17, 1.6)
     top = [pns, 0.6 * pns + 0.4 * ans + (0, -3 + draw.normal(0.7)), ans + (-12, 0), ans]
     bottom = [pns, 0.6 * pns + 0.4 * ans + (0, 3), ans + (-16, 8), a + (-9, 8)]
@@ -203,8 +250,13 @@ def face(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
 def small_structures(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
     """Cells, plates and grooves that are every patient's own, where many of them overlap."""
     s, pns, o, po = p["sella"], p["posterior nasal spine"], p["orbitale"], p["porion"]
-    places = [(0.5 * (s + o) + (10, -8), 34, 18), (pns + (30, -26), 36, 14), (po + (0, 8), 34, 18),
-              (0.5 * (s + pns), 18, 26), (p["nasion"] + (-30, 6), 16, 16)]  # fmt: skip
+    places = [
+        (0.5 * (s + o) + (10, -8), 34, 18),
+        (pns + (30, -26), 36, 14),
+        (po + (0, 8), 34, 18),
+        (0.5 * (s + pns), 18, 26),
+        (p["nasion"] + (-30, 6), 16, 16),
+    ]
     for weight in (0.14, -0.09):
         for centre, wide, high in places:
             for _ in range(4):
@@ -326,20 +378,44 @@ def spine(canvas: Canvas, p: Anatomy, draw: Draw) -> None:
         cos, sin = np.cos(angle), np.sin(angle)
         turn = np.array([[cos, -sin], [sin, cos]])
         half, top = 13.0 + 0.4 * k, 11.0 if k else 14.0
-        body = [(-half, -top), (0, -top + 2), (half - 1, -top + 1), (half - 2, 0), (half + 1, top),
-                (0, top - 2), (-half, top - 1), (-half + 2, 0)]  # fmt: skip
+        body = [
+            (-half, -top),
+            (0, -top + 2),
+            (half - 1, -top + 1),
+            (half - 2, 0),
+            (half + 1, top),
+            (0, top - 2),
+            (-half, top - 1),
+            (-half + 2, 0),
+        ]
         blocks.append(np.array(body) @ turn.T + (x, y))
         drop = 8 + 2.5 * k + draw.normal(1.5)
-        tail = [(-half - 2, -5), (-half - 20, -2), (-half - 40, drop - 3), (-half - 44, drop + 5),
-                (-half - 32, drop + 8), (-half - 14, 8)]  # fmt: skip
+        tail = [
+            (-half - 2, -5),
+            (-half - 20, -2),
+            (-half - 40, drop - 3),
+            (-half - 44, drop + 5),
+            (-half - 32, drop + 8),
+            (-half - 14, 8),
+        ]
         tails.append(spline(np.array(tail) @ turn.T + (x, y), closed=True))
     x, y, angle = p.spine[0]
     dens = np.array([(-6, -10), (-5, -34), (0, -38), (5, -34), (7, -10)]) + (x, y)
     blocks.append(dens)
     arch = [(x + 10, y - 30), (x + 18, y - 28), (x + 17, y - 18), (x + 10, y - 18)]
     blocks.append(np.array(arch))
-    tails.append(spline([(x - 20, y - 26), (x - 48, y - 32), (x - 58, y - 24), (x - 52, y - 14),
-                         (x - 26, y - 18)], closed=True))  # fmt: skip
+    tails.append(
+        spline(
+            [
+                (x - 20, y - 26),
+                (x - 48, y - 32),
+                (x - 58, y - 24),
+                (x - 52, y - 14),
+                (x - 26, y - 18),
+            ],
+            closed=True,
+        )
+    )
     for tail in tails:
         canvas.fill(tail, 170).line(tail, 1.6, 230, closed=True)
     canvas.add(0.15, 0.9)

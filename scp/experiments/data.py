@@ -82,8 +82,12 @@ def load(
         train, other = datasets.phantom(n, seed=0), None
         if test:
             other = datasets.phantom(n, seed=1)
-        return Data(Remembered(train), other and Remembered(other),
-                    np.arange(n) if test else none, f"{n} phantoms")  # fmt: skip
+        return Data(
+            Remembered(train),
+            other and Remembered(other),
+            np.arange(n) if test else none,
+            f"{n} phantoms",
+        )
     if name != "cephalometric":
         raise ValueError(f"--dataset must be one of {', '.join(DATASETS)}, got {name!r}")
     if root is None:

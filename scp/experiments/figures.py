@@ -20,8 +20,7 @@ BIN = 0.1  # mm, of histograms
 def singles(study: Study, case: Case) -> tuple[np.ndarray, np.ndarray]:
     """MRE in mm and landmark similarity (Eq. 6) of every template alone, float64 [T] each."""
     rows = range(len(study.ids))
-    return (np.array([case.mre([t]) for t in rows]),
-            np.array([case.similarity([t]) for t in rows]))  # fmt: skip
+    return (np.array([case.mre([t]) for t in rows]), np.array([case.similarity([t]) for t in rows]))
 
 
 def _shown(study: Study) -> list[Case]:
@@ -54,26 +53,41 @@ def fig1(study: Study) -> Result:
         ax.bar(edges[:-1], part, np.diff(edges), align="edge", color=COLOURS[0], edgecolor="w")
         ax.axvline(mre.mean(), color="0.3", ls="--", lw=1.2, label=f"mean {mre.mean():.2f}")
         ax.axvline(mre[pick], color=COLOURS[1], lw=2, label=f"SCP's pick {mre[pick]:.2f}")
-        ax.set(title=_wrapped(case.title), xlabel="mean radial error of one template (mm)",
-               ylabel="templates (%)")  # fmt: skip
+        ax.set(
+            title=_wrapped(case.title),
+            xlabel="mean radial error of one template (mm)",
+            ylabel="templates (%)",
+        )
         ax.legend(frameon=False)
         of = spread(mre)
-        rows.append((case.title, number(of.mean), number(of.sd), number(of.low), number(of.high),
-                     number(mre[pick]), f"{of.share_below(mre[pick]):.1f} %"))  # fmt: skip
+        rows.append(
+            (
+                case.title,
+                number(of.mean),
+                number(of.sd),
+                number(of.low),
+                number(of.high),
+                number(mre[pick]),
+                f"{of.share_below(mre[pick]):.1f} %",
+            )
+        )
     row = paper.TABLE1[1]
-    rows.insert(0, ("the paper", *map(number, (*row.random_mre, row.best, row.worst, row.mre)),
-                    "-"))  # fmt: skip
+    rows.insert(
+        0, ("the paper", *map(number, (*row.random_mre, row.best, row.worst, row.mre)), "-")
+    )
     result = Result("fig1", "Figure 1: errors of single templates", figure=figure)
     columns = ("evaluation", "mean (mm)", "deviation", "best", "worst", "SCP's pick", "better ones")
     result.tables.append(Table("templates alone", columns, rows))
     bins = [100 * shares(mre, paper.FIG1_EDGES) for mre, _ in values]
     e = paper.FIG1_EDGES[1:-1]
     names = [f"<= {e[0]}", *(f"{a} .. {b}" for a, b in pairwise(e)), f"> {e[-1]}"]
-    result.tables.append(Table(
-        "percent of the templates in the bins of the paper's figure",
-        ("MRE (mm)", *(case.title for case in cases)),
-        [(name, *(f"{b[k]:.1f}" for b in bins)) for k, name in enumerate(names)],
-    ))  # fmt: skip
+    result.tables.append(
+        Table(
+            "percent of the templates in the bins of the paper's figure",
+            ("MRE (mm)", *(case.title for case in cases)),
+            [(name, *(f"{b[k]:.1f}" for b in bins)) for k, name in enumerate(names)],
+        )
+    )
     result.records = _records(study, cases, values, study.scores())
     return result
 
@@ -86,8 +100,7 @@ def fig5(study: Study) -> Result:
     rows = [("the paper", number(paper.FIG5_PEARSON))]
     for ax, case, (_, similarity) in zip(axes, cases, values, strict=True):
         r = _scatter(ax, similarity, scores, study, case.title)
-        ax.set(xlabel="landmark similarity (Eq. 6)",
-               ylabel="key-point score (Eq. 9)")  # fmt: skip
+        ax.set(xlabel="landmark similarity (Eq. 6)", ylabel="key-point score (Eq. 9)")
         rows.append((case.title, number(r)))
     result = Result("fig5", "Figure 5: key-point score and landmark similarity", figure=figure)
     result.tables.append(Table("Pearson's r over single templates", ("evaluation", "r"), rows))
@@ -113,8 +126,10 @@ def fig6(study: Study) -> Result:
     result = Result("fig6", "Figure 6: error and similarity of single templates", figure=figure)
     columns = ("evaluation", "r, landmark similarity", "r, key-point score")
     result.tables.append(Table("Pearson's r with the MRE", columns, rows))
-    result.notes.append("The paper shows landmark similarity, which needs the true landmarks; the "
-                        "key-point score is what can be known before annotation.")  # fmt: skip
+    result.notes.append(
+        "The paper shows landmark similarity, which needs the true landmarks; the "
+        "key-point score is what can be known before annotation."
+    )
     result.records = _records(study, cases, values, scores)
     return result
 
@@ -158,13 +173,16 @@ def fig4(study: Study, m: int = 5) -> Result:
             ax.set(xticks=[], yticks=[])
             ax.set_title((name + "\n" if r == 0 else "") + f"{error:.2f} mm", fontsize=8)
             line.append(number(error))
-            result.records.append({"image": images.ids[i], "templates": study.names(chosen),
-                                   "mre": float(error)})  # fmt: skip
+            result.records.append(
+                {"image": images.ids[i], "templates": study.names(chosen), "mre": float(error)}
+            )
         axes[3 * r].set_ylabel(images.ids[i], fontsize=8)
         rows.append((images.ids[i], *line))
     result.tables.append(Table("MRE in mm of the examples", ("image", *sets), rows))
-    result.notes.append("Green: true landmarks, red: found. The images stand at 25, 50 and 75 % of "
-                        f"the error of SCP's M = {m}; {case.title}.")  # fmt: skip
+    result.notes.append(
+        "Green: true landmarks, red: found. The images stand at 25, 50 and 75 % of "
+        f"the error of SCP's M = {m}; {case.title}."
+    )
     return result
 
 

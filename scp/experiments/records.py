@@ -120,9 +120,15 @@ def record(
         if dataset.spacing is None:
             raise ValueError(f"{which}: mm per pixel are not known")
     key = json.dumps(
-        {**extractor.parameters(), "mode": mode, "views": VIEWS[:views],
-         "templates": digest(templates), "images": digest(images)}, sort_keys=True,
-    )  # fmt: skip
+        {
+            **extractor.parameters(),
+            "mode": mode,
+            "views": VIEWS[:views],
+            "templates": digest(templates),
+            "images": digest(images),
+        },
+        sort_keys=True,
+    )
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
         bar = progress(f"matching {name}", len(images)) if progress else None
@@ -132,8 +138,9 @@ def record(
                 shape = len(templates), views, templates.landmarks.shape[1]
                 arrays = ((*shape, 2), np.float64), (shape, np.float32)
                 part = stack.enter_context(KeptImages(parts, key, arrays))
-            kept = match_templates(extractor, templates, images, mode, views=VIEWS[:views],
-                                   progress=bar, kept=part)  # fmt: skip
+            kept = match_templates(
+                extractor, templates, images, mode, views=VIEWS[:views], progress=bar, kept=part
+            )
         if folder is not None:
             _write(folder, name, key, kept)
             parts.unlink(missing_ok=True)
@@ -147,8 +154,15 @@ def record(
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
     shapes = np.array([images.shape(i) for i in range(len(images))], np.int64)
-    return Record(kept, np.asarray(images.landmarks, np.float64), images.spacing, shapes,
-                  tuple(extractor.size), way, own)  # fmt: skip
+    return Record(
+        kept,
+        np.asarray(images.landmarks, np.float64),
+        images.spacing,
+        shapes,
+        tuple(extractor.size),
+        way,
+        own,
+    )
 
 
 def digest(dataset: Dataset) -> str:

@@ -56,8 +56,15 @@ def table2(
     views = study.options.views
     rest = {"folder": study.folder, "progress": study.progress}
     honest = record(study.extractor, templates, test, views=views, name="matches-table2", **rest)
-    as_paper = record(study.extractor, templates, test, mode="paper", way="grid",
-                      name="matches-table2-paper", **rest)  # fmt: skip
+    as_paper = record(
+        study.extractor,
+        templates,
+        test,
+        mode="paper",
+        way="grid",
+        name="matches-table2-paper",
+        **rest,
+    )
     result = Result("table2", "Table 2: matching alone, and refined")
     rule = study.options.rule
     title = f"{len(study.data.distinct)} test images without duplicates, original pixels"
@@ -132,12 +139,20 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
         mre = mean_radial_error(errors)
         out.append(line(name, mre, rates))
         given = paper.TABLE2.get(m)
-        result.records.append({
-            "m": m, "evaluation": way, "method": name, "images": len(rows), "mre": mre,
-            "mre_low": float(low), "mre_high": float(high),
-            **{f"sdr_{r:g}": float(v) for r, v in zip(paper.RADII, rates, strict=True)},
-            "chosen": study.names(selected), "paper_mre": given[0] if given else None,
-        })  # fmt: skip
+        result.records.append(
+            {
+                "m": m,
+                "evaluation": way,
+                "method": name,
+                "images": len(rows),
+                "mre": mre,
+                "mre_low": float(low),
+                "mre_high": float(high),
+                **{f"sdr_{r:g}": float(v) for r, v in zip(paper.RADII, rates, strict=True)},
+                "chosen": study.names(selected),
+                "paper_mre": given[0] if given else None,
+            }
+        )
     return out
 
 
@@ -178,16 +193,24 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
             start = study.extractor
         bar = study.bar(f"pseudo labels, M = {m}", len(train))
         labels = _detector(study).fit_predict(train, selected, progress=bar)
-        refiner = LandmarkRefiner(how.preset, study.options.seed, study.extractor.size,
-                                  weights=start)  # fmt: skip
+        refiner = LandmarkRefiner(
+            how.preset, study.options.seed, study.extractor.size, weights=start
+        )
         if not same:
             folder.write_json(MADE_OF, key)
         refiner.fit(
-            train, labels.xy, confidence_weights(labels.confidence, refiner.options.power),
-            selected, rounds=how.rounds, minutes=how.minutes, steps=how.steps, run=folder.path,
-            resume=same, progress=None if study.progress else False,
+            train,
+            labels.xy,
+            confidence_weights(labels.confidence, refiner.options.power),
+            selected,
+            rounds=how.rounds,
+            minutes=how.minutes,
+            steps=how.steps,
+            run=folder.path,
+            resume=same,
+            progress=None if study.progress else False,
             callback=callback and (lambda event: callback({**event, "m": m})),
-        )  # fmt: skip
+        )
         if not refiner.trained.finished:
             raise KeyboardInterrupt
     bar = study.bar(f"refined, M = {m}", len(study.data.test))

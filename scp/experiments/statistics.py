@@ -66,8 +66,15 @@ def spread(values: Sequence[float]) -> Spread:
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("values must be [sets], at least one, all finite")
     low, high = int(values.argmin()), int(values.argmax())
-    return Spread(float(values.mean()), float(values.std()), float(values[low]),
-                  float(values[high]), low, high, values)  # fmt: skip
+    return Spread(
+        float(values.mean()),
+        float(values.std()),
+        float(values[low]),
+        float(values[high]),
+        low,
+        high,
+        values,
+    )
 
 
 def shares(values: Sequence[float], edges: Sequence[float]) -> np.ndarray:

@@ -57,9 +57,12 @@ class Options:
 
     def __post_init__(self):
         for name, allowed in (
-            ("evaluation", EVALUATIONS), ("method", METHODS), ("direction", DIRECTIONS),
-            ("candidates", CANDIDATES), ("keypoints_of", KEYPOINTS_OF),
-        ):  # fmt: skip
+            ("evaluation", EVALUATIONS),
+            ("method", METHODS),
+            ("direction", DIRECTIONS),
+            ("candidates", CANDIDATES),
+            ("keypoints_of", KEYPOINTS_OF),
+        ):
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
@@ -153,8 +156,9 @@ class Study:
         train = self.data.train
         rest = {"folder": self.folder, "progress": self.progress}
         if way == "paper":
-            return record(self.extractor, train, train, mode="paper", way="grid",
-                          name="matches-paper", **rest)  # fmt: skip
+            return record(
+                self.extractor, train, train, mode="paper", way="grid", name="matches-paper", **rest
+            )
         if self.data.test is None:
             raise ValueError("the honest evaluation needs test images")
         images = self.data.test.subset(self.data.distinct)
@@ -167,18 +171,39 @@ class Study:
         n = len(self.ids)
         if o.evaluation in ("both", "paper"):
             of = self.record("paper")
-            out.append(Case("paper", f"as the paper: {n} training images, templates among them, "
-                            "Eq. 3", of, "confident"))  # fmt: skip
-            out.append(Case("paper-others", "as the paper, but no template in itself", of,
-                            "confident", True))  # fmt: skip
+            out.append(
+                Case(
+                    "paper",
+                    f"as the paper: {n} training images, templates among them, Eq. 3",
+                    of,
+                    "confident",
+                )
+            )
+            out.append(
+                Case(
+                    "paper-others", "as the paper, but no template in itself", of, "confident", True
+                )
+            )
         if o.evaluation in ("both", "honest"):
             of = self.record("honest")
             count = len(of.truth)
-            out.append(Case("honest-eq3", f"honest: {count} test images, Eq. 3", of.first_view(),
-                            "confident"))  # fmt: skip
+            out.append(
+                Case(
+                    "honest-eq3",
+                    f"honest: {count} test images, Eq. 3",
+                    of.first_view(),
+                    "confident",
+                )
+            )
             if o.rule != "confident":
-                out.append(Case(f"honest-{o.rule}", f"honest: {count} test images, rule "
-                                f"{o.rule!r}", of, o.rule))  # fmt: skip
+                out.append(
+                    Case(
+                        f"honest-{o.rule}",
+                        f"honest: {count} test images, rule {o.rule!r}",
+                        of,
+                        o.rule,
+                    )
+                )
         return out
 
     # ---- choosing ----
@@ -216,9 +241,15 @@ class Study:
         for m in missing:
             values, weights = self.matrix()
             self._kept["pick", m] = select(
-                values, m, weights=weights, method=o.method, exclude=self.excluded(m),
-                draws=o.searches, random_state=o.seed, max_nodes=o.max_nodes,
-            )  # fmt: skip
+                values,
+                m,
+                weights=weights,
+                method=o.method,
+                exclude=self.excluded(m),
+                draws=o.searches,
+                random_state=o.seed,
+                max_nodes=o.max_nodes,
+            )
         return {m: self._kept["pick", m] for m in sizes}
 
     def excluded(self, m: int) -> list[int]:

@@ -31,14 +31,27 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
     sets = {m: random_subsets(len(study.ids), m, o.draws, o.seed) for m in sizes}
     result = Result("table1", "Table 1: templates chosen by SCP beside random ones")
     known = [m for m in sizes if m in paper.TABLE1]
-    columns = ("M", "similarity SCP", "similarity random", "MRE SCP (mm)", "MRE random", "best",
-               "worst", "below random", "better random sets")  # fmt: skip
+    columns = (
+        "M",
+        "similarity SCP",
+        "similarity random",
+        "MRE SCP (mm)",
+        "MRE random",
+        "best",
+        "worst",
+        "below random",
+        "better random sets",
+    )
     rows = [_paper_row(m) for m in known]
     if rows:
         result.tables.append(Table("the paper (mm)", columns, rows))
-    short = {m: [number(paper.TABLE1[m].mre) if m in paper.TABLE1 else "-",
-                 number(paper.TABLE1[m].random_mre[0]) if m in paper.TABLE1 else "-"]
-             for m in sizes}  # fmt: skip
+    short = {
+        m: [
+            number(paper.TABLE1[m].mre) if m in paper.TABLE1 else "-",
+            number(paper.TABLE1[m].random_mre[0]) if m in paper.TABLE1 else "-",
+        ]
+        for m in sizes
+    }
     total = sum(map(len, sets.values()))
     for case in cases:
         bar, rows, done = study.bar(f"sets, {case.key}", total), [], 0
@@ -58,8 +71,10 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
         result.tables.append(Table(case.title, columns, rows))
     head = ["M", "paper SCP", "paper random"]
     head += [f"{case.key} {who}" for case in cases for who in ("SCP", "random")]
-    result.tables.insert(0, Table("mean radial errors in mm, beside each other", head,
-                                  [(m, *short[m]) for m in sizes]))  # fmt: skip
+    result.tables.insert(
+        0,
+        Table("mean radial errors in mm, beside each other", head, [(m, *short[m]) for m in sizes]),
+    )
     result.tables.append(_choices(study, sizes, picks))
     result.notes += _notes(study, sizes)
     return result
@@ -67,18 +82,32 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
 
 def _paper_row(m: int) -> tuple:
     row = paper.TABLE1[m]
-    return (m, number(row.similarity), mean_sd(*row.random_similarity), number(row.mre),
-            mean_sd(*row.random_mre), number(row.best), number(row.worst), f"{row.gain:.1f} %",
-            "-")  # fmt: skip
+    return (
+        m,
+        number(row.similarity),
+        mean_sd(*row.random_similarity),
+        number(row.mre),
+        mean_sd(*row.random_mre),
+        number(row.best),
+        number(row.worst),
+        f"{row.gain:.1f} %",
+        "-",
+    )
 
 
 def _row(entry: dict) -> tuple:
     e = entry
-    return (e["m"], number(e["similarity"]),
-            mean_sd(e["similarity_random_mean"], e["similarity_random_sd"]), number(e["mre"]),
-            mean_sd(e["mre_random_mean"], e["mre_random_sd"]), number(e["mre_best"]),
-            number(e["mre_worst"]), f"{e['percent_below_random']:.1f} %",
-            f"{e['percent_of_random_better']:.1f} %")  # fmt: skip
+    return (
+        e["m"],
+        number(e["similarity"]),
+        mean_sd(e["similarity_random_mean"], e["similarity_random_sd"]),
+        number(e["mre"]),
+        mean_sd(e["mre_random_mean"], e["mre_random_sd"]),
+        number(e["mre_best"]),
+        number(e["mre_worst"]),
+        f"{e['percent_below_random']:.1f} %",
+        f"{e['percent_of_random_better']:.1f} %",
+    )
 
 
 def _entry(
@@ -122,8 +151,9 @@ def _choices(study: Study, sizes, picks: dict[int, Selection]) -> Table:
     for m in sizes:
         p = picks[m]
         proof = "proved best" if p.proven else f"gap {p.gap:.2%}"
-        rows.append((m, f"{p.score:.4f}", f"{p.upper_bound:.4f}", proof,
-                     ", ".join(study.names(p.selected))))  # fmt: skip
+        rows.append(
+            (m, f"{p.score:.4f}", f"{p.upper_bound:.4f}", proof, ", ".join(study.names(p.selected)))
+        )
     title = f"SCP's choices ({study.options.method}): score, and what no choice can exceed"
     return Table(title, ("M", "score", "bound", "proof", "images"), rows)
 
@@ -147,9 +177,12 @@ def _notes(study: Study, sizes) -> list[str]:
 
 
 def table5(
-    study: Study, m: int = 5, searches: Sequence[int] = SEARCHES, seeds: int = SEEDS,
+    study: Study,
+    m: int = 5,
+    searches: Sequence[int] = SEARCHES,
+    seeds: int = SEEDS,
     exact: bool = True,
-) -> Result:  # fmt: skip
+) -> Result:
     """The number of random searches, and of key points, for one M."""
     study.check_sizes([m])
     searches = sorted(set(searches))
@@ -170,9 +203,17 @@ def table5(
 
 
 def _record5(part: str, setting, score, bound, rows, errors: dict, given=None, sd=None) -> dict:
-    return {"part": part, "setting": setting, "score": score, "score_sd": sd, "bound": bound,
-            "chosen": rows, **errors, "paper_similarity": given[0] if given else None,
-            "paper_mre": given[1] if given else None}  # fmt: skip
+    return {
+        "part": part,
+        "setting": setting,
+        "score": score,
+        "score_sd": sd,
+        "bound": bound,
+        "chosen": rows,
+        **errors,
+        "paper_similarity": given[0] if given else None,
+        "paper_mre": given[1] if given else None,
+    }
 
 
 def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
@@ -193,16 +234,27 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
         bar(s + 1, seeds)
     for k, draws in enumerate(searches):
         given = paper.TABLE5_SEARCHES.get(draws) if m == 5 else None
-        rows.append((
-            f"{draws:,} draws", number(given[0], 4) if given else "-",
-            mean_sd(scores[k].mean(), scores[k].std(), 4), number(given[1]) if given else "-",
-            *(mean_sd(e.mean(), e.std()) for e in errors[k].T),
-        ))  # fmt: skip
-        result.records.append(_record5(
-            "searches", draws, float(scores[k].mean()), None, [],
-            {f"mre_{c.key}": float(e.mean()) for c, e in zip(cases, errors[k].T, strict=True)},
-            given, float(scores[k].std()),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"{draws:,} draws",
+                number(given[0], 4) if given else "-",
+                mean_sd(scores[k].mean(), scores[k].std(), 4),
+                number(given[1]) if given else "-",
+                *(mean_sd(e.mean(), e.std()) for e in errors[k].T),
+            )
+        )
+        result.records.append(
+            _record5(
+                "searches",
+                draws,
+                float(scores[k].mean()),
+                None,
+                [],
+                {f"mre_{c.key}": float(e.mean()) for c, e in zip(cases, errors[k].T, strict=True)},
+                given,
+                float(scores[k].std()),
+            )
+        )
     methods = ["greedy", "swap"] + (["exact"] if exact else [])
     for method in methods:
         bar = study.bar(method, 1)
@@ -211,13 +263,28 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
         found = [case.mre(pick.selected) for case in cases]
         proof = ", proved best" if pick.proven else f", bound {pick.upper_bound:.4f}"
         rows.append((method + proof, "-", number(pick.score, 4), "-", *map(number, found)))
-        result.records.append(_record5(
-            "searches", method, pick.score, pick.upper_bound, study.names(pick.selected),
-            {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)},
-        ))  # fmt: skip
+        result.records.append(
+            _record5(
+                "searches",
+                method,
+                pick.score,
+                pick.upper_bound,
+                study.names(pick.selected),
+                {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)},
+            )
+        )
     title = f"searches: mean ± deviation over {seeds} seeds; similarity (Eq. 9) and MRE in mm"
-    return Table(title, ("search", "paper similarity", "similarity", "paper MRE",
-                         *(f"MRE {case.key}" for case in cases)), rows)  # fmt: skip
+    return Table(
+        title,
+        (
+            "search",
+            "paper similarity",
+            "similarity",
+            "paper MRE",
+            *(f"MRE {case.key}" for case in cases),
+        ),
+        rows,
+    )
 
 
 def _keypoints(study: Study, result, cases, m) -> list[Table]:
@@ -237,15 +304,27 @@ def _keypoints(study: Study, result, cases, m) -> list[Table]:
             pick = problem.solve(m, "swap", study.options.seed, 0)
             found = [case.mre(pick.selected) for case in cases]
             name = f"K = {setting}" if kind == "count" else f"{setting} (K = {k} in the paper)"
-            rows.append((
-                name, f"{problem.q / problem.n:.0f}", number(given[0], 4) if given else "-",
-                number(pick.score, 4), number(given[1]) if given else "-", *map(number, found),
-            ))  # fmt: skip
-            result.records.append(_record5(
-                f"key points, {part}", setting, pick.score, pick.upper_bound,
-                study.names(pick.selected),
-                {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)}, given,
-            ))  # fmt: skip
+            rows.append(
+                (
+                    name,
+                    f"{problem.q / problem.n:.0f}",
+                    number(given[0], 4) if given else "-",
+                    number(pick.score, 4),
+                    number(given[1]) if given else "-",
+                    *map(number, found),
+                )
+            )
+            result.records.append(
+                _record5(
+                    f"key points, {part}",
+                    setting,
+                    pick.score,
+                    pick.upper_bound,
+                    study.names(pick.selected),
+                    {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)},
+                    given,
+                )
+            )
         columns = ("key points", "per image", "paper similarity", "similarity", "paper MRE")
         columns += tuple(f"MRE {case.key}" for case in cases)
         tables.append(Table(title, columns, rows))

@@ -19,8 +19,22 @@ import numpy as np
 
 from .. import _core
 
-OPS = ("input", "conv", "transposed", "batch_norm", "instance_norm", "leaky", "sigmoid", "tanh",
-       "max_pool", "resize", "concat", "add", "mean", "dropout")  # fmt: skip
+OPS = (
+    "input",
+    "conv",
+    "transposed",
+    "batch_norm",
+    "instance_norm",
+    "leaky",
+    "sigmoid",
+    "tanh",
+    "max_pool",
+    "resize",
+    "concat",
+    "add",
+    "mean",
+    "dropout",
+)
 OP = {name: number for number, name in enumerate(OPS)}
 INITS = ("torch", "he")
 STREAM = 0x6E65_7400_0000_0000  # streams of `initial`: this + layer number
@@ -82,14 +96,32 @@ class Network:
         channels = _positive("channels", channels)
         return self._add(name, channels, "input", channels=channels)
 
-    def conv(self, x: int, channels: int, kernel=3, stride: int = 1, dilation: int = 1,
-             padding="same", bias: bool = True, name: str | None = None) -> int:  # fmt: skip
+    def conv(
+        self,
+        x: int,
+        channels: int,
+        kernel=3,
+        stride: int = 1,
+        dilation: int = 1,
+        padding="same",
+        bias: bool = True,
+        name: str | None = None,
+    ) -> int:
         """Convolution. kernel: a number or (ky, kx). padding: zeros on every side, a number or
         (y, x); "same" is dilation * (kernel - 1) // 2, which keeps the size at stride 1."""
         return self._conv("conv", x, channels, kernel, stride, dilation, padding, bias, name)
 
-    def transposed(self, x: int, channels: int, kernel=4, stride: int = 2, dilation: int = 1,
-                   padding="same", bias: bool = True, name: str | None = None) -> int:  # fmt: skip
+    def transposed(
+        self,
+        x: int,
+        channels: int,
+        kernel=4,
+        stride: int = 2,
+        dilation: int = 1,
+        padding="same",
+        bias: bool = True,
+        name: str | None = None,
+    ) -> int:
         """Transposed convolution, output (H - 1) stride - 2 padding + dilation (kernel - 1) + 1;
         "same" makes that H * stride."""
         return self._conv("transposed", x, channels, kernel, stride, dilation, padding, bias, name)
@@ -98,14 +130,16 @@ class Network:
         """A linear layer, in every pixel by itself: a 1 x 1 convolution."""
         return self.conv(x, channels, 1, bias=bias, name=name)
 
-    def batch_norm(self, x: int, epsilon: float = 1e-5, momentum: float = 0.1,
-                   name: str | None = None) -> int:  # fmt: skip
+    def batch_norm(
+        self, x: int, epsilon: float = 1e-5, momentum: float = 0.1, name: str | None = None
+    ) -> int:
         """Batch normalisation with gamma and beta; running = (1 - momentum) running + momentum
         batch (the variance unbiased)."""
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be 0 to 1, got {momentum}")
-        return self._map(name, x, "batch_norm", epsilon=_above("epsilon", epsilon),
-                         momentum=float(momentum))  # fmt: skip
+        return self._map(
+            name, x, "batch_norm", epsilon=_above("epsilon", epsilon), momentum=float(momentum)
+        )
 
     def instance_norm(self, x: int, epsilon: float = 1e-5, name: str | None = None) -> int:
         """Instance normalisation, without gamma and beta."""
@@ -176,9 +210,23 @@ class Network:
         rows = []
         for i, l in enumerate(self.layers):
             inputs = [*l.inputs, *[-1] * (4 - len(l.inputs))]
-            rows.append([OP[l.op], *inputs, l.channels, l.kernel_y, l.kernel_x, l.stride,
-                         l.dilation, l.pad_y, l.pad_x, l.bias, l.factor, l.align,
-                         int(i in self.outputs)])  # fmt: skip
+            rows.append(
+                [
+                    OP[l.op],
+                    *inputs,
+                    l.channels,
+                    l.kernel_y,
+                    l.kernel_x,
+                    l.stride,
+                    l.dilation,
+                    l.pad_y,
+                    l.pad_x,
+                    l.bias,
+                    l.factor,
+                    l.align,
+                    int(i in self.outputs),
+                ]
+            )
         return np.array(rows, np.int32).reshape(-1, 16)
 
     @property
@@ -210,8 +258,10 @@ class Network:
             elif l.op == "batch_norm":
                 counts[i] = 2 * self.channels[i]
         ends = np.cumsum(counts, axis=0)
-        return np.stack([ends[:, 0] - counts[:, 0], counts[:, 0],
-                         ends[:, 1] - counts[:, 1], counts[:, 1]], axis=1)  # fmt: skip
+        return np.stack(
+            [ends[:, 0] - counts[:, 0], counts[:, 0], ends[:, 1] - counts[:, 1], counts[:, 1]],
+            axis=1,
+        )
 
     @property
     def n_parameters(self) -> int:
@@ -274,12 +324,16 @@ class Network:
                 reach = [l.dilation * (k - 1) + 1 for k in (l.kernel_y, l.kernel_x)]
                 pads, before = (2 * l.pad_y, 2 * l.pad_x), h * w
                 if l.op == "conv":
-                    h, w = ((s + p - r) // l.stride + 1
-                            for s, p, r in zip((h, w), pads, reach, strict=True))  # fmt: skip
+                    h, w = (
+                        (s + p - r) // l.stride + 1
+                        for s, p, r in zip((h, w), pads, reach, strict=True)
+                    )
                     before = h * w
                 else:
-                    h, w = ((s - 1) * l.stride - p + r
-                            for s, p, r in zip((h, w), pads, reach, strict=True))  # fmt: skip
+                    h, w = (
+                        (s - 1) * l.stride - p + r
+                        for s, p, r in zip((h, w), pads, reach, strict=True)
+                    )
                 macs = before * l.kernel_y * l.kernel_x * self.channels[l.inputs[0]] * l.channels
             elif l.op == "max_pool":
                 h, w = h // 2, w // 2
@@ -338,14 +392,40 @@ class Network:
 
     # ---- inside ----
 
-    def _replay(self, op, name, inputs, channels=0, kernel_y=0, kernel_x=0, stride=0, dilation=0,
-                pad_y=0, pad_x=0, bias=0, factor=0, align=0, slope=0.0, epsilon=0.0, momentum=0.0,
-                rate=0.0) -> None:  # fmt: skip
+    def _replay(
+        self,
+        op,
+        name,
+        inputs,
+        channels=0,
+        kernel_y=0,
+        kernel_x=0,
+        stride=0,
+        dilation=0,
+        pad_y=0,
+        pad_x=0,
+        bias=0,
+        factor=0,
+        align=0,
+        slope=0.0,
+        epsilon=0.0,
+        momentum=0.0,
+        rate=0.0,
+    ) -> None:
         if op == "input":
             self.input(channels, name)
         elif op in ("conv", "transposed"):
-            self._conv(op, *inputs, channels, (kernel_y, kernel_x), stride, dilation,
-                       (pad_y, pad_x), bias, name)  # fmt: skip
+            self._conv(
+                op,
+                *inputs,
+                channels,
+                (kernel_y, kernel_x),
+                stride,
+                dilation,
+                (pad_y, pad_x),
+                bias,
+                name,
+            )
         else:
             options = {
                 "batch_norm": {"epsilon": epsilon, "momentum": momentum},
@@ -392,9 +472,20 @@ class Network:
             pads = _pair("padding", padding)
             if any(p < 0 for p in pads):
                 raise ValueError(f"padding must be 'same' or at least 0, got {padding}")
-        return self._add(name, channels, op, x, channels=channels, kernel_y=kernel[0],
-                         kernel_x=kernel[1], stride=stride, dilation=dilation, pad_y=pads[0],
-                         pad_x=pads[1], bias=int(bool(bias)))  # fmt: skip
+        return self._add(
+            name,
+            channels,
+            op,
+            x,
+            channels=channels,
+            kernel_y=kernel[0],
+            kernel_x=kernel[1],
+            stride=stride,
+            dilation=dilation,
+            pad_y=pads[0],
+            pad_x=pads[1],
+            bias=int(bool(bias)),
+        )
 
     def _number(self, x) -> int:
         if isinstance(x, bool) or not isinstance(x, (int, np.integer)):

@@ -37,15 +37,17 @@ def torchvision_names() -> dict[str, str]:
     return names
 
 
-def _conv_norm(net, x, channels, name, kernel=3, dilation=1, bias=False, relu=False,
-               instance=False) -> int:  # fmt: skip
+def _conv_norm(
+    net, x, channels, name, kernel=3, dilation=1, bias=False, relu=False, instance=False
+) -> int:
     x = net.conv(x, channels, kernel, dilation=dilation, bias=bias, name=name)
     x = (net.instance_norm if instance else net.batch_norm)(x, name=f"{name}.norm")
     return net.relu(x, name=f"{name}.relu") if relu else x
 
 
-def up(net: Network, x: int, skip: int | None, channels: int, name: str,
-       instance: bool = False) -> int:  # fmt: skip
+def up(
+    net: Network, x: int, skip: int | None, channels: int, name: str, instance: bool = False
+) -> int:
     """Twice as large, beside the skip connection, and two convolutions, each with batch norm (or
     instance norm) and ReLU."""
     x = net.resize(x, 2, align=True, name=f"{name}.resize")
@@ -71,8 +73,9 @@ def _receptive_field_block(net: Network, x: int, name: str) -> int:
     return net.relu(net.add(joined, shortcut, name=f"{name}.add"), name=f"{name}.relu")
 
 
-def paper(channels: int = 64, blocks: bool = True, full: bool = False,
-          image_channels: int = 3) -> Network:  # fmt: skip
+def paper(
+    channels: int = 64, blocks: bool = True, full: bool = False, image_channels: int = 3
+) -> Network:
     """The paper's network.
 
     Args:

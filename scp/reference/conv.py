@@ -61,10 +61,15 @@ def _taps(dense: Array, kernel: tuple[int, int], coarse: tuple[int, int], g: Geo
     for u in range(kernel[0]):
         for v in range(kernel[1]):
             y, x = u * g.dilation, v * g.dilation
-            yield u, v, dense[
-                :, y : y + (coarse[0] - 1) * g.stride + 1 : g.stride,
-                x : x + (coarse[1] - 1) * g.stride + 1 : g.stride,
-            ]  # fmt: skip
+            yield (
+                u,
+                v,
+                dense[
+                    :,
+                    y : y + (coarse[0] - 1) * g.stride + 1 : g.stride,
+                    x : x + (coarse[1] - 1) * g.stride + 1 : g.stride,
+                ],
+            )
 
 
 def _padded(x: Array, g: Geometry) -> Array:

@@ -10,10 +10,12 @@ def _pool(maps: np.ndarray, r: int, axis: int) -> np.ndarray:
     maps = np.moveaxis(maps, axis, 0)
     pixels = len(maps)
     weights = (1 - np.abs(np.arange(2 * r) + 0.5 - r) / r) / r
-    padded = np.concatenate([np.zeros((2 * r, *maps.shape[1:])), maps,
-                             np.zeros((2 * r, *maps.shape[1:]))])  # fmt: skip
-    out = [weights @ padded[k * r : k * r + 2 * r].reshape(2 * r, -1)
-           for k in range(pixels // r + 3)]  # fmt: skip
+    padded = np.concatenate(
+        [np.zeros((2 * r, *maps.shape[1:])), maps, np.zeros((2 * r, *maps.shape[1:]))]
+    )
+    out = [
+        weights @ padded[k * r : k * r + 2 * r].reshape(2 * r, -1) for k in range(pixels // r + 3)
+    ]
     return np.moveaxis(np.reshape(out, (-1, *maps.shape[1:])), 0, axis)
 
 

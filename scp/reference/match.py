@@ -32,8 +32,9 @@ def upsample(c: np.ndarray, factor: int) -> np.ndarray:
     """Bilinear by an integer factor, borders replicated, in the stated order."""
 
     def axis(size):
-        source = np.maximum((np.arange(size * factor, dtype=f32) + f32(0.5)) / f32(factor)
-                            - f32(0.5), f32(0))  # fmt: skip
+        source = np.maximum(
+            (np.arange(size * factor, dtype=f32) + f32(0.5)) / f32(factor) - f32(0.5), f32(0)
+        )
         low = source.astype(np.int64)
         return low, np.minimum(low + 1, size - 1), (source - low.astype(f32)).astype(f32)
 

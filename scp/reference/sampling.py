@@ -15,8 +15,20 @@ from .. import _core
 
 VIEW_KEY, PASS_KEY = 0x5343505F56494557, 0x5343505F50415353
 STREAMS, TRIES, MAX_NODES = 8, 64, 6
-(ROTATION, SCALE, TRANSLATION, FLIP, ELASTIC, BLUR, BRIGHTNESS, CONTRAST, GAMMA, SHADE_MULTIPLY,
- SHADE_ADD, NOISE) = range(12)  # fmt: skip
+(
+    ROTATION,
+    SCALE,
+    TRANSLATION,
+    FLIP,
+    ELASTIC,
+    BLUR,
+    BRIGHTNESS,
+    CONTRAST,
+    GAMMA,
+    SHADE_MULTIPLY,
+    SHADE_ADD,
+    NOISE,
+) = range(12)
 
 
 class Stream:
@@ -46,9 +58,10 @@ class Stream:
 def spline(p, t):
     """Catmull-Rom between p[1] and p[2]."""
     return p[1] + 0.5 * t * (
-        p[2] - p[0] + t * (2 * p[0] - 5 * p[1] + 4 * p[2] - p[3]
-                           + t * (3 * (p[1] - p[2]) + p[3] - p[0]))
-    )  # fmt: skip
+        p[2]
+        - p[0]
+        + t * (2 * p[0] - 5 * p[1] + 4 * p[2] - p[3] + t * (3 * (p[1] - p[2]) + p[3] - p[0]))
+    )
 
 
 def field_at(nodes: np.ndarray, x, y, width: int, height: int):
@@ -119,7 +132,12 @@ def draw_view(strength, width, height, left, top, seed, streams) -> View:
 
     elastic = np.array([field(g, side * s[ELASTIC]) for _ in range(2)])
     return View(
-        width, height, s, matrix, base, elastic,
+        width,
+        height,
+        s,
+        matrix,
+        base,
+        elastic,
         blur=rng.spread() * s[BLUR],
         brightness=1 + rng.spread() * s[BRIGHTNESS],
         contrast=1 + rng.spread() * s[CONTRAST],
@@ -128,7 +146,7 @@ def draw_view(strength, width, height, left, top, seed, streams) -> View:
         multiply=field(3, s[SHADE_MULTIPLY]),
         add=field(3, s[SHADE_ADD]),
         noise_stream=(seed, streams + 1),
-    )  # fmt: skip
+    )
 
 
 def warp(view: View, image: np.ndarray, cubic: bool, replicate: bool) -> np.ndarray:

@@ -60,8 +60,7 @@ def write_report(
     offsets = np.asarray(offsets, dtype=np.int64)
     points = np.asarray(keypoints_xy, dtype=np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
-    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title,
-                  landmarks)  # fmt: skip
+    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title, landmarks)
     target = Path(path)
     with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))

@@ -80,14 +80,19 @@ def _said(e: Any) -> str:
 def _facts(e: Any) -> list[tuple[str, str, str]]:
     low, high = e.rates_intervals[0]
     return [
-        ("Mean radial error", f"{_length(e.mre)} {e.unit}",
-         f"median {_length(e.median)} {e.unit}"),
-        (f"Detected within {e.radii[0]:g} {e.unit}", _percent(e.rates[0]),
-         f"interval {_percent(low)} to {_percent(high)}"),
+        ("Mean radial error", f"{_length(e.mre)} {e.unit}", f"median {_length(e.median)} {e.unit}"),
+        (
+            f"Detected within {e.radii[0]:g} {e.unit}",
+            _percent(e.rates[0]),
+            f"interval {_percent(low)} to {_percent(high)}",
+        ),
         ("Images", f"{len(e.ids):,}", f"{len(e.names)} landmarks each"),
-        ("Landmarks", f"{e.count:,}",
-         f"compared; {e.missing:,} not predicted, {e.absent:,} without truth"),
-    ]  # fmt: skip
+        (
+            "Landmarks",
+            f"{e.count:,}",
+            f"compared; {e.missing:,} not predicted, {e.absent:,} without truth",
+        ),
+    ]
 
 
 def _rows(names: list[str], table: Any, order: Any) -> list[dict[str, Any]]:
@@ -192,16 +197,33 @@ def overlay(predicted: np.ndarray, truth: np.ndarray, at: tuple[int, int, int, i
     )
     return svg.tag(
         "svg",
-        svg.tag("line", x1=px, y1=py, x2=tx, y2=ty, stroke="#ffffff", stroke_width=1,
-                stroke_dasharray="4 3", **thin),
+        svg.tag(
+            "line",
+            x1=px,
+            y1=py,
+            x2=tx,
+            y2=ty,
+            stroke="#ffffff",
+            stroke_width=1,
+            stroke_dasharray="4 3",
+            **thin,
+        ),
         svg.tag("path", svg.title("predicted"), d=cross, stroke=PREDICTED, stroke_width=2, **thin),
-        svg.tag("circle", svg.title("true"), cx=tx, cy=ty, r=2.6 * unit, stroke=TRUE,
-                stroke_width=2, **thin),
+        svg.tag(
+            "circle",
+            svg.title("true"),
+            cx=tx,
+            cy=ty,
+            r=2.6 * unit,
+            stroke=TRUE,
+            stroke_width=2,
+            **thin,
+        ),
         viewBox=f"{left} {top} {width} {height}",
         class_="overlay",
         aria_hidden="true",
         preserveAspectRatio="none",
-    )  # fmt: skip
+    )
 
 
 # ---- plots ----
@@ -230,9 +252,15 @@ def cumulative(errors: np.ndarray, radii: tuple[float, ...], unit: str) -> str:
     for r in radii:
         rate = 100 * float((known < r).mean()) if len(known) else 0.0
         frame.parts.append(
-            svg.tag("circle", svg.title(f"{rate:.1f} % below {r:g} {unit}"), cx=frame.px(r),
-                    cy=frame.py(rate), r=4.0, class_="dot")
-        )  # fmt: skip
+            svg.tag(
+                "circle",
+                svg.title(f"{rate:.1f} % below {r:g} {unit}"),
+                cx=frame.px(r),
+                cy=frame.py(rate),
+                r=4.0,
+                class_="dot",
+            )
+        )
     rates = ", ".join(f"{100 * float((known < r).mean()):.0f} % below {r:g} {unit}" for r in radii)
     return frame.done(f"Cumulative curve of {words.count(len(known), 'error')}: {rates}")
 
@@ -246,9 +274,14 @@ def boxes(errors: np.ndarray, names: list[str], unit: str) -> str:
     left = float(min(220, 24 + 6.6 * min(wide, 30)))
     step = 21.0
     frame = svg.Frame(
-        x=(0.0, top), y=(0.0, 1.0), width=860, height=54 + step * len(names), left=left,
-        top=10, bottom=44,
-    )  # fmt: skip
+        x=(0.0, top),
+        y=(0.0, 1.0),
+        width=860,
+        height=54 + step * len(names),
+        left=left,
+        top=10,
+        bottom=44,
+    )
     base = frame.height - frame.bottom
     marks = svg.ticks(0.0, top, 8)
     for v, shown in zip(marks, svg.tick_text(marks), strict=True):
@@ -286,11 +319,12 @@ def _box(frame: svg.Frame, name: str, column: np.ndarray, y: float, unit: str) -
         "g",
         said,
         svg.line(x[0], y, x[4], y, "mark"),
-        svg.tag("rect", x=x[1], y=y - 6, width=max(x[3] - x[1], 0.5), height=12.0,
-                class_="bar plain"),
+        svg.tag(
+            "rect", x=x[1], y=y - 6, width=max(x[3] - x[1], 0.5), height=12.0, class_="bar plain"
+        ),
         svg.line(x[2], y - 6, x[2], y + 6, "mark"),
         dots,
-    )  # fmt: skip
+    )
 
 
 def five(values: np.ndarray) -> tuple[float, float, float, float, float]:

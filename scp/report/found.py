@@ -86,13 +86,17 @@ def _tile(dataset, marks, i: int, pictures: Pictures, scale) -> dict[str, Any]:
     if marks.confidence is not None:
         values = marks.confidence[i, here]
         least = int(np.nanargmin(values)) if np.isfinite(values).any() else 0
-        facts += [("Confidence", _share(np.nanmean(values))),
-                  ("Least", f"{said[least]}, {_share(values[least])}")]  # fmt: skip
+        facts += [
+            ("Confidence", _share(np.nanmean(values))),
+            ("Least", f"{said[least]}, {_share(values[least])}"),
+        ]
         said = [f"{name}: confidence {_share(v)}" for name, v in zip(said, values, strict=True)]
     if marks.error is not None:
         facts.append(("Expected error", _pixels(np.nanmean(marks.error[i, here]))))
-        said = [f"{text}, expected error {_pixels(v)}"
-                for text, v in zip(said, marks.error[i, here], strict=True)]  # fmt: skip
+        said = [
+            f"{text}, expected error {_pixels(v)}"
+            for text, v in zip(said, marks.error[i, here], strict=True)
+        ]
     if len(here) < len(marks.names):
         facts.append(("Absent", f"{len(marks.names) - len(here)}"))
     drawn = ""

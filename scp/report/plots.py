@@ -182,16 +182,25 @@ def error_figure(
     finite = known[np.isfinite(known)]
     top = max(float(np.quantile(finite, 0.99)) if len(finite) else 1.0, max(radii)) * 1.1
     share = 100 * np.arange(1, len(known) + 1) / max(len(known), 1)
-    left.step([0, *known, np.inf], [0, *share, 100 * len(finite) / max(len(known), 1)],
-              where="post", color=COLOURS[0])  # fmt: skip
+    left.step(
+        [0, *known, np.inf],
+        [0, *share, 100 * len(finite) / max(len(known), 1)],
+        where="post",
+        color=COLOURS[0],
+    )
     for r in radii:
         left.axvline(r, color=COLOURS[1], lw=1, ls=":")
     left.set(xlim=(0, top), ylim=(0, 102), xlabel=f"error, {unit}", ylabel="landmarks below it, %")
     left.grid(color="0.5", alpha=0.25)
     columns = [errors[np.isfinite(errors[:, k]), k] for k in range(len(names))]
     spots = {"marker": ".", "markersize": 4, "markeredgecolor": "0.4"}
-    right.boxplot(columns, orientation="horizontal", widths=0.6, flierprops=spots,
-                  medianprops={"color": COLOURS[1]})  # fmt: skip
+    right.boxplot(
+        columns,
+        orientation="horizontal",
+        widths=0.6,
+        flierprops=spots,
+        medianprops={"color": COLOURS[1]},
+    )
     shown = [str(name).replace("$", r"\$") for name in names]
     right.set_yticks(range(1, len(names) + 1), shown, fontsize=8)
     right.invert_yaxis()
