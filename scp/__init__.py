@@ -19,17 +19,15 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
-__version__ = "0.1.0"
-
-from . import datasets, devices, keypoints, metrics
+from . import datasets, devices, keypoints
 from ._core import InfeasibleError
-from .detection import Detections, LandmarkDetector, match_templates
-from .evaluation import Evaluation, evaluate
-from .extractor import FeatureExtractor
-from .features import FeaturePyramid, GradientExtractor
+from ._version import __version__
+from .detection import Detections, LandmarkDetector, combine, match_templates
+from .evaluation import Evaluation, evaluate, metrics
+from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
-from .pipeline import Choice, choose
 from .refinement import LandmarkRefiner, Refined
+from .run import Choice, choose
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
     Queries,
@@ -39,7 +37,6 @@ from .similarity import (
     image_distances,
     match,
 )
-from .votes import combine
 
 __all__ = [
     "Choice",
@@ -57,6 +54,7 @@ __all__ = [
     "Selection",
     "SimilarityJob",
     "TemplateSelector",
+    "__version__",
     "choose",
     "client_weights",
     "code_direction",

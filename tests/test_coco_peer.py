@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from scp.coco import parse_coco
+from scp.landmarks.coco import parse_coco
 
 peer = pytest.importorskip("pycocotools.coco")
 

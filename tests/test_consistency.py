@@ -9,7 +9,7 @@ import pytest
 
 import scp
 from scp.cli import main
-from scp.consistency import cycle_distances, expected_error, trusted
+from scp.similarity import cycle_distances, expected_error, trusted
 
 
 @pytest.fixture(scope="module")

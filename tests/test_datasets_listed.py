@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scp import datasets
-from scp.cli_data import add_data, data_words, open_data
+from scp.cli.arguments import add_data, data_words, open_data
 from scp.datasets import DatasetError
 
 NAN = math.nan

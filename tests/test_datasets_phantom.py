@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scp import datasets
-from scp.datasets.drawing import Draw, noise, spline
+from scp.datasets.phantom.drawing import Draw, noise, spline
 
 
 def test_an_image_depends_on_seed_index_and_size_only():

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 
 import scp
-from scp.detection import CARRIERS, Matches, Templates, match_templates, usual_carriers
-from scp.views import VIEWS, Views, view_weights
-from scp.votes import RULES, combine
+from scp.detection import (
+    RULES,
+    VIEWS,
+    Matches,
+    Templates,
+    Views,
+    combine,
+    match_templates,
+    usual_carriers,
+    view_weights,
+)
+from scp.detection.detector import CARRIERS
 
 
 def votes(*rows):

@@ -11,14 +11,15 @@ import cv2
 import pytest
 
 import scp
-from scp.files import DiskFullError, naming, writing
+from scp.errors import DiskFullError
+from scp.runs import naming, writing
 
 # Arguments: images, run folder, stage at which the disk fills up, and how: "disk" (a file takes all
 # the room) or a number (no file may grow beyond so many bytes). Prints what happened.
 DRIVER = """
 import json, os, resource, sys
 import scp
-from scp.pipeline import choose
+from scp import choose
 images, run, when, how = sys.argv[1:]
 ballast = os.path.join(os.path.dirname(run), "ballast")
 stages = []
@@ -88,7 +89,7 @@ def images(tmp_path_factory):
 def whole(images, tmp_path_factory):
     """The files of a run that nothing stopped."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    scp.pipeline.choose(
+    scp.choose(
         scp.datasets.folder(images),
         3,
         run=run,

@@ -11,10 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scp import metrics
 from scp.cli import main
 from scp.datasets import arrays
-from scp.evaluation import evaluate
+from scp.evaluation import evaluate, metrics
 from scp.landmarks import Landmarks, write_landmarks
 
 NAN = float("nan")

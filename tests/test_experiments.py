@@ -14,7 +14,7 @@ from scp.experiments import Options, Result, Study, Table, load, paper, records,
 from scp.experiments.data import distinct_rows
 from scp.experiments.records import Record
 from scp.experiments.statistics import random_subsets, shares, spread
-from scp.run import RunFolder
+from scp.runs import RunFolder
 
 N = 6  # phantoms of each part
 

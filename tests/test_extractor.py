@@ -5,12 +5,11 @@ import pytest
 
 import scp
 from scp import _core
-from scp.extractor import FeatureExtractor, describe_layers
-from scp.features import FeaturePyramid
-from scp.models import build
+from scp.features import FeatureExtractor, FeaturePyramid, PyramidStore
+from scp.networks import build
+from scp.networks.layers import describe_layers
+from scp.networks.model import Model
 from scp.reference import nn as reference
-from scp.store import PyramidStore
-from scp.weights import Model
 
 SMALL = {"encoder": [16, 16, 32], "depths": [1, 1, 1], "decoder": [16, 16], "channels": 20}
 

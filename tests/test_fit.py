@@ -9,9 +9,9 @@ import pytest
 
 import scp
 from scp import cli
-from scp.extractor import FeatureExtractor
-from scp.run import unfinished
-from scp.weights import load_model
+from scp.features import FeatureExtractor
+from scp.networks.model import load_model
+from scp.runs import unfinished
 
 NETWORK = {"encoder": [16, 16, 16], "depths": [0, 1, 1], "decoder": [16, 16], "channels": 16}
 OPTIONS = {"batch": 2, "points": 8, "window": 3, "log_every": 1, "checkpoint_seconds": 0}

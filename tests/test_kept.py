@@ -10,8 +10,7 @@ import pytest
 
 import scp
 from scp.experiments.records import record
-from scp.kept import KeptImages
-from scp.run import RunFolder
+from scp.runs import KeptImages, RunFolder
 
 ARRAYS = ((2, 3), np.float64), ((4,), np.float32)
 SIZE = 2 * 3 * 8 + 4 * 4 + 4

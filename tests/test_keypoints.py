@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scp import datasets
-from scp.keypoints import METHODS, OPTIONS, PRESETS, KeyPoints, _sorted, _spread, detect
+from scp.keypoints import METHODS, OPTIONS, PRESETS, KeyPoints, detect
+from scp.keypoints.detect import _sorted, _spread
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scp import _core, metrics
-from scp.metrics import (
+from scp import _core
+from scp.evaluation import metrics
+from scp.evaluation.metrics import (
     area_under_curve,
     bootstrap_interval,
     detection_rates,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scp.models import PRESETS, build, torchvision_names
-from scp.training_options import TrainingOptions
+from scp.networks import PRESETS, build, torchvision_names
+from scp.training import TrainingOptions
 
 
 def gmacs(net, height=384, width=384):

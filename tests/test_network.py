@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from scp.models import Network
+from scp.networks import Network
 
 
 def small() -> Network:

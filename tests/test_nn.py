@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from scp import _core
-from scp.models.network import Network
+from scp.networks.network import Network
 from scp.reference.nn import Twin
 
 

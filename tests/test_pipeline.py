@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import scp
-from scp import cli, known
-from scp.pipeline import Pool
-from scp.run import RunFolder
+from scp import cli
+from scp.keypoints import Pool
+from scp.runs import RunFolder
+from scp.runs import images as run_images
 
 DATA = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[2] / "shared" / "data")
 CEPHALOMETRIC = DATA if (DATA / "RawImage").is_dir() else DATA / "cephalometric"
@@ -180,7 +181,7 @@ def test_duplicates_are_warned_of(images, tmp_path, capsys):
 
 KILLED = """
 import os, sys, scp
-from scp.pipeline import Pool
+from scp.keypoints import Pool
 pool = scp.datasets.folder(sys.argv[1])
 found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
 job = scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
@@ -246,7 +247,7 @@ def counted_job(folder, run):
 @pytest.fixture
 def copied(images, tmp_path, monkeypatch):
     """The images as files that may be changed, all taken to be at rest."""
-    monkeypatch.setattr(known, "AT_REST", -1 << 62)
+    monkeypatch.setattr(run_images, "AT_REST", -1 << 62)
     folder = tmp_path / "copied"
     folder.mkdir()
     for p in images.iterdir():
@@ -329,7 +330,7 @@ def test_images_just_written_and_damaged_memories_are_not_trusted(copied, tmp_pa
         _, decoded, _ = counted_job(copied, run)
         assert len(decoded) == 8
         assert {name: (run / name).read_bytes() for name in whole} == whole
-    monkeypatch.setattr(known, "AT_REST", 1 << 62)
+    monkeypatch.setattr(run_images, "AT_REST", 1 << 62)
     counted_job(copied, tmp_path / "new")
     assert len(counted_job(copied, tmp_path / "new")[1]) == 8
 

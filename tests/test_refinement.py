@@ -7,13 +7,12 @@ import pytest
 
 import scp
 from scp import cli
-from scp.extractor import FeatureExtractor
+from scp.features import FeatureExtractor
 from scp.landmarks import Landmarks, read_landmarks, write_landmarks
-from scp.models import PRESETS, build_refinement
-from scp.models.refine import HEAD
-from scp.refinement import LandmarkRefiner, Refined, confidence_weights
-from scp.refinement_options import RefinementOptions
-from scp.weights import Model
+from scp.networks import PRESETS, build_refinement
+from scp.networks.model import Model
+from scp.networks.refine import HEAD
+from scp.refinement import LandmarkRefiner, Refined, RefinementOptions, confidence_weights
 
 TRUNK = {"encoder": [16, 16, 32], "depths": [0, 1, 1], "decoder": [16, 16]}
 SIZE = (64, 48)

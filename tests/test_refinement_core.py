@@ -5,7 +5,7 @@ import pytest
 
 from scp import _core
 from scp.reference import refinement as twin
-from scp.training_options import TRANSFORMS
+from scp.training import TRANSFORMS
 
 RNG = np.random.default_rng(7)
 POOL = RNG.random((5, 32, 48), dtype=np.float32)

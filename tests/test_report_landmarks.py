@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import scp
-from scp.pipeline import _found
 from scp.report import plots, show_landmarks, write_report
+from scp.run import _found
 
 
 def found_in(images, rows=None, **columns):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scp import _core
-from scp.models import Network, build
+from scp.networks import Network, build
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no peer to compare with")
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -196,7 +196,9 @@ def test_a_step_lowers_the_loss(form):
 
 def test_training_steps_go_where_pytorch_goes():
     """Losses and the way of the parameters over three steps on the views that the core draws."""
-    from scp.training import TrainingOptions, core_options, train
+    from scp.features import train
+    from scp.features.train import core_options
+    from scp.training import TrainingOptions
 
     net = build("laptop", encoder=(16, 32, 32), depths=(1, 1, 1), decoder=(32, 16), channels=16)
     pool = np.random.default_rng(3).random((4, 64, 64), np.float32)

@@ -10,7 +10,7 @@ import pytest
 import torchfiles
 from torchfiles import Fake, dumps, state_dict, write_stream, write_zip
 
-from scp.torchfile import UnsafeFileError, read_torch
+from scp.networks.torchfile import UnsafeFileError, read_torch
 
 WRITERS = {"zip": write_zip, "stream": write_stream}
 

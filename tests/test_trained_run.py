@@ -8,11 +8,11 @@ import pytest
 
 import scp
 from scp import cli
-from scp.extractor import FeatureExtractor, extractor_for
+from scp.features import FeatureExtractor, extractor_for
+from scp.networks.model import Model
 from scp.report import charts, words
-from scp.run import read_log, unfinished
+from scp.runs import read_log, unfinished
 from scp.training import TrainingOptions
-from scp.weights import Model
 
 NETWORK = {"encoder": [16, 16, 32], "depths": [0, 1, 1], "decoder": [16, 16], "channels": 16}
 SMALL = ["--count", "30", "--quiet", "-m", "2"]

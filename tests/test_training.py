@@ -15,13 +15,10 @@ import numpy as np
 import pytest
 
 from scp import _core
-from scp.models import laptop
-from scp.training import (
-    TrainingOptions,
-    core_options,
-    crop_side,
-    train,
-)
+from scp.features import train
+from scp.features.train import core_options, crop_side
+from scp.networks import laptop
+from scp.training import TrainingOptions
 
 OPTIONS = TrainingOptions(batch=2, points=8, steps=8, log_every=3, checkpoint_seconds=0, window=4)
 
@@ -400,7 +397,7 @@ def test_damaged_checkpoints_are_refused(stopped):
 
 
 def test_foreign_checkpoints_are_refused(stopped):
-    from scp.weights import read_safetensors, write_safetensors
+    from scp.runs import read_safetensors, write_safetensors
 
     path = stopped / "checkpoint.safetensors"
     other = laptop(encoder=(16, 16, 32), depths=(0, 1, 1), decoder=(16, 16), channels=16)

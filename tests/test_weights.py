@@ -8,10 +8,10 @@ import torchfiles
 from safetensors.numpy import save_file
 from torchfiles import state_dict, write_stream, write_zip
 
-from scp import weights
-from scp.models import build, torchvision_names
-from scp.models.vgg import VGG19
-from scp.weights import Model, load_model, save_model
+from scp.networks import build, imagenet, torchvision_names
+from scp.networks.model import Model, load_model, save_model
+from scp.networks.vgg import VGG19
+from scp.runs import read_safetensors, write_safetensors
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def test_vgg19_is_converted(vgg, form, tmp_path, monkeypatch):
     else:
         torchfiles.fake_torch(monkeypatch)
         (write_zip if form == "zip" else write_stream)(path, state_dict(vgg))
-    target = weights.import_vgg19(path, tmp_path / "deep" / "vgg.safetensors")
+    target = imagenet.import_vgg19(path, tmp_path / "deep" / "vgg.safetensors")
     net = build("paper", channels=16, blocks=False)
     parameters, state = net.initial(0)
     before = parameters.copy()
-    weights.put_vgg19(net, parameters, target)
+    imagenet.put_vgg19(net, parameters, target)
     tensors = net.tensors(parameters, state)
     w = vgg["features.7.weight"].astype(np.float32)  # conv2_2
     assert (tensors["vgg.conv2_2.weight"] == w.transpose(2, 3, 1, 0)).all()
@@ -52,7 +52,7 @@ def test_vgg19_is_converted(vgg, form, tmp_path, monkeypatch):
     assert not changed[net.blocks[net.names.index("up1.conv1"), 0] :].any()
     with pytest.raises(ValueError, match="no VGG-19 layers"):
         laptop = build("laptop")
-        weights.put_vgg19(laptop, laptop.initial(0)[0], target)
+        imagenet.put_vgg19(laptop, laptop.initial(0)[0], target)
 
 
 @pytest.mark.parametrize(
@@ -71,28 +71,28 @@ def test_foreign_weights_are_refused(vgg, tmp_path, change, text):
     change(content)
     save_file(content, path)
     with pytest.raises(ValueError, match=rf"vgg19\.safetensors: .*{text}"):
-        weights.import_vgg19(path, target)
+        imagenet.import_vgg19(path, target)
     assert not target.exists()
 
 
 def test_missing_and_unknown_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
-        weights.read_vgg19(tmp_path / "none.pth")
+        imagenet.read_vgg19(tmp_path / "none.pth")
     path = tmp_path / "x.pth"
     for data in (b"", b"\x10\0\0\0\0\0\0\0{", b"hello world, not weights"):
         path.write_bytes(data)
         with pytest.raises(ValueError, match=r"x\.pth"):
-            weights.read_vgg19(path)
+            imagenet.read_vgg19(path)
 
 
 def test_store_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("SCP_WEIGHTS", str(tmp_path))
-    assert weights.stored_vgg19() is None
+    assert imagenet.stored_vgg19() is None
     (tmp_path / "vgg19.safetensors").write_bytes(b"x")
-    assert weights.stored_vgg19() == tmp_path / "vgg19.safetensors"
+    assert imagenet.stored_vgg19() == tmp_path / "vgg19.safetensors"
     monkeypatch.delenv("SCP_WEIGHTS")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert str(weights.store()) == "/data/scp"
+    assert str(imagenet.store()) == "/data/scp"
 
 
 def small_model(**training):
@@ -119,11 +119,11 @@ def test_models_come_back(tmp_path):
 def test_damaged_models_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_model(path, small_model())
-    header, tensors = weights.read_safetensors(path)
+    header, tensors = read_safetensors(path)
     whole = path.read_bytes()
 
     def refused(text, header=header, tensors=tensors):
-        weights.write_safetensors(path, header, tensors)
+        write_safetensors(path, header, tensors)
         with pytest.raises(ValueError, match=rf"weights\.safetensors: .*{text}"):
             load_model(path)
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import datasets
 from ..datasets import Dataset, DatasetError, find_duplicates
 from ..datasets.base import Subset
-from ..run import RunFolder
+from ..runs import RunFolder
 
 DATASETS = ("cephalometric", "phantom")
 DUPLICATES = "duplicates.json"

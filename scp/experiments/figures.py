@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..metrics import pearson
+from ..evaluation.metrics import pearson
 from ..report.plots import COLOURS
 from . import paper
 from .output import Result, Table, number

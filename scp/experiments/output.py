@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..run import RunFolder
+from ..runs import RunFolder
 
 
 @dataclass(frozen=True)

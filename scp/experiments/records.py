@@ -12,11 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..datasets import Dataset
-from ..detection import Matches, grid_scales, match_templates
-from ..kept import KeptImages
-from ..metrics import mean_radial_error, paper_errors, radial_errors
-from ..run import RunFolder
-from ..views import VIEWS, view_weights
+from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
+from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
+from ..runs import KeptImages, RunFolder
 
 WAYS = ("original", "grid")
 

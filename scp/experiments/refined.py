@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..detection import LandmarkDetector, usual_carriers
-from ..extractor import FeatureExtractor
-from ..metrics import bootstrap_interval, detection_rates, mean_radial_error
-from ..run import RunFolder
-from ..views import VIEWS
+from ..detection import VIEWS, LandmarkDetector, usual_carriers
+from ..evaluation.metrics import bootstrap_interval, detection_rates, mean_radial_error
+from ..features import FeatureExtractor
+from ..runs import RunFolder
 from . import paper
 from .output import Result, Table, number
 from .records import Record, digest, record

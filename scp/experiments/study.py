@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..detection import usual_views
-from ..keypoints import detect
-from ..pipeline import Pool
-from ..run import RunFolder
+from ..keypoints import Pool, detect
+from ..runs import RunFolder
 from ..selection import METHODS, Problem, Selection, select
 from ..similarity import SimilarityJob, client_weights, code_direction
 from .data import Data

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import writing
+from ..runs import writing
 
 __all__ = ["show_landmarks", "write_report"]
 
