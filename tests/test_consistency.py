@@ -82,7 +82,7 @@ def test_a_choice_by_cycles_from_the_command_line(tmp_path, capsys):
         2,
         run=tmp_path,
         report=False,
-        extractor=scp.GradientExtractor((64, 64)),
+        features=scp.GradientExtractor((64, 64)),
         count=20,
     )
     assert plain.expected_error is None and plain.selection.score > content["score"]

@@ -98,8 +98,8 @@ def test_tiny_images_and_a_single_one():
 def test_progress_is_reported():
     seen = []
     data = datasets.arrays(IMAGES[:3])
-    datasets.find_duplicates(data, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    datasets.find_duplicates(data, progress=lambda *at: seen.append(at))
+    assert seen == [("duplicates", done, 3) for done in range(4)]
 
 
 def test_the_known_duplicates_of_the_real_data():

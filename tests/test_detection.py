@@ -16,10 +16,10 @@ from scp.detection import (
     Views,
     combine,
     match_templates,
-    usual_carriers,
+    usual_pseudo_templates,
     view_weights,
 )
-from scp.detection.detector import CARRIERS
+from scp.detection.detector import PSEUDO_TEMPLATES
 
 
 def votes(*rows):
@@ -177,7 +177,7 @@ def test_a_template_finds_its_own_landmarks(pool, extractor, mode):
 
 def test_views_of_a_template_find_its_own_landmarks(pool, extractor):
     detector = scp.LandmarkDetector(extractor, views=len(VIEWS))
-    found = detector.fit_predict(pool.subset([1, 4]), [0], carriers=0)
+    found = detector.fit_predict(pool.subset([1, 4]), [0], pseudo_templates=0)
     assert found.votes.shape == (1, len(VIEWS), 2, 19, 2)
     apart = np.abs(found.xy[0] - pool.landmarks[1]).max(axis=1)
     assert np.median(apart) <= 2 * pool.shape(1)[0] / 128
@@ -293,14 +293,14 @@ def test_parameters_of_the_detector_are_read_and_set(extractor):
     assert detector.set_params(views=2).views == 2 and detector.rule == "median"
 
 
-def test_carriers_vote_with_the_places_found_in_them(pool, extractor):
+def test_pseudo_templates_vote_with_the_places_found_in_them(pool, extractor):
     views = 2
     detector = scp.LandmarkDetector(extractor, views=views).fit(pool.subset([0]))
     alone = detector.predict(pool)
     others = sorted(range(1, len(pool)), key=lambda i: -alone.confidence[i].mean())[:2]
-    assert detector.carry(pool, 2) is detector
+    assert detector.add_pseudo_templates(pool, 2) is detector
     assert alone.templates == [pool.ids[0]]  # as it was
-    assert detector.carriers_ == [pool.ids[i] for i in others]
+    assert detector.pseudo_templates_ == [pool.ids[i] for i in others]
     found = detector.predict(pool)
     assert found.templates == [pool.ids[i] for i in [0, *others]]
     assert np.array_equal(found.votes[:1], alone.votes)
@@ -313,20 +313,20 @@ def test_carriers_vote_with_the_places_found_in_them(pool, extractor):
         assert np.isnan(found.similarity[1 + k, :, i]).all()
         assert np.isfinite(np.delete(found.similarity[:, :, i], 1 + k, axis=0)).all()
         assert np.isfinite(found.xy[i]).all() and np.isfinite(found.error[i]).all()
-    # an error goes back to the template alone, so carriers change it only through the place
-    assert detector.fit(pool.subset([0])).carriers_ == []
-    both = scp.LandmarkDetector(extractor, views=views).fit_predict(pool, [0], carriers=2)
+    # an error goes back to the template alone, so pseudo-templates change it only through the place
+    assert detector.fit(pool.subset([0])).pseudo_templates_ == []
+    both = scp.LandmarkDetector(extractor, views=views).fit_predict(pool, [0], pseudo_templates=2)
     assert np.array_equal(both.xy, found.xy)
 
 
-def test_carriers_are_for_one_template_in_several_views(pool, extractor):
+def test_pseudo_templates_are_for_one_template_in_several_views(pool, extractor):
     one, two = (scp.LandmarkDetector(extractor, views=v) for v in (1, 2))
-    counts = [usual_carriers(d, m) for d in (one, two) for m in (1, 2)]
-    assert counts == [0, 0, CARRIERS, 0]
+    counts = [usual_pseudo_templates(d, m) for d in (one, two) for m in (1, 2)]
+    assert counts == [0, 0, PSEUDO_TEMPLATES, 0]
     assert one.fit_predict(pool, [1]).templates == [pool.ids[1]]
-    few = two.fit_predict(pool.subset([0, 1]), [1])  # fewer images than carriers
+    few = two.fit_predict(pool.subset([0, 1]), [1])  # fewer images than pseudo-templates
     assert few.templates == [pool.ids[1], pool.ids[0]]
     with pytest.raises(RuntimeError, match="call fit"):
-        scp.LandmarkDetector(extractor).carry(pool)
-    with pytest.raises(ValueError, match="count of carriers must be"):
-        one.carry(pool, -1)
+        scp.LandmarkDetector(extractor).add_pseudo_templates(pool)
+    with pytest.raises(ValueError, match="count of pseudo-templates must be"):
+        one.add_pseudo_templates(pool, -1)

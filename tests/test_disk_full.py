@@ -36,18 +36,17 @@ def fill():
             except OSError:
                 pass
 
-def progress(stage, total):
-    stages.append(stage)
-    if stage == when:
-        fill()
-    def update(done, total):
-        if when == "row" and stage == "similarity" and done == total // 2 + 3:
-            size = os.path.getsize(os.path.join(run, "similarity.ledger"))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, resource.RLIM_INFINITY))
-    return update
+def progress(stage, done, total):
+    if done == 0:
+        stages.append(stage)
+        if stage == when:
+            fill()
+    if when == "row" and stage == "similarity" and done == total // 2 + 3:
+        size = os.path.getsize(os.path.join(run, "similarity.ledger"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, resource.RLIM_INFINITY))
 
 def job(progress):
-    return choose(scp.datasets.folder(images), 3, extractor=scp.GradientExtractor((128, 128)),
+    return choose(scp.datasets.folder(images), 3, features=scp.GradientExtractor((128, 128)),
                   count=30, run=run, duplicates=False, progress=progress)
 
 try:
@@ -95,7 +94,7 @@ def whole(images, tmp_path_factory):
         run=run,
         count=30,
         duplicates=False,
-        extractor=scp.GradientExtractor((128, 128)),
+        features=scp.GradientExtractor((128, 128)),
     )
     return {p.name: p.read_bytes() for p in run.iterdir()}
 

@@ -56,13 +56,11 @@ def test_records_stay_until_one_is_damaged(tmp_path):
 KILLED = """
 import os, sys, scp
 from scp.experiments.records import record
-from scp.run import RunFolder
+from scp.runs import RunFolder
 images = scp.datasets.phantom(6, seed=0)
-def bar(stage, total):
-    def progress(done, total):
-        if done == int(sys.argv[2]):
-            os.kill(os.getpid(), 9)
-    return progress
+def bar(stage, done, total):
+    if done == int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
 record(scp.GradientExtractor((96, 96), channels=16), images, images, folder=RunFolder(sys.argv[1]),
        progress=bar)
 """

@@ -164,7 +164,7 @@ def test_a_warning_names_why_an_image_was_left_out(images, tmp_path):
     (tmp_path / "m.csv").write_text("\n".join(["image,landmark,x,y", *lines, "gone.png,sella,1,1"]))
     pool = scp.datasets.table(tmp_path / "m.csv", images, unmatched="skip")
     extractor = scp.GradientExtractor((128, 128), channels=16)
-    (warning,) = scp.choose(pool, 1, extractor=extractor, count=10, duplicates=False).warnings
+    (warning,) = scp.choose(pool, 1, features=extractor, count=10, duplicates=False).warnings
     assert warning.startswith("left out: 3 entries of the data set, first gone.png: ")
     assert "no image 'gone.png' below" in warning and "read" not in warning
 
@@ -185,7 +185,7 @@ from scp.keypoints import Pool
 pool = scp.datasets.folder(sys.argv[1])
 found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
 job = scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
-def progress(done, total):
+def progress(stage, done, total):
     if done == len(pool) + int(sys.argv[3]):
         os.kill(os.getpid(), 9)
 job.run(sys.argv[2], progress)
@@ -268,7 +268,7 @@ def test_an_unfinished_run_decodes_each_image_once(copied, tmp_path):
     expected, _ = counted_job(copied, tmp_path / "whole")[0].run(tmp_path / "whole")
     first, _, _ = counted_job(copied, tmp_path / "run")
 
-    def stop(done, total):
+    def stop(stage, done, total):
         if done == 8 + 3:
             raise KeyboardInterrupt
 

@@ -347,20 +347,20 @@ def test_the_command(folder, pool, capsys):
     assert cli.main(words(folder, "--rounds", "2")) == 0, "a finished run is read again"
 
 
-def test_the_command_asks_for_carriers(folder, monkeypatch, capsys):
+def test_the_command_asks_for_pseudo_templates(folder, monkeypatch, capsys):
     asked = []
-    carry = scp.LandmarkDetector.carry
+    add = scp.LandmarkDetector.add_pseudo_templates
     monkeypatch.setattr(
         scp.LandmarkDetector,
-        "carry",
-        lambda self, pool, count, **more: asked.append(count) or carry(self, pool, count, **more),
+        "add_pseudo_templates",
+        lambda self, pool, count, **more: asked.append(count) or add(self, pool, count, **more),
     )
     assert cli.main(words(folder)) == 0
     assert asked == [], "two templates agree without"
-    assert cli.main(words(folder, "--carriers", "3", "--fresh")) == 0
+    assert cli.main(words(folder, "--pseudo-templates", "3", "--fresh")) == 0
     assert asked == [3]
-    assert cli.main(words(folder, "--carriers", "-1", "--fresh")) == 2
-    assert "carriers must be at least 0, got -1" in capsys.readouterr().err
+    assert cli.main(words(folder, "--pseudo-templates", "-1", "--fresh")) == 2
+    assert "pseudo-templates must be at least 0, got -1" in capsys.readouterr().err
 
 
 def test_the_command_refuses_foreign_templates(folder, pool, capsys):

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import scp
-from scp.report import plots, show_landmarks, write_report
-from scp.run import _found
+from scp.report import landmarks_in, plots, show_landmarks, write_report
 
 
 def found_in(images, rows=None, **columns):
@@ -128,11 +127,11 @@ def test_names_in_the_section_are_escaped(tmp_path):
 
 def test_landmarks_in_the_run_folder_are_taken_or_named(tmp_path):
     images, path = scp.datasets.phantom(2, seed=0), tmp_path / "landmarks.csv"
-    assert _found(path, images) == (None, [])
+    assert landmarks_in(path, images.ids) == (None, [])
     scp.write_landmarks(path, found_in(images))
-    found, problems = _found(path, images)
+    found, problems = landmarks_in(path, images.ids)
     assert np.array_equal(found.xy, found_in(images).xy) and problems == []
     path.write_text("image,landmark,x,y\n001,sella,3,far\n")
-    found, (problem,) = _found(path, images)
+    found, (problem,) = landmarks_in(path, images.ids)
     assert found is None and problem.startswith("landmarks.csv is not shown: ")
     assert "line 2" in problem
