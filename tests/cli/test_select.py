@@ -19,7 +19,7 @@ from scp.keypoints import Pool
 from scp.runs import RunFolder
 from scp.runs import images as run_images
 
-DATA = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[3] / "shared" / "data")
 CEPHALOMETRIC = DATA if (DATA / "RawImage").is_dir() else DATA / "cephalometric"
 
 

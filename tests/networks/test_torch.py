@@ -1,8 +1,5 @@
 """Networks, their gradients and the loss against PyTorch, where it is installed (else skipped)."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,10 +7,6 @@ from scp import _core
 from scp.networks import Network, build
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no peer to compare with")
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not (BENCHMARKS / "torch_networks.py").is_file():
-    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
-sys.path.insert(0, str(BENCHMARKS))
 import torch_networks  # noqa: E402
 
 

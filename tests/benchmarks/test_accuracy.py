@@ -1,22 +1,15 @@
 """The accuracy benchmark's metric on truth known by hand; the split is disjoint and fixed."""
 
 import json
-import sys
-from pathlib import Path
 
+import accuracy
 import numpy as np
 import pytest
+import readers
 
 import scp
 from scp.datasets import validation_split
 from scp.detection import Matches
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not (BENCHMARKS / "accuracy.py").is_file():
-    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
-sys.path.insert(0, str(BENCHMARKS))
-import accuracy  # noqa: E402
-import readers  # noqa: E402
 
 SIZE = (64, 64)
 

@@ -134,7 +134,7 @@ def test_memory_is_told_before_and_not_exceeded():
     code = f"""
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
-        from test_training import *
+        from test_loop import *
         from scp import _core
         _core.pool_probe(1, 0)
         events, before = [], _core.alloc_state()[0]
@@ -261,7 +261,7 @@ def test_kill_9_at_any_moment(tmp_path):
     code = f"""
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
-        from test_training import *
+        from test_loop import *
         train(pool(), network(), OPTIONS.set(steps=60), {str(tmp_path)!r})
     """
     checkpoint = tmp_path / "checkpoint.safetensors"

@@ -2,18 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 
+import accuracy
 import pytest
+import search_laptop
 
 import scp
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not (BENCHMARKS / "search_laptop.py").is_file():
-    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
-sys.path.insert(0, str(BENCHMARKS))
-import accuracy  # noqa: E402
-import search_laptop  # noqa: E402
 
 
 @pytest.mark.parametrize("name", search_laptop.SETTINGS)

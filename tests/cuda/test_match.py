@@ -6,7 +6,7 @@ import ctypes
 import cudabuild
 import numpy as np
 import pytest
-from test_match import pyramid, queries
+from pyramids import pyramid, queries
 
 from scp import FeaturePyramid, GradientExtractor, SimilarityJob, _core, match
 from scp.reference import match as reference

@@ -14,7 +14,7 @@ import pytest
 
 def real_data(name: str) -> Path:
     """A folder of the real data; skips the test when it is not on this machine."""
-    root = Path(os.environ.get("SCP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    root = Path(os.environ.get("SCP_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (root / name).is_dir():
         pytest.skip(f"no {name} in {root}; set SCP_DATA to the folder that holds it")
     return root / name

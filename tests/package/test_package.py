@@ -14,7 +14,7 @@ import pytest
 import scp
 from scp import _core
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("cv2", "matplotlib", "jinja2", "tqdm", "pydicom", "torch", "scipy", "sklearn")
 
 
