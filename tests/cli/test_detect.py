@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 
-import cv2
 import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
 from scp.cli import main
@@ -16,10 +16,8 @@ from scp.cli import main
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Four radiographs as PNG files, and the landmarks of two of them."""
-    root = tmp_path_factory.mktemp("images")
     pool = scp.datasets.phantom(4, seed=2)
-    for i in range(4):
-        cv2.imwrite(str(root / f"{pool.ids[i]}.png"), pool.image(i))
+    root = write_images(tmp_path_factory.mktemp("images"), pool)
     table = scp.Landmarks([f"{v}.png" for v in pool.ids], pool.landmark_names, pool.landmarks)
     truth = root.parent / f"{root.name}-truth.csv"
     scp.write_landmarks(truth, table)

@@ -25,13 +25,6 @@ def python(code: str, **variables: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.fixture
-def two_threads():
-    _core.set_threads(2)
-    yield
-    _core.set_threads(0)
-
-
 # ---- arguments ----
 
 
@@ -149,10 +142,7 @@ def test_a_forked_child_starts_its_own_pool(two_threads):
 def test_progress_rises_to_at_most_the_total(count):
     seen = []
     _core.set_threads(count)
-    try:
-        _core.pool_probe(100, 2000, lambda done, total: seen.append((done, total)))
-    finally:
-        _core.set_threads(0)
+    _core.pool_probe(100, 2000, lambda done, total: seen.append((done, total)))
     assert seen
     assert seen == sorted(seen)
     assert all(0 <= done <= total == 100 for done, total in seen)
@@ -167,11 +157,8 @@ def test_what_progress_raises_ends_the_call(count):
         raise LookupError("enough")
 
     _core.set_threads(count)
-    try:
-        with pytest.raises(LookupError, match="enough"):
-            _core.pool_probe(1_000_000, 1000, progress)
-    finally:
-        _core.set_threads(0)
+    with pytest.raises(LookupError, match="enough"):
+        _core.pool_probe(1_000_000, 1000, progress)
     assert len(calls) == 1
 
 
@@ -224,18 +211,14 @@ def test_ctrl_c_interrupts(count):
 
 
 def test_every_listed_set_can_be_forced():
-    before = _core.isa()
     assert "portable" in _core.isas()
-    try:
-        for name in _core.isas():
-            _core.set_isa(name)
-            assert _core.isa() == name
-            done = python("from scp import _core; print(_core.isa())", SCP_ISA=name)
-            assert done.stdout.split() == [name], done.stderr
-        _core.set_isa(None)
-        assert _core.isa() == _core.isas()[-1]
-    finally:
-        _core.set_isa(before)
+    for name in _core.isas():
+        _core.set_isa(name)
+        assert _core.isa() == name
+        done = python("from scp import _core; print(_core.isa())", SCP_ISA=name)
+        assert done.stdout.split() == [name], done.stderr
+    _core.set_isa(None)
+    assert _core.isa() == _core.isas()[-1]
 
 
 def test_a_wrong_set_is_a_clear_import_error():

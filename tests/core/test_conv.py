@@ -208,17 +208,10 @@ def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=F
     return grads
 
 
-@pytest.fixture
-def isas():
-    before = _core.isa()
-    yield _core.isas()
-    _core.set_isa(before)
-
-
 @pytest.mark.parametrize("shape", MARKED, ids=str)
-def test_equals_the_twin(shape, isas):
+def test_equals_the_twin(shape):
     case = Case(shape)
-    for isa in isas:
+    for isa in _core.isas():
         _core.set_isa(isa)
         for wide in (True, False):
             check_forward(case, wide=wide)
@@ -228,9 +221,9 @@ def test_equals_the_twin(shape, isas):
 
 @pytest.mark.parametrize("shape", MARKED, ids=str)
 @pytest.mark.parametrize("rows", [0, 1])
-def test_reads_through_pending_and_pull(shape, rows, isas):
+def test_reads_through_pending_and_pull(shape, rows):
     case = Case(shape, 1, rows)
-    for isa in isas:
+    for isa in _core.isas():
         _core.set_isa(isa)
         for wide in (True, False):
             check_forward(case, True, False, wide)
@@ -252,13 +245,10 @@ def test_slices_and_accumulation(shape):
 @pytest.mark.parametrize("shape", MARKED, ids=str)
 def test_same_bits_at_any_number_of_threads(shape):
     outcomes, case = [], Case(shape, 3)
-    try:
-        for threads in (1, 2, 3):
-            _core.set_threads(threads)
-            parts = check_forward(case, True), check_data(case, "norm"), check_weights(case)
-            outcomes.append(b"".join(p.tobytes() for p in parts))
-    finally:
-        _core.set_threads(0)
+    for threads in (1, 2, 3):
+        _core.set_threads(threads)
+        parts = check_forward(case, True), check_data(case, "norm"), check_weights(case)
+        outcomes.append(b"".join(p.tobytes() for p in parts))
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
 

@@ -168,28 +168,20 @@ def run_unet():
 
 
 def test_same_bits_at_any_number_of_threads():
-    before = _core.threads()
-    try:
-        runs = []
-        for n in (1, 2, 3):
-            _core.set_threads(n)
-            runs.append(run_unet())
-    finally:
-        _core.set_threads(before)
+    runs = []
+    for n in (1, 2, 3):
+        _core.set_threads(n)
+        runs.append(run_unet())
     for run in runs[1:]:
         for a, b in zip(runs[0], run, strict=True):
             np.testing.assert_array_equal(a, b)
 
 
 def test_instruction_sets_agree():
-    before = _core.isa()
-    try:
-        runs = {}
-        for isa in _core.isas():
-            _core.set_isa(isa)
-            runs[isa] = run_unet()
-    finally:
-        _core.set_isa(before)
+    runs = {}
+    for isa in _core.isas():
+        _core.set_isa(isa)
+        runs[isa] = run_unet()
     for run in runs.values():
         for a, b in zip(runs["portable"], run, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(a).max())

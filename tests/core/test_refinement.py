@@ -240,13 +240,9 @@ def test_extreme_logits_stay_finite():
 def test_threads_and_sets_do_not_change_the_objective():
     maps, points, weights, height, width = problem()
     runs = []
-    before = _core.threads()
-    try:
-        for threads in (1, 3):
-            _core.set_threads(threads)
-            runs.append(_core.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
-    finally:
-        _core.set_threads(before)
+    for threads in (1, 3):
+        _core.set_threads(threads)
+        runs.append(_core.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
     assert np.array_equal(runs[0][0], runs[1][0])
     assert np.array_equal(runs[0][1], runs[1][1])
 

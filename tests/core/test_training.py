@@ -40,19 +40,6 @@ def options(strengths, batch=3, crop=32, points=6, seed=5, margin=0.1, cubic=0, 
     return seed, batch, crop, points, margin, cubic, replicate, strengths
 
 
-@pytest.fixture
-def any_threads():
-    yield
-    _core.set_threads(0)
-
-
-@pytest.fixture
-def any_isa():
-    before = _core.isa()
-    yield
-    _core.set_isa(before)
-
-
 # ---- views ----
 
 
@@ -189,7 +176,7 @@ def test_a_pair_that_cannot_be_is_marked():
     assert (away[2] == -1).all() and (away[3] == -1).all()
 
 
-def test_the_same_at_any_number_of_threads_and_in_any_order(any_threads):
+def test_the_same_at_any_number_of_threads_and_in_any_order():
     pool = smooth(6, 48, 48)
     o = options(ALL.strengths())
     want = {}
@@ -342,7 +329,7 @@ def test_equal_features_cost_the_logarithm_of_the_cells():
     assert losses[0] == pytest.approx(np.log(48), rel=1e-6)
 
 
-def test_objective_has_the_same_bits_at_any_threads_and_isa(any_threads, any_isa):
+def test_objective_has_the_same_bits_at_any_threads_and_isa():
     data = case(channels=48)
     want = None
     for isa in _core.isas():
@@ -410,7 +397,7 @@ def test_adam_is_the_twin_s(n, adam):
         assert np.abs(a - b).max(initial=0) <= 3e-6 * (1 + np.abs(b).max(initial=0))
 
 
-def test_adam_has_the_same_bits_at_any_threads_and_isa(any_threads, any_isa):
+def test_adam_has_the_same_bits_at_any_threads_and_isa():
     rng = np.random.default_rng(3)
     start = rng.standard_normal((4, 100_003)).astype(np.float32)
     start[2] = np.abs(start[2])

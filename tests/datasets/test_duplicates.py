@@ -102,8 +102,8 @@ def test_progress_is_reported():
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_the_known_duplicates_of_the_real_data():
-    data = datasets.cephalometric(imagefiles.real_data("cephalometric"), "all")
+def test_the_known_duplicates_of_the_real_data(real_data):
+    data = datasets.cephalometric(real_data("cephalometric"), "all")
     pairs = {(data.ids[p.a], data.ids[p.b]) for p in datasets.find_duplicates(data)}
     known = {
         ("001", "275"),

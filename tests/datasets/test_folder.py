@@ -196,8 +196,8 @@ def test_the_landmark_parser_gives_points_or_names_the_line(tmp_path_factory, co
         assert points.shape == (19, 2) and (np.abs(points) <= 66).all()
 
 
-def test_the_real_cephalograms():
-    data = datasets.cephalometric(imagefiles.real_data("cephalometric"), "train")
+def test_the_real_cephalograms(real_data):
+    data = datasets.cephalometric(real_data("cephalometric"), "train")
     assert len(data) == 150 and data.ids[-1] == "150"
     assert {data.shape(i) for i in range(150)} == {(2400, 1935)}
     assert (data.landmarks >= 0).all() and (data.landmarks < [1935, 2400]).all()

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
 from scp import cli
@@ -32,12 +33,7 @@ def pool():
 
 @pytest.fixture(scope="module")
 def images(pool, tmp_path_factory):
-    import cv2
-
-    folder = tmp_path_factory.mktemp("images")
-    for i in range(len(pool)):
-        cv2.imwrite(str(folder / f"{i}.png"), pool.image(i))
-    return folder
+    return write_images(tmp_path_factory.mktemp("images"), pool)
 
 
 def test_fit_writes_the_documented_files(pool, tmp_path):

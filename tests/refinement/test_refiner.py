@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
 from scp import cli
@@ -307,11 +308,7 @@ def test_a_size_that_does_not_fit(pool):
 
 @pytest.fixture
 def folder(pool, tmp_path):
-    import cv2
-
-    (tmp_path / "images").mkdir()
-    for i in range(len(pool)):
-        cv2.imwrite(str(tmp_path / f"images/{pool.ids[i]}.png"), pool.image(i))
+    write_images(tmp_path / "images", pool)
     write_landmarks(tmp_path / "marks.csv", Landmarks.of(pool).rows(pool.ids[:2]))
     return tmp_path
 

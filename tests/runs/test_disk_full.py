@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 
-import scp
 from scp.errors import DiskFullError
 from scp.runs import naming, writing
 
@@ -77,27 +75,9 @@ FILES = [
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    pool = scp.datasets.phantom(8, seed=3, size=(240, 192))
-    for i in range(8):
-        cv2.imwrite(str(folder / f"p{i}.png"), pool.image(i))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(images, tmp_path_factory):
+def whole(finished_run):
     """The files of a run that nothing stopped."""
-    run = tmp_path_factory.mktemp("whole") / "run"
-    scp.choose(
-        scp.datasets.folder(images),
-        3,
-        run=run,
-        count=30,
-        duplicates=False,
-        extractor=scp.GradientExtractor((128, 128)),
-    )
-    return {p.name: p.read_bytes() for p in run.iterdir()}
+    return {p.name: p.read_bytes() for p in finished_run.iterdir()}
 
 
 def check(process, run: Path, whole, named: str, finished: int = 0):

@@ -5,6 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
 from scp import cli
@@ -106,11 +107,7 @@ def test_a_training_that_has_not_finished_is_said(pool, tmp_path):
 
 
 def test_select_command(run, pool, tmp_path_factory, capsys):
-    import cv2
-
-    images = tmp_path_factory.mktemp("images")
-    for i in range(len(pool)):
-        cv2.imwrite(str(images / f"{i}.png"), pool.image(i))
+    images = write_images(tmp_path_factory.mktemp("images"), pool)
     assert cli.main(["select", str(images), "--run", str(run), *SMALL]) == 0
     assert "6 images, the trained features at 64 x 64 pixels" in capsys.readouterr().out
     assert (

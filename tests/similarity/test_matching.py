@@ -109,18 +109,13 @@ def test_same_bits_on_every_set_and_thread_count(mode):
     rng = np.random.default_rng(2)
     p = pyramid(rng, 5, 3, 4, 64, "smooth")
     q, qn = queries(rng, p, 80)
-    before = _core.isa()
     outcomes = []
-    try:
-        for isa in _core.isas():
-            for threads in (1, 2, 5):
-                _core.set_isa(isa)
-                _core.set_threads(threads)
-                value, place, stats = match(p, q, qn, mode=mode, path="search")
-                outcomes.append((value.tobytes(), place.tobytes(), str(stats)))
-    finally:
-        _core.set_isa(before)
-        _core.set_threads(0)
+    for isa in _core.isas():
+        for threads in (1, 2, 5):
+            _core.set_isa(isa)
+            _core.set_threads(threads)
+            value, place, stats = match(p, q, qn, mode=mode, path="search")
+            outcomes.append((value.tobytes(), place.tobytes(), str(stats)))
     assert len(set(outcomes)) == 1
 
 

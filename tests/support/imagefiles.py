@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
-
-
-def real_data(name: str) -> Path:
-    """A folder of the real data; skips the test when it is not on this machine."""
-    root = Path(os.environ.get("SCP_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    if not (root / name).is_dir():
-        pytest.skip(f"no {name} in {root}; set SCP_DATA to the folder that holds it")
-    return root / name
 
 
 def encode(suffix: str, image: np.ndarray, *options: int) -> bytes:

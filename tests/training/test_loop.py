@@ -13,35 +13,14 @@ import time
 
 import numpy as np
 import pytest
+from textures import OPTIONS, network, pool
 
 from scp import _core
 from scp.features import train
 from scp.features.train import core_options, crop_side
 from scp.networks import laptop
-from scp.training import TrainingOptions
 
-OPTIONS = TrainingOptions(batch=2, points=8, steps=8, log_every=3, checkpoint_seconds=0, window=4)
-
-
-def network(channels: int = 1):
-    return laptop(
-        encoder=(16, 16, 16),
-        depths=(0, 1, 1),
-        decoder=(16, 16),
-        channels=16,
-        image_channels=channels,
-    )
-
-
-def pool(n: int = 5, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    out = np.zeros((n, height, width))
-    for i in range(n):
-        for _ in range(8):
-            a, b, c = rng.uniform(-0.6, 0.6, 3)
-            out[i] += np.sin(a * x + b * y + 9 * c)
-    return ((out - out.min()) / (out.max() - out.min())).astype(np.float32)
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}  # of children: with ours
 
 
 def same(a, b) -> None:
@@ -61,12 +40,6 @@ def stop_after(step: int):
             raise Stop
 
     return callback
-
-
-@pytest.fixture
-def any_threads():
-    yield
-    _core.set_threads(0)
 
 
 # ---- a step ----
@@ -105,7 +78,7 @@ def test_a_step_is_its_parts(channels):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_same_bits_at_any_number_of_threads(any_threads):
+def test_the_same_bits_at_any_number_of_threads():
     results = []
     for threads in (1, 2, 3):
         _core.set_threads(threads)
@@ -131,11 +104,10 @@ def test_training_learns():
 
 
 def test_memory_is_told_before_and_not_exceeded():
-    code = f"""
-        import sys
-        sys.path.insert(0, {os.path.dirname(__file__)!r})
-        from test_loop import *
+    code = """
+        from textures import OPTIONS, network, pool
         from scp import _core
+        from scp.features.train import train
         _core.pool_probe(1, 0)
         events, before = [], _core.alloc_state()[0]
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
@@ -143,6 +115,7 @@ def test_memory_is_told_before_and_not_exceeded():
     """
     out = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=True,
@@ -259,16 +232,15 @@ def test_a_finished_run_is_not_run_again(tmp_path):
 def test_kill_9_at_any_moment(tmp_path):
     whole = train(pool(), network(), OPTIONS.set(steps=60))
     code = f"""
-        import sys
-        sys.path.insert(0, {os.path.dirname(__file__)!r})
-        from test_loop import *
+        from textures import OPTIONS, network, pool
+        from scp.features.train import train
         train(pool(), network(), OPTIONS.set(steps=60), {str(tmp_path)!r})
     """
     checkpoint = tmp_path / "checkpoint.safetensors"
     rng = np.random.default_rng(0)
     kills = 0
     for attempt in range(8):
-        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
+        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], env=ENVIRONMENT)
         seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         patience = time.monotonic() + 120
         while child.poll() is None and time.monotonic() < patience:
