@@ -294,7 +294,7 @@ class Study:
             start += len(place)
             bar(i + 1, len(train))
 
-        def image(i):  # in 16 bits, as `scp.pipeline.Pool` gives it
+        def image(i):  # in 16 bits, as `scp.keypoints.Pool` gives it
             levels = np.rint(train.grid(i, size) * 65535).astype(np.uint16)
             return levels.astype(np.float32) * np.float32(1 / 65535)
 

@@ -2,10 +2,11 @@
 
 import csv
 import math
+import shutil
 
-import cv2
 import numpy as np
 import pytest
+from phantoms import write_cephalometric
 
 import scp
 from scp.cli import main
@@ -348,14 +349,10 @@ def test_errors(extra, message, tmp_path, capsys):
 
 def cephalograms(root, landmarks=True):
     """Three training images in the official layout; no Test1."""
-    pool = scp.datasets.phantom(3, size=(96, 80))
-    (root / "RawImage" / "TrainingData").mkdir(parents=True)
-    for i, name in enumerate(pool.ids):
-        cv2.imwrite(str(root / "RawImage" / "TrainingData" / f"{name}.png"), pool.image(i))
-        for reader in ("400_junior", "400_senior") if landmarks else ():
-            (root / reader).mkdir(exist_ok=True)
-            lines = [f"{x:.0f},{y:.0f}" for x, y in pool.landmarks[i]]
-            (root / reader / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    write_cephalometric(root, scp.datasets.phantom(3, size=(96, 80)))
+    if not landmarks:
+        for reader in ("400_junior", "400_senior"):
+            shutil.rmtree(root / reader)
     return str(root)
 
 
