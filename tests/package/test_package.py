@@ -56,6 +56,7 @@ def test_stub_and_docstrings_name_the_same_arguments():
 def test_version_is_the_same_everywhere():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert scp.__version__ == declared
+    assert f"\nversion: {declared}\n" in (ROOT / "CITATION.cff").read_text()
     try:
         installed = importlib.metadata.version("sample-choosing-policy")
     except importlib.metadata.PackageNotFoundError:
