@@ -11,11 +11,13 @@ With features that are learned from the images first:
 
 When the images chosen are annotated, their landmarks are found in all the others:
 
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), points)
+    extractor = scp.FeatureExtractor.load("runs/mine")
+    marks = scp.read_landmarks("marks.csv")            # of the images chosen
+    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
-`models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
+`networks`, `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 

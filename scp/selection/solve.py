@@ -120,6 +120,7 @@ def more_sizes(values, curve: list[Selection], options: dict) -> list[Selection]
     one = len(curve) == 1 and curve[0].m
     if not one or any(options.get(k) is not None for k in restricted):
         return curve
-    largest = min(max(CURVE, 2 * curve[0].m), len(values))
+    free = len(values) - len(options.get("initial") or ()) - len(options.get("exclude") or ())
+    largest = min(max(CURVE, 2 * curve[0].m), free)
     more = select(values, range(1, largest + 1), method="swap", **options)
     return sorted([*(c for c in more if c.m != curve[0].m), curve[0]], key=lambda c: c.m)
