@@ -73,7 +73,7 @@ def prepared(small, tmp_path_factory) -> Path:
         scp.write_landmarks(folder / name, scp.Landmarks.of(pool))
     images = scp.datasets.folder(folder / "radiographs")
     extractor = scp.FeatureExtractor().fit(images, run=folder / "runs/mine", progress=False)
-    scp.choose(images, 5, extractor=extractor, run=folder / "runs/mine", report=False)
+    scp.choose(images, 5, features=extractor, run=folder / "runs/mine", report=False)
     return folder
 
 
