@@ -2,10 +2,12 @@
  * other: key points of one image share its coarse cells, and what the search does there it then
  * does once. Of those groups, the ones that look most like the same example follow each other too:
  * they visit the same part of an image's tree, which the cache then holds. */
+#include "order.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "match.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 
 #define EXAMPLES 64
@@ -59,9 +61,10 @@ static void group(struct key *keys, const struct scp_queries *queries, const flo
 
 /* Sets `example` of sorted keys. Examples are the vectors of groups far from each other in the
  * list. */
-static void liken(struct key *keys, const struct scp_queries *queries, const float *vectors) {
+static void assign_examples(struct key *keys, const struct scp_queries *queries,
+                            const float *vectors) {
     const size_t channels = queries->channels, stride = queries->levels * channels;
-    const size_t step = (queries->count + EXAMPLES - 1) / EXAMPLES;
+    const size_t spacing = (queries->count + EXAMPLES - 1) / EXAMPLES;
     const struct scp_kernels *kernels = scp_kernels();
     for (size_t i = 0; i < queries->count; i++) {
         const float *mine = vectors + keys[i].first * stride;
@@ -70,8 +73,8 @@ static void liken(struct key *keys, const struct scp_queries *queries, const flo
             keys[i].example = keys[i - 1].example;
             continue;
         }
-        for (size_t e = 0; e * step < queries->count; e++) {
-            const float *example = vectors + keys[e * step].first * stride;
+        for (size_t e = 0; e * spacing < queries->count; e++) {
+            const float *example = vectors + keys[e * spacing].first * stride;
             const float dot = kernels->dot(mine, example, channels);
             if (dot > best) {
                 best = dot;
@@ -86,7 +89,7 @@ enum scp_status scp_queries_order(struct scp_queries *queries, const float *vect
     struct key *keys = scp_alloc(count, sizeof *keys);
     if (!keys) return SCP_ENOMEM;
     group(keys, queries, vectors);
-    liken(keys, queries, vectors);
+    assign_examples(keys, queries, vectors);
     qsort(keys, count, sizeof *keys, by_place);
     for (size_t i = 0; i < count; i++) {
         queries->order[i] = keys[i].number;

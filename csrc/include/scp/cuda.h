@@ -107,7 +107,7 @@ struct scp_cuda_table {
 typedef const struct scp_cuda_table *(*scp_cuda_entry)(uint32_t abi);
 #define SCP_CUDA_SYMBOL "scp_cuda_plugin"
 
-/* ---- csrc/base/cuda.c ---- */
+/* ---- csrc/cuda/open.c ---- */
 
 /* Opens the library at `path`; a second call with another path replaces the table for later calls
  * (the first library stays loaded). SCP_EUNSUPPORTED: see scp_cuda_reason. */
