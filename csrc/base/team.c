@@ -1,17 +1,16 @@
 /* The thread team and its jobs. A job is one call of scp_parallel: its tasks are taken one by one
  * from a shared counter, by the caller and by whatever threads of the team are idle. Callers queue
  * their jobs in a list; the team's threads join the oldest that still has tasks. A job lives on its
- * caller's stack, so the caller leaves only when the last helper has. How many threads there are is
- * the business of threads.c. */
+ * caller's stack, so the caller leaves only when the last helper has. */
 #define _POSIX_C_SOURCE 200809L
-#include "team.h"
+#include "scp/threads.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
-#include "scp/threads.h"
+#include "team_size.h"
 
 #define STACK_BYTES ((size_t)2 << 20) /* musl's default is 128 KiB, macOS's 512 KiB */
 #define POLL_NANOSECONDS 20000000L    /* between polls while the caller waits for others */
@@ -51,6 +50,7 @@ static struct scp_team {
 static atomic_uint calls; /* grows with every job, so that idle threads need no lock to see one */
 static _Thread_local int inside_task;
 static _Thread_local struct job *helping; /* on a team thread: the job it works on */
+static _Thread_local size_t pinned, pins;
 
 enum scp_status scp_poll(const struct scp_control *control, size_t done, size_t total) {
     if (helping) return atomic_load(&helping->interrupted) ? SCP_EINTERRUPTED : SCP_OK;
@@ -96,15 +96,25 @@ static void unlock_team(void) {
 /* ---- size ---- */
 
 static size_t size_locked(void) {
-    if (team.size == 0) team.size = scp_threads_default();
+    if (team.size == 0) team.size = scp_team_default_size();
     return team.size;
 }
 
-size_t scp_team_size(void) {
+size_t scp_threads(void) {
+    if (pins) return pinned;
     lock_team();
     const size_t size = size_locked();
     unlock_team();
     return size;
+}
+
+void scp_threads_pin(void) {
+    if (!pins) pinned = scp_threads();
+    pins++;
+}
+
+void scp_threads_unpin(void) {
+    if (pins) pins--;
 }
 
 /* ---- work ---- */
@@ -259,8 +269,7 @@ enum scp_status scp_parallel(size_t count, scp_task run, void *context,
     while (team.ending) pthread_cond_wait(&team.idle, &team.lock);
     job.forks = team.forks;
     job.limit = size_locked();
-    const size_t pinned = scp_threads_pinned();
-    if (pinned && pinned < job.limit) job.limit = pinned;
+    if (pins && pinned < job.limit) job.limit = pinned;
     if (job.limit > 1) start_locked();
     struct job **tail = &team.jobs;
     while (*tail) tail = &(*tail)->link;

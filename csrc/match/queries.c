@@ -71,7 +71,8 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     q->scaling = scp_alloc(count * levels, sizeof *q->scaling);
     struct quantise_job job = {q, vectors, norms, scp_tree_kernels()};
     const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scaling;
-    status = room ? scp_queries_order(q, vectors) : SCP_ENOMEM;
+    status =
+        room ? scp_queries_order(q->order, q->heads, vectors, count, levels, channels) : SCP_ENOMEM;
     if (status == SCP_OK)
         status = scp_parallel((count + CHUNK - 1) / CHUNK, quantise_some, &job, control);
     if (status != SCP_OK) {

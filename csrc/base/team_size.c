@@ -1,12 +1,10 @@
-/* How many threads a call may use: the environment, the CPUs, and the calling thread's pin. */
-#include "scp/threads.h"
+/* The default size of the thread team: SCP_NUM_THREADS, or else the CPUs this process may use. */
+#include "team_size.h"
 
 #include <stdlib.h>
 
 #include "quota.h"
-#include "team.h"
-
-static _Thread_local size_t pinned, pins;
+#include "scp/threads.h"
 
 enum scp_status scp_threads_wish(size_t *count) {
     const char *text = getenv("SCP_NUM_THREADS");
@@ -22,26 +20,9 @@ enum scp_status scp_threads_wish(size_t *count) {
     return wish ? SCP_OK : SCP_EINVAL;
 }
 
-size_t scp_threads_default(void) {
+size_t scp_team_default_size(void) {
     size_t count;
     if (scp_threads_wish(&count) == SCP_OK && count > 0) return count;
     count = scp_cpu_quota();
     return count < SCP_TEAM_MAX ? count : SCP_TEAM_MAX;
-}
-
-size_t scp_threads(void) {
-    return pins ? pinned : scp_team_size();
-}
-
-size_t scp_threads_pinned(void) {
-    return pins ? pinned : 0;
-}
-
-void scp_threads_pin(void) {
-    if (!pins) pinned = scp_threads();
-    pins++;
-}
-
-void scp_threads_unpin(void) {
-    if (pins) pins--;
 }
