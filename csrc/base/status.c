@@ -1,3 +1,4 @@
+/* The texts of the status codes. */
 #include "scp/status.h"
 
 const char *scp_status_text(enum scp_status status) {

@@ -1,4 +1,5 @@
-#include "scp/match.h"
+/* The sizes of a feature pyramid; kept below what 32-bit cell numbers can count. */
+#include "scp/grid.h"
 
 #define MAX_CELLS ((size_t)1 << 28)
 

@@ -86,11 +86,14 @@ static PyObject *cuda_matcher(PyObject *module, PyObject *args, PyObject *keywor
     if (!cuda) return PyErr_Format(PyExc_OSError, "%s", scp_cuda_reason());
     struct holder *h = scp_calloc(1, sizeof *h);
     if (!h) return PyErr_NoMemory();
+    const struct scp_cuda_queries borrowed = {PyArray_DATA(queries), PyArray_DATA(norms),
+                                              (size_t)count};
+    const struct scp_match_options options = {.mode = bilinear ? SCP_BILINEAR : SCP_NEAREST,
+                                              .epsilon = epsilon};
     enum scp_status status;
     Py_BEGIN_ALLOW_THREADS;
-    status = cuda->matcher_open(&h->matcher, device, &grid, PyArray_DATA(queries),
-                                PyArray_DATA(norms), (size_t)count,
-                                bilinear ? SCP_BILINEAR : SCP_NEAREST, epsilon, (size_t)max_memory);
+    status =
+        cuda->matcher_open(&h->matcher, device, &grid, &borrowed, &options, (size_t)max_memory);
     Py_END_ALLOW_THREADS;
     if (status != SCP_OK) {
         scp_free(h);

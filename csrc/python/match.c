@@ -68,9 +68,9 @@ static PyObject *gradient_pyramid(PyObject *module, PyObject *args, PyObject *ke
         return NULL;
     struct scp_py_call call;
     scp_py_begin(&call, progress);
-    const enum scp_status status = scp_gradient_pyramid(
-        PyArray_DATA(features), PyArray_DATA(norms), PyArray_DATA(images), (size_t)n,
-        (size_t)height, (size_t)width, (size_t)levels, grid.channels, &call.control);
+    const enum scp_status status =
+        scp_gradient_pyramid(PyArray_DATA(features), PyArray_DATA(norms), PyArray_DATA(images),
+                             (size_t)n, &grid, &call.control);
     if (scp_py_end(&call, module, status, "images must be finite")) return NULL;
     Py_RETURN_NONE;
 }
@@ -176,8 +176,8 @@ static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
         return PyErr_Format(PyExc_TypeError, "queries must come from match_queries");
     const struct holder *h = PyCapsule_GetPointer(capsule, QUERIES);
     const npy_intp cells = PyArray_DIM(features, 0), channels = PyArray_DIM(features, 1);
-    struct scp_grid grid;
-    if (check_grid(&grid, h->levels, height, width, cells, channels) ||
+    struct scp_pyramid pyramid = {.features = PyArray_DATA(features), .norms = PyArray_DATA(norms)};
+    if (check_grid(&pyramid.grid, h->levels, height, width, cells, channels) ||
         scp_py_length(norms, "norms", 0, cells))
         return NULL;
     if (channels != h->channels)
@@ -199,9 +199,9 @@ static PyObject *match(PyObject *module, PyObject *args, PyObject *keywords) {
     struct scp_match_stats stats;
     struct scp_py_call call;
     scp_py_begin(&call, progress);
-    const enum scp_status status = scp_match(
-        PyArray_DATA((PyArrayObject *)value), PyArray_DATA((PyArrayObject *)index), &stats, &grid,
-        PyArray_DATA(features), PyArray_DATA(norms), h->queries, &options, &call.control);
+    const enum scp_status status =
+        scp_match(PyArray_DATA((PyArrayObject *)value), PyArray_DATA((PyArrayObject *)index),
+                  &stats, &pyramid, h->queries, &options, &call.control);
     if (scp_py_end(&call, module, status, "features must be unit vectors with finite norms"))
         goto fail;
     return Py_BuildValue("NN(KKO)", value, index, (unsigned long long)stats.dots,

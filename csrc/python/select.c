@@ -294,11 +294,11 @@ static PyObject *select_random(PyObject *module, PyObject *args) {
     uint32_t *rows = rows_buffer(h, NULL, 0);
     if (prefix && checkpoints && rows) {
         for (npy_intp i = 0; i < n_points; i++) checkpoints[i] = (size_t)at[i];
+        const struct scp_select_draws drawn = {seed, (size_t)draws, checkpoints, (size_t)n_points};
         struct scp_py_call call;
         scp_py_begin(&call, progress);
         const enum scp_status status =
-            scp_select_random(rows, &count, data_of(prefix), h->problem, m, seed, (size_t)draws,
-                              checkpoints, (size_t)n_points, &call.control);
+            scp_select_random(rows, &count, data_of(prefix), h->problem, m, &drawn, &call.control);
         if (!scp_py_end(&call, module, status, "select_random"))
             result = Py_BuildValue("NO", rows_array(rows, count), prefix);
     } else if (!PyErr_Occurred()) {
@@ -320,24 +320,25 @@ static float *lambda_of(PyObject *object, const struct holder *h, int access) {
 static PyObject *select_bound(PyObject *module, PyObject *args) {
     PyObject *capsule, *set_object, *lambda_object, *progress = Py_None;
     Py_ssize_t m_argument, iterations;
-    double score, bound = 0;
-    size_t m, count;
-    if (!PyArg_ParseTuple(args, "OnOdnO|O:select_bound", &capsule, &m_argument, &set_object, &score,
-                          &iterations, &lambda_object, &progress))
+    struct scp_select_dual dual = {0};
+    struct scp_select_incumbent incumbent;
+    size_t m;
+    if (!PyArg_ParseTuple(args, "OnOdnO|O:select_bound", &capsule, &m_argument, &set_object,
+                          &incumbent.score, &iterations, &lambda_object, &progress))
         return NULL;
     struct holder *h = holder_of(capsule);
     if (!h || m_of(&m, m_argument, h)) return NULL;
     if (iterations < 0)
         return PyErr_Format(PyExc_ValueError, "iterations must be >= 0, got %zd", iterations);
-    const uint32_t *set = set_of(&count, set_object, h);
-    float *lambda = set ? lambda_of(lambda_object, h, SCP_PY_WRITE) : NULL;
-    if (!lambda) return NULL;
+    incumbent.set = set_of(&incumbent.count, set_object, h);
+    dual.lambda = incumbent.set ? lambda_of(lambda_object, h, SCP_PY_WRITE) : NULL;
+    if (!dual.lambda) return NULL;
     struct scp_py_call call;
     scp_py_begin(&call, progress);
-    const enum scp_status status = scp_select_bound(&bound, lambda, h->problem, m, set, count,
-                                                    score, (size_t)iterations, &call.control);
+    const enum scp_status status =
+        scp_select_bound(&dual, h->problem, m, &incumbent, (size_t)iterations, &call.control);
     if (scp_py_end(&call, module, status, "select_bound")) return NULL;
-    return PyFloat_FromDouble(bound);
+    return PyFloat_FromDouble(dual.bound);
 }
 
 static PyObject *proved(const uint32_t *rows, size_t count, const struct scp_select_proof *proof) {
@@ -348,24 +349,24 @@ static PyObject *proved(const uint32_t *rows, size_t count, const struct scp_sel
 static PyObject *select_exact(PyObject *module, PyObject *args) {
     PyObject *capsule, *set_object, *lambda_object, *progress = Py_None, *result = NULL;
     Py_ssize_t m_argument, max_nodes;
-    double bound;
+    struct scp_select_dual dual;
     size_t m, count;
-    if (!PyArg_ParseTuple(args, "OnOdOn|O:select_exact", &capsule, &m_argument, &set_object, &bound,
-                          &lambda_object, &max_nodes, &progress))
+    if (!PyArg_ParseTuple(args, "OnOdOn|O:select_exact", &capsule, &m_argument, &set_object,
+                          &dual.bound, &lambda_object, &max_nodes, &progress))
         return NULL;
     struct holder *h = holder_of(capsule);
     if (!h || m_of(&m, m_argument, h)) return NULL;
     if (max_nodes < 0)
         return PyErr_Format(PyExc_ValueError, "max_nodes must be >= 0, got %zd", max_nodes);
     const uint32_t *set = set_of(&count, set_object, h);
-    const float *lambda = set ? lambda_of(lambda_object, h, SCP_PY_READ) : NULL;
-    uint32_t *rows = lambda ? rows_buffer(h, set, count) : NULL;
+    dual.lambda = set ? lambda_of(lambda_object, h, SCP_PY_READ) : NULL;
+    uint32_t *rows = dual.lambda ? rows_buffer(h, set, count) : NULL;
     if (!rows) return NULL;
     struct scp_select_proof proof = {0};
     struct scp_py_call call;
     scp_py_begin(&call, progress);
-    const enum scp_status status = scp_select_exact(rows, &count, &proof, h->problem, m, bound,
-                                                    lambda, (size_t)max_nodes, &call.control);
+    const enum scp_status status = scp_select_exact(rows, &count, &proof, h->problem, m, &dual,
+                                                    (size_t)max_nodes, &call.control);
     if (!scp_py_end(&call, module, status, "select_exact")) result = proved(rows, count, &proof);
     scp_free(rows);
     return result;
