@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..landmarks import Landmarks
 from ..landmarks.read import read_with_places
 from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
@@ -116,8 +117,6 @@ def read_spacing(path: str | os.PathLike, ids: list[str]) -> np.ndarray:
     Raises:
         DatasetError: names the file, the line or the image.
     """
-    from ..landmarks import Landmarks
-
     rows: dict[str, tuple[float, float]] = {}
     header: list[str] | None = None
     for number, cells in csv_lines(path, read_text(path)):

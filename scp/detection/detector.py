@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 
@@ -71,8 +72,6 @@ class Detections:
         return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         rows = []
         for name, column in zip(self.names, self.confidence.T, strict=True):
             rows.append(

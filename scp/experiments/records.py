@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -172,8 +173,6 @@ def record(
 def digest(dataset: Dataset) -> str:
     """SHA-256 of what tells a data set's images from others without decoding them: ids, shapes,
     landmarks, the files' sizes."""
-    import os
-
     sums = hashlib.sha256()
     for i, name in enumerate(dataset.ids):
         path = dataset.path(i)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import _core
 from .pyramid import FeaturePyramid, Grids, aligned
 
 
@@ -45,8 +46,6 @@ class GradientExtractor(Grids):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""
-        from .. import _core
-
         image = np.ascontiguousarray(image, np.float32)
         if image.shape != tuple(self.size):
             raise ValueError(f"image must have shape {tuple(self.size)}, got {image.shape}")

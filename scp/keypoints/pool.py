@@ -8,9 +8,11 @@ import warnings
 import numpy as np
 
 from .._version import __version__
+from ..datasets import DatasetError, to_original
 from ..progress import Progress, watch
 from ..runs import KnownImages
 from ..runs.images import NAME as KNOWN
+from .detect import detect
 
 
 def to_16_bits(image: np.ndarray) -> np.ndarray:
@@ -46,9 +48,6 @@ class Pool:
         **options,
     ):
         import cv2
-
-        from ..datasets import to_original
-        from .detect import detect
 
         self.dataset, self.extractor = dataset, extractor
         self.points, self.empty, self.digests = [], [], []
@@ -107,8 +106,6 @@ class Pool:
         if self._grids[i] is None:
             self._decode(i)
             if self._digest(i) != self.digests[i]:
-                from ..datasets import DatasetError
-
                 raise DatasetError(
                     f"{self.dataset.path(i)}: the image changed since its key points were found; "
                     f"delete {KNOWN} in the run folder and start again"

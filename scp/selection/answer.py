@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..report import plots
 from .checks import _matrix
 
 
@@ -64,9 +65,7 @@ class Selection:
 
     def plot(self):
         """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
-        from ..report.plots import coverage_curve
-
-        return coverage_curve(self)
+        return plots.coverage_curve(self)
 
 
 def verify(values, selection: Selection, weights=None, initial: Sequence[int] = ()) -> float:
