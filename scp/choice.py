@@ -1,14 +1,18 @@
-"""What a run chose, and selection.json."""
+"""What a run chose, and around it: selection.json, images by id, what a user should know."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._version import __version__
+from .datasets import Dataset
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -89,6 +93,58 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def chosen_ids(path: Path) -> list[str]:
+    """Ids of the chosen images in a selection.json.
+
+    Raises:
+        ValueError: names the file, if it is no such file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [str(entry["id"]) for entry in content["selected"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
+
+
+def data_warnings(
+    dataset: Dataset, duplicates: Sequence[tuple[str, str, str]], empty: Sequence[str]
+) -> list[str]:
+    """What a user should know of the images: those left out, alike, and without key points."""
+    notes = []
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        left = len(dataset.skipped)
+        notes.append(
+            f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+            f"{'' if left == 1 else 'first '}{name}: {reason}"
+        )
+    if duplicates:
+        named = ", ".join(f"{a} = {b}" for a, b, _ in duplicates[:5])
+        more = f" and {len(duplicates) - 5} more" if len(duplicates) > 5 else ""
+        notes.append(f"{len(duplicates)} pairs of images show the same picture: {named}{more}")
+    if empty:
+        notes.append(
+            f"{len(empty)} images have no key points and count as not covered: "
+            f"{', '.join(empty[:5])}"
+        )
+    return notes
+
+
+def row_numbers(rules: dict, ids: list[str]) -> dict:
+    """Ids in initial, include and exclude become row numbers."""
+    index = {name: i for i, name in enumerate(ids)}
+    out = dict(rules)
+    for key in ("initial", "include", "exclude"):
+        if out.get(key) is not None:
+            rows = []
+            for entry in out[key]:
+                if isinstance(entry, str) and entry not in index:
+                    raise ValueError(f"{key}: no image is called {entry!r}")
+                rows.append(index[entry] if isinstance(entry, str) else int(entry))
+            out[key] = rows
+    return out
 
 
 def plain(value):

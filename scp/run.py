@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 
 from . import devices
 from ._version import versions
-from .choice import Choice, describe
+from .choice import Choice, chosen_ids, data_warnings, describe, row_numbers
 from .datasets import Dataset, find_duplicates
 from .datasets import folder as open_folder
 from .detection import Detections, LandmarkDetector, usual_pseudo_templates
@@ -151,7 +150,7 @@ class Run:
         sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
             raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
-        return sizes, _row_numbers(rules, self.dataset.ids)
+        return sizes, row_numbers(rules, self.dataset.ids)
 
     # ---- stages ----
 
@@ -375,12 +374,7 @@ class Run:
         path = Path(self.path or "", SELECTION)
         if self.path is None or not path.is_file():
             raise ValueError(f"there is no {path}: run scp select first, or give templates")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            ids = [str(entry["id"]) for entry in content["selected"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
-        return self.dataset.rows(ids, str(path))
+        return self.dataset.rows(chosen_ids(path), str(path))
 
     def annotated(self, templates: Landmarks | Dataset | None = None) -> Dataset:
         """Annotated images with their landmarks; arguments as in `detect`."""
@@ -420,23 +414,7 @@ class Run:
             notes.append(
                 "the training in this run folder has not finished: gradient features are used"
             )
-        if self.dataset.skipped:
-            name, reason = self.dataset.skipped[0]
-            left = len(self.dataset.skipped)
-            notes.append(
-                f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
-                f"{'' if left == 1 else 'first '}{name}: {reason}"
-            )
-        if pairs := self.duplicate_pairs:
-            named = ", ".join(f"{a} = {b}" for a, b, _ in pairs[:5])
-            more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-            notes.append(f"{len(pairs)} pairs of images show the same picture: {named}{more}")
-        if empty := self._pool.empty:
-            notes.append(
-                f"{len(empty)} images have no key points and count as not covered: "
-                f"{', '.join(empty[:5])}"
-            )
-        return notes
+        return notes + data_warnings(self.dataset, self.duplicate_pairs, self._pool.empty)
 
     def parameters(self) -> dict[str, dict]:
         """The settings, a table per stage, as config.toml has them."""
@@ -523,18 +501,3 @@ _SETTINGS = (
     "device",
     "duplicates",
 )
-
-
-def _row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
-    for key in ("initial", "include", "exclude"):
-        if out.get(key) is not None:
-            rows = []
-            for entry in out[key]:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-                rows.append(index[entry] if isinstance(entry, str) else int(entry))
-            out[key] = rows
-    return out
