@@ -23,7 +23,7 @@ def window(kind: int, level: int, reach: int, shape, row: int, column: int):
 
 
 def pair_loss(image, query, row, column, level, options):
-    """Loss of one pair, and its gradients in image [H][W][C] and query [C]."""
+    """Loss of one pair (plain: Eq. 11), and its gradients in image [H][W][C] and query [C]."""
     kind, reach, temperature, margin, limit, epsilon, _ = options
     rows, columns = window(kind, level, reach, image.shape[:2], row, column)
     cells = image[rows, columns]
