@@ -9,6 +9,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..progress import Progress, watch
+from ..runs import Rows
 from .templates import Templates
 from .views import VIEWS
 from .votes import AGREE, combine
@@ -60,13 +61,14 @@ def match_templates(
     *,
     views: Sequence[tuple[float, float]] = VIEWS[:1],
     progress: Progress = False,
-    kept=None,
+    found: Rows | None = None,
 ) -> Matches:
     """The landmarks of every template searched in every image; an image's features are computed
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
-    kept: a `scp.runs.KeptImages` of the same inputs: an image that it knows is not searched again.
+    found: `scp.runs.Rows` of the same inputs, xy [N][T][V][L][2] and similarity [N][T][V][L]: an
+    image that is done there is not searched again.
     Memory: 20 bytes per template, view, image and landmark, and one pyramid.
     """
     index = Templates(extractor, templates, mode, views)
@@ -79,12 +81,12 @@ def match_templates(
     xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
     bar = watch(progress, "matching", len(images))
     for i in range(len(images)):
-        if kept is not None and i < len(kept):
-            xy[:, :, i], similarity[:, :, i] = kept[i]
+        if found is not None and i in found.done:
+            xy[:, :, i], similarity[:, :, i] = (array[i] for array in found.arrays)
         else:
             xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
-            if kept is not None:
-                kept.append(xy[:, :, i], similarity[:, :, i])
+            if found is not None:
+                found.put(i, xy[:, :, i], similarity[:, :, i])
         if bar:
             bar(i + 1, len(images))
     scales = grid_scales(images, extractor.size)

@@ -15,6 +15,7 @@ import numpy as np
 from .. import _core
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the cephalograms in the paper
+RADII_OF = {"mm": RADII, "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}  # by unit
 RULES = ("truncate", "round")
 _HALF = 1e-6  # of a pixel: what conversion between grids may add to an exact half
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 
 import numpy as np
@@ -10,17 +9,8 @@ import numpy as np
 from .._version import __version__
 from ..progress import Progress, watch
 from ..runs import KnownImages
+from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
-
-
-def to_16_bits(image: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as uint16: what is kept of an image, and what its digest is of."""
-    return np.rint(image * 65535).astype(np.uint16)
-
-
-def from_16_bits(levels: np.ndarray) -> np.ndarray:
-    """float32 in [0, 1]."""
-    return levels.astype(np.float32) * np.float32(1 / 65535)
 
 
 class Pool:
@@ -96,7 +86,7 @@ class Pool:
         return image
 
     def _digest(self, i: int) -> str:
-        return hashlib.sha256(self._grids[i]).hexdigest()
+        return of_image(self._grids[i])
 
     def image(self, i: int) -> np.ndarray:
         """Image i on the grid, float32 in [0, 1] (kept in 16 bits).

@@ -20,9 +20,9 @@ from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
 from ..progress import Progress, watch
 from ..runs import read_safetensors
+from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, TrainedState, run_job
-from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
 from .labels import _core_labels, _labels, _rows, factor_of
 from .options import INPUTS, VOTES, RefinementOptions
@@ -215,7 +215,7 @@ class LandmarkRefiner:
             create=lambda: _core.refiner_create(*parts),
             bytes=_core.refiner_bytes(*parts),
             losses=LOSSES,
-            identity={"images": digest_of(images), "labels": digest_of(*labels[:2], *rows)},
+            identity={"images": of_arrays(images), "labels": of_arrays(*labels[:2], *rows)},
             verb=f"refine {number}",
             checkpoint=f"refine{number}.checkpoint.safetensors",
             log=f"refine{number}.jsonl",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import writing
+
 
 def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> None:
     """Tensors by name and a header of plain values, as JSON in the one entry "scp" of the file's
@@ -16,7 +18,9 @@ def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> N
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    _write(Path(path), save(tensors, {"scp": json.dumps(header, sort_keys=True)}))
+    data = save(tensors, {"scp": json.dumps(header, sort_keys=True)})
+    with writing(path) as beside:
+        beside.write_bytes(data)
 
 
 def read_safetensors(
@@ -40,12 +44,3 @@ def read_safetensors(
             return header, {n: file.get_tensor(n) for n in names}
     except (SafetensorError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from .. import _core
 from ..devices import resolve
 from ..features import FeaturePyramid, aligned
 from ..progress import Progress, watch
-from ..runs import _Table
+from ..runs import Rows
+from ..runs.fingerprints import of_image
 from .matching import (
     DEVICE_CHANNELS,
     DEVICE_IMAGES,
@@ -154,10 +154,9 @@ class SimilarityJob:
         """
         bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
-        if folder is None:
-            table = _Table(None, shape, "")
-        else:
-            table = _Table(Path(folder), shape, self._fingerprint())
+        arrays = {"similarity.npy": (shape, np.float32), "places.npy": (shape, np.int32)}
+        fingerprint = "" if folder is None else self._fingerprint()
+        table = Rows(folder, "similarity.ledger", fingerprint, arrays)
         self.resumed = len(table.done)
         if self.resumed == self.n:
             if bar:
@@ -212,7 +211,7 @@ class SimilarityJob:
         return queries, norms
 
     def _image_digest(self, i: int) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.image(i), np.float32)).hexdigest()
+        return of_image(np.asarray(self.image(i), np.float32))
 
     def _fingerprint(self) -> str:
         images = hashlib.sha256()
