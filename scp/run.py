@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import time
@@ -15,7 +16,6 @@ import numpy as np
 
 from . import devices
 from ._version import versions
-from .choice import Choice, describe
 from .datasets import Dataset, find_duplicates
 from .datasets import folder as open_folder
 from .detection import Detections, LandmarkDetector, usual_pseudo_templates
@@ -26,7 +26,7 @@ from .progress import Progress, watch
 from .report import landmarks_in, show_landmarks, write_report
 from .runs import RunFolder, read_log, run_settings, unfinished
 from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import more_sizes, select
+from .selection import Choice, describe, more_sizes, select, warnings_of
 from .similarity import (
     Estimate,
     SimilarityJob,
@@ -415,26 +415,10 @@ class Run:
 
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
-        notes = []
+        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
-            notes.append(
-                "the training in this run folder has not finished: gradient features are used"
-            )
-        if self.dataset.skipped:
-            name, reason = self.dataset.skipped[0]
-            left = len(self.dataset.skipped)
-            notes.append(
-                f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
-                f"{'' if left == 1 else 'first '}{name}: {reason}"
-            )
-        if pairs := self.duplicate_pairs:
-            named = ", ".join(f"{a} = {b}" for a, b, _ in pairs[:5])
-            more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-            notes.append(f"{len(pairs)} pairs of images show the same picture: {named}{more}")
-        if empty := self._pool.empty:
-            notes.append(
-                f"{len(empty)} images have no key points and count as not covered: "
-                f"{', '.join(empty[:5])}"
+            notes.insert(
+                0, "the training in this run folder has not finished: gradient features are used"
             )
         return notes
 
@@ -502,7 +486,8 @@ def choose(
         options: other settings of `Run` (keypoints, count, mode, objective, device, ...) and rules
             of `Run.select` (initial, exclude, groups, min_distance, ...).
     """
-    settings = {name: options.pop(name) for name in _SETTINGS if name in options}
+    names = set(inspect.signature(Run).parameters) & set(options)
+    settings = {name: options.pop(name) for name in names}
     stages = Run(
         dataset, run, features=features, random_state=random_state, progress=progress, **settings
     )
@@ -510,19 +495,6 @@ def choose(
     if report and run is not None:
         stages.report()
     return choice
-
-
-_SETTINGS = (
-    "keypoints",
-    "count",
-    "keypoint_options",
-    "mode",
-    "epsilon",
-    "objective",
-    "max_memory",
-    "device",
-    "duplicates",
-)
 
 
 def _row_numbers(rules: dict, ids: list[str]) -> dict:
