@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets import Dataset
+from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress, watch
+from ..runs import KeptImages
 from .templates import Templates
 from .views import VIEWS
 from .votes import AGREE, combine
@@ -53,14 +55,14 @@ class Matches:
 
 
 def match_templates(
-    extractor,
+    extractor: FeatureExtractor | GradientExtractor,
     templates: Dataset,
     images: Dataset | None = None,
     mode: str = "bilinear",
     *,
     views: Sequence[tuple[float, float]] = VIEWS[:1],
     progress: Progress = False,
-    kept=None,
+    kept: KeptImages | None = None,
 ) -> Matches:
     """The landmarks of every template searched in every image; an image's features are computed
     once.

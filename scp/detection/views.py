@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..datasets import to_grid, to_original
-from ..features import FeaturePyramid
+from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 
 VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
 
@@ -26,7 +26,11 @@ class Views:
         weights: `view_weights`.
     """
 
-    def __init__(self, extractor, views: Sequence[tuple[float, float]]):
+    def __init__(
+        self,
+        extractor: FeatureExtractor | GradientExtractor,
+        views: Sequence[tuple[float, float]],
+    ):
         if not views or any(not 0 < zoom < 100 for _, zoom in views):
             raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
         unit, known = 1 << extractor.levels, {tuple(extractor.size): extractor}

@@ -25,7 +25,7 @@ class PyramidStore(Sequence):
         self,
         pyramids: Iterable[FeaturePyramid],
         max_memory: int | None = None,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ):
         left = 2 << 30 if max_memory is None else int(max_memory)
         self._kept: list[FeaturePyramid] = []

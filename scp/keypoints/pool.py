@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
 from ..progress import Progress, watch
-from ..runs import KnownImages
+from ..runs import KnownImages, RunFolder
 from ..runs.images import NAME as KNOWN
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..features import Extractor
 
 
 def to_16_bits(image: np.ndarray) -> np.ndarray:
@@ -36,14 +41,14 @@ class Pool:
 
     def __init__(
         self,
-        dataset,
-        extractor,
-        keypoints="sift",
-        count=100,
-        seed=0,
+        dataset: Dataset,
+        extractor: Extractor,
+        keypoints: str = "sift",
+        count: int = 100,
+        seed: int = 0,
         progress: Progress = False,
-        folder=None,
-        **options,
+        folder: RunFolder | None = None,
+        **options: Any,
     ):
         import cv2
 
@@ -51,7 +56,9 @@ class Pool:
         from .detect import detect
 
         self.dataset, self.extractor = dataset, extractor
-        self.points, self.empty, self.digests = [], [], []
+        self.points: list[np.ndarray] = []
+        self.empty: list[str] = []
+        self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],

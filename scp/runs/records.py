@@ -25,7 +25,7 @@ class KeptImages:
         arrays: (shape, dtype) of each array of an image.
     """
 
-    def __init__(self, path: str | os.PathLike, key: str, arrays):
+    def __init__(self, path: str | os.PathLike[str], key: str, arrays):
         self.path = Path(path)
         self._arrays = [(tuple(shape), np.dtype(kind)) for shape, kind in arrays]
         sizes = [int(np.prod(shape)) * kind.itemsize for shape, kind in self._arrays]
