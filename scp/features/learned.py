@@ -125,7 +125,7 @@ class FeatureExtractor(Grids):
         run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: bool | None = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> FeatureExtractor:
         """Train on unlabelled images.
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class Model:
     parameters: np.ndarray
     state: np.ndarray
     preset: str = ""
-    options: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 of the structure and all weights: equal for models that give equal features."""

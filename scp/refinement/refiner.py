@@ -132,7 +132,7 @@ class LandmarkRefiner:
         run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: Progress = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> LandmarkRefiner:
         """Train.
 
