@@ -75,7 +75,7 @@ class Run:
     def __init__(
         self,
         dataset: Dataset,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
         *,
         features: str | FeatureExtractor | GradientExtractor = "auto",
         keypoints: str = "sift",
@@ -109,7 +109,11 @@ class Run:
 
     @classmethod
     def open(
-        cls, folder: str | os.PathLike, dataset: Dataset | None = None, *, progress: Progress = None
+        cls,
+        folder: str | os.PathLike[str],
+        dataset: Dataset | None = None,
+        *,
+        progress: Progress = None,
     ) -> Run:
         """A run that a folder holds, with the settings of its config.toml.
 
@@ -144,7 +148,9 @@ class Run:
         finally:
             self.elapsed[name] = time.perf_counter() - start
 
-    def check(self, m, rules: dict) -> tuple[list[int] | None, dict]:
+    def check(
+        self, m: int | Sequence[int] | None, rules: dict[str, Any]
+    ) -> tuple[list[int] | None, dict[str, Any]]:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
@@ -243,7 +249,7 @@ class Run:
         *,
         method: str = "swap",
         min_distance: float | None = None,
-        **rules,
+        **rules: Any,
     ) -> Choice:
         """The images to annotate; writes config.toml and selection.json.
 
@@ -336,7 +342,7 @@ class Run:
         mode: str = "bilinear",
         views: int | None = None,
         pseudo_templates: int | None = None,
-        out: str | os.PathLike | None = None,
+        out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Detections:
         """The landmarks of annotated images, found in all images; landmarks.csv is written and the
@@ -400,7 +406,10 @@ class Run:
         return self.dataset.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
 
     def keep(
-        self, landmarks: Landmarks, templates: Sequence[int], out: str | os.PathLike | None = None
+        self,
+        landmarks: Landmarks,
+        templates: Sequence[int],
+        out: str | os.PathLike[str] | None = None,
     ) -> bool:
         """Write landmarks found, to landmarks.csv of the run folder or to `out`; those of the
         folder are shown in its report too. Returns whether there is a report that shows them.
@@ -422,7 +431,7 @@ class Run:
             )
         return notes
 
-    def parameters(self) -> dict[str, dict]:
+    def parameters(self) -> dict[str, dict[str, Any]]:
         """The settings, a table per stage, as config.toml has them."""
         training = self._training()
         return {
@@ -470,12 +479,12 @@ def choose(
     m: int | Sequence[int] | None = 5,
     *,
     method: str = "swap",
-    run: str | os.PathLike | None = None,
+    run: str | os.PathLike[str] | None = None,
     features: str | FeatureExtractor | GradientExtractor = "auto",
     random_state: int = 0,
     report: bool = True,
     progress: Progress = None,
-    **options,
+    **options: Any,
 ) -> Choice:
     """Which M images to annotate, with files and a report in `run`: the stages of `Run` at once.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets import Dataset
+from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress, watch
 from ..runs import Rows
 from .templates import Templates
@@ -40,7 +41,9 @@ class Matches:
             self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales, self.weights[:1]
         )
 
-    def of(self, templates: Sequence[int], rule: str = "agreeing"):
+    def of(
+        self, templates: Sequence[int], rule: str = "agreeing"
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
         rows = np.asarray(templates, np.int64)
         if rows.ndim != 1 or len(rows) == 0:
@@ -54,7 +57,7 @@ class Matches:
 
 
 def match_templates(
-    extractor,
+    extractor: FeatureExtractor | GradientExtractor,
     templates: Dataset,
     images: Dataset | None = None,
     mode: str = "bilinear",

@@ -25,7 +25,7 @@ def train(
     images: np.ndarray | Iterable[np.ndarray],
     network,
     options: TrainingOptions | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
     *,
     minutes: float | None = None,
     steps: int | None = None,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
 from ..progress import Progress, watch
-from ..runs import KnownImages
+from ..runs import KnownImages, RunFolder
 from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..features import Extractor
 
 
 class Pool:
@@ -26,14 +31,14 @@ class Pool:
 
     def __init__(
         self,
-        dataset,
-        extractor,
-        keypoints="sift",
-        count=100,
-        seed=0,
+        dataset: Dataset,
+        extractor: Extractor,
+        keypoints: str = "sift",
+        count: int = 100,
+        seed: int = 0,
         progress: Progress = False,
-        folder=None,
-        **options,
+        folder: RunFolder | None = None,
+        **options: Any,
     ):
         import cv2
 
@@ -41,7 +46,9 @@ class Pool:
         from .detect import detect
 
         self.dataset, self.extractor = dataset, extractor
-        self.points, self.empty, self.digests = [], [], []
+        self.points: list[np.ndarray] = []
+        self.empty: list[str] = []
+        self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],

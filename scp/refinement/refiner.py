@@ -91,8 +91,8 @@ class LandmarkRefiner:
         size: tuple[int, int] | None = None,
         *,
         network: Mapping[str, Any] | None = None,
-        weights: FeatureExtractor | str | os.PathLike | None = None,
-        **options,
+        weights: FeatureExtractor | str | os.PathLike[str] | None = None,
+        **options: Any,
     ):
         entry = refinement(preset)
         self.preset, self.weights, self.network_options = preset, weights, dict(network or {})
@@ -129,10 +129,10 @@ class LandmarkRefiner:
         rounds: int = 1,
         minutes: float | None = None,
         steps: int | None = None,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: Progress = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> LandmarkRefiner:
         """Train.
 
@@ -390,12 +390,12 @@ class LandmarkRefiner:
 
     # ---- files ----
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file."""
         save_model(path, self._trained())
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> LandmarkRefiner:
+    def load(cls, path: str | os.PathLike[str]) -> LandmarkRefiner:
         """A trained refiner from a file of `save` or a run folder with refined.safetensors."""
         path, model, options = load_trained(path, REFINED, RefinementOptions, True)
         names = model.training.get("names")

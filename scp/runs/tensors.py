@@ -12,7 +12,7 @@ import numpy as np
 from .files import writing
 
 
-def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> None:
+def write_safetensors(path: str | os.PathLike[str], header: dict, tensors: dict) -> None:
     """Tensors by name and a header of plain values, as JSON in the one entry "scp" of the file's
     metadata (several entries would lie in random order)."""
     from safetensors.numpy import save
@@ -24,7 +24,7 @@ def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> N
 
 
 def read_safetensors(
-    path: str | os.PathLike, keep: Callable[[str], bool] | None = None
+    path: str | os.PathLike[str], keep: Callable[[str], bool] | None = None
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """The header that `write_safetensors` wrote ({} in other files) and the tensors.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import _core
 from ..devices import resolve
-from ..features import FeaturePyramid, aligned
+from ..features import Extractor, FeaturePyramid, aligned
 from ..progress import Progress, watch
 from ..runs import Rows
 from ..runs.fingerprints import of_image
@@ -73,7 +73,7 @@ class SimilarityJob:
         image: Callable[[int], np.ndarray],
         n: int,
         points: list[np.ndarray],
-        extractor,
+        extractor: Extractor,
         *,
         mode: str = "nearest",
         epsilon: float = 1e-3,
@@ -98,7 +98,9 @@ class SimilarityJob:
         self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
-        self.dots = self.brute = self.resumed = 0
+        self.dots: int = 0
+        self.brute: int = 0
+        self.resumed = 0
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
         self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
@@ -141,7 +143,9 @@ class SimilarityJob:
         memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
         return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
 
-    def run(self, folder: str | os.PathLike | None = None, progress: Progress = False):
+    def run(
+        self, folder: str | os.PathLike[str] | None = None, progress: Progress = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute, or finish, the matrix.
 
         Args:
