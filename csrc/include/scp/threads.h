@@ -16,11 +16,12 @@
 /* What SCP_EINVAL was about. */
 struct scp_error {
     const char *argument; /* its name in the header; NULL: not said */
-    size_t at;            /* the entry of the flat array; SCP_WHOLE: all of it, or a plain number */
+    size_t at;            /* the entry of the flat array; SCP_WHOLE: all of it, or a number */
     const char *rule;     /* "must be finite": what would be right; static storage */
 };
 
 #define SCP_WHOLE SIZE_MAX
+#define SCP_SHAPE (SIZE_MAX - 1) /* not the values: the shape */
 
 /* How a caller watches and stops long work. `poll` is called on the calling thread only, between
  * tasks and while it waits for the last of them; a non-zero answer stops the work with
