@@ -178,7 +178,10 @@ enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
                                   const size_t *checkpoints, size_t n_checkpoints,
                                   const struct scp_control *control) {
     const int any = m == SCP_SELECT_ANY;
-    if (draws == 0) return SCP_EINVAL;
+    if (draws == 0) return scp_invalid(control, "draws", SCP_WHOLE, "must be above 0");
+    for (size_t i = 0; i < n_checkpoints; i++)
+        if (checkpoints[i] > draws || checkpoints[i] <= (i ? checkpoints[i - 1] : 0))
+            return scp_invalid(control, "checkpoints", i, "must ascend within 1 to draws");
     if ((any && !p->in.costs) || p->n_candidates == 0 || (!any && m > p->n_candidates) ||
         (!any && m < p->n_included))
         return SCP_EINFEASIBLE;
