@@ -27,11 +27,10 @@ import numpy as np
 from common import arguments, header
 
 import scp
-from scp import metrics
 from scp.datasets import Dataset, find_duplicates, validation_split
-from scp.detection import Matches, match_templates, usual_views
-from scp.pipeline import Pool
-from scp.views import VIEWS
+from scp.detection import VIEWS, Matches, match_templates, usual_views
+from scp.evaluation import metrics
+from scp.keypoints import Pool
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
 SIZES = (1, 2, 3, 5, 10)  # templates in SCP's picks

@@ -13,7 +13,7 @@ import numpy as np
 from common import arguments, finish, header, seconds
 
 from scp import FeaturePyramid, GradientExtractor, datasets, devices, match, select
-from scp.pipeline import Pool
+from scp.keypoints import Pool
 from scp.similarity import DeviceSearch
 
 LEVELS, CHANNELS, HEIGHT, WIDTH = 5, 64, 12, 12

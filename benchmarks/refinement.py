@@ -20,9 +20,9 @@ from accuracy import (
 )
 from common import arguments, header
 
-from scp.cli_train import settings
+from scp.cli.train import settings
 from scp.detection import LandmarkDetector
-from scp.metrics import radial_errors
+from scp.evaluation.metrics import radial_errors
 from scp.refinement import LandmarkRefiner, confidence_weights
 
 

@@ -44,7 +44,7 @@ class Setting:
 
     def parts(self):
         """The stages: an untrained extractor and the fraction of the length."""
-        size = self.size or scp.models.PRESETS["laptop"].size[0]
+        size = self.size or scp.networks.PRESETS["laptop"].size[0]
         for side, part, training in self.stages or ((size, 1.0, {}),):
             options = {**self.training, **training}
             yield (

@@ -19,7 +19,7 @@ from peers import interpreter, run
 
 import scp
 from scp import _core
-from scp.pipeline import Pool
+from scp.keypoints import Pool
 
 PEER = r"""
 import json, sys, time

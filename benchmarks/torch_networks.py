@@ -1,4 +1,4 @@
-"""The peer: a network described by scp.models.Network, its loss and its training step, in PyTorch.
+"""The peer: a network described by Network, its loss and its training step, in PyTorch.
 
 Imports torch and numpy only: a peer's interpreter has no scp. `arrays` is what Network gives:
 ints int32 [n][16], floats float32 [n][4], blocks int64 [n][4], parameters and state float32 (see

@@ -25,8 +25,9 @@ from common import arguments, finish, header
 from peers import Session, interpreter
 
 from scp import _core, _testing
-from scp.models import PRESETS, build
-from scp.training import TrainingOptions, train
+from scp.features import train
+from scp.networks import PRESETS, build
+from scp.training import TrainingOptions
 
 PEER = r"""
 import json, sys, time

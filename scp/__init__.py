@@ -11,25 +11,26 @@ With features that are learned from the images first:
 
 When the images chosen are annotated, their landmarks are found in all the others:
 
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), points)
+    extractor = scp.FeatureExtractor.load("runs/mine")
+    marks = scp.read_landmarks("marks.csv")            # of the images chosen
+    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
-`models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
+`networks`, `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
-__version__ = "0.1.0"
-
-from . import datasets, devices, keypoints, metrics
+from . import datasets, devices, keypoints
 from ._core import InfeasibleError
-from .detection import Detections, LandmarkDetector, match_templates
-from .evaluation import Evaluation, evaluate
-from .extractor import FeatureExtractor
-from .features import FeaturePyramid, GradientExtractor
+from ._version import __version__
+from .choice import Choice
+from .detection import Detections, LandmarkDetector, combine, match_templates
+from .evaluation import Evaluation, evaluate, metrics
+from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
-from .pipeline import Choice, choose
 from .refinement import LandmarkRefiner, Refined
+from .run import Run, choose
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
     Queries,
@@ -39,7 +40,6 @@ from .similarity import (
     image_distances,
     match,
 )
-from .votes import combine
 
 __all__ = [
     "Choice",
@@ -54,9 +54,11 @@ __all__ = [
     "Landmarks",
     "Queries",
     "Refined",
+    "Run",
     "Selection",
     "SimilarityJob",
     "TemplateSelector",
+    "__version__",
     "choose",
     "client_weights",
     "code_direction",

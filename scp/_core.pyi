@@ -171,7 +171,7 @@ def surf(
     image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
 ) -> NDArray[np.float64]: ...
 
-# ---- networks (csrc/include/scp/nn.h); build them with scp.models.network.Network ----
+# ---- networks (csrc/include/scp/nn.h); build them with scp.networks.Network ----
 
 Graph = object  # capsules
 Plan = object
@@ -267,7 +267,7 @@ def conv_backward_weights(
     progress: Progress | None = None,
 ) -> None: ...
 
-# ---- training (scp/train.h); options are tuples made by scp.training.core_options:
+# ---- training (scp/train.h); options are tuples made by scp.features.train.core_options:
 # sample: seed, batch, crop, points, point_margin, cubic, replicate, strengths float32 [2][T];
 # objective: kind, window, temperature, margin, limit, epsilon, weights float32 [D];
 # adam: beta1, beta2, epsilon, weight_decay, clip ----

@@ -216,9 +216,18 @@ def pools(package: Path, work: Path, data: Path | None):
         )
         for reader in ("400_junior", "400_senior"):
             shutil.copy(data / reader / f"{n:03}.txt", ten / reader)
+    names = "import scp.datasets as d; print('\\n'.join(d.cephalometric_landmarks))"
+    printed = subprocess.run(
+        [sys.executable, "-P", "-c", names],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )
     for n in (2, 5):
         rows = (data / "400_senior" / f"{n:03}.txt").read_text().split()[:19]
-        lines += [f"{n:03},{i},{row}" for i, row in enumerate(rows)]
+        named = zip(printed.stdout.split("\n"), rows, strict=False)
+        lines += [f"{n:03},{name},{row}" for name, row in named]
     (work / "ten.csv").write_text("\n".join(lines) + "\n")
     yield "cephalograms", [ten, "--dataset", "cephalometric", "--split", "train"], work / "ten.csv"
 

@@ -1,3 +1,5 @@
+/* The fast Hessian of SURF: box filters on an integral image, three rows of responses per filter
+ * size at a time; a maximum among its 27 neighbours is refined to the vertex of a quadratic. */
 #include "scp/surf.h"
 
 #include <math.h>
@@ -75,7 +77,7 @@ static void respond(double *out, const struct layer *layer, const uint32_t *sums
 }
 
 /* Non-zero when v(layer, row, i) is the first of the largest among its 27. n[layer][row]. */
-static int is_peak(const double *const n[3][3], size_t i) {
+static int is_maximum(const double *const n[3][3], size_t i) {
     const double value = n[1][1][i];
     for (int k = 0; k < 3; k++)
         for (int r = 0; r < 3; r++)
@@ -139,7 +141,7 @@ static enum scp_status search_row(struct found *found, const struct layer *layer
         const size_t first = (margin + step - 1) / step, last = (width - 1 - margin) / step;
         for (size_t i = first; i <= last; i++) {
             double offset[3];
-            if (!(n[1][1][i] > threshold) || !is_peak(n, i) || !refine(offset, n, i)) continue;
+            if (!(n[1][1][i] > threshold) || !is_maximum(n, i) || !refine(offset, n, i)) continue;
             const double grow = 3.0 * (double)(layers[k + 1].lobe - layers[k].lobe);
             const struct scp_surf_point point = {
                 .x = (double)(i * step) + offset[0] * (double)step,

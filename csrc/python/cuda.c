@@ -71,9 +71,11 @@ FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
     struct matcher *matcher = scp_calloc(1, sizeof *matcher);
     if (!matcher) return SCP_ENOMEM;
     matcher->cuda = scp_cuda();
-    status = matcher->cuda->matcher_open(
-        &matcher->open, (int)SIZE(device), &grid, DATA(queries), DATA(query_norms), SIZE(queries),
-        SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST, epsilon, SIZE(max_memory));
+    const struct scp_cuda_queries queries = {DATA(queries), DATA(query_norms), SIZE(queries)};
+    const struct scp_match_options options = {.mode = SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST,
+                                              .epsilon = epsilon};
+    status = matcher->cuda->matcher_open(&matcher->open, (int)SIZE(device), &grid, &queries,
+                                         &options, SIZE(max_memory));
     *(size_t *)TO(cells) = scp_grid_offset(&grid, grid.levels);
     in->made = matcher;
     if (status != SCP_OK) scp_free(matcher), in->made = NULL;

@@ -41,12 +41,15 @@ FUNCTION(gradient_pyramid, "Pyramids of gradient features of images (scp/gradien
          ARRAY("norms", F32, "images cells", .flags = WRITE),
          ARRAY("images", F32, "images height width"), COUNT("levels", 1, SCP_MATCH_MAX_LEVELS),
          PROGRESS) {
+    const size_t height = SIZE(height), width = SIZE(width), levels = SIZE(levels);
     struct scp_grid grid;
-    const enum scp_status status =
-        grid_of(&grid, in, SIZE(height) >> SIZE(levels), SIZE(width) >> SIZE(levels));
+    if (height % ((size_t)1 << levels) || width % ((size_t)1 << levels))
+        return scp_invalid(in->control, "images", SCP_SHAPE,
+                           "must have sides that are multiples of 2^levels");
+    const enum scp_status status = grid_of(&grid, in, height >> levels, width >> levels);
     if (status != SCP_OK) return status;
-    return scp_gradient_pyramid(DATA(features), DATA(norms), DATA(images), SIZE(images),
-                                SIZE(height), SIZE(width), grid.levels, grid.channels, in->control);
+    return scp_gradient_pyramid(DATA(features), DATA(norms), DATA(images), SIZE(images), &grid,
+                                in->control);
 }
 
 FUNCTION(pyramid_pack, "One level of a pyramid from a network's map (scp/pyramid.h).",
@@ -81,12 +84,12 @@ FUNCTION(match, "The best match of every query in one image (scp/match.h).",
     const struct scp_match_options options = {SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST,
                                               (enum scp_match_path)SIZE(path),
                                               (float)NUMBER(epsilon)};
-    struct scp_grid grid;
+    struct scp_pyramid pyramid = {.features = DATA(features), .norms = DATA(norms)};
     struct scp_match_stats stats;
-    enum scp_status status = grid_of(&grid, in, SIZE(height), SIZE(width));
+    enum scp_status status = grid_of(&pyramid.grid, in, SIZE(height), SIZE(width));
     if (status != SCP_OK) return status;
-    status = scp_match(DATA(value), DATA(index), &stats, &grid, DATA(features), DATA(norms),
-                       DATA(queries), &options, in->control);
+    status =
+        scp_match(DATA(value), DATA(index), &stats, &pyramid, DATA(queries), &options, in->control);
     *(uint64_t *)TO(dots) = stats.dots;
     *(uint64_t *)TO(brute) = stats.brute;
     *(int *)TO(dense) = stats.dense;

@@ -92,8 +92,10 @@ FUNCTION(select_random, "The paper's random search.", PROBLEM, M, COUNT("seed", 
          OUT("prefix", F64, "points", .note = "best score of the first so many draws")) {
     const enum scp_status status = scp_select_check(DATA(problem), SIZE(m), NULL, 0, in->control);
     if (status != SCP_OK) return status;
-    return scp_select_random(DATA(found), TO(count), DATA(prefix), DATA(problem), SIZE(m),
-                             SIZE(seed), SIZE(draws), DATA(checkpoints), SIZE(points), in->control);
+    const struct scp_select_draws draws = {SIZE(seed), SIZE(draws), DATA(checkpoints),
+                                           SIZE(points)};
+    return scp_select_random(DATA(found), TO(count), DATA(prefix), DATA(problem), SIZE(m), &draws,
+                             in->control);
 }
 
 /* ---- bounds and proofs ---- */
@@ -102,11 +104,15 @@ FUNCTION(select_bound, "Lagrangian upper bound of the score of every feasible se
          SET, REAL("score", .note = "of the set"), COUNT("iterations", 0, PY_SSIZE_T_MAX),
          ARRAY("multipliers", F32, "clients", .flags = WRITE, .note = "NaN: none yet"), PROGRESS,
          VALUE("bound", F64)) {
-    const enum scp_status status =
+    const struct scp_select_incumbent incumbent = {DATA(set), SIZE(size), NUMBER(score)};
+    struct scp_select_dual dual = {.lambda = DATA(multipliers)};
+    enum scp_status status =
         scp_select_check(DATA(problem), SIZE(m), DATA(set), SIZE(size), in->control);
-    if (status != SCP_OK) return status;
-    return scp_select_bound(TO(bound), DATA(multipliers), DATA(problem), SIZE(m), DATA(set),
-                            SIZE(size), NUMBER(score), SIZE(iterations), in->control);
+    if (status == SCP_OK)
+        status = scp_select_bound(&dual, DATA(problem), SIZE(m), &incumbent, SIZE(iterations),
+                                  in->control);
+    *(double *)TO(bound) = dual.bound;
+    return status;
 }
 
 #define PROOF                                                                                      \
@@ -125,12 +131,13 @@ static enum scp_status proved(struct scp_args *in, enum scp_status status,
 FUNCTION(select_exact, "Branch and bound from a feasible set and select_bound's multipliers.",
          PROBLEM, M, SET, REAL("bound"), MULTIPLIERS, COUNT("max_nodes", 0, PY_SSIZE_T_MAX),
          PROGRESS, FOUND, PROOF) {
+    const struct scp_select_dual dual = {NUMBER(bound), DATA(multipliers)};
     struct scp_select_proof proof = {0};
     const enum scp_status status = start(in, SIZE(m));
     if (status != SCP_OK) return status;
     return proved(in,
-                  scp_select_exact(DATA(found), TO(count), &proof, DATA(problem), SIZE(m),
-                                   NUMBER(bound), DATA(multipliers), SIZE(max_nodes), in->control),
+                  scp_select_exact(DATA(found), TO(count), &proof, DATA(problem), SIZE(m), &dual,
+                                   SIZE(max_nodes), in->control),
                   &proof);
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..coco import parse_coco
-from ..landmarks import read_text
+from ..landmarks.coco import parse_coco
+from ..landmarks.text import read_text
 from .base import Dataset, check_files, check_on_error
 from .joining import below, check_inside
 from .reading import DatasetError

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import DatasetError
+from ..errors import DatasetError
 from .headers import Header, HeaderError, parse, png_intact, tiff_intact
 
 MAX_PIXELS = 200_000_000

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..landmarks import csv_lines, number_in, read_text, read_with_places
+from ..landmarks.read import read_with_places
+from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
 from .joining import check_inside, check_unmatched

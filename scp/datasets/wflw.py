@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..landmarks import number_in, read_text
+from ..landmarks.text import number_in, read_text
 from . import reading
 from .base import Dataset, check_files, check_on_error
 from .joining import below

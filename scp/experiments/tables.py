@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _core
-from ..metrics import bootstrap_interval
+from ..evaluation.metrics import bootstrap_interval
 from ..selection import Problem, Selection
 from . import paper
 from .output import Result, Table, mean_sd, number

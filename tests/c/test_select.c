@@ -14,7 +14,7 @@
 
 #define N 11
 #define Q 71
-#define STEPS 300
+#define ITERATIONS 300
 
 struct fixture {
     float values[N * Q];
@@ -162,8 +162,9 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
     uint32_t set[N], greedy[N];
     float lambda[Q];
     size_t count = 0, swaps;
-    double best, bound = 0, prefix[2];
+    double best, prefix[2];
     const size_t checkpoints[2] = {5, 60};
+    const struct scp_select_draws draws = {9, 60, checkpoints, 2};
     const unsigned winner = naive_best(&best, f, m, initial);
     CHECK(scp_select_create(&p, &f->input, NULL) == SCP_OK);
     if (!p) return;
@@ -191,11 +192,13 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
         }
 
     lambda[0] = NAN;
-    CHECK(scp_select_bound(&bound, lambda, p, m, set, count, swapped, STEPS, NULL) == SCP_OK);
-    CHECK(bound >= best - 1e-13 * fabs(best));
+    struct scp_select_dual dual = {.lambda = lambda};
+    const struct scp_select_incumbent incumbent = {set, count, swapped};
+    CHECK(scp_select_bound(&dual, p, m, &incumbent, ITERATIONS, NULL) == SCP_OK);
+    CHECK(dual.bound >= best - 1e-13 * fabs(best));
 
     struct scp_select_proof proof = {0};
-    CHECK(scp_select_exact(set, &count, &proof, p, m, bound, lambda, 100000, NULL) == SCP_OK);
+    CHECK(scp_select_exact(set, &count, &proof, p, m, &dual, 100000, NULL) == SCP_OK);
     CHECK(proof.proven && proof.bound == proof.score && proof.nodes > 0);
     CHECK(fabs(proof.score - best) <= 1e-12 * (1 + fabs(best)));
     CHECK(naive_allowed(f, mask_of(set, count), initial));
@@ -206,9 +209,9 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
     memcpy(set, greedy, sizeof set);
     count = m == SCP_SELECT_ANY ? 0 : m;
     if (count > 0) {
-        CHECK(scp_select_exact(set, &count, &proof, p, m, bound, lambda, 0, NULL) == SCP_OK);
+        CHECK(scp_select_exact(set, &count, &proof, p, m, &dual, 0, NULL) == SCP_OK);
         CHECK(proof.nodes == 0 && proof.score == first && proof.bound >= best - 1e-12);
-        CHECK(proof.proven == 0 || first >= bound);
+        CHECK(proof.proven == 0 || first >= dual.bound);
         const enum scp_status listed =
             scp_select_enumerate(set, &count, &proof, p, m, lambda, 100000, NULL);
         CHECK(listed == SCP_OK || listed == SCP_EUNSUPPORTED); /* there are rules */
@@ -218,7 +221,7 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
         }
     }
 
-    status = scp_select_random(set, &count, prefix, p, m, 9, 60, checkpoints, 2, NULL);
+    status = scp_select_random(set, &count, prefix, p, m, &draws, NULL);
     CHECK(status == SCP_OK || status == SCP_EINFEASIBLE);
     if (status == SCP_OK) {
         CHECK(naive_allowed(f, mask_of(set, count), initial));
@@ -271,11 +274,11 @@ static void ties_go_to_the_smallest_set(void) {
     uint32_t other[3] = {4, 9, 10};
     count = 3;
     float lambda[Q] = {NAN};
-    double bound = 0;
+    struct scp_select_dual dual = {.lambda = lambda};
     struct scp_select_proof proof;
-    const double score = scp_select_score(p, other, 3);
-    CHECK(scp_select_bound(&bound, lambda, p, 3, other, 3, score, STEPS, NULL) == SCP_OK);
-    CHECK(scp_select_exact(other, &count, &proof, p, 3, bound, lambda, 100000, NULL) == SCP_OK);
+    const struct scp_select_incumbent incumbent = {other, 3, scp_select_score(p, other, 3)};
+    CHECK(scp_select_bound(&dual, p, 3, &incumbent, ITERATIONS, NULL) == SCP_OK);
+    CHECK(scp_select_exact(other, &count, &proof, p, 3, &dual, 100000, NULL) == SCP_OK);
     CHECK(proof.proven && other[0] == 0 && other[1] == 1 && other[2] == 2);
     scp_select_free(p);
 }
@@ -322,7 +325,7 @@ static void magnitudes_do_not_matter(void) {
             size_t count = 0, swaps;
             uint32_t *set = pass ? scaled : plain;
             float lambda[Q] = {NAN};
-            double bound = 0;
+            struct scp_select_dual dual = {.lambda = lambda};
             struct scp_select_proof proof = {0};
             fill(&f, 8, 0x1p-6); /* multiples of 1/64: scaling by powers of two is exact */
             for (size_t q = 0; q < Q; q++) f.weights[q] = 1;
@@ -331,10 +334,10 @@ static void magnitudes_do_not_matter(void) {
             CHECK(scp_select_greedy(set, &count, p, 3, NULL) == SCP_OK);
             CHECK(scp_select_swap(set, &count, &swaps, p, 3, NULL) == SCP_OK);
             const double score = scp_select_score(p, set, count);
-            CHECK(scp_select_bound(&bound, lambda, p, 3, set, 3, score, STEPS, NULL) == SCP_OK);
-            CHECK(bound >= score && bound <= score * 1.2);
-            CHECK(scp_select_exact(set, &count, &proof, p, 3, bound, lambda, 100000, NULL) ==
-                  SCP_OK);
+            const struct scp_select_incumbent incumbent = {set, 3, score};
+            CHECK(scp_select_bound(&dual, p, 3, &incumbent, ITERATIONS, NULL) == SCP_OK);
+            CHECK(dual.bound >= score && dual.bound <= score * 1.2);
+            CHECK(scp_select_exact(set, &count, &proof, p, 3, &dual, 100000, NULL) == SCP_OK);
             CHECK(proof.proven);
             if (pass) CHECK(memcmp(plain, scaled, 3 * sizeof *plain) == 0);
             scp_select_free(p);
@@ -373,6 +376,8 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
     float lambda[Q] = {NAN};
     struct scp_select_proof proof = {0};
     const size_t checkpoints[1] = {300};
+    const struct scp_select_draws draws = {1, 300, checkpoints, 1};
+    struct scp_select_dual dual = {.lambda = lambda};
     memset(o, 0, sizeof *o);
     enum scp_status status = scp_select_create(&p, input, NULL);
     if (status != SCP_OK) return status;
@@ -382,21 +387,20 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
     if (status == SCP_OK) {
         o->score[0] = scp_select_score(p, o->sets[0], count);
         o->score[1] = scp_select_score(p, o->sets[1], count);
-        status = scp_select_bound(&o->bound, lambda, p, 4, o->sets[1], count, o->score[1], STEPS,
-                                  control);
+        const struct scp_select_incumbent incumbent = {o->sets[1], count, o->score[1]};
+        status = scp_select_bound(&dual, p, 4, &incumbent, ITERATIONS, control);
+        o->bound = dual.bound;
     }
     memcpy(o->sets[2], o->sets[1], sizeof o->sets[1]);
     if (status == SCP_OK)
-        status =
-            scp_select_exact(o->sets[2], &count, &proof, p, 4, o->bound, lambda, 5000, control);
+        status = scp_select_exact(o->sets[2], &count, &proof, p, 4, &dual, 5000, control);
     o->score[2] = proof.score;
     o->nodes = proof.nodes;
     if (status == SCP_OK)
         status = scp_select_enumerate(o->sets[1], &count, &proof, p, 4, lambda, 100000, control);
     if (status == SCP_EUNSUPPORTED) status = SCP_OK; /* there are rules */
     if (status == SCP_OK)
-        status = scp_select_random(o->sets[3], &count, o->score + 3, p, 4, 1, 300, checkpoints, 1,
-                                   control);
+        status = scp_select_random(o->sets[3], &count, o->score + 3, p, 4, &draws, control);
     scp_select_free(p);
     return status;
 }

@@ -1,0 +1,7 @@
+"""The command line."""
+
+from .main import main
+
+__all__ = [
+    "main",
+]

@@ -1,0 +1,188 @@
+"""The command line: scp train, select, detect, refine, evaluate, demo, weights, info."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+
+def byte_count(text: str) -> int:
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    number = text.upper().removesuffix("B").removesuffix("I")
+    scale = units.get(number[-1:], 1)
+    try:
+        value = float(number[:-1] if scale > 1 else number) * scale
+    except ValueError:
+        value = -1
+    if not 0 < value < 1 << 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2G")
+    return int(value)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Argument type: "384" or "768x384", rows x columns."""
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 384 or 768x384")
+    return numbers[0], numbers[-1]
+
+
+def counts(text: str) -> list[int] | None:
+    """Argument type: "5", "1,3,5", "1-5"; None for "any"."""
+    if text == "any":
+        return None
+    out: list[int] = []
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            out += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5, 1-5 or any") from None
+    if not out or min(out) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: M must be at least 1")
+    return out
+
+
+def names(text: str) -> list[str]:
+    """Argument type: ids with commas between, or @FILE with one id a line."""
+    if text.startswith("@"):
+        try:
+            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return [line.strip() for line in lines if line.strip()]
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def add_features(group) -> None:
+    """Arguments that say which features are used; `scp.features.extractor_for` takes them."""
+    group.add_argument(
+        "--features",
+        default="auto",
+        choices=["auto", "trained", "gradient"],
+        help="auto: trained if the run folder has them",
+    )
+    group.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
+    group.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the grid in pixels, 384 or 768x384 (rows x columns); default: "
+        "that of the training, or 384",
+    )
+
+
+def add_output(parser, json: str | None, run: str = "runs/NAME"):
+    """The group of --run, --json (what it prints; None: without it), --threads and --quiet."""
+    output = parser.add_argument_group("output and resources")
+    output.add_argument("--run", metavar="DIR", help=f"run folder (default {run})")
+    if json is not None:
+        output.add_argument("--json", action="store_true", help=f"print {json}")
+    output.add_argument("--threads", type=int, help="default: all this process may use")
+    output.add_argument("--quiet", action="store_true", help="no progress")
+    return output
+
+
+def run_path(args) -> Path:
+    """The run folder of a verb with images: --run, or one named after them."""
+    return Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+
+
+KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")
+# Option, the data sets it goes with, its default, what it means. A default of None is the
+# loader's own.
+_OPTIONS = (
+    (
+        "split",
+        ("cephalometric", "hand", "wflw"),
+        "train",
+        "cephalometric: train, test1, test2, all; hand: train, test, all; wflw: train, test",
+    ),
+    ("annotator", ("cephalometric",), "mean", "cephalometric: mean, junior, senior"),
+    (
+        "annotations",
+        ("hand", "wflw", "coco", "table"),
+        None,
+        "the file of landmarks: coco: JSON; table: CSV; hand, wflw: instead of the usual one",
+    ),
+    (
+        "spacing",
+        ("table",),
+        None,
+        "table: mm per pixel, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header image,sy,sx",
+    ),
+    (
+        "unmatched",
+        ("hand", "table"),
+        "raise",
+        "hand, table: raise or skip landmarks without an image and images without landmarks",
+    ),
+    ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
+    ("category", ("coco", "table"), None, "coco: whose key points, where there are several"),
+    (
+        "several",
+        ("coco",),
+        "raise",
+        "coco: raise, or largest, where an image has several instances",
+    ),
+)
+
+
+def add_data(parser):
+    """Arguments that say which images; `open_data` reads them."""
+    parser.add_argument("images", help="folder of images, or root of the data set")
+    data = parser.add_argument_group("data")
+    data.add_argument("--dataset", choices=KINDS, default="folder")
+    for name, _, default, meaning in _OPTIONS:
+        data.add_argument(f"--{name}", default=default, help=meaning)
+    data.add_argument(
+        "--on-error",
+        choices=["raise", "skip"],
+        default="raise",
+        help="what to do with a file that cannot be read",
+    )
+    return data
+
+
+def open_data(args):
+    """The data set that the arguments name."""
+    from .. import datasets
+
+    for name, kinds, default, _ in _OPTIONS:
+        if getattr(args, name) != default and args.dataset not in kinds:
+            raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
+    given = {n: getattr(args, n) for n, kinds, _, _ in _OPTIONS if args.dataset in kinds}
+    given["on_error"] = args.on_error
+    file = given.pop("annotations", None)
+    if args.dataset in ("coco", "table"):
+        if file is None:
+            raise ValueError(f"--dataset {args.dataset} needs --annotations FILE")
+        if args.dataset == "table":
+            given["spacing"] = _spacing(args.spacing)
+        return getattr(datasets, args.dataset)(file, args.images, **given)
+    if file is not None:
+        given["table" if args.dataset == "hand" else "list_file"] = file
+    return getattr(datasets, args.dataset)(args.images, **given)
+
+
+def data_words(args) -> list[str]:
+    """The arguments again, without the folder, as words of another command."""
+    words = [] if args.dataset == "folder" else ["--dataset", args.dataset]
+    for name, kinds, default, _ in _OPTIONS:
+        value = getattr(args, name)
+        if args.dataset in kinds and (value != default or name == "split"):
+            words += [f"--{name}", value]
+    return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
+
+
+def _spacing(text: str | None):
+    """ "0.1" or "0.1,0.2" as numbers; another text is the path of a CSV."""
+    try:
+        numbers = [float(part) for part in (text or "").split(",")]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -1,0 +1,126 @@
+"""scp info: versions, threads, instruction sets, networks, options."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from .. import _core, devices
+from .._version import versions
+from .arguments import size
+from .train import settings
+
+
+def add_info(commands) -> None:
+    """The parser of scp info."""
+    info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
+    info.set_defaults(run_command=run_info)
+    info.add_argument("--model", metavar="NAME", help="the layers of a preset, or of a model file")
+    info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
+    info.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the network, for --model",
+    )
+    info.add_argument(
+        "--options",
+        nargs="?",
+        const="train",
+        choices=["train", "refine"],
+        help="the options of the training, for --set of scp train or refine",
+    )
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_info(args) -> int:
+    if args.options:
+        return show_options(args)
+    if args.model is not None:
+        return show_model(args)
+    if args.size or args.set:
+        raise ValueError("--size and --set go with --model")
+
+    content = {
+        **versions(),
+        "instruction sets": ", ".join(_core.isas()),
+        "instruction set in use": _core.isa(),
+        "threads": _core.threads(),
+        "gpu": "; ".join(devices.describe()),
+    }
+    if args.json:
+        print(json.dumps(content, indent=1))
+    else:
+        for key, value in content.items():
+            print(f"{key:24s}{value}")
+    return 0
+
+
+def show_options(args) -> int:
+    """scp info --options: every option of the training or the refinement, its meaning, its value
+    in the preset (laptop, unless --model names another)."""
+    from ..networks import preset
+    from ..networks.refine import refinement
+    from ..refinement import RefinementOptions
+    from ..training import TRANSFORMS, TrainingOptions
+
+    kind, entry = TrainingOptions, preset
+    if args.options == "refine":
+        kind, entry = RefinementOptions, refinement
+    defaults = kind().set(**entry(args.model or "laptop").training)
+    strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
+    rows = {n: (m, getattr(defaults, n)) for n, m in kind.meanings().items()}
+    del rows["transforms"]
+    rows |= {n: (m, strengths.get(n, "0")) for n, (m, _) in TRANSFORMS.items()}
+    if args.json:
+        print(json.dumps({n: {"meaning": m, "default": d} for n, (m, d) in rows.items()}, indent=1))
+        return 0
+    for name, (meaning, default) in rows.items():
+        print(f"{name:20}{meaning} [{default}]")
+    return 0
+
+
+def show_model(args) -> int:
+    """scp info --model: the layer table of a preset or a model file."""
+    from ..networks import PRESETS, build
+    from ..networks.layers import describe_layers
+    from ..networks.model import load_model
+
+    training, options = settings(args.set)
+    if training:
+        raise ValueError(f"--set {next(iter(training))}: only network.NAME=VALUE goes with --model")
+    if args.model in PRESETS:
+        network, at = build(args.model, **options), PRESETS[args.model].size
+    elif os.path.isfile(args.model):
+        if options:
+            raise ValueError("--set: the network of a model file is given")
+        model = load_model(args.model)
+        network, at = model.network, model.size
+    else:
+        raise ValueError(
+            f"--model must be one of {', '.join(PRESETS)}, or a model file; got {args.model!r}"
+        )
+    at = args.size or at
+    rows = describe_layers(network, at)
+    parameters, macs = (sum(r[k] for r in rows) for k in ("parameters", "macs"))
+    if args.json:
+        print(
+            json.dumps(
+                {"size": list(at), "parameters": parameters, "macs": macs, "layers": rows}, indent=1
+            )
+        )
+        return 0
+    wide = max(len(r["name"]) for r in rows)
+    print(
+        f"{'layer':{wide}}  {'operator':13} {'height x width x channels':>25} "
+        f"{'parameters':>11} {'million MACs':>13}"
+    )
+    for r in rows:
+        shape = f"{r['height']} x {r['width']} x {r['channels']}"
+        count = f"{r['parameters']:,}" if r["parameters"] else ""
+        products = f"{r['macs'] / 1e6:,.1f}" if r["macs"] else ""
+        line = f"{r['name']:{wide}}  {r['op']:13} {shape:>25} {count:>11} {products:>13}"
+        print(line.rstrip())
+    print(f"{parameters:,} parameters, {macs / 1e9:.3f} GMAC for an image of {at[0]} x {at[1]}")
+    return 0

@@ -1,0 +1,63 @@
+"""The command line: scp train, select, detect, refine, evaluate, demo, weights, info."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from .. import _core, devices
+from .._version import __version__
+from .demo import add_demo
+from .detect import add_detect
+from .evaluate import add_evaluate
+from .info import add_info
+from .refine import add_refine
+from .reproduce import add_reproduce
+from .select import add_select
+from .train import add_train, add_weights
+
+EXIT_ERROR, EXIT_STOPPED = 2, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; the exit code: 0, 2 (an error, said in one line), 130 (stopped)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(argv)
+    args.command_text = shlex.join(["scp", *argv])
+    try:
+        if getattr(args, "threads", None) is not None:
+            _core.set_threads(args.threads)
+        devices.resolve(getattr(args, "device", "cpu"))
+        return args.run_command(args)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    except MemoryError as error:
+        print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
+        return EXIT_ERROR
+    except (ValueError, OSError, TypeError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scp", description="Which few medical images to annotate, and how good that choice is."
+    )
+    parser.add_argument("--version", action="version", version=f"scp {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    add_train(commands)
+
+    add_select(commands)
+    add_detect(commands)
+    add_refine(commands)
+
+    add_demo(commands)
+    add_evaluate(commands)
+    add_reproduce(commands)
+    add_weights(commands)
+
+    add_info(commands)
+    return parser

@@ -1,0 +1,150 @@
+"""scp refine: a network that finds the landmarks everywhere, from a few labelled images."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from ..progress import LINE_SECONDS
+from ..runs.folder import LANDMARKS
+from .arguments import add_data, add_output, open_data, run_path, size
+from .detect import add_pseudo_templates_argument, add_templates, keep_templates, open_templates
+from .train import EXIT_STOPPED, add_length, settings
+
+
+def add_refine(commands) -> None:
+    """The parser of scp refine."""
+    from ..networks import REFINEMENTS
+
+    refine = commands.add_parser(
+        "refine",
+        help="landmarks everywhere, from the templates",
+        description="Match the landmarks of the templates in all images with the features of the "
+        "run, and train a network on these pseudo labels and the templates. Writes "
+        "refined.safetensors and landmarks.csv to the run folder. What was stopped goes on when "
+        "the same command is given again.",
+    )
+    refine.set_defaults(run_command=run_refine)
+    add_data(refine)
+    add_templates(refine)
+    how = refine.add_argument_group("training")
+    presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())
+    how.add_argument("--preset", default="laptop", choices=list(REFINEMENTS), help=presets)
+    add_length(how, "refine", "of all rounds together", "of each round")
+    how.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        metavar="R",
+        help="train again on the network's own predictions (default 1)",
+    )
+    how.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the images in pixels, 384 or 768x384; default: of the features",
+    )
+    how.add_argument(
+        "--features",
+        default="auto",
+        choices=["auto", "trained", "gradient"],
+        help="that are matched; auto: trained if the run folder has them",
+    )
+    add_pseudo_templates_argument(how)
+    how.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="to start from: a model of features, VGG-19 "
+        "of ImageNet, or random; default: the features of the run",
+    )
+    how.add_argument(
+        "--mean",
+        action="store_true",
+        help="write the mean of the network's place and the matched one",
+    )
+    how.add_argument(
+        "--views",
+        type=int,
+        metavar="V",
+        help="places of so many sizes of an image "
+        "are averaged, 1 to 3 (default: 3 if trained on zoomed images)",
+    )
+    add_output(refine, "what was trained as JSON")
+
+
+def run_refine(args) -> int:
+    from ..features import FeatureExtractor, extractor_for
+    from ..refinement import LandmarkRefiner, confidence_weights
+    from ..run import Run
+
+    training, network = settings(args.set)
+    pool, folder = open_data(args), run_path(args)
+    keep_templates(args, folder / LANDMARKS)
+    extractor = extractor_for(folder, args.features)
+    run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
+    images = open_templates(args, run)
+    rows = pool.rows(images.ids)
+    start = args.weights
+    if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
+        start = extractor
+    refiner = LandmarkRefiner(
+        args.preset, args.seed, args.size, network=network, weights=start, **training
+    )
+    refiner.view_sizes(args.views)  # refused before the training, not after it
+    _say(args, f"matching {len(rows)} templates in {len(pool)} images")
+    matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
+    refiner.fit(
+        pool,
+        matched.xy,
+        confidence_weights(matched.confidence, refiner.options.power),
+        rows,
+        images.landmarks,
+        rounds=args.rounds,
+        minutes=args.minutes,
+        steps=args.steps,
+        run=folder,
+        resume=not args.fresh,
+        names=images.landmark_names,
+        progress=False if args.quiet else None,
+        callback=_watch(args, refiner, len(pool)),
+    )
+    if not refiner.trained.finished:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    found = refiner.predict(pool, matched=matched.xy if args.mean else None, views=args.views)
+    run.keep(found.landmarks(), rows)
+    if args.json:
+        print(json.dumps(refiner.model.training, indent=1))
+    _say(args, f"landmarks of {len(pool)} images in {folder / LANDMARKS}")
+    return 0
+
+
+def _say(args, text: str) -> None:
+    if not args.json and not args.quiet:
+        print(text, flush=True)
+
+
+def _watch(args, refiner, count: int):
+    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "start":
+            begin = f"step {event['step']}" if event["step"] else refiner.start
+            _say(
+                args,
+                f"round {event['round']} of {event['rounds']} on {count} images, from "
+                f"{begin}; {event['bytes'] / 2**20:.0f} MiB of memory",
+            )
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            heat, x, y = event["levels"]
+            print(
+                f"step {event['step']}: heat maps {heat:.4f}, offsets {x:.3f} {y:.3f}, "
+                f"{event['seconds_left']:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return watch

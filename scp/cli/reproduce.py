@@ -1,0 +1,241 @@
+"""The command line's part that makes the paper's tables and figures again: scp reproduce."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from ..progress import LINE_SECONDS
+from .arguments import add_output, counts, size
+from .train import fit
+
+WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
+MINUTES = 60.0  # of training where the run folder has no features
+REFINE_MINUTES = 10.0
+
+
+def add_reproduce(commands) -> None:
+    """The parser of scp reproduce."""
+    from ..detection import VIEWS
+
+    verb = commands.add_parser(
+        "reproduce",
+        help="the paper's tables and figures, with its numbers beside",
+        description="Make tables and figures of the paper again. What is missing is made first and "
+        "kept in the run folder: features (trained on the pool), similarity, matches, refinements. "
+        "What was stopped goes on when the same command is given again. Results go to "
+        "RUN/reproduce as .md, .csv and .svg.",
+    )
+    verb.set_defaults(run_command=run_reproduce)
+    verb.add_argument(
+        "what", nargs="+", choices=[*WHAT, "all"], metavar="WHAT", help=f"{', '.join(WHAT)} or all"
+    )
+    data = verb.add_argument_group("data")
+    data.add_argument("--dataset", choices=["cephalometric", "phantom"], default="cephalometric")
+    data.add_argument("--root", metavar="DIR", help="of the cephalograms")
+    data.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="phantom: training images, and as many test images (default 40)",
+    )
+    features = verb.add_argument_group("features")
+    features.add_argument("--preset", default="laptop", choices=["laptop", "paper"])
+    features.add_argument("--features", default="trained", choices=["trained", "gradient"])
+    features.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        metavar="T",
+        help=f"of training, where the run folder has no features (default {MINUTES:g})",
+    )
+    features.add_argument("--size", type=size, metavar="S", help="of the images (default 384)")
+    how = verb.add_argument_group("measuring")
+    how.add_argument(
+        "--evaluation",
+        default="both",
+        choices=["both", "honest", "paper"],
+        help="paper: in the training images, templates among them, on the grid, Eq. "
+        "3; honest: in test images without duplicates, original pixels",
+    )
+    how.add_argument(
+        "-m",
+        type=_sizes,
+        metavar="M,M",
+        help="numbers of templates (default: table1 1-5, table2 1,5,10,25; table5 "
+        "and fig4 take the largest, 5)",
+    )
+    how.add_argument("--draws", type=int, default=1000, help="random sets (default 1000)")
+    how.add_argument(
+        "--rule", default="agreeing", choices=["agreeing", "weighted", "median", "confident"]
+    )
+    how.add_argument(
+        "--views",
+        type=int,
+        metavar="V",
+        choices=range(1, len(VIEWS) + 1),
+        help="sizes of each image that vote by the rule, as in scp detect (default: all)",
+    )
+    how.add_argument("--seeds", type=int, default=10, help="table5: of the searches (default 10)")
+    how.add_argument("--seed", type=int, default=0)
+    choosing = verb.add_argument_group("choosing (defaults: the paper's text)")
+    choosing.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
+    choosing.add_argument(
+        "--searches",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="of random (paper 100000, released code 400000)",
+    )
+    choosing.add_argument(
+        "--direction",
+        default="paper",
+        choices=["paper", "code"],
+        help="code: key points of the templates are searched in the images, as "
+        "in the released code",
+    )
+    choosing.add_argument(
+        "--candidates",
+        default="all",
+        choices=["all", "without-first"],
+        help="without-first: the first image is never chosen for M > 1, as in the released code",
+    )
+    choosing.add_argument(
+        "--keypoints-of",
+        default="each",
+        choices=["each", "first"],
+        help="first: all images have the key points of the first, as in the released code",
+    )
+    choosing.add_argument("--max-nodes", type=int, default=1_000_000, help="of the exact search")
+    refine = verb.add_argument_group("refinement (table2)")
+    refine.add_argument(
+        "--refine-minutes",
+        type=float,
+        default=REFINE_MINUTES,
+        metavar="T",
+        help=f"of training for each M; 0: matching only (default {REFINE_MINUTES:g})",
+    )
+    refine.add_argument("--rounds", type=int, default=1)
+    add_output(verb, None, "runs/reproduce-DATASET")
+
+
+def run_reproduce(args) -> int:
+    from .. import experiments
+    from ..runs import RunFolder
+
+    wanted = list(WHAT) if "all" in args.what else list(dict.fromkeys(args.what))
+    options = experiments.Options(
+        evaluation=args.evaluation,
+        rule=args.rule,
+        views=args.views,
+        draws=args.draws,
+        seed=args.seed,
+        method=args.method,
+        searches=args.searches,
+        max_nodes=args.max_nodes,
+        direction=args.direction,
+        candidates=args.candidates,
+        keypoints_of=args.keypoints_of,
+    )
+    needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
+    run = RunFolder(args.run or os.path.join("runs", f"reproduce-{args.dataset}"))
+    progress = not args.quiet
+    data = experiments.load(
+        args.dataset,
+        args.root,
+        images=args.images,
+        test=needs_test,
+        folder=RunFolder(run / "reproduce"),
+        progress=progress,
+    )
+    largest = _largest(args, wanted)
+    if largest > len(data.train):
+        raise ValueError(f"M = {largest}: the pool holds {len(data.train)} images; see -m")
+    extractor = _features(args, data, run.path)
+    study = experiments.Study(data, extractor, run, options, progress)
+    for name in wanted:
+        result = _make(args, study, name)
+        files = result.write(study.folder)
+        print(result.text())
+        print(f"written to {study.folder.path}: {', '.join(files)}\n", flush=True)
+    return 0
+
+
+def _largest(args, wanted) -> int:
+    from ..experiments.refined import SIZES2
+
+    if args.m:
+        return max(args.m)
+    return (
+        max(SIZES2) if "table2" in wanted else 1 if set(wanted) <= {"fig1", "fig5", "fig6"} else 5
+    )
+
+
+def _features(args, data, run):
+    """The features in the run folder, trained there first if there are none."""
+    from ..features import FeatureExtractor, GradientExtractor
+    from ..runs.folder import WEIGHTS
+
+    if args.features == "gradient":
+        return GradientExtractor(args.size or (384, 384))
+    if (run / WEIGHTS).is_file():
+        extractor = FeatureExtractor.load(run)
+        if args.size not in (None, extractor.size):
+            raise ValueError(f"--size: the features in {run} are of {extractor.size}")
+        if extractor.preset != args.preset:
+            raise ValueError(f"--preset: the features in {run} are of preset {extractor.preset}")
+        return extractor
+    if not args.minutes > 0:
+        raise ValueError(f"--minutes must be above 0: there are no features in {run}")
+    extractor = FeatureExtractor(args.preset, args.seed, args.size)
+    args.json = False
+    if not fit(extractor, data.train, run, args, minutes=args.minutes):
+        raise KeyboardInterrupt
+    return FeatureExtractor.load(run)
+
+
+def _make(args, study, name: str):
+    from .. import experiments
+
+    if name == "table1":
+        return experiments.table1(study, *([args.m] if args.m else []))
+    if name == "table2":
+        refinement = None
+        if args.refine_minutes > 0:
+            refinement = experiments.Refinement(
+                minutes=args.refine_minutes, rounds=args.rounds, preset=args.preset
+            )
+        watch = None if args.quiet else _watch()
+        return experiments.table2(
+            study, *([args.m] if args.m else []), refinement=refinement, callback=watch
+        )
+    most = max(args.m) if args.m else 5
+    if name == "table5":
+        return experiments.table5(study, most, seeds=args.seeds)
+    if name == "fig4":
+        return experiments.fig4(study, most)
+    return getattr(experiments, name)(study)
+
+
+def _watch():
+    last = time.monotonic()
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            left = event.get("seconds_left", 0)
+            print(f"refinement, M = {event['m']}: {text}, {left:.0f} s left", file=sys.stderr)
+
+    return watch
+
+
+def _sizes(text: str) -> list[int]:
+    """Argument type: "5", "1,5,10", "1-5"."""
+    sizes = counts(text)
+    if sizes is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,5,10 or 1-5")
+    return sizes

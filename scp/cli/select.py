@@ -1,0 +1,194 @@
+"""scp select: the images to annotate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from .arguments import add_data, add_features, add_output, byte_count, counts, names, open_data
+
+
+def add_select(commands) -> None:
+    """The parser of scp select."""
+    select = commands.add_parser(
+        "select", help="choose the images to annotate", description="Choose M images to annotate."
+    )
+    select.set_defaults(run_command=run_select)
+    select.add_argument(
+        "-m",
+        type=counts,
+        default=[5],
+        metavar="M",
+        help="how many; 1,3,5 or 1-5: a curve; any: by the budget",
+    )
+    data = add_data(select)
+    data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
+    add_method(select)
+    rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
+    for name, text in (
+        ("initial", "already annotated: free, and counted"),
+        ("include", "must be chosen"),
+        ("exclude", "must not be chosen"),
+    ):
+        rules.add_argument(f"--{name}", type=names, default=[], metavar="IDS", help=text)
+    rules.add_argument("--groups", metavar="CSV", help="lines id,group, a patient say")
+    rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
+    rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
+    rules.add_argument("--budget", type=float, help="sum of the costs at most")
+    rules.add_argument(
+        "--min-distance",
+        type=float,
+        metavar="D",
+        help="between chosen images, 0 to 1: 1 - mean similarity",
+    )
+    add_choice_output(select)
+
+
+def add_method(parser) -> None:
+    """How the images are chosen; `open_run` and `choose` read it."""
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
+    method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
+    method.add_argument("--count", type=int, default=100, help="key points per image at most")
+    method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
+    method.add_argument(
+        "--objective",
+        default="similarity",
+        choices=["similarity", "cycle"],
+        help="cycle: matches that do not come back count less",
+    )
+    add_features(method)
+    method.add_argument("--channels", type=int, help="of gradient features (default 64)")
+    method.add_argument("--draws", type=int, default=100_000, help="of the random search")
+    method.add_argument("--max-nodes", type=int, help="of the exact search")
+    method.add_argument("--seed", type=int, default=0)
+
+
+def add_choice_output(parser) -> None:
+    output = add_output(parser, "selection.json")
+    output.add_argument("--no-report", action="store_true")
+    output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
+    output.add_argument(
+        "--max-memory", type=byte_count, metavar="SIZE", help="for example 500M, 2G"
+    )
+    output.add_argument(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="auto, cpu, cuda or cuda:NUMBER (default auto)",
+    )
+
+
+def run_select(args) -> int:
+    pool = open_data(args)
+    rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
+    rules["min_distance"] = args.min_distance
+    if args.groups:
+        table = _table(args.groups, pool.ids)
+        rules.update(groups=[table.get(i, f"\0{i}") for i in pool.ids], quota=args.quota)
+    elif pool.groups is not None:
+        rules.update(groups=pool.groups, quota=args.quota)
+    if (args.costs is None) != (args.budget is None):
+        raise ValueError("--costs and --budget go together")
+    if args.costs:
+        table = _table(args.costs, pool.ids)
+        missing = [i for i in pool.ids if i not in table]
+        if missing:
+            raise ValueError(f"{args.costs}: no cost for {missing[0]} ({len(missing)} missing)")
+        try:
+            rules.update(costs=[float(table[i]) for i in pool.ids], budget=args.budget)
+        except ValueError as error:
+            raise ValueError(f"{args.costs}: {error}") from None
+    name = Path(args.images).resolve().name or "images"
+    choose(args, open_run(args, pool, name, not args.no_duplicates), rules)
+    return 0
+
+
+def open_run(args, pool, name: str, duplicates: bool = True):
+    """The `scp.Run` that the arguments describe; NAME: of its folder where --run is not given."""
+    from ..features import extractor_for
+    from ..run import Run
+
+    folder = args.run or os.path.join("runs", name)
+    return Run(
+        pool,
+        folder,
+        features=extractor_for(folder, args.features, args.size, args.channels, args.weights),
+        keypoints=args.keypoints,
+        count=args.count,
+        mode=args.mode,
+        objective=args.objective,
+        max_memory=args.max_memory,
+        device=args.device,
+        random_state=args.seed,
+        duplicates=duplicates,
+        progress=not args.quiet,
+    )
+
+
+def choose(args, run, rules: dict):
+    """Chooses and tells; the Choice, or None after --estimate."""
+
+    def say(text=""):
+        if not args.json:
+            print(text, flush=True)
+
+    if args.method == "random":
+        rules["draws"] = args.draws
+        rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
+    if args.max_nodes is not None:
+        rules["max_nodes"] = args.max_nodes
+    n, (height, width) = len(run.dataset), run.extractor.size
+    kind = "the trained" if run.extractor.name == "trained" else "gradient"
+    say(f"{n} images, {kind} features at {height} x {width} pixels")
+    run.check(args.m, rules)
+    say(f"similarity: {run.estimate()}")
+    if args.estimate:
+        return None
+    choice = run.select(args.m, method=args.method, **rules)
+    if not args.no_report:
+        run.report(args.command_text)
+    for text in choice.warnings:
+        print(f"warning: {text}", file=sys.stderr)
+    if args.json:
+        print(Path(run.path, "selection.json").read_text(encoding="utf-8"), end="")
+        return choice
+    s = choice.selection
+    if choice.resumed:
+        say(f"{choice.resumed} of {n} similarity rows were done already")
+    if choice.brute:
+        share = choice.dots / choice.brute
+        say(f"similarity took {choice.elapsed['similarity']:.1f} s, {share:.2%} of brute force")
+    say()
+    for other in choice.curve[:-1]:
+        say(
+            f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, "
+            f"gap {other.gap:.2%}"
+        )
+    say(f"Annotate these {len(s.selected)}:")
+    for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
+        say(f"  {rank}. {image}   gain {gain:.4f}")
+    proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
+    say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
+    if choice.expected_error is not None:
+        say(f"key points come back {choice.expected_error:.2f} pixels of the grid off on average")
+    say(f"files in {run.path}" + ("" if args.no_report else f"; open {run.path}/report.html"))
+    return choice
+
+
+def _table(path: str, ids: list[str]) -> dict[str, str]:
+    """Lines "id,value"; every id must be known and appear once."""
+    known, table = set(ids), {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, comma, value = (part.strip() for part in line.rpartition(","))
+        if not comma or not name or not value:
+            raise ValueError(f"{path}, line {number}: expected id,value, got {line!r}")
+        if name not in known:
+            raise ValueError(f"{path}, line {number}: no image is called {name!r}")
+        if name in table:
+            raise ValueError(f"{path}, line {number}: {name!r} appears twice")
+        table[name] = value
+    return table

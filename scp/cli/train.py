@@ -1,0 +1,170 @@
+"""scp train and scp weights: features learned from unlabelled images."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+
+from ..progress import LINE_SECONDS
+from .arguments import add_data, add_output, data_words, open_data, run_path, size
+
+EXIT_STOPPED = 130
+
+
+def add_train(commands) -> None:
+    """The parser of scp train."""
+    from ..networks import PRESETS
+
+    train = commands.add_parser(
+        "train",
+        help="learn the features from unlabelled images",
+        description="Train a network on unlabelled images. A run that was stopped goes on when the "
+        "same command is given again; scp select --run DIR then uses the features.",
+    )
+    train.set_defaults(run_command=run_train)
+    add_data(train)
+    how = train.add_argument_group("training")
+    how.add_argument(
+        "--preset",
+        default="laptop",
+        choices=list(PRESETS),
+        help="; ".join(f"{n}: {p.summary}" for n, p in PRESETS.items()),
+    )
+    add_length(how)
+    how.add_argument(
+        "--size",
+        type=size,
+        metavar="S",
+        help="of the images in pixels, 384 or 768x384 (rows x columns)",
+    )
+    how.add_argument(
+        "--weights", metavar="FILE", help="to start from: a model, VGG-19 of ImageNet, or random"
+    )
+    add_output(train, "what was trained as JSON")
+
+
+def add_length(how, verb="train", minutes: str | None = None, steps: str | None = None) -> None:
+    """--minutes or --steps (with these meanings), --set, --seed and --fresh of a training."""
+    length = how.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="T", help=minutes)
+    length.add_argument("--steps", type=int, metavar="N", help=steps)
+    how.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any option of the training, the strength of a transform, or "
+        f"network.NAME=VALUE; scp info --options {verb} prints them",
+    )
+    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--fresh", action="store_true", help="start anew where a run was stopped")
+
+
+def add_weights(commands) -> None:
+    """The parser of scp weights."""
+    weights = commands.add_parser("weights", help="weights from elsewhere")
+    verbs = weights.add_subparsers(required=True, metavar="VERB")
+    verb = verbs.add_parser(
+        "import",
+        help="VGG-19 of ImageNet, for the preset paper",
+        description="Read torchvision's VGG-19 from a .pth or safetensors file. Nothing in the "
+        "file is executed. Later trainings with --preset paper start from these weights.",
+    )
+    verb.set_defaults(run_command=run_import)
+    verb.add_argument("file")
+    verb.add_argument(
+        "--to",
+        metavar="FILE",
+        help="default: vgg19.safetensors in $SCP_WEIGHTS, else in ~/.local/share/scp",
+    )
+
+
+def settings(pairs: list[str]) -> tuple[dict, dict]:
+    """NAME=VALUE pairs as options of the training and of the network (network.NAME)."""
+    training, network = {}, {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        if name.startswith("network."):
+            try:
+                network[name.removeprefix("network.")] = json.loads(value)
+            except ValueError:
+                raise ValueError(
+                    f"--set {name}: expected a number, true, false or a list like [16, 32], got "
+                    f"{value!r}"
+                ) from None
+        elif name in ("seed", "steps", "minutes"):
+            raise ValueError(f"--set {name}: use --{name}")
+        else:
+            training[name] = value.strip()
+    return training, network
+
+
+def run_train(args) -> int:
+    from ..features import FeatureExtractor
+
+    training, network = settings(args.set)
+    extractor = FeatureExtractor(
+        args.preset, args.seed, args.size, network=network, weights=args.weights, **training
+    )
+    pool = open_data(args)
+    run = run_path(args)
+    finished = fit(
+        extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
+    )
+    if args.json:
+        print(json.dumps(extractor.model.training, indent=1))
+    if not finished:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_STOPPED
+    if not args.json:
+        words = ["scp", "select", args.images, "--run", str(run), *data_words(args)]
+        print(f"weights in {run}/weights.safetensors; now: {shlex.join(words)}")
+    return 0
+
+
+def fit(extractor, pool, run, args, **length) -> bool:
+    """Trains and tells how it goes; False when it was stopped."""
+    quiet, json_only = args.quiet, args.json
+    last, lines = time.monotonic(), not quiet and not sys.stderr.isatty()
+
+    def say(text):
+        if not json_only:
+            print(text, flush=True)
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "start":
+            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start}"
+            height, width = extractor.size
+            say(
+                f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
+                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory"
+            )
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            print(_line(event), file=sys.stderr, flush=True)
+
+    extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    trained = extractor.trained
+    losses = " ".join(f"{v:.3f}" for v in trained.losses)
+    say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")
+    return trained.finished
+
+
+def _line(event: dict) -> str:
+    losses = " ".join(f"{v:.2f}" for v in event["levels"])
+    left = event.get("seconds_left")
+    more = f", {left:.0f} s left" if left is not None else ""
+    return f"step {event['step']}: loss {event['loss']:.3f} ({losses}){more}"
+
+
+def run_import(args) -> int:
+    from ..networks.imagenet import import_vgg19
+
+    print(f"VGG-19 read; scp train --preset paper starts from {import_vgg19(args.file, args.to)}")
+    return 0

@@ -1,0 +1,25 @@
+"""Landmarks of a few annotated images, found in all the others (the paper, section 3.2)."""
+
+from .detector import Detections, LandmarkDetector, annotated, usual_pseudo_templates, usual_views
+from .matches import Matches, grid_scales, match_templates
+from .templates import MODES, Templates
+from .views import VIEWS, Views, view_weights
+from .votes import RULES, combine
+
+__all__ = [
+    "MODES",
+    "RULES",
+    "VIEWS",
+    "Detections",
+    "LandmarkDetector",
+    "Matches",
+    "Templates",
+    "Views",
+    "annotated",
+    "combine",
+    "grid_scales",
+    "match_templates",
+    "usual_pseudo_templates",
+    "usual_views",
+    "view_weights",
+]

@@ -1,0 +1,72 @@
+"""How template matching looks at an image: in several sizes, turned if asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..datasets import to_grid, to_original
+from ..features import FeaturePyramid
+
+VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
+
+
+def view_weights(views: Sequence[tuple[float, float]]) -> np.ndarray:
+    """How much the votes of each view count, float64 [V]: zoom^2, for cells are as much smaller."""
+    return np.array([zoom**2 for _, zoom in views], np.float64)
+
+
+class Views:
+    """How an image is looked at: resized to `zoom` times the extractor's size and turned about the
+    middle; points there and back.
+
+    Attributes:
+        extractors: per view, of its size. sizes: (H, W) per view.
+        weights: `view_weights`.
+    """
+
+    def __init__(self, extractor, views: Sequence[tuple[float, float]]):
+        if not views or any(not 0 < zoom < 100 for _, zoom in views):
+            raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
+        unit, known = 1 << extractor.levels, {tuple(extractor.size): extractor}
+        self.extractors, self._maps = [], []
+        for degrees, zoom in views:
+            size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.size)
+            if size not in known:
+                known[size] = extractor.resized(size)
+            self.extractors.append(known[size])
+            turn, centre = np.deg2rad(degrees), np.array([size[1] - 1, size[0] - 1]) / 2
+            matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+            self._maps.append((matrix, centre - matrix @ centre) if degrees else None)
+        self.sizes = [e.size for e in self.extractors]
+        self.weights = view_weights(views)
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def image(self, v: int, grid: np.ndarray) -> np.ndarray:
+        """View v of an image that has sizes[v] already: turned; black outside."""
+        if self._maps[v] is None:
+            return grid
+        import cv2
+
+        matrix, shift = self._maps[v]
+        full = np.concatenate([matrix, shift[:, None]], axis=1)
+        turned = cv2.warpAffine(grid, full, self.sizes[v][::-1], flags=cv2.INTER_LINEAR)
+        return np.clip(turned, 0, 1)
+
+    def pyramid(self, v: int, grid: np.ndarray) -> FeaturePyramid:
+        """Features of `image`."""
+        return self.extractors[v].pyramid(self.image(v, grid))
+
+    def points(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Where view v shows points [...][2] of an image of that shape (original pixels)."""
+        xy = to_grid(xy, shape, self.sizes[v])
+        return xy if self._maps[v] is None else xy @ self._maps[v][0].T + self._maps[v][1]
+
+    def back(self, v: int, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Points [...][2] of view v in original pixels: the inverse of `points`."""
+        if self._maps[v] is not None:
+            xy = (xy - self._maps[v][1]) @ self._maps[v][0]
+        return to_original(xy, shape, self.sizes[v])

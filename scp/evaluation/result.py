@@ -1,0 +1,243 @@
+"""The errors of landmarks: numbers, files, pictures."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..runs import naming, writing
+from . import metrics
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Errors of predicted landmarks; N images with a true landmark, L landmarks.
+
+    Attributes:
+        ids, names: of the images and landmarks.
+        predicted, truth: float64 [N][L][2], (x, y) in original pixels, NaN where absent.
+        errors: float64 [N][L]; NaN where there is no true landmark, infinite where there is one
+            but no prediction.
+        unit: of the errors and radii: "mm", "px" (original pixels, or those of the grid), or "%"
+            of the distance between two landmarks.
+        radii: R radii of the detection rates.
+        mre, mre_interval: mean radial error of what was predicted, and its confidence interval.
+        rates, rates_intervals: detection rates in percent [R], and their intervals [R][2]. A
+            landmark that was not predicted is not detected.
+        level, resamples, seed: of the intervals (bootstrap over images).
+        grid: None, or the settings of the paper's way: size and rule.
+        faces: None, or of errors in "%": the pair, and over the mean errors of the images the
+            failure rate FR@10 in percent and the area under the curve up to 10 %.
+        left_out: images with predictions but without a true landmark.
+        not_predicted: images with true landmarks and no row among the predictions; not counted.
+        excluded: images left out on demand.
+        images: the `Dataset`, for pictures, or None.
+    """
+
+    ids: list[str]
+    names: list[str]
+    predicted: np.ndarray
+    truth: np.ndarray
+    errors: np.ndarray
+    unit: str
+    radii: tuple[float, ...]
+    mre: float
+    mre_interval: tuple[float, float]
+    rates: np.ndarray
+    rates_intervals: np.ndarray
+    level: float
+    resamples: int
+    seed: int
+    grid: dict | None = None
+    faces: dict | None = None
+    left_out: list[str] = field(default_factory=list)
+    not_predicted: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    images: object = None
+
+    # ---- counts and tables ----
+
+    @property
+    def count(self) -> int:
+        """Landmarks that are true and predicted."""
+        return int(np.isfinite(self.errors).sum())
+
+    @property
+    def missing(self) -> int:
+        """Landmarks that are true and not predicted."""
+        return int(np.isinf(self.errors).sum())
+
+    @property
+    def absent(self) -> int:
+        """Landmarks of the N images that have no true position."""
+        return int(np.isnan(self.errors).sum())
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.errors[np.isfinite(self.errors)])) if self.count else math.nan
+
+    def by_landmark(self) -> metrics.ErrorTable:
+        """The table of the L landmarks."""
+        return metrics.error_table(self.errors, self.radii, "landmark")
+
+    def by_image(self) -> metrics.ErrorTable:
+        """The table of the N images."""
+        return metrics.error_table(self.errors, self.radii, "image")
+
+    def worst(self, count: int = 12) -> list[tuple[int, int]]:
+        """(image, landmark) of the largest errors, largest first; ties to the lowest index."""
+        errors = np.where(np.isfinite(self.errors), self.errors, -1).ravel()
+        order = np.argsort(-errors, kind="stable")[: min(count, self.count)]
+        return [divmod(int(k), len(self.names)) for k in order]
+
+    # ---- showing and writing ----
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self}>"
+
+    def __str__(self) -> str:
+        low, high = self.mre_interval
+        rates = ", ".join(
+            f"{rate:.1f} % below {radius:g}"
+            for radius, rate in zip(self.radii, self.rates, strict=True)
+        )
+        return (
+            f"MRE {self.mre:.3f} {self.unit} ({self.level:.0%} interval {low:.3f} to {high:.3f}); "
+            f"{rates} {self.unit}; {self.count} landmarks of {len(self.ids)} images"
+        )
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>&lt; {r:g} {self.unit}</th>" for r in self.radii)
+        table = self.by_landmark()
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{_shown(mean)}</td>"
+            + "".join(f"<td>{_shown(v, 1)} %</td>" for v in rates)
+            + "</tr>"
+            for name, mean, rates in zip(self.names, table.mean, table.rates, strict=True)
+        )
+        return (
+            f"<p>{html.escape(str(self))}</p><table><thead><tr><th>landmark</th>"
+            f"<th>MRE, {self.unit}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def plot(self):
+        """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
+        and .svg files."""
+        from ..report.plots import error_figure
+
+        return error_figure(self.errors, self.names, self.radii, self.unit)
+
+    def to_dict(self) -> dict:
+        """The content of metrics.json: numbers, lists and texts; None for what is unknown."""
+        landmarks, images = self.by_landmark(), self.by_image()
+        return {
+            "unit": self.unit,
+            "images": len(self.ids),
+            "landmarks": len(self.names),
+            "count": self.count,
+            "missing": self.missing,
+            "absent": self.absent,
+            "mre": _json(self.mre),
+            "mre_interval": _json(self.mre_interval),
+            "median": _json(self.median),
+            "sdr": {f"{r:g}": _json(v) for r, v in zip(self.radii, self.rates, strict=True)},
+            "sdr_intervals": {
+                f"{r:g}": _json(v) for r, v in zip(self.radii, self.rates_intervals, strict=True)
+            },
+            "interval": {
+                "method": "bootstrap over images, percentiles",
+                "level": self.level,
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
+            "grid": self.grid,
+            "faces": self.faces,
+            "by_landmark": self._rows(self.names, landmarks),
+            "by_image": self._rows(self.ids, images),
+            "worst": [
+                {"image": self.ids[i], "landmark": self.names[k], "error": float(self.errors[i, k])}
+                for i, k in self.worst()
+            ],
+            "left_out": self.left_out,
+            "not_predicted": self.not_predicted,
+            "excluded": self.excluded,
+        }
+
+    def _rows(self, names: list[str], table: metrics.ErrorTable) -> list[dict]:
+        return [
+            {
+                "name": name,
+                "count": int(table.count[k]),
+                "mre": _json(table.mean[k]),
+                "sd": _json(table.sd[k]),
+                "median": _json(table.median[k]),
+                "largest": _json(table.largest[k]),
+                "sdr": {
+                    f"{r:g}": _json(v) for r, v in zip(self.radii, table.rates[k], strict=True)
+                },
+            }
+            for k, name in enumerate(names)
+        ]
+
+    def write(self, folder: str | os.PathLike, pictures: bool = True) -> list[Path]:
+        """Write the evaluation into a folder, each file whole or not at all.
+
+        metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (`plot`),
+        evaluation.html (all of it, with pictures of the worst cases where the images are known).
+        The same evaluation gives the same bytes.
+
+        Args:
+            folder: made if it is not there.
+            pictures: False leaves out the pictures of the worst cases, so that no image is read.
+
+        Returns:
+            the paths written.
+        """
+        from ..report.accuracy import render
+
+        folder = Path(folder)
+        with naming(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        files = {
+            "metrics.json": content.encode("utf-8", "replace"),
+            "metrics.csv": self.csv().encode("utf-8", "replace"),
+            "evaluation.html": render(self, pictures).encode("utf-8"),
+            "metrics.svg": f"{self.plot()}\n".encode(),
+        }
+        for name, data in files.items():
+            with writing(folder / name) as beside:
+                beside.write_bytes(data)
+        return [folder / name for name in files]
+
+    def csv(self) -> str:
+        """A line per image and landmark: image,landmark,x,y,true_x,true_y,error_mm (or error_px).
+
+        Cells of what is absent are empty.
+        """
+        from ..landmarks.csv import _quoted
+
+        lines = [f"image,landmark,x,y,true_x,true_y,error_{self.unit}"]
+        for i, image in enumerate(self.ids):
+            for k, name in enumerate(self.names):
+                numbers = (*self.predicted[i, k], *self.truth[i, k], self.errors[i, k])
+                cells = (repr(float(v)) if math.isfinite(v) else "" for v in numbers)
+                lines.append(",".join((_quoted(image), _quoted(name), *cells)))
+        return "\n".join(lines) + "\n"
+
+
+def _shown(value: float, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}" if math.isfinite(value) else "–"
+
+
+def _json(value):
+    """A float, or a list of them; None for what is not finite."""
+    if np.ndim(value):
+        return [_json(v) for v in value]
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,19 @@
+"""Feature pyramids: of gradients, or of a network that learned from the images."""
+
+from .choose import extractor_for
+from .gradient import GradientExtractor
+from .learned import FeatureExtractor
+from .pyramid import FeaturePyramid, aligned, cell_offsets
+from .store import PyramidStore
+from .train import train
+
+__all__ = [
+    "FeatureExtractor",
+    "FeaturePyramid",
+    "GradientExtractor",
+    "PyramidStore",
+    "aligned",
+    "cell_offsets",
+    "extractor_for",
+    "train",
+]

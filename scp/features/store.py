@@ -1,0 +1,71 @@
+"""Many feature pyramids: in memory as far as they fit, the rest in a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from .pyramid import FeaturePyramid
+
+
+class PyramidStore(Sequence):
+    """Feature pyramids of one shape, in order.
+
+    Args:
+        pyramids: they are taken one after the other.
+        max_memory: bytes to keep in memory; later pyramids go to a file. 2 GiB if None.
+        folder: where that file is (the system's folder for temporary files if None). It has no
+            name and is gone with the store.
+    """
+
+    def __init__(
+        self,
+        pyramids: Iterable[FeaturePyramid],
+        max_memory: int | None = None,
+        folder: str | os.PathLike | None = None,
+    ):
+        left = 2 << 30 if max_memory is None else int(max_memory)
+        self._kept: list[FeaturePyramid] = []
+        self._file, self._shape, self._count = None, None, 0
+        for pyramid in pyramids:
+            shape = (pyramid.features.shape, pyramid.levels, pyramid.height, pyramid.width)
+            if self._shape is None:
+                self._shape = shape
+            elif shape != self._shape:
+                raise ValueError(f"pyramids: all must have one shape, got {shape}, {self._shape}")
+            left -= pyramid.features.nbytes + pyramid.norms.nbytes
+            if left >= 0 and self._file is None:
+                self._kept.append(pyramid)
+            else:
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+                self._file.write(np.ascontiguousarray(pyramid.features, np.float32))
+                self._file.write(np.ascontiguousarray(pyramid.norms, np.float32))
+            self._count += 1
+        if self._file is not None:
+            self._file.flush()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, i):
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        i = int(i) + (len(self) if i < 0 else 0)
+        if not 0 <= i < len(self):
+            raise IndexError(f"pyramid {i} is outside 0..{len(self) - 1}")
+        if i < len(self._kept):
+            return self._kept[i]
+        (cells, channels), levels, height, width = self._shape
+        at = (i - len(self._kept)) * cells * (channels + 1) * 4
+        rows = np.memmap(self._file, np.float32, "r", at, (cells * (channels + 1),))
+        features = rows[: cells * channels].reshape(cells, channels)
+        return FeaturePyramid(features, rows[cells * channels :], levels, height, width)
+
+    @property
+    def spilled(self) -> int:
+        """How many pyramids lie in the file."""
+        return len(self) - len(self._kept)

@@ -1,0 +1,120 @@
+"""The images of a data set with their key points, decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+
+import numpy as np
+
+from .._version import __version__
+from ..progress import Progress, watch
+from ..runs import KnownImages
+from ..runs.images import NAME as KNOWN
+
+
+def to_16_bits(image: np.ndarray) -> np.ndarray:
+    """Values in [0, 1] as uint16: what is kept of an image, and what its digest is of."""
+    return np.rint(image * 65535).astype(np.uint16)
+
+
+def from_16_bits(levels: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1]."""
+    return levels.astype(np.float32) * np.float32(1 / 65535)
+
+
+class Pool:
+    """Images of a data set with their key points, ready for similarity.
+
+    Args:
+        dataset: a `scp.datasets.Dataset`.
+        extractor: features; its `size` is the grid.
+        keypoints: method of `scp.keypoints.detect`; count, seed and options: its arguments.
+        folder: a RunFolder; images it knows (`scp.runs.images`) are decoded when used only.
+            keypoints.npz is written into it.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        extractor,
+        keypoints="sift",
+        count=100,
+        seed=0,
+        progress: Progress = False,
+        folder=None,
+        **options,
+    ):
+        import cv2
+
+        from ..datasets import to_original
+        from .detect import detect
+
+        self.dataset, self.extractor = dataset, extractor
+        self.points, self.empty, self.digests = [], [], []
+        self._grids: list[np.ndarray | None] = [None] * len(dataset)
+        settings = {
+            "version": [__version__, cv2.__version__],
+            "size": list(extractor.size),
+            "keypoints": {"method": keypoints, "count": count, "seed": seed, **options},
+        }
+        known = KnownImages(folder, dataset, settings)
+        original, responses = [], []
+        bar = watch(progress, "key points", len(dataset))
+        for i in range(len(dataset)):
+            found = known.get(i)
+            if found is not None:
+                digest, xy, response = found
+            else:
+                before = known.before(i)
+                image = self._decode(i)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
+                    points = detect(image, keypoints, count, seed=seed, index=i, **options)
+                xy, response, digest = points.xy, points.response, self._digest(i)
+                known.add(i, before, digest)
+            if len(xy) == 0:
+                self.empty.append(dataset.ids[i])
+            self.points.append(xy)
+            self.digests.append(digest)
+            original.append(to_original(xy, dataset.shape(i), extractor.size))
+            responses.append(response)
+            if bar:
+                bar(i + 1, len(dataset))
+        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
+        self.offsets = self.offsets.astype(np.int64)
+        self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
+        self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
+        self.response = np.concatenate(responses).astype(np.float32)
+        if folder is not None:
+            folder.write_keypoints(dataset.ids, self.xy, self.xy_grid, self.response, self.offsets)
+            known.write()
+
+    def _decode(self, i: int) -> np.ndarray:
+        image = self.dataset.grid(i, self.extractor.size)
+        self._grids[i] = to_16_bits(image)
+        return image
+
+    def _digest(self, i: int) -> str:
+        return hashlib.sha256(self._grids[i]).hexdigest()
+
+    def image(self, i: int) -> np.ndarray:
+        """Image i on the grid, float32 in [0, 1] (kept in 16 bits).
+
+        Raises:
+            DatasetError: the file's pixels are not those that its key points were found in.
+        """
+        if self._grids[i] is None:
+            self._decode(i)
+            if self._digest(i) != self.digests[i]:
+                from ..datasets import DatasetError
+
+                raise DatasetError(
+                    f"{self.dataset.path(i)}: the image changed since its key points were found; "
+                    f"delete {KNOWN} in the run folder and start again"
+                )
+        return from_16_bits(self._grids[i])
+
+    def digest(self, i: int) -> str:
+        """SHA-256 of image i on the grid."""
+        return self.digests[i]

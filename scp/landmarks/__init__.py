@@ -1,0 +1,12 @@
+"""Landmarks by image and name, and their files."""
+
+from .csv import write_landmarks
+from .read import read_landmarks
+from .table import Landmarks, stem
+
+__all__ = [
+    "Landmarks",
+    "read_landmarks",
+    "stem",
+    "write_landmarks",
+]

@@ -1,0 +1,127 @@
+"""Landmarks in CSV files: a point a line (long), or an image a line (wide)."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+
+from ..errors import DatasetError
+from ..runs import writing
+from .table import Landmarks
+from .text import number_in, point_in
+
+_KEYS = ("image", "landmark", "x", "y")
+_EXTRA = ("confidence", "error")
+
+
+def _cells(where: str, cells: list[str], header: list[str]) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise DatasetError(f"{where}: {len(header)} cells expected, got {len(cells)}")
+    row = dict(zip(header, cells, strict=True))
+    if not row["image"]:
+        raise DatasetError(f"{where}: image is empty")
+    return row
+
+
+def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+    for name in _KEYS:
+        if name not in header:
+            raise DatasetError(f"{where}: column {name!r} is missing")
+    known = (*_KEYS, *_EXTRA)
+    for name in header:
+        if name not in known:
+            raise DatasetError(f"{where}: unknown column {name!r} (known: {', '.join(known)})")
+    extra = [name for name in _EXTRA if name in header]
+    ids: dict[str, int] = {}
+    first: list[int] = []
+    names: dict[str, int] = {}
+    seen: dict[tuple[int, int], tuple[int, list[float]]] = {}
+    for number, cells in lines:
+        where = f"{path}, line {number}"
+        row = _cells(where, cells, header)
+        if not row["landmark"]:
+            raise DatasetError(f"{where}: landmark is empty")
+        if row["image"] not in ids:
+            first.append(number)
+        values = [*point_in(row["x"], row["y"], where, "")]
+        values += [number_in(row[name], where, name) for name in extra]
+        at = (
+            ids.setdefault(row["image"], len(ids)),
+            names.setdefault(row["landmark"], len(names)),
+        )
+        if at in seen:
+            raise DatasetError(
+                f"{where}: landmark {row['landmark']!r} of image {row['image']!r} is in line "
+                f"{seen[at][0]} already"
+            )
+        seen[at] = number, values
+    if not seen:
+        raise DatasetError(f"{path}: no landmark in it")
+    table = np.full((len(ids), len(names), 2 + len(extra)), np.nan)
+    for at, (_, values) in seen.items():
+        table[at] = values
+    more = {name: table[..., 2 + k].copy() for k, name in enumerate(extra)}
+    return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
+
+
+def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+    columns, names = set(header), {}
+    for column in header:
+        if column == "image":
+            continue
+        name, axis = column[:-2], column[-2:]
+        if axis not in ("_x", "_y") or not name:
+            raise DatasetError(
+                f"{where}: unknown column {column!r} (expected image, NAME_x, NAME_y)"
+            )
+        other = name + ("_y" if axis == "_x" else "_x")
+        if other not in columns:
+            raise DatasetError(f"{where}: column {column!r} without {other!r}")
+        names.setdefault(name)
+    if not names:
+        raise DatasetError(f"{where}: no landmark in the header")
+    first: dict[str, int] = {}
+    points = []
+    for number, cells in lines:
+        where = f"{path}, line {number}"
+        row = _cells(where, cells, header)
+        if row["image"] in first:
+            raise DatasetError(
+                f"{where}: image {row['image']!r} is in line {first[row['image']]} already"
+            )
+        first[row["image"]] = number
+        points.append([point_in(row[f"{n}_x"], row[f"{n}_y"], where, f"{n}_") for n in names])
+    if not first:
+        raise DatasetError(f"{path}: no image in it")
+    return Landmarks(list(first), list(names), np.array(points)), list(first.values())
+
+
+def write_landmarks(path: str | os.PathLike, landmarks: Landmarks) -> None:
+    """A long CSV, whole or absent; numbers are read back exactly.
+
+    Each image has a line for each landmark, with empty cells for what is absent.
+
+    Raises:
+        ValueError: a name that cannot be written as UTF-8.
+    """
+    extra = [name for name in _EXTRA if getattr(landmarks, name) is not None]
+    lines = [",".join((*_KEYS, *extra))]
+    for i, image in enumerate(landmarks.ids):
+        for k, name in enumerate(landmarks.names):
+            values = [*landmarks.xy[i, k], *(getattr(landmarks, v)[i, k] for v in extra)]
+            cells = ("" if math.isnan(v) else repr(float(v)) for v in values)
+            lines.append(",".join((_quoted(image), _quoted(name), *cells)))
+    try:
+        data = ("\n".join(lines) + "\n").encode()
+    except UnicodeEncodeError as error:
+        text = error.object[max(error.start - 20, 0) : error.end]
+        raise ValueError(f"{path}: {text!r} cannot be written as UTF-8") from None
+    with writing(path) as beside:
+        beside.write_bytes(data)
+
+
+def _quoted(cell: str) -> str:
+    # The csv module leaves a carriage return bare where lines end in a line feed.
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell

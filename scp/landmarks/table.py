@@ -1,0 +1,148 @@
+"""Landmarks of images by name: what files hold and methods find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".nii.gz", ".nii")
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Points of N images with L landmarks each.
+
+    Attributes:
+        ids: N names of images, unique.
+        names: L names of landmarks, unique.
+        xy: float64 [N][L][2], (x, y) in pixels of the original image; NaN where absent.
+        confidence: float64 [N][L], or None.
+        error: float64 [N][L], the expected distance from the truth, or None.
+
+    Raises:
+        ValueError: names that are empty or not unique, arrays of another shape, infinite values.
+    """
+
+    ids: list[str]
+    names: list[str]
+    xy: np.ndarray
+    confidence: np.ndarray | None = None
+    error: np.ndarray | None = None
+
+    def __post_init__(self):
+        for field in ("ids", "names"):
+            values = [str(v) for v in getattr(self, field)]
+            object.__setattr__(self, field, values)
+            if "" in values:
+                raise ValueError(f"{field}: name {values.index('')} is empty")
+            if len(set(values)) != len(values):
+                twice = next(v for i, v in enumerate(values) if v in values[:i])
+                raise ValueError(f"{field} must be unique, {twice!r} is there twice")
+        shape = len(self.ids), len(self.names)
+        for field, expected in (("xy", (*shape, 2)), ("confidence", shape), ("error", shape)):
+            value = getattr(self, field)
+            if value is None and field != "xy":
+                continue
+            value = np.asarray(value, np.float64)
+            if value.shape != expected:
+                raise ValueError(f"{field} must be {list(expected)}, got {list(value.shape)}")
+            if np.isinf(value).any():
+                raise ValueError(f"{field} must not be infinite")
+            object.__setattr__(self, field, value)
+        if (np.isnan(self.xy[..., 0]) != np.isnan(self.xy[..., 1])).any():
+            raise ValueError("xy: a point has one coordinate only")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        absent = self.present.size - int(self.present.sum())
+        more = f", {absent} points absent" if absent else ""
+        return f"<{len(self.names)} landmarks of {len(self)} images{more}>"
+
+    @property
+    def present(self) -> np.ndarray:
+        """bool [N][L]: the point is there."""
+        return ~np.isnan(self.xy[..., 0])
+
+    @classmethod
+    def of(cls, dataset) -> Landmarks:
+        """The landmarks of a `Dataset`; ValueError when it has none."""
+        if dataset.landmarks is None:
+            raise ValueError(f"the {dataset.name} data set has no landmarks")
+        names = dataset.landmark_names or [str(k) for k in range(dataset.landmarks.shape[1])]
+        return cls(dataset.ids, names, dataset.landmarks)
+
+    def rows(self, ids: Sequence[str], absent: bool = False) -> Landmarks:
+        """The landmarks of these images, in this order and under these names.
+
+        A name that is not in `ids` is looked for without the suffixes of image files, so that
+        "001" finds "001.bmp" and the other way round. A row that a name fits exactly is that
+        name's alone.
+
+        Args:
+            ids: names of images, unique.
+            absent: an image that is not listed gives NaN, instead of an error.
+
+        Raises:
+            ValueError: names the image that is missing, or that two names could mean.
+        """
+        found = self.find(ids)
+        if not absent and (found < 0).any():
+            raise ValueError(f"no landmarks for image {ids[int(np.argmax(found < 0))]!r}")
+        here, rows = found >= 0, np.maximum(found, 0)
+
+        def taken(value: np.ndarray | None) -> np.ndarray | None:
+            if value is None:
+                return None
+            out = np.full((len(rows), *value.shape[1:]), np.nan)
+            out[here] = value[rows[here]]
+            return out
+
+        return Landmarks(list(ids), self.names, *map(taken, (self.xy, self.confidence, self.error)))
+
+    def find(self, ids: Sequence[str]) -> np.ndarray:
+        """Row of each image, int64 [len(ids)], -1 where it is not listed; names match as in
+        `rows`."""
+        exact = {name: i for i, name in enumerate(self.ids)}
+        out = np.array([exact.get(str(name), -1) for name in ids], np.int64)
+        taken = set(out.tolist())
+        stems: dict[str, list[int]] = {}
+        for i, name in enumerate(self.ids):
+            if i not in taken:
+                stems.setdefault(stem(name), []).append(i)
+        used: dict[int, str] = {}
+        for k in np.flatnonzero(out < 0):
+            name = str(ids[k])
+            rows = stems.get(stem(name), [])
+            if len(rows) > 1:
+                could = " or ".join(self.ids[i] for i in rows[:3])
+                raise ValueError(f"image {name!r} could be {could}")
+            for i in rows:
+                if i in used:
+                    raise ValueError(f"{self.ids[i]!r} could be image {used[i]} or {name}")
+                out[k], used[i] = i, name
+        return out
+
+    def columns(self, names: Sequence[str]) -> Landmarks:
+        """These landmarks only, in this order; ValueError names one that is missing."""
+        place = {name: k for k, name in enumerate(self.names)}
+        for name in names:
+            if name not in place:
+                raise ValueError(f"no landmark is called {name!r}")
+        at = [place[name] for name in names]
+        confidence, error = (
+            None if v is None else v[:, at].copy() for v in (self.confidence, self.error)
+        )
+        return Landmarks(self.ids, list(names), self.xy[:, at].copy(), confidence, error)
+
+
+def stem(name: str) -> str:
+    """The name of an image without the suffix of an image file."""
+    lower = name.lower()
+    for suffix in SUFFIXES:
+        if lower.endswith(suffix) and not lower.endswith("/" + suffix) and lower != suffix:
+            return name[: -len(suffix)]
+    return name

@@ -1,0 +1,25 @@
+"""What lies on disk: files that are whole or absent, and what is still true of a run folder."""
+
+from .config import read_config, run_settings, toml
+from .files import naming, writing
+from .folder import RunFolder, read_log, unfinished
+from .images import KnownImages
+from .matrix import _Table
+from .records import KeptImages
+from .tensors import read_safetensors, write_safetensors
+
+__all__ = [
+    "KeptImages",
+    "KnownImages",
+    "RunFolder",
+    "_Table",
+    "naming",
+    "read_config",
+    "read_log",
+    "read_safetensors",
+    "run_settings",
+    "toml",
+    "unfinished",
+    "write_safetensors",
+    "writing",
+]

@@ -1,0 +1,83 @@
+"""The run folder: one file per stage, each written beside and then renamed (docs/files.md)."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .config import toml
+from .files import naming, writing
+
+CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
+LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
+
+
+def unfinished(path: str | os.PathLike) -> bool:
+    """Whether a training in the folder was begun and has not finished."""
+    return Path(path, CHECKPOINT).is_file() and not Path(path, WEIGHTS).is_file()
+
+
+def read_log(path: str | os.PathLike) -> list[dict]:
+    """The steps of log.jsonl, each with "step" and "levels"; [] without such a file.
+
+    A line that is not whole (a training was killed) is left out, and of a step that was trained
+    twice the last line counts.
+    """
+    path, steps = Path(path), {}
+    if not path.is_file():
+        return []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            levels = [float(v) for v in entry["levels"]]
+            steps[int(entry["step"])] = {**entry, "levels": levels}
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [steps[k] for k in sorted(steps)]
+
+
+class RunFolder:
+    """A folder that every verb reads and writes. Made on first use."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(f"run folder {self.path}: this is a file")
+        with naming(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def writing(self, name: str):
+        """A path to write; it becomes `name` when the block ends without an error."""
+        return writing(self.path / name)
+
+    def write_text(self, name: str, text: str) -> None:
+        with self.writing(name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def write_json(self, name: str, content: dict) -> None:
+        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+        content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
+        np.savez(
+            content,
+            xy=np.asarray(xy, np.float32),
+            xy_grid=np.asarray(xy_grid, np.float32),
+            response=np.asarray(response, np.float32),
+            offsets=np.asarray(offsets, np.int64),
+            ids=np.asarray(ids, dtype=np.str_),
+        )
+        with self.writing("keypoints.npz") as path:
+            path.write_bytes(content.getbuffer())
+
+    def write_config(self, tables: dict[str, dict]) -> None:
+        """config.toml: the resolved settings, a table per stage; None is left out."""
+        self.write_text(CONFIG, toml(tables))

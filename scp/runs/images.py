@@ -1,0 +1,105 @@
+"""Which images of a run folder are unchanged, so that a resumed run need not decode them again.
+
+`images.json` stands beside `keypoints.npz` and names, for each image file, its size, its times of
+modification and of change, its inode, and the digest of its pixels on the grid. An image is known
+when all of these are as they were, and when its file was already at rest when it was read: a file
+written in the last two seconds may be written again within one tick of the clock. All else is
+decoded as in a first run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zipfile
+
+import numpy as np
+
+from .folder import RunFolder
+
+NAME = "images.json"
+AT_REST = 2_000_000_000  # ns; the coarsest clock of a file system in use (FAT)
+
+
+def stamp(path: str | None) -> list[int] | None:
+    """Size, modification and change time in ns, and inode of a file; None if there is no file."""
+    if path is None:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+class KnownImages:
+    """The images that an earlier run left in `folder`, and those that this run adds.
+
+    Args:
+        folder: the run folder; None knows nothing and writes nothing.
+        dataset: a `scp.datasets.Dataset`; images without a file are never known.
+        settings: what key points and digests depend on besides the image. With other settings
+            nothing is known.
+    """
+
+    def __init__(self, folder: RunFolder | None, dataset, settings: dict):
+        self.folder, self.dataset = folder, dataset
+        self.settings = json.loads(json.dumps(settings))
+        self._images: dict[str, dict] = {}
+        self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._now: list[dict | None] = [None] * len(dataset)
+        if folder is not None:
+            self._read(folder)
+
+    def _read(self, folder: RunFolder) -> None:
+        try:
+            content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            raw = (folder / "keypoints.npz").read_bytes()
+            if content["settings"] != self.settings:
+                return
+            if content["keypoints_sha256"] != hashlib.sha256(raw).hexdigest():
+                return
+            with np.load(folder / "keypoints.npz", allow_pickle=False) as file:
+                ids, offsets = file["ids"], file["offsets"]
+                xy, response = file["xy_grid"], file["response"]
+            for i, name in enumerate(map(str, ids)):
+                part = slice(offsets[i], offsets[i + 1])
+                self._points[name] = xy[part], response[part]
+            self._images = {str(e["id"]): e for e in content["images"]}
+        except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile):
+            self._images, self._points = {}, {}
+
+    def get(self, i: int) -> tuple[str, np.ndarray, np.ndarray] | None:
+        """Digest, key points on the grid float32 [K][2] and responses [K] of image i, if known."""
+        entry = self._images.get(self.dataset.ids[i])
+        now = stamp(self.dataset.path(i)) if entry is not None else None
+        if now is None or entry.get("stamp") != now or self.dataset.ids[i] not in self._points:
+            return None
+        self._now[i] = entry
+        return str(entry["sha256"]), *self._points[self.dataset.ids[i]]
+
+    def before(self, i: int) -> tuple[list[int] | None, int]:
+        """What `add` needs from the time before image i is read: its stamp, and now in ns."""
+        return stamp(self.dataset.path(i)), time.time_ns()
+
+    def add(self, i: int, before: tuple[list[int] | None, int], digest: str) -> None:
+        """Image i was read and has this digest; it is kept for the next run if it was at rest."""
+        then, started = before
+        if then is None or then != stamp(self.dataset.path(i)):
+            return
+        if max(then[1:3]) + AT_REST <= started:
+            self._now[i] = {"id": self.dataset.ids[i], "stamp": then, "sha256": digest}
+
+    def write(self) -> None:
+        """Call when keypoints.npz is written."""
+        if self.folder is None:
+            return
+        raw = (self.folder / "keypoints.npz").read_bytes()
+        content = {
+            "settings": self.settings,
+            "keypoints_sha256": hashlib.sha256(raw).hexdigest(),
+            "images": [entry for entry in self._now if entry is not None],
+        }
+        self.folder.write_json(NAME, content)

@@ -1,0 +1,16 @@
+"""Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
+
+from .answer import Selection, verify
+from .estimator import TemplateSelector
+from .problem import Problem
+from .solve import METHODS, more_sizes, select
+
+__all__ = [
+    "METHODS",
+    "Problem",
+    "Selection",
+    "TemplateSelector",
+    "more_sizes",
+    "select",
+    "verify",
+]

@@ -1,0 +1,98 @@
+"""The answer of a selection, and its check."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .checks import _matrix
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An answer of `select`.
+
+    Attributes:
+        selected: int64 [M], rows in pick order: each next one adds most.
+        gains: float64 [M], score that each pick added.
+        score: the objective, `initial` rows included.
+        upper_bound: no allowed set of this size has a larger score; rigorous under rounding.
+        gap: (upper_bound - score) / upper_bound, 0 when the bound is not positive.
+        cover: int64 [Q], the row that covers each client; -1 if there is none.
+        cover_value: float32 [Q], its value.
+        method, m, seed: how it was made; m is the number of picks.
+        proven: the score is proved to be the largest possible.
+        history: random search: (draws, best score so far).
+        parameters: the rules that were given.
+    """
+
+    selected: np.ndarray
+    gains: np.ndarray
+    score: float
+    upper_bound: float
+    gap: float
+    cover: np.ndarray
+    cover_value: np.ndarray
+    method: str
+    m: int
+    seed: int
+    proven: bool
+    history: list[tuple[int, float]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        proof = "proved best" if self.proven else f"gap {self.gap:.2%}"
+        rows = ", ".join(str(i) for i in self.selected)
+        return (
+            f"{self.m} images ({self.method}): {rows}; score {self.score:.4f}, "
+            f"bound {self.upper_bound:.4f}, {proof}"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{rank}</td><td>{i}</td><td>{gain:.4f}</td></tr>"
+            for rank, (i, gain) in enumerate(zip(self.selected, self.gains, strict=True), 1)
+        )
+        return (
+            f"<p>{html.escape(str(self))}</p><table><thead><tr><th>pick</th><th>image</th>"
+            f"<th>gain</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def plot(self):
+        """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
+        from ..report.plots import coverage_curve
+
+        return coverage_curve(self)
+
+
+def verify(values, selection: Selection, weights=None, initial: Sequence[int] = ()) -> float:
+    """Recompute a selection's score naively in float64 and check what it says of itself.
+
+    Returns the score. Raises ValueError when score, gains, covers, bound or gap are wrong.
+    """
+    v = _matrix(values).astype(np.float64)
+    w = np.full(v.shape[1], 1.0 / v.shape[1]) if weights is None else np.asarray(weights, float)
+    initial = list(initial) or list(selection.parameters.get("initial", ()))
+    chosen = [int(i) for i in selection.selected]
+    if len(set(chosen)) != len(chosen) or set(chosen) & set(initial):
+        raise ValueError("selected: an image is named twice")
+    tolerance = 1e-9 * max(1.0, float(np.abs(v).max() * w.sum()))
+    rows = initial + chosen
+    score = float(w @ v[rows].max(axis=0)) if rows else 0.0
+    start = float(w @ v[initial].max(axis=0)) if initial else 0.0
+    served = np.where(selection.cover >= 0, v[selection.cover, np.arange(v.shape[1])], 0.0)
+    for name, difference in (
+        ("score", selection.score - score),
+        ("gains", float(np.sum(selection.gains)) - (score - start)),
+        ("cover_value", float(w @ selection.cover_value.astype(np.float64)) - score),
+        ("cover", float(w @ served) - score),
+    ):
+        if not abs(difference) <= tolerance:
+            raise ValueError(f"{name}: off by {difference:g} from the score {score!r}")
+    if not selection.upper_bound >= selection.score:
+        raise ValueError(f"upper_bound {selection.upper_bound} is below the score")
+    return score

@@ -1,0 +1,20 @@
+"""How well each image explains the key points of every other (the paper, section 3.2)."""
+
+from .cycle import cycle_distances, expected_error, trusted
+from .job import Estimate, SimilarityJob
+from .matching import DeviceSearch, Queries, match
+from .scores import client_weights, code_direction, image_distances
+
+__all__ = [
+    "DeviceSearch",
+    "Estimate",
+    "Queries",
+    "SimilarityJob",
+    "client_weights",
+    "code_direction",
+    "cycle_distances",
+    "expected_error",
+    "image_distances",
+    "match",
+    "trusted",
+]

@@ -1,0 +1,232 @@
+"""How well each image explains the key points of every other (the paper, Eq. 5, 7, 8).
+
+`SimilarityJob` computes S float32 [N][Q]: row = searched image, column = key point, the columns
+image by image, and the place where each maximum lies. Rows go to .npy files with a ledger beside
+them, so a stopped job resumes: a row counts as done when the ledger names it and its checksum
+holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import _core
+from ..devices import resolve
+from ..features import FeaturePyramid, aligned
+from ..progress import Progress, watch
+from ..runs import _Table
+from .matching import (
+    DEVICE_CHANNELS,
+    DEVICE_IMAGES,
+    MODES,
+    PATHS,
+    DeviceSearch,
+    Queries,
+    _search,
+    match,
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job will cost: seconds, bytes of memory at most, bytes on disk."""
+
+    seconds: float
+    memory: int
+    disk: int
+
+    def __str__(self) -> str:
+        return (
+            f"about {self.seconds:.0f} s, {self.memory / 2**20:.0f} MiB of memory, "
+            f"{self.disk / 2**20:.0f} MiB on disk"
+        )
+
+
+class SimilarityJob:
+    """Similarity of all key points in all images, image by image.
+
+    Args:
+        image: function i -> float32 [H][W] in [0, 1], the image at the extractor's size.
+        n: number of images.
+        points: per image, float32 [K_n][2], key points (x, y) on that grid.
+        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`, `size`, `grid`,
+            `levels`, `channels`, and `working_bytes()` where it needs memory of its own.
+        mode, epsilon, path: see `match`.
+        max_memory: bytes the job may hold; pyramids that do not fit are computed twice.
+            Refused when even one image does not fit.
+        device: where the search runs, see `scp.devices.resolve`; the answer is the same. On a GPU
+            max_memory also bounds the device's memory.
+        digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
+            None. A job that is finished already asks for nothing else.
+    """
+
+    def __init__(
+        self,
+        image: Callable[[int], np.ndarray],
+        n: int,
+        points: list[np.ndarray],
+        extractor,
+        *,
+        mode: str = "nearest",
+        epsilon: float = 1e-3,
+        path: str = "auto",
+        max_memory: int | None = None,
+        device: str = "auto",
+        digest: Callable[[int], str] | None = None,
+    ):
+        if n < 1:
+            raise ValueError("images: at least one is needed")
+        if len(points) != n:
+            raise ValueError(f"points must have one entry per image, got {len(points)} for {n}")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        if path not in PATHS:
+            raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
+        self.image, self.n, self.points, self.extractor = image, n, points, extractor
+        self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.device = resolve(device)
+        if device == "auto" and extractor.channels > DEVICE_CHANNELS:
+            self.device = -1
+        self.digest = digest or self._image_digest
+        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
+        self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
+        self.dots = self.brute = self.resumed = 0
+        self._kept: dict[int, FeaturePyramid] = {}
+        room = self.max_memory - self.fixed_bytes()
+        self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
+        if room < 0:
+            raise MemoryError(
+                f"max_memory: {self.max_memory} bytes are not enough for {n} images with "
+                f"{self.offsets[-1]} key points; at least {self.fixed_bytes()} are needed"
+            )
+
+    def fixed_bytes(self) -> int:
+        """Memory that is needed however little is kept: queries, one pyramid, working memory."""
+        e = self.extractor
+        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 9 + 20) + 8)
+        work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
+        if hasattr(e, "working_bytes"):
+            work += e.working_bytes()
+        if self.device >= 0:
+            work += (DEVICE_IMAGES + 2) * e.pyramid_bytes()
+        return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
+
+    def estimate(self) -> Estimate:
+        """Cost of the whole job; times a sample of the work (well under a second)."""
+        start = time.perf_counter()
+        pyramid = self.extractor.pyramid(self.image(0))
+        features = time.perf_counter() - start
+        sample = next((p for p in self.points if len(p)), np.zeros((0, 2), np.float32))[:64]
+        seconds = self.n * features * (1 if self._keep >= self.n else 2)
+        if len(sample):
+            query = pyramid.at(np.tile(sample, (4, 1)))
+            start = time.perf_counter()
+            where = f"cuda:{self.device}" if self.device >= 0 else "cpu"
+            options = {"mode": self.mode, "epsilon": self.epsilon, "device": where}
+            match(pyramid, *query, path=self.path, **options)
+            once = time.perf_counter() - start
+            start = time.perf_counter()
+            match(pyramid, query[0][:1], query[1][:1], path="search", **options)
+            fixed = time.perf_counter() - start
+            per_query = max(once - fixed, 0.1 * once) / len(query[0])
+            seconds += self.n * (fixed + per_query * float(self.offsets[-1]))
+        memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
+        return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
+
+    def run(self, folder: str | os.PathLike | None = None, progress: Progress = False):
+        """Compute, or finish, the matrix.
+
+        Args:
+            folder: where similarity.npy, places.npy and similarity.ledger go (memory if None).
+            progress: see `scp.progress`; pyramids first, then rows.
+
+        Returns:
+            values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
+            or read-only memmaps of the files.
+        """
+        bar = watch(progress, "similarity", 2 * self.n)
+        shape = self.n, int(self.offsets[-1])
+        if folder is None:
+            table = _Table(None, shape, "")
+        else:
+            table = _Table(Path(folder), shape, self._fingerprint())
+        self.resumed = len(table.done)
+        if self.resumed == self.n:
+            if bar:
+                bar(2 * self.n, 2 * self.n)
+            return table.finish()
+        queries, norms = self._queries(bar)
+        todo = [i for i in range(self.n) if i not in table.done]
+        for i, value, place in self._rows(todo, queries, norms):
+            table.put(i, value, place)
+            if bar:
+                bar(self.n + i + 1, 2 * self.n)
+        if bar:
+            bar(2 * self.n, 2 * self.n)
+        return table.finish()
+
+    def _rows(self, todo: list[int], queries, norms):
+        """(i, values, places) of the images in `todo`, on the device or the CPU."""
+        e, search = self.extractor, None
+        if self.device >= 0 and todo and len(queries):
+            search = DeviceSearch(
+                self.device, queries, norms, *e.grid, self.mode, self.epsilon, self.max_memory
+            )
+        elif todo:
+            queries = Queries(queries, norms)
+        size = DEVICE_IMAGES if search else 1
+        for start in range(0, len(todo), size):
+            rows = todo[start : start + size]
+            pyramids = [self._kept.get(i) or e.pyramid(self.image(i)) for i in rows]
+            if search:
+                work = len(queries) * sum(len(p.features) for p in pyramids)
+                self.dots, self.brute = self.dots + work, self.brute + work
+                yield from zip(rows, *search(pyramids), strict=True)
+                continue
+            value, place, stats = _search(pyramids[0], queries, self.mode, self.epsilon, self.path)
+            self.dots += stats["dots"]
+            self.brute += stats["brute"]
+            yield rows[0], value, place
+
+    def _queries(self, bar=None):
+        """Vectors of all key points; keeps the pyramids that fit."""
+        e = self.extractor
+        queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
+        norms = np.empty(queries.shape[:2], np.float32)
+        for i in range(self.n):
+            pyramid = e.pyramid(self.image(i))
+            if i < self._keep:
+                self._kept[i] = pyramid
+            part = slice(self.offsets[i], self.offsets[i + 1])
+            queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
+            if bar:
+                bar(i + 1, 2 * self.n)
+        return queries, norms
+
+    def _image_digest(self, i: int) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.image(i), np.float32)).hexdigest()
+
+    def _fingerprint(self) -> str:
+        images = hashlib.sha256()
+        for i in range(self.n):
+            images.update(self.digest(i).encode() + b"\n")
+        points = hashlib.sha256(
+            b"".join(np.ascontiguousarray(p, np.float32).tobytes() for p in self.points)
+        )
+        points.update(self.offsets.tobytes())
+        content = {
+            **self.extractor.parameters(),
+            "mode": self.mode,
+            "epsilon": self.epsilon,
+            "images": images.hexdigest(),
+            "points": points.hexdigest(),
+        }
+        return json.dumps(content, sort_keys=True)

@@ -1,0 +1,46 @@
+"""What the similarity matrix says: weights of key points, distances of images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def client_weights(offsets: np.ndarray) -> np.ndarray:
+    """Weight of every key point in the score, float64 [Q]: 1 / (N K_n) for a point of image n.
+
+    The score is then the mean over images of the mean over their key points (the paper, Eq. 9);
+    an image without key points counts as 0.
+    """
+    counts = np.diff(offsets)
+    return np.repeat(1.0 / (len(counts) * np.maximum(counts, 1)), counts)
+
+
+def code_direction(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The other reading of Eq. 7, as the authors' code has it: key points of the *template*
+    searched in the image.
+
+    Returns V float32 [N][N * K], K = max K_n, with V[t][x * K + k] = similarity of key point k of
+    template t in image x (0 where t has fewer points), and weights [N * K] that make
+    the score a mean. Pass both to `scp.select`. Key point k of one template has nothing to do with
+    key point k of another, so prefer the default direction; this one is for comparison.
+    """
+    n = len(offsets) - 1
+    most = int(np.diff(offsets).max(initial=0))
+    out = np.zeros((n, n, most), np.float32)
+    for t in range(n):
+        block = values[:, offsets[t] : offsets[t + 1]]
+        out[t, :, : block.shape[1]] = block
+    return out.reshape(n, -1), np.full(n * most, 1.0 / max(n * most, 1))
+
+
+def image_distances(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Distance of images, float64 [N][N] in [0, 1]: 1 - the mean similarity of one image's key
+    points in the other, averaged over both directions; 0 on the diagonal."""
+    n = len(offsets) - 1
+    mean = np.zeros((n, n))
+    for a in range(n):
+        if offsets[a + 1] > offsets[a]:
+            mean[:, a] = values[:, offsets[a] : offsets[a + 1]].mean(axis=1, dtype=np.float64)
+    distance = 1 - (mean + mean.T) / 2
+    np.fill_diagonal(distance, 0)
+    return np.clip(distance, 0, 1)

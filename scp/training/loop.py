@@ -1,0 +1,361 @@
+"""The loop of every training: steps, schedule, checkpoints, events, Ctrl-C and resume."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..runs import RunFolder
+from ..runs.folder import CHECKPOINT, LOG
+from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+
+
+@dataclass
+class TrainedState:
+    """What training leaves.
+
+    Attributes:
+        parameters: float32 [P]. state: float32 [S], running statistics (Network.blocks).
+        moments: float32 [2][P], Adam's first and second moment.
+        step: steps done. progress: fraction of the run done. seconds: time trained, all parts.
+        losses: float64 [D], mean of each level's loss over the last logged steps, coarsest first.
+        finished: the run reached its length. False: Ctrl-C ended it; train() again goes on.
+        checkpoint: the file it was written to, or None.
+    """
+
+    parameters: np.ndarray
+    state: np.ndarray
+    moments: np.ndarray
+    step: int
+    progress: float
+    seconds: float
+    losses: np.ndarray
+    finished: bool
+    checkpoint: Path | None = None
+
+
+def with_length(options, minutes: float | None, steps: int | None):
+    """The options with that length, if one is given, checked to have one."""
+    if minutes is not None and steps is not None:
+        raise ValueError("minutes, steps: give one of them")
+    if minutes is not None:
+        options = options.set(minutes=minutes, steps=0)
+    elif steps is not None:
+        options = options.set(steps=steps)
+        if options.steps == 0:
+            raise ValueError("steps must be above 0, got 0")
+    if options.steps == 0 and not options.minutes > 0:
+        raise ValueError("minutes must be above 0 where steps is 0")
+    return options
+
+
+@dataclass
+class Job:
+    """What a kind of training gives to the loop.
+
+    Attributes:
+        create: makes the core's trainer (scp._core.trainer_run). bytes: that it will hold.
+        losses: a name for each of its losses, for messages.
+        identity: digests by name of what it learns from; a checkpoint belongs to these only.
+        facts: for the event start. verb: for the bar. checkpoint, log: names of the files.
+    """
+
+    create: Callable[[], Any]
+    bytes: int
+    losses: list[str]
+    identity: dict[str, str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    verb: str = "train"
+    checkpoint: str = CHECKPOINT
+    log: str = LOG
+
+
+def run_job(job, network, options, run_dir, initial, resume, progress, callback) -> TrainedState:
+    """Runs a training to its end, or to Ctrl-C; arguments as in `train`."""
+    run = _Run(job, network, options, run_dir, callback)
+    run.begin(initial, resume)
+    with _ctrl_c() as stop, _bar(progress, run) as bar:
+        while not run.finished and not stop.is_set():
+            run.advance(bar)
+    return run.end()
+
+
+def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
+    """float32 [N][H][W], checked to be finite and 0..1."""
+    if not isinstance(images, np.ndarray):
+        images = list(images)
+        shapes = {np.shape(i) for i in images}
+        if len(shapes) > 1:
+            raise ValueError(f"images must all have one shape, got {sorted(shapes)[:2]}")
+    pool = np.ascontiguousarray(images, np.float32)
+    if pool.ndim != 3 or pool.size == 0:
+        raise ValueError(f"images must be [N][H][W], got shape {list(pool.shape)}")
+    for i, image in enumerate(pool):
+        if not (image.min() >= 0 and image.max() <= 1):  # NaN fails too
+            raise ValueError(f"images[{i}] must be finite and 0..1")
+    return pool
+
+
+class _Run:
+    """The state of one training, and its files."""
+
+    def __init__(self, job: Job, network, options, run_dir, callback):
+        self.job, self.options, self.callback = job, options, callback
+        self.network = network
+        self.folder = None if run_dir is None else RunFolder(run_dir)
+        self.identity = {
+            "network": network.digest(),
+            **job.identity,
+            "options": options.to_dict(),
+        }
+
+    # ---- beginning ----
+
+    def begin(self, initial, resume: bool) -> None:
+        parameters, state = self.network.initial(self.options.seed) if initial is None else initial
+        sizes = {"parameters": self.network.n_parameters, "state": self.network.n_state}
+        self.tensors = {
+            "parameters": np.array(parameters, np.float32),
+            "state": np.array(state, np.float32),
+            "first_moment": np.zeros(sizes["parameters"], np.float32),
+            "second_moment": np.zeros(sizes["parameters"], np.float32),
+        }
+        for name, n in sizes.items():
+            if self.tensors[name].shape != (n,):
+                raise ValueError(
+                    f"initial: {name} must have shape [{n}], got {list(self.tensors[name].shape)}"
+                )
+        self.step, self.progress, self.seconds = 0, 0.0, 0.0
+        self.losses = [float("nan")] * len(self.job.losses)
+        self.path = None if self.folder is None else self.folder / self.job.checkpoint
+        self.saved = None
+        if self.path is not None and resume and self.path.exists():
+            sizes |= dict.fromkeys(("first_moment", "second_moment"), sizes["parameters"])
+            found = load_checkpoint(self.path, sizes, self.identity)
+            self.tensors, self.step, self.progress = found.tensors, found.step, found.progress
+            self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
+        elif self.path is not None:
+            self.path.unlink(missing_ok=True)
+        if self.folder is not None:
+            _trim_log(self.folder, self.job.log, self.step)
+        self.window: list[np.ndarray] = []  # losses since the last line of the log
+        self.window_seconds = 0.0
+        self.save_at = time.monotonic() + self.options.checkpoint_seconds
+        self._tell(
+            "start",
+            bytes=self.job.bytes,
+            step=self.step,
+            steps=self.options.steps,
+            minutes=self.options.minutes,
+            **self.job.facts,
+        )
+        self.trainer = None if self.finished else self.job.create()
+        self.clock = time.perf_counter()
+
+    @property
+    def finished(self) -> bool:
+        if self.options.steps:
+            return self.step >= self.options.steps
+        return self.progress >= 1
+
+    # ---- one step ----
+
+    def advance(self, bar) -> None:
+        t = self.tensors
+        rate = self.options.rate(self.progress)
+        losses, done = _core.trainer_run(
+            self.trainer,
+            t["parameters"],
+            t["state"],
+            t["first_moment"],
+            t["second_moment"],
+            self.step,
+            np.array([rate]),
+            None,
+        )
+        if done == 0:
+            name = self.job.losses[int(np.flatnonzero(~np.isfinite(losses[0]))[0])]
+            self._fail(f"the loss of {name} is not finite at step {self.step}")
+        now = time.perf_counter()  # logging and checkpoints count too, in the step after them
+        spent, self.clock = now - self.clock, now
+        self.step += 1
+        self.seconds += spent
+        self.window_seconds += spent
+        self.window.append(losses[0])
+        if self.options.steps:
+            self.progress = self.step / self.options.steps
+        else:
+            self.progress = min(self.seconds / (60 * self.options.minutes), 1.0)
+        if self.step % self.options.log_every == 0 or self.finished:
+            self._log(rate)
+        bar.update(self)
+        if self.path is not None and time.monotonic() >= self.save_at:
+            self._save()
+
+    def _log(self, rate: float) -> None:
+        levels = np.mean(self.window, axis=0)
+        self.losses = [float(v) for v in levels]
+        speed = self.options.batch * len(self.window) / max(self.window_seconds, 1e-9)
+        line = {
+            "step": self.step,
+            "progress": round(self.progress, 6),
+            "lr": rate,
+            "loss": float(levels.sum()),
+            "levels": self.losses,
+            "images_per_second": round(speed, 3),
+            "seconds": round(self.seconds, 3),
+        }
+        if self.folder is not None:
+            with (self.folder / self.job.log).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        self._tell("step", **line, seconds_left=self.seconds_left)
+        self.window, self.window_seconds = [], 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        if not self.options.steps:
+            return max(60 * self.options.minutes - self.seconds, 0.0)
+        return (self.options.steps - self.step) * self.seconds / max(self.step, 1)
+
+    # ---- files and ends ----
+
+    def _save(self) -> None:
+        if not all(np.isfinite(t).all() for t in self.tensors.values()):
+            self._fail(f"a weight is not finite after step {self.step - 1}")
+        save_checkpoint(
+            self.path,
+            Checkpoint(
+                self.tensors, self.step, self.progress, self.seconds, self.losses, self.identity
+            ),
+        )
+        self.saved = self.step
+        self.save_at = time.monotonic() + self.options.checkpoint_seconds
+        self._tell("checkpoint", path=str(self.path), step=self.step)
+
+    def _fail(self, what: str) -> None:
+        if self.path is None:
+            last = "no checkpoint was asked for"
+        elif self.saved is None:
+            last = "there is no checkpoint yet"
+        else:
+            last = f"the last good checkpoint, of step {self.saved}, is {self.path}"
+        raise FloatingPointError(f"{what}; a smaller learning_rate may help; {last}")
+
+    def end(self) -> TrainedState:
+        if self.path is not None and self.saved != self.step:
+            self._save()
+        elif not all(np.isfinite(t).all() for t in self.tensors.values()):
+            self._fail(f"a weight is not finite after step {self.step - 1}")
+        self._tell("end", step=self.step, finished=self.finished)
+        t = self.tensors
+        return TrainedState(
+            parameters=t["parameters"],
+            state=t["state"],
+            moments=np.stack([t["first_moment"], t["second_moment"]]),
+            step=self.step,
+            progress=self.progress,
+            seconds=self.seconds,
+            losses=np.array(self.losses),
+            finished=self.finished,
+            checkpoint=self.path,
+        )
+
+    def _tell(self, event: str, **content) -> None:
+        if self.callback is not None:
+            self.callback({"event": event, **content})
+
+
+def _trim_log(folder: RunFolder, name: str, step: int) -> None:
+    """Drops the lines that a resumed run will write again, and a half-written last one."""
+    path = folder / name
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict) and 0 < content.get("step", 0) <= step:
+            kept.append(line + "\n")
+    folder.write_text(name, "".join(kept))
+
+
+@contextlib.contextmanager
+def _ctrl_c():
+    """An event that the first Ctrl-C sets; the second one raises KeyboardInterrupt."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def first(number, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is None:  # installed by something that is not Python
+        yield stop
+        return
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Bar:
+    """Live progress: losses of the levels, images a second, time left."""
+
+    def __init__(self, run: _Run):
+        from tqdm import tqdm
+
+        self.options = run.options
+        self.bar = tqdm(
+            total=1000,
+            initial=int(1000 * run.progress),
+            bar_format=(run.job.verb + " {percentage:3.0f}%|{bar:20}| {postfix}"),
+        )
+
+    def update(self, run: _Run) -> None:
+        if run.window and run.step % self.options.log_every:
+            return
+        left = int(run.seconds_left)
+        speed = self.options.batch * run.step / max(run.seconds, 1e-9)
+        levels = " ".join(f"{v:.2f}" for v in run.losses)
+        self.bar.set_postfix_str(
+            f"step {run.step}, loss {levels}, {speed:.1f} images/s, "
+            f"{left // 60}:{left % 60:02d} left",
+            refresh=False,
+        )
+        self.bar.n = int(1000 * run.progress)
+        self.bar.refresh()
+
+
+class _NoBar:
+    def update(self, run: _Run) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _bar(wanted: bool | None, run: _Run):
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        yield _NoBar()
+        return
+    bar = _Bar(run)
+    try:
+        yield bar
+    finally:
+        bar.bar.close()
