@@ -100,7 +100,7 @@ def test_large_sums_do_not_overflow():
 
 def test_arguments_are_named():
     image = textured(20, 20)
-    with pytest.raises(TypeError, match=r"image must be uint8 \[height\]\[width\], got float32 of shape"):
+    with pytest.raises(TypeError, match=r"image must be uint8 \[height\]\[width\], got float32"):
         _core.surf(image.astype(np.float32), 1.0, 1, 1)
     with pytest.raises(ValueError, match=r"image must be .* of shape \(1, 20, 20\)"):
         _core.surf(image[None], 1.0, 1, 1)
