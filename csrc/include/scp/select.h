@@ -47,8 +47,8 @@ struct scp_select_input {
 
 struct scp_select; /* the prepared problem; read-only after creation, shared by threads */
 
-/* SCP_EINVAL: a value is not finite (scp_select_nonfinite tells which). */
-enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input);
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input,
+                                  const struct scp_control *control);
 void scp_select_free(struct scp_select *problem);
 
 /* Runs the sums of the calls below on a CUDA device (scp/cuda.h), which keeps a copy of the values.
@@ -56,8 +56,10 @@ void scp_select_free(struct scp_select *problem);
  * no plug-in is open, or the device failed. */
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
-/* Position of the first value that is NaN or infinite, row by row; count when there is none. */
-size_t scp_select_nonfinite(const float *values, size_t count);
+/* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
+                                 size_t count, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
