@@ -210,7 +210,7 @@ static PyObject *create(PyObject *module, PyObject *args, const char *format, in
     if (!PyArg_ParseTuple(args, format, &graph_object, &pool_object, &labels_object, &options,
                           &adam_object))
         return NULL;
-    const struct scp_graph *graph = scp_py_graph(graph_object, "graph");
+    const struct scp_graph *graph = scp_py_graph_of(module, graph_object, "graph");
     if (!graph || scp_py_pool(&pool, pool_object) ||
         parse_labels(&labels, labels_object, pool.count) || parse_options(&o, options) ||
         scp_py_adam(&adam, adam_object))

@@ -286,7 +286,7 @@ static PyObject *create(PyObject *module, PyObject *args, const char *format, in
     struct scp_train_options o;
     if (!PyArg_ParseTuple(args, format, &graph_object, &pool_object, &sample, &objective, &adam))
         return NULL;
-    const struct scp_graph *graph = scp_py_graph(graph_object, "graph");
+    const struct scp_graph *graph = scp_py_graph_of(module, graph_object, "graph");
     if (!graph || scp_py_pool(&pool, pool_object) || parse_sample(&o.sample, sample)) return NULL;
     const size_t levels = scp_graph_outputs(graph);
     if (levels < 1 || levels > SCP_TRAIN_MAX_LEVELS)

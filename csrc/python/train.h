@@ -2,7 +2,7 @@
 #ifndef SCP_PYTHON_TRAIN_H
 #define SCP_PYTHON_TRAIN_H
 
-#include "binding.h"
+#include "legacy.h"
 
 #include "scp/train.h"
 

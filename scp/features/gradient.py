@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _core
@@ -35,7 +37,7 @@ class GradientExtractor(Grids):
         """The same features for images of another size."""
         return GradientExtractor(size, self.levels, self.channels)
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,

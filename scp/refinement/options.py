@@ -56,7 +56,7 @@ class RefinementOptions(Options):
     ]
     CHOICES: ClassVar = {**Options.CHOICES, "inputs": tuple(INPUTS), "vote": VOTES}
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.batch == 0:
             raise ValueError("labelled, pseudo: one of them must be above 0")

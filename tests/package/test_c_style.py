@@ -159,6 +159,23 @@ def test_modules_depend_on_each_other_in_no_circle():
     assert circle(edges) == []
 
 
+def test_folders_look_into_few_others():
+    allowed = {(folder, "kernels") for folder in ("match", "nn", "select", "train")}
+    allowed |= {
+        ("train", "nn"),
+        ("python", "nn"),
+        ("kernels/simd", "kernels"),
+        ("kernels", "kernels/simd"),
+    }
+    found = set()
+    for path in FILES:
+        for other in includes(path):
+            folder, there = (p.parent.relative_to(CSRC).as_posix() for p in (path, other))
+            if there not in (folder, "include/scp"):
+                found.add((folder, there))
+    assert found <= allowed
+
+
 @pytest.mark.parametrize("header", PUBLIC, ids=lambda p: p.name)
 def test_functions_take_few_arguments(header):
     if header not in set(checked(PUBLIC)):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from textures import OPTIONS, network, pool
 
-from scp import _core
+from scp import _core, _testing
 from scp.features import train
 from scp.features.train import core_options, crop_side
 from scp.networks import laptop
@@ -72,7 +72,7 @@ def test_a_step_is_its_parts(channels):
         np.testing.assert_array_equal(losses[i], wanted)
         total = np.zeros_like(p)
         for plan, gradient in zip(plans, gradients, strict=True):
-            _core.plan_backward(plan, total, None, p, gradient, None)
+            _testing.plan_backward(plan, total, None, p, gradient, None)
         _core.train_adam(p, m, v, total, step, rates[i], parts[2])
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -106,12 +106,13 @@ def test_training_learns():
 def test_memory_is_told_before_and_not_exceeded():
     code = """
         from textures import OPTIONS, network, pool
-        from scp import _core
+        from scp import _core, _testing
         from scp.features.train import train
-        _core.pool_probe(1, 0)
-        events, before = [], _core.alloc_state()[0]
+        _testing.pool_probe(1, 0)
+        events, before = [], _testing.alloc_state()[0]
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
-        print(events[0]["bytes"], _core.alloc_state()[1] - before, _core.alloc_state()[0] - before)
+        now, peak = _testing.alloc_state()
+        print(events[0]["bytes"], peak - before, now - before)
     """
     out = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -129,22 +130,22 @@ def test_memory_is_told_before_and_not_exceeded():
 def test_failing_allocations_leave_nothing_behind():
     net, images = network(), pool()
     parts = net.graph(), images, *core_options(OPTIONS, 24, 3)
-    before = _core.alloc_state()[0]
+    before = _testing.alloc_state()[0]
     failures = 0
     for n in range(1, 400):
         arrays = [*net.initial(0), *np.zeros((2, net.n_parameters), np.float32)]
-        _core.alloc_fail_at(n)
+        _testing.alloc_fail_at(n)
         try:
             trainer = _core.trainer_create(*parts)
             _core.trainer_run(trainer, *arrays, 0, np.full(1, 1e-3), None)
         except MemoryError:
             failures += 1
             trainer = None
-            assert _core.alloc_state()[0] == before
+            assert _testing.alloc_state()[0] == before
         else:
             break
         finally:
-            _core.alloc_fail_at(0)
+            _testing.alloc_fail_at(0)
     assert 20 <= failures < 399
 
 

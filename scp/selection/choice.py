@@ -1,22 +1,20 @@
-"""What a run chose, and around it: selection.json, images by id, what a user should know."""
+"""What a run chose, and selection.json."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._version import __version__
-from .datasets import Dataset
-from .selection import Selection
+from .._version import __version__
+from .answer import Selection
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 
 @dataclass
@@ -108,10 +106,9 @@ def chosen_ids(path: Path) -> list[str]:
         raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
 
 
-def data_warnings(
-    dataset: Dataset, duplicates: Sequence[tuple[str, str, str]], empty: Sequence[str]
-) -> list[str]:
-    """What a user should know of the images: those left out, alike, and without key points."""
+def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:
+    """What a user should know of the images: those left out, the same picture twice, and those
+    without key points."""
     notes = []
     if dataset.skipped:
         name, reason = dataset.skipped[0]
@@ -130,21 +127,6 @@ def data_warnings(
             f"{', '.join(empty[:5])}"
         )
     return notes
-
-
-def row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
-    for key in ("initial", "include", "exclude"):
-        if out.get(key) is not None:
-            rows = []
-            for entry in out[key]:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-                rows.append(index[entry] if isinstance(entry, str) else int(entry))
-            out[key] = rows
-    return out
 
 
 def plain(value):
