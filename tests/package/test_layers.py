@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -21,6 +22,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 
 MAX_LINES = 520
 MAX_ENTRIES = 24
+IMPORTS = ast.Import | ast.ImportFrom
 
 # Imports that climb, and why they may: "importer -> imported".
 CLIMBING = {
@@ -168,6 +170,15 @@ def test_modules_import_each_other_in_no_circle():
 def test_imports_of_scp_stand_at_the_top():
     late = {str(i) for i in ALL if i.late and entry(i.importer) != "cli"}
     assert sorted(late - NOT_YET) == []
+
+
+def test_imports_of_the_standard_library_stand_at_the_top():
+    for module, path in FILES.items():
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                found = [ast.unparse(n) for n in ast.walk(function) if isinstance(n, IMPORTS)]
+                names = {re.split(r"[ .]", text)[1] for text in found}
+                assert names & sys.stdlib_module_names == set(), (module, function.name)
 
 
 @pytest.mark.parametrize("module", FILES)
