@@ -44,8 +44,11 @@ PRIVATE_WORDS = {
 }
 # Words with one meaning, and the folders that may use them.
 ONE_MEANING = {
-    "steps": ("of a training", {"include/scp", "python", "train"}),
-    "pool": ("unlabelled images, or pooling", {"include/scp", "kernels", "nn", "python", "train"}),
+    "steps": ("of a training", {"include/scp", "python", "testing", "train"}),
+    "pool": (
+        "unlabelled images, or pooling",
+        {"include/scp", "kernels", "nn", "python", "testing", "train"},
+    ),
 }
 
 
@@ -164,6 +167,8 @@ def test_folders_look_into_few_others():
     allowed |= {
         ("train", "nn"),
         ("python", "nn"),
+        ("testing", "nn"),
+        ("testing", "python"),
         ("kernels/simd", "kernels"),
         ("kernels", "kernels/simd"),
     }
