@@ -3,7 +3,6 @@
 #define SCP_MATCH_INTERNAL_H
 
 #include "../kernels/kernels.h"
-#include "../kernels/tree.h"
 #include "scp/match.h"
 
 /* An image ready to be searched. */

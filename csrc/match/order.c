@@ -72,7 +72,7 @@ static void liken(struct key *keys, const struct scp_queries *queries, const flo
         }
         for (size_t e = 0; e * step < queries->count; e++) {
             const float *example = vectors + keys[e * step].first * stride;
-            const float dot = kernels->dot(mine, example, channels);
+            const float dot = kernels->dots.one(mine, example, channels);
             if (dot > best) {
                 best = dot;
                 keys[i].example = (uint32_t)e;

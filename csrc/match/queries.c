@@ -16,7 +16,7 @@ struct prepare {
 /* SCP_EINVAL when the vector is longer than 1. */
 static enum scp_status quantise(int8_t *to, struct scale *scale, const float *v, size_t channels,
                                 const struct scp_tree_kernels *kernels) {
-    const float largest = kernels->peak(v, channels);
+    const float largest = kernels->max_abs(v, channels);
     float sums[2];
     uint8_t *bytes = (uint8_t *)to;
     kernels->quantise(bytes, sums, v, largest > 1e-30f ? 127 / largest : 0, channels);
@@ -66,7 +66,7 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     q->norms = scp_alloc(count * levels, sizeof *q->norms);
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
     q->scales = scp_alloc(count * levels, sizeof *q->scales);
-    struct prepare work = {q, vectors, norms, scp_tree_kernels()};
+    struct prepare work = {q, vectors, norms, &scp_kernels()->tree};
     const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scales;
     status = room ? scp_queries_order(q, vectors) : SCP_ENOMEM;
     if (status == SCP_OK)

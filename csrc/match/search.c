@@ -102,7 +102,7 @@ static inline uint32_t follow(struct search *s, uint32_t leaf, uint32_t to) {
     s->leaf = leaf;
     s->known = from;
     if (from > to) return place;
-    image->kernels->dots_at(dots + from, s->query->vectors + from * channels, image->features,
+    image->kernels->dots.at(dots + from, s->query->vectors + from * channels, image->features,
                             cells + from, to + 1 - from, channels);
     for (uint32_t d = from; d <= to; d++)
         s->products[d + 1] =

@@ -45,8 +45,8 @@ static void choose_units(struct image *image) {
     for (size_t d = 0; d < image->grid.levels; d++) {
         float peak = 1;
         if (d + 1 < image->grid.levels)
-            peak = image->steps->peak(image->features + image->offset[d] * channels,
-                                      scp_grid_cells(&image->grid, d) * channels);
+            peak = image->steps->max_abs(image->features + image->offset[d] * channels,
+                                         scp_grid_cells(&image->grid, d) * channels);
         image->units[d] = 127 / (peak > 1e-3f && peak < 1 ? peak : 1);
     }
 }

@@ -66,8 +66,8 @@ static void consider(struct scp_work *w, const struct scp_select *p, const uint3
 static void take(struct scp_work *w, const struct scp_select *p, uint32_t row) {
     w->taken[w->n_taken++] = row;
     scp_sort_set(w->taken, w->n_taken);
-    scp_kernels()->coverage_best(w->floor, p->screen + row * p->in.q, p->in.q);
-    scp_kernels()->coverage_best(w->steps.lambda, w->floor, p->in.q);
+    scp_kernels()->coverage.best(w->floor, p->screen + row * p->in.q, p->in.q);
+    scp_kernels()->coverage.best(w->steps.lambda, w->floor, p->in.q);
 }
 
 /* Removes dropped rows, and those the rules now forbid. */
@@ -186,9 +186,9 @@ void scp_node_process(struct scp_work *w, const struct scp_tree *tree) {
     memset(w->drop, 0, w->n_open);
     memcpy(w->floor, p->screen_floor, bytes);
     for (size_t k = 0; k < w->n_taken; k++)
-        scp_kernels()->coverage_best(w->floor, p->screen + w->taken[k] * p->in.q, p->in.q);
+        scp_kernels()->coverage.best(w->floor, p->screen + w->taken[k] * p->in.q, p->in.q);
     memcpy(s->lambda, node->multipliers->lambda, bytes);
-    scp_kernels()->coverage_best(s->lambda, w->floor, p->in.q);
+    scp_kernels()->coverage.best(s->lambda, w->floor, p->in.q);
     memcpy(w->best, s->lambda, bytes);
     scp_steps_reset(s);
     for (size_t i = 0; i < p->in.n; i++) w->presence[i] = 0;
@@ -220,7 +220,7 @@ void scp_node_process(struct scp_work *w, const struct scp_tree *tree) {
         if (stuck) break;
     }
     if (finished(w, tree)) return;
-    scp_kernels()->coverage_best(w->best, w->floor, p->in.q);
+    scp_kernels()->coverage.best(w->best, w->floor, p->in.q);
     choose_branch(w, tree);
     w->closed = 0;
 }
