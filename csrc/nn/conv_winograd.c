@@ -1,5 +1,5 @@
-/* Winograd F(4x4, 3x3): the product. A task transforms a block of tiles, multiplies it with the
- * transformed weights and writes the pixels.
+/* Winograd F(4x4, 3x3): blocks of tiles, and the product. A task transforms a block, multiplies it
+ * with the transformed weights and writes the pixels.
  *
  * Wide layers, whose transformed weights do not fit in the caches: block after block of many tiles
  * is transformed by all threads together; then each thread takes panels of outputs, transforms
@@ -16,7 +16,7 @@
 #define TILES 24         /* of a block, about: V and M stay in the second-level cache */
 #define WIDE 144         /* of a wide block, at most: one use of the weights of a panel */
 #define V_FLOATS 1400000 /* of a wide block, about: 5.6 MB of the last cache */
-#define ROWS 2           /* of tiles, of one task of scp_winograd_read_wide */
+#define ROWS 2           /* of tiles, of one task of scp_winograd_wide */
 #define SLICE 128        /* channels of it */
 
 int scp_winograd_pays(const struct scp_axis *y, const struct scp_axis *x, size_t channels,
