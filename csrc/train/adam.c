@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "../kernels/train.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 #include "scp/train.h"
 
@@ -12,7 +12,7 @@ struct work {
     double *squares;
     size_t n;
     struct scp_adam_step step;
-    const struct scp_train_kernels *kernels;
+    const struct scp_objective_kernels *kernels;
 };
 
 static size_t size_of(const struct work *w, size_t task) {
@@ -48,7 +48,7 @@ enum scp_status scp_adam(float *parameters, float *m, float *v, const float *gra
                      .v = v,
                      .gradients = gradients,
                      .n = n,
-                     .kernels = scp_train_kernels()};
+                     .kernels = &scp_kernels()->objective};
     w.step.rate = (float)(rate / (1 - pow((double)o->beta1, t)));
     w.step.correction = (float)(1 / (1 - pow((double)o->beta2, t)));
     w.step.beta1 = o->beta1;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../kernels/train.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 
 struct work {
@@ -14,7 +14,7 @@ struct work {
     const float *image_points;
     const struct scp_objective_options *options;
     const struct objective *objective;
-    const struct scp_train_kernels *kernels;
+    const struct scp_objective_kernels *kernels;
     double pairs; /* of the whole batch */
 };
 
@@ -32,7 +32,7 @@ struct part {
 static double pair(const struct work *w, const struct part *p, size_t level, size_t query,
                    size_t row, size_t column) {
     const struct scp_objective_options *o = w->options;
-    const struct scp_train_kernels *kernels = w->kernels;
+    const struct scp_objective_kernels *kernels = w->kernels;
     const float *t = p->queries + query * p->query_stride;
     const float inverse_temperature = 1 / o->temperature;
     struct window r;
@@ -84,8 +84,8 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
             part += back[i] * n * cosine[i];
         }
         along += (double)part;
-        kernels->pull(p->cell_gradients + first * p->stride, p->sum, p->unit,
-                      p->cells + first * p->stride, weight, back, p->stride, wide, p->channels);
+        kernels->backward(p->cell_gradients + first * p->stride, p->sum, p->unit,
+                          p->cells + first * p->stride, weight, back, p->stride, wide, p->channels);
     }
     float *gradient = p->query_gradients + query * p->query_stride;
     for (size_t c = 0; c < p->channels; c++) gradient[c] += p->sum[c] - (float)along * p->unit[c];
@@ -182,7 +182,7 @@ enum scp_status scp_objective(double *losses, const struct scp_output *image,
                      .crop_points = crop_points,
                      .image_points = image_points,
                      .options = options,
-                     .kernels = scp_train_kernels()};
+                     .kernels = &scp_kernels()->objective};
     enum scp_status status = check(&w);
     if (status != SCP_OK) return status;
     w.objective = kinds[options->kind];
