@@ -15,7 +15,6 @@ struct scp_graph {
 
 /* Inputs of a layer: the leading numbers that are not -1. */
 size_t scp_layer_inputs(const struct scp_layer *layer);
-
 /* The geometry of a CONV or TRANSPOSED layer. */
 struct scp_conv scp_layer_conv(const struct scp_graph *graph, size_t layer);
 

@@ -5,11 +5,9 @@
 
 #include "plan.h"
 
-/* Lifetimes, offsets, the slab's size. */
+/* Lifetimes, offsets, the slab's size; the slab; a workspace for the present number of threads. */
 enum scp_status scp_plan_layout(struct scp_plan *plan);
-/* The slab itself, and the pointers into it. */
 enum scp_status scp_plan_bind(struct scp_plan *plan);
-/* Grows the workspace to what the present number of threads needs. */
 enum scp_status scp_plan_reserve(struct scp_plan *plan);
 
 #endif

@@ -4,12 +4,11 @@
  * computes the raw floats of one value. Norms and activations cost no stage where they can be
  * deferred to the readers of the value before them: where nobody else reads it and it has no
  * activation yet (a norm: no norm either). Elsewhere a COPY stage applies what is deferred first. A
- * CONCAT takes its inputs into its own memory where their channels fall on whole vectors: they
- * become slices of it and are never copied.
+ * CONCAT takes its inputs into its own memory where their channels fall on whole vectors, as
+ * slices.
  *
- * Time. Forward stage i runs at time i, the caller looks at outputs at time S (the number of
- * stages), backward stage i runs at time 2S - i. Buffers that are never alive together share
- * memory. */
+ * Time. Forward stage i runs at time i, the caller looks at the outputs at time S (the number of
+ * stages), backward stage i runs at time 2S - i. Buffers never alive together share memory. */
 #ifndef SCP_NN_PLAN_H
 #define SCP_NN_PLAN_H
 
@@ -71,7 +70,7 @@ static inline float *scp_value_coef(const struct scp_value *value, enum scp_coef
     return value->coefs + which * value->coef_step;
 }
 
-/* What the passes of a stage have in common: its first input and the numbers of its layer. */
+/* Of all passes of a stage: its first input and the numbers of its layer. */
 struct scp_pass scp_stage_pass(const struct scp_plan *plan, const struct scp_stage *stage);
 
 /* The channels of a CONCAT's value or gradient that input k fills. */
