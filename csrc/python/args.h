@@ -57,10 +57,9 @@ enum {
     OPTIONAL = 1,
     NONE = 2,  /* None is allowed, for a null pointer */
     WRITE = 4, /* the array is changed in place */
-    COPY = 8,  /* in a tuple: the array's values go to the field, not its address */
-    KEEP = 16, /* the object that this call makes keeps it alive */
-    LEND = 32, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 64, /* an object that serves one call at a time */
+    KEEP = 8,  /* the object that this call makes keeps it alive */
+    LEND = 16, /* argument 0 keeps it alive until something else is lent */
+    BUSY = 32, /* an object that serves one call at a time */
 };
 
 enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
@@ -126,6 +125,10 @@ PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
 
 /* ---- args.c ---- */
 
+/* The next word of a shape; 0 at its end. */
+typedef char scp_word[24];
+int scp_shape_next(const char **shape, scp_word word);
+
 /* One call. */
 #define SCP_ARGS_MAX 24
 #define SCP_ARGS_BYTES 2048
@@ -146,9 +149,10 @@ struct scp_args {
         double real;
         int number;
     } values[SCP_ARGS_MAX]; /* of row i */
-    struct {
-        const char *name, *from;
-        size_t length, value;
+    struct scp_dim {
+        scp_word name;
+        const char *from;
+        size_t length;
     } dims[SCP_ARGS_MAX];
     size_t n_dims, used;
     _Alignas(max_align_t) char structs[SCP_ARGS_BYTES]; /* of tuples */
@@ -229,9 +233,7 @@ extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, 
 
 int scp_py_add_types(PyObject *module);
 struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
-/* `object` when it is of that type (borrowed), or NULL with an exception. */
-struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
-                                 const struct scp_py_type *type);
+int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
 
 /* ---- doc.c ---- */
 
@@ -244,8 +246,5 @@ int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_functi
 typedef const struct scp_function *scp_functions[];
 extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
     scp_py_nn_functions, scp_py_cuda_functions;
-
-/* The next word of a shape, NULL at its end. */
-const char *scp_shape_next(const char **shape, size_t *length);
 
 #endif

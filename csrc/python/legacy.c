@@ -82,6 +82,7 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
 }
 
 const struct scp_graph *scp_py_graph_of(PyObject *module, PyObject *object, const char *name) {
-    const struct scp_object *graph = scp_py_object(module, object, name, &scp_py_graph);
-    return graph ? graph->core : NULL;
+    if (scp_py_is(module, object, &scp_py_graph)) return ((struct scp_object *)object)->core;
+    PyErr_Format(PyExc_TypeError, "%s must be a Graph", name);
+    return NULL;
 }
