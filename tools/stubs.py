@@ -34,7 +34,6 @@ TYPES = {
     "flag": "bool",
     "text": "str | os.PathLike[str]",
     "progress": "Callable[[int, int], object]",
-    "tuple": "tuple[Any, ...]",
     "options": "dict[str, Any]",
 }
 

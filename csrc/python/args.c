@@ -12,27 +12,6 @@ static int is_argument(const struct scp_arg *row) {
     return row->kind != KIND_END && row->kind <= KIND_LAST;
 }
 
-/* ---- what is wrong, in one sentence ---- */
-
-/* "features must be float32 [cells][channels], got float64 of shape (3, 4)". */
-static int refuse(const struct scp_arg *row, PyObject *exception, PyObject *object) {
-    char text[256];
-    scp_describe(text, sizeof text, row);
-    PyArrayObject *array = PyArray_Check(object) ? (PyArrayObject *)object : NULL;
-    PyObject *shape = array ? PyObject_GetAttrString(object, "shape") : NULL;
-    if (shape)
-        PyErr_Format(exception, "%s must be %s, got %S of shape %R%s%s", row->name, text,
-                     (PyObject *)PyArray_DESCR(array), shape,
-                     PyArray_IS_C_CONTIGUOUS(array) ? "" : ", not contiguous",
-                     row->flags & WRITE && !PyArray_ISWRITEABLE(array) ? ", not writable" : "");
-    else if (PyLong_Check(object) || PyFloat_Check(object) || PyUnicode_Check(object))
-        PyErr_Format(exception, "%s must be %s, got %R", row->name, text, object);
-    else if (!array)
-        PyErr_Format(exception, "%s must be %s, got %s", row->name, text, Py_TYPE(object)->tp_name);
-    Py_XDECREF(shape);
-    return -1;
-}
-
 /* ---- dimensions ---- */
 
 int scp_shape_next(const char **shape, scp_word word) {
@@ -73,7 +52,7 @@ static int bind(struct scp_args *in, const char *word, size_t length, const char
     return length == wanted ? 0 : -1;
 }
 
-/* ---- arguments: each into its field, 8 bytes of in->values or what INTO says ---- */
+/* ---- arguments ---- */
 
 static int read_array(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       const char *shape, void **data) {
@@ -84,10 +63,10 @@ static int read_array(struct scp_args *in, const struct scp_arg *row, PyObject *
     while (scp_shape_next(&left, word)) axes++;
     if (!PyArray_Check(object) || !PyArray_EquivTypenums(PyArray_TYPE(array), row->dtype) ||
         !PyArray_ISNOTSWAPPED(array))
-        return refuse(row, PyExc_TypeError, object);
+        return scp_refuse(row, PyExc_TypeError, object);
     if (PyArray_NDIM(array) != axes || !PyArray_ISCARRAY_RO(array) ||
         (row->flags & WRITE && !PyArray_ISWRITEABLE(array)))
-        return refuse(row, PyExc_ValueError, object);
+        return scp_refuse(row, PyExc_ValueError, object);
     for (int axis = 0; scp_shape_next(&shape, word); axis++)
         if (bind(in, word, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
     *data = PyArray_DATA(array);
@@ -99,7 +78,7 @@ static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject 
     const char *shape = row->shape;
     scp_word word;
     if (!PyTuple_Check(object) && !PyList_Check(object))
-        return refuse(row, PyExc_TypeError, object);
+        return scp_refuse(row, PyExc_TypeError, object);
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(object);
     scp_shape_next(&shape, word);
     if (bind(in, word, (size_t)n, row->name)) return -1;
@@ -114,7 +93,7 @@ static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject 
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
     const struct scp_arg row = COUNT(name, min, max);
     PyObject *number = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
-    if (!number) return PyErr_Occurred() ? -1 : refuse(&row, PyExc_TypeError, object);
+    if (!number) return PyErr_Occurred() ? -1 : scp_refuse(&row, PyExc_TypeError, object);
     int beyond;
     const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
     int good = beyond == 0 && value >= min && (value < 0 || (uint64_t)value <= max);
@@ -124,27 +103,22 @@ int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max
         good = !PyErr_Occurred() && *out <= max;
         PyErr_Clear();
     }
-    if (!good) refuse(&row, PyExc_ValueError, number);
+    if (!good) scp_refuse(&row, PyExc_ValueError, number);
     Py_DECREF(number);
     return good ? 0 : -1;
 }
 
-static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size) {
-    uint64_t value = (uint64_t)(int64_t)row->number;
-    if (object && scp_py_integer(object, row->name, row->min, row->max, &value)) return -1;
-    const uint32_t narrow = (uint32_t)value;
-    memcpy(field, size == sizeof narrow ? (const void *)&narrow : &value, size);
-    return value == UINT64_MAX ? 0 : bind(in, row->name, value, row->name); /* -1 is no length */
+static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      uint64_t *count) {
+    *count = (uint64_t)(int64_t)row->number;
+    if (object && scp_py_integer(object, row->name, row->min, row->max, count)) return -1;
+    return *count == UINT64_MAX ? 0 : bind(in, row->name, *count, row->name); /* -1: no length */
 }
 
-static int read_real(const struct scp_arg *row, PyObject *object, void *field, size_t size) {
-    const double value = object ? PyFloat_AsDouble(object) : row->number;
-    if (value == -1 && PyErr_Occurred())
-        return PyErr_ExceptionMatches(PyExc_TypeError) ? refuse(row, PyExc_TypeError, object) : -1;
-    const float narrow = (float)value;
-    memcpy(field, size == sizeof narrow ? (const void *)&narrow : &value, size);
-    return 0;
+static int read_real(const struct scp_arg *row, PyObject *object, double *real) {
+    *real = object ? PyFloat_AsDouble(object) : row->number;
+    if (*real != -1 || !PyErr_Occurred()) return 0;
+    return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
 }
 
 static int read_flag(struct scp_args *in, const struct scp_arg *row, PyObject *object, int *field) {
@@ -158,13 +132,13 @@ static int read_choice(const struct scp_arg *row, PyObject *object, int *field) 
            (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, row->words[i])))
         i++;
     *field = i;
-    return row->words[i] ? 0 : refuse(row, PyExc_ValueError, object);
+    return row->words[i] ? 0 : scp_refuse(row, PyExc_ValueError, object);
 }
 
 static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                        void **field) {
     const struct scp_object *o = (const struct scp_object *)object;
-    if (!scp_py_is(in->module, object, row->type)) return refuse(row, PyExc_TypeError, object);
+    if (!scp_py_is(in->module, object, row->type)) return scp_refuse(row, PyExc_TypeError, object);
     const char *sizes = row->type->sizes;
     scp_word word;
     for (size_t i = 0; scp_shape_next(&sizes, word); i++)
@@ -173,47 +147,22 @@ static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject 
     return 0;
 }
 
-/* Room for a struct that lives as long as the call. */
-static void *new_struct(struct scp_args *in, size_t size) {
-    void *data = in->structs + in->used;
-    in->used += (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    if (in->used > sizeof in->structs) Py_FatalError("scp: structs are too large");
-    return data;
-}
-
-static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size);
-
-static int read_tuple(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                      void **field) {
-    const struct scp_arg *sub = row->rows;
-    while (sub->kind != KIND_END) sub++;
-    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != sub - row->rows)
-        return refuse(row, PyExc_TypeError, object);
-    char *data = *field = new_struct(in, row->size);
-    sub = row->rows;
-    for (Py_ssize_t i = 0; sub->kind != KIND_END; i++, sub++)
-        if (read_value(in, sub, PyTuple_GET_ITEM(object, i), data + sub->at, sub->size)) return -1;
-    return 0;
-}
-
 /* object NULL: the default. */
-static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size) {
+static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      union scp_value *value) {
     if (object == Py_None && row->flags & NONE) return 0;
-    if (row->kind == KIND_COUNT) return read_count(in, row, object, field, size);
-    if (row->kind == KIND_REAL) return read_real(row, object, field, size);
-    if (row->kind == KIND_FLAG) return read_flag(in, row, object, field);
-    if (row->kind == KIND_CHOICE) return read_choice(row, object, field);
+    if (row->kind == KIND_COUNT) return read_count(in, row, object, &value->count);
+    if (row->kind == KIND_REAL) return read_real(row, object, &value->real);
+    if (row->kind == KIND_FLAG) return read_flag(in, row, object, &value->number);
+    if (row->kind == KIND_CHOICE) return read_choice(row, object, &value->number);
     if (!object) return 0;
-    if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, field);
-    if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, field);
-    if (row->kind == KIND_TUPLE) return read_tuple(in, row, object, field);
-    if (row->kind == KIND_OBJECT) return read_object(in, row, object, field);
+    if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, &value->data);
+    if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, &value->data);
+    if (row->kind == KIND_OBJECT) return read_object(in, row, object, &value->data);
     if (row->kind == KIND_PROGRESS)
-        return PyCallable_Check(object) ? 0 : refuse(row, PyExc_TypeError, object);
+        return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
     if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
-    *(char **)field = PyBytes_AS_STRING(in->converted);
+    value->data = PyBytes_AS_STRING(in->converted);
     return 0;
 }
 
@@ -234,7 +183,7 @@ static int read_all(struct scp_args *in, PyObject *values, PyObject *keywords) {
                                      o + 5, o + 6, o + 7, o + 8, o + 9, o + 10, o + 11))
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (read_value(in, rows + i, o[i], &in->values[i], sizeof in->values[i])) return -1;
+        if (read_value(in, rows + i, o[i], &in->values[i])) return -1;
     for (size_t i = 0; i < n; i++) {
         struct scp_object *object = (struct scp_object *)(rows[i].flags & BUSY ? o[i] : o[0]);
         if (rows[i].flags & LEND) Py_XSETREF(object->lent, Py_NewRef(o[i]));
@@ -275,7 +224,8 @@ size_t scp_size(const struct scp_args *in, const char *name) {
 }
 
 PyObject *scp_given(const struct scp_args *in, const char *name) {
-    return in->objects[find_row(in, name, 0)];
+    const size_t i = find_row(in, name, 0);
+    return i < SCP_ARGS_MAX ? in->objects[i] : NULL;
 }
 
 double scp_real(const struct scp_args *in, const char *name) {
@@ -372,8 +322,7 @@ static PyObject *collect(struct scp_args *in) {
 
 static int run(struct scp_args *in) {
     if (!in->function->run) return 0;
-    const size_t i = find_row(in, "progress", 0);
-    scp_call_begin(&in->call, i < SCP_ARGS_MAX ? in->objects[i] : NULL);
+    scp_call_begin(&in->call, scp_given(in, "progress"));
     in->control = &in->call.control;
     const enum scp_status status = in->function->run(in);
     scp_call_end(&in->call);

@@ -38,7 +38,6 @@ enum scp_kind {
     KIND_END,
     KIND_ARRAY,
     KIND_ARRAYS, /* a tuple or list of arrays; the first dimension is their number */
-    KIND_TUPLE,  /* a C struct from a tuple: one value for each of `rows` */
     KIND_COUNT,  /* an integer from min to max */
     KIND_REAL,
     KIND_FLAG,
@@ -77,17 +76,13 @@ struct scp_arg {
     double number; /* default */
     const char *const *words;
     const struct scp_py_type *type;
-    const struct scp_arg *rows;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
     const char *room;                       /* OUT: its shape before the code says how long it is */
-    size_t at, size; /* of a row of a tuple: its field; of a TUPLE: the struct */
 };
 
-/* After these may follow DEFAULT(...), INTO(...), .flags = ..., .note = "...". */
+/* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
 #define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
 #define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define TUPLE(n, type, r, ...)                                                                     \
-    {.kind = KIND_TUPLE, .name = n, .size = sizeof(type), .rows = r, __VA_ARGS__}
 #define COUNT(n, low, high, ...)                                                                   \
     {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
 #define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
@@ -102,7 +97,6 @@ struct scp_arg {
 #define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
 
 #define DEFAULT(value) .flags = OPTIONAL, .number = (value)
-#define INTO(type, field) .at = offsetof(type, field), .size = sizeof(((type *)0)->field)
 
 /* ---- call.c: the frame around a core call ---- */
 
@@ -120,8 +114,10 @@ void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases t
 void scp_call_end(struct scp_py_call *call);
 
 /* Sets the exception of a status, and of what the core named. Returns NULL. */
-struct scp_args;
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
+
+/* Sets the exception: the argument must be what its row says. Returns -1. */
+int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object);
 
 /* ---- args.c ---- */
 
@@ -131,7 +127,6 @@ int scp_shape_next(const char **shape, scp_word word);
 
 /* One call. */
 #define SCP_ARGS_MAX 24
-#define SCP_ARGS_BYTES 2048
 
 struct scp_args {
     const struct scp_control *control;
@@ -143,7 +138,7 @@ struct scp_args {
     PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
     PyObject *converted;             /* owned: the bytes of a text */
     struct scp_object *busy;
-    union {
+    union scp_value {
         void *data;
         uint64_t count;
         double real;
@@ -154,11 +149,10 @@ struct scp_args {
         const char *from;
         size_t length;
     } dims[SCP_ARGS_MAX];
-    size_t n_dims, used;
-    _Alignas(max_align_t) char structs[SCP_ARGS_BYTES]; /* of tuples */
+    size_t n_dims;
 };
 
-/* For the code, by name. The data of an array, core of an object, struct of a tuple, text (NULL:
+/* For the code, by name. The data of an array, core of an object, text (NULL:
  * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
  */
 #define DATA(name) scp_data(in, #name)

@@ -42,11 +42,6 @@ static void add_type(struct text *t, const struct scp_arg *row) {
     if (row->type) add(t, "%s", row->type->name + sizeof "scp._core." - 1);
     for (int i = 0; row->words && row->words[i]; i++)
         add(t, "%s%s", i ? ", " : "one of ", row->words[i]);
-    for (const struct scp_arg *sub = row->rows; sub && sub->kind != KIND_END; sub++) {
-        add(t, "%s%s ", sub == row->rows ? "(" : ", ", sub->name);
-        add_type(t, sub);
-        if (sub[1].kind == KIND_END) add(t, ")");
-    }
     if (row->flags & NONE) add(t, " or None");
 }
 

@@ -2,11 +2,11 @@
 #include "../python/args.h"
 
 static const char *const kinds[] = {
-    [KIND_ARRAY] = "array",       [KIND_ARRAYS] = "arrays", [KIND_TUPLE] = "tuple",
-    [KIND_COUNT] = "count",       [KIND_REAL] = "real",     [KIND_FLAG] = "flag",
-    [KIND_CHOICE] = "choice",     [KIND_TEXT] = "text",     [KIND_OBJECT] = "object",
-    [KIND_PROGRESS] = "progress", [KIND_OUT] = "array",     [KIND_VALUE] = "value",
-    [KIND_NEW] = "object",        [KIND_MADE] = "made"};
+    [KIND_ARRAY] = "array", [KIND_ARRAYS] = "arrays", [KIND_COUNT] = "count",
+    [KIND_REAL] = "real",   [KIND_FLAG] = "flag",     [KIND_CHOICE] = "choice",
+    [KIND_TEXT] = "text",   [KIND_OBJECT] = "object", [KIND_PROGRESS] = "progress",
+    [KIND_OUT] = "array",   [KIND_VALUE] = "value",   [KIND_NEW] = "object",
+    [KIND_MADE] = "made"};
 
 /* name, kind, what it takes, note, is it an argument, may it be left out, may it be None. */
 static PyObject *row_of(const struct scp_arg *row) {
