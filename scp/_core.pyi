@@ -44,6 +44,8 @@ def pool_probe(
 
 # ---- features and matching ----
 
+class Queries: ...
+
 def gradient_pyramid(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],
@@ -54,18 +56,18 @@ def gradient_pyramid(
 def pyramid_pack(
     features: NDArray[np.float32], norms: NDArray[np.float32], map: NDArray[np.float32], /
 ) -> None: ...
-def match_queries(queries: NDArray[np.float32], query_norms: NDArray[np.float32], /) -> object: ...
+def match_queries(queries: NDArray[np.float32], query_norms: NDArray[np.float32], /) -> Queries: ...
 def match(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],
-    queries: object,
+    queries: Queries,
     height: SupportsIndex,
     width: SupportsIndex,
     bilinear: bool = False,
-    path: int = 0,
+    path: str = "auto",
     epsilon: float = 1e-3,
     progress: Progress | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int, bool]]: ...
+) -> tuple[NDArray[np.float32], NDArray[np.int32], int, int, bool]: ...
 def match_bytes(
     levels: SupportsIndex,
     channels: SupportsIndex,

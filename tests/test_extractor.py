@@ -63,7 +63,7 @@ def test_packing_refuses_what_is_not_finite_or_does_not_fit():
         level[3, 3] = value
         with pytest.raises(ValueError, match="map must be finite"):
             _core.pyramid_pack(features, norms, level)
-    with pytest.raises(ValueError, match="at most 16 channels"):
+    with pytest.raises(ValueError, match="map must have at most the channels of features"):
         _core.pyramid_pack(np.empty((10, 16), np.float32), norms, level)
     with pytest.raises(ValueError, match="norms"):
         _core.pyramid_pack(features, np.empty(9, np.float32), level)

@@ -195,7 +195,7 @@ def test_bad_arguments_are_named():
         match(p, q[:, :0], qn[:, :0])
     with pytest.raises(ValueError, match="channels"):
         match(p, np.zeros((4, q.shape[1], 32), np.float32), qn)
-    with pytest.raises(TypeError, match="match_queries"):
+    with pytest.raises(TypeError, match="queries must be of type scp._core.Queries"):
         _core.match(p.features, p.norms, q, p.height, p.width)
     for spoil in (np.nan, np.inf, 3.0):
         bad = q.copy()

@@ -44,6 +44,8 @@ def test_stub_and_docstrings_name_the_same_arguments():
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
             continue
+        if getattr(_core, node.name).__text_signature__:
+            continue
         doc = getattr(_core, node.name).__doc__
         assert doc and doc.startswith(f"{node.name}("), node.name
         arguments = [a.arg for a in node.args.posonlyargs + node.args.args + node.args.kwonlyargs]

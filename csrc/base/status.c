@@ -1,5 +1,7 @@
 #include "scp/status.h"
 
+#include "scp/threads.h"
+
 const char *scp_status_text(enum scp_status status) {
     switch (status) {
     case SCP_OK:
@@ -20,4 +22,10 @@ const char *scp_status_text(enum scp_status status) {
         break;
     }
     return "unknown status";
+}
+
+enum scp_status scp_invalid(const struct scp_control *control, const char *argument, size_t at,
+                            const char *rule) {
+    if (control && control->error) *control->error = (struct scp_error){argument, at, rule};
+    return SCP_EINVAL;
 }

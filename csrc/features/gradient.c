@@ -143,9 +143,12 @@ static enum scp_status describe_image(void *context, size_t task, size_t worker)
 enum scp_status scp_gradient_pyramid(float *features, float *norms, const float *images,
                                      size_t n_images, size_t height, size_t width, size_t levels,
                                      size_t channels, const struct scp_control *control) {
-    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS) return SCP_EINVAL;
+    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS)
+        return scp_invalid(control, "levels", SCP_WHOLE, "must be from 1 to 8");
     const size_t unit = (size_t)1 << levels;
-    if (height == 0 || width == 0 || height % unit || width % unit) return SCP_EINVAL;
+    if (height == 0 || width == 0 || height % unit || width % unit)
+        return scp_invalid(control, "images", SCP_SHAPE,
+                           "must have sides that are multiples of 2^levels");
     struct work w = {.features = features,
                      .norms = norms,
                      .images = images,
@@ -153,7 +156,7 @@ enum scp_status scp_gradient_pyramid(float *features, float *norms, const float 
                      .width = width,
                      .grid = {levels, channels, height / unit, width / unit},
                      .directions = channels / 16};
-    enum scp_status status = scp_grid_check(&w.grid);
+    enum scp_status status = scp_grid_check(&w.grid, control);
     if (status != SCP_OK) return status;
     float *table = scp_alloc(2 * w.directions, sizeof *table);
     if (!table) return SCP_ENOMEM;
@@ -165,6 +168,7 @@ enum scp_status scp_gradient_pyramid(float *features, float *norms, const float 
     w.cosines = table;
     w.sines = table + w.directions;
     status = scp_parallel(n_images, describe_image, &w, control);
+    if (status == SCP_EINVAL) scp_invalid(control, "images", SCP_WHOLE, "must be finite");
     scp_free(table);
     return status;
 }

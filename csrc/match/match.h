@@ -25,6 +25,10 @@ struct image {
     const struct scp_tree_kernels *steps;
 };
 
+/* grid.c: after SCP_EINVAL about vectors or norms[count], says which of the two. SCP_EINVAL. */
+enum scp_status scp_name_vectors(const struct scp_control *control, const char *vectors_name,
+                                 const char *norms_name, const float *norms, size_t count);
+
 /* ---- tree.c: the quadtree. Level 0 is row-major, its vectors in groups of 16 as the kernel
  * `roots` reads them; the children of node k of level d are nodes 4k .. 4k+3 of level d+1, in the
  * order (0,0) (0,1) (1,0) (1,1). ---- */

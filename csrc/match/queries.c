@@ -54,9 +54,10 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
                                    const float *norms, size_t count, size_t levels, size_t channels,
                                    const struct scp_control *control) {
     const struct scp_grid grid = {levels, channels, 1, 1};
-    enum scp_status status = scp_grid_check(&grid);
+    enum scp_status status = scp_grid_check(&grid, control);
     if (status != SCP_OK) return status;
-    if (count > UINT32_MAX) return SCP_EINVAL;
+    if (count > UINT32_MAX)
+        return scp_invalid(control, "queries", SCP_SHAPE, "must be fewer than 2^32");
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
     q->count = count, q->levels = levels, q->channels = channels;
@@ -71,6 +72,8 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     status = room ? scp_queries_order(q, vectors) : SCP_ENOMEM;
     if (status == SCP_OK)
         status = scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control);
+    if (status == SCP_EINVAL)
+        scp_name_vectors(control, "queries", "query_norms", norms, count * levels);
     if (status != SCP_OK) {
         scp_queries_free(q);
         return status;

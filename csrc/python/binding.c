@@ -45,23 +45,31 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
     return -1;
 }
 
-int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out) {
+int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
     if (!PyIndex_Check(object)) {
         PyErr_Format(PyExc_TypeError, "%s must be an int, got %s", name, Py_TYPE(object)->tp_name);
         return -1;
     }
     PyObject *number = PyNumber_Index(object);
     if (!number) return -1;
-    const unsigned long long value = PyLong_AsUnsignedLongLong(number);
-    const int failed = value == (unsigned long long)-1 && PyErr_Occurred();
-    if (failed && PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Clear();
-    if (!PyErr_Occurred() && (failed || value > most))
-        PyErr_Format(PyExc_ValueError, "%s must be from 0 to %llu, got %S", name,
-                     (unsigned long long)most, number);
+    int beyond;
+    const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
+    int good = beyond == 0 && value >= min && (value < 0 || (uint64_t)value <= max);
+    *out = (uint64_t)value;
+    if (beyond > 0) {
+        *out = PyLong_AsUnsignedLongLong(number);
+        good = !PyErr_Occurred() && *out <= max;
+        PyErr_Clear();
+    }
+    if (!good)
+        PyErr_Format(PyExc_ValueError, "%s must be from %lld to %llu, got %S", name, (long long)min,
+                     (unsigned long long)max, number);
     Py_DECREF(number);
-    if (PyErr_Occurred()) return -1;
-    *out = value;
-    return 0;
+    return good ? 0 : -1;
+}
+
+int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out) {
+    return scp_py_integer(object, name, 0, max, out);
 }
 
 PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where) {
@@ -118,6 +126,8 @@ void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
     call->stopped = 0;
     call->control.poll = poll_python;
     call->control.data = call;
+    call->control.error = &call->error;
+    call->error.argument = NULL;
     call->thread = PyEval_SaveThread();
     scp_threads_pin();
 }

@@ -29,8 +29,11 @@
 #include "scp/status.h"
 #include "scp/threads.h"
 
+#define SCP_PY_TYPES 8
+
 struct scp_py_state {
-    PyObject *infeasible; /* scp.InfeasibleError, a ValueError */
+    PyObject *infeasible;              /* scp.InfeasibleError, a ValueError */
+    PyTypeObject *types[SCP_PY_TYPES]; /* of objects.c, in its order */
 };
 
 #define SCP_PY_READ 0
@@ -43,13 +46,10 @@ PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int n
 /* 0 when axis has that length; else -1 with ValueError. */
 int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
 
-/* match.c: the arrays queries [Q][D][C] and query_norms [Q][D] (borrowed); -1 with an exception. */
-int scp_py_queries(PyArrayObject **vectors, PyArrayObject **norms, PyObject *vectors_object,
-                   PyObject *norms_object);
-
-/* `object`, an int (or what has __index__) from 0 to `most`, in *out: 0; else -1 with an exception
- * that names the argument. */
-int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out);
+/* `object`, an int (or what has __index__) from min to max, in *out (-1: UINT64_MAX): 0; else -1
+ * with an exception that names the argument. */
+int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
+int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out); /* from 0 */
 
 /* Sets the exception of a status. Returns NULL. */
 PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where);
@@ -59,6 +59,7 @@ PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *whe
  * (scp/threads.h). */
 struct scp_py_call {
     struct scp_control control;
+    struct scp_error error;
     PyThreadState *thread;
     PyObject *progress;
     double next_poll;
@@ -75,7 +76,6 @@ const struct scp_graph *scp_py_graph(PyObject *object, const char *name);
 
 /* Function tables of the topic files, each ended by a zero entry. */
 extern PyMethodDef scp_py_base_methods[];
-extern PyMethodDef scp_py_match_methods[];
 extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];

@@ -59,6 +59,18 @@ static void capsule_free(PyObject *capsule) {
     scp_free(h);
 }
 
+static int queries_of(PyArrayObject **vectors, PyArrayObject **norms, PyObject *vectors_object,
+                      PyObject *norms_object) {
+    *vectors = scp_py_array(vectors_object, "queries", NPY_FLOAT32, 3, SCP_PY_READ);
+    if (!*vectors) return -1;
+    *norms = scp_py_array(norms_object, "query_norms", NPY_FLOAT32, 2, SCP_PY_READ);
+    if (!*norms) return -1;
+    return scp_py_length(*norms, "query_norms", 0, PyArray_DIM(*vectors, 0)) ||
+                   scp_py_length(*norms, "query_norms", 1, PyArray_DIM(*vectors, 1))
+               ? -1
+               : 0;
+}
+
 static PyObject *cuda_matcher(PyObject *module, PyObject *args, PyObject *keywords) {
     static char *names[] = {"queries",  "query_norms", "height",     "width", "device",
                             "bilinear", "epsilon",     "max_memory", NULL};
@@ -71,11 +83,11 @@ static PyObject *cuda_matcher(PyObject *module, PyObject *args, PyObject *keywor
                                      &bilinear, &epsilon, &max_memory))
         return NULL;
     PyArrayObject *queries, *norms;
-    if (scp_py_queries(&queries, &norms, queries_object, norms_object)) return NULL;
+    if (queries_of(&queries, &norms, queries_object, norms_object)) return NULL;
     const npy_intp count = PyArray_DIM(queries, 0), levels = PyArray_DIM(queries, 1);
     const npy_intp channels = PyArray_DIM(queries, 2);
     const struct scp_grid grid = {(size_t)levels, (size_t)channels, (size_t)height, (size_t)width};
-    if (height < 1 || width < 1 || scp_grid_check(&grid) != SCP_OK)
+    if (height < 1 || width < 1 || scp_grid_check(&grid, NULL) != SCP_OK)
         return PyErr_Format(PyExc_ValueError,
                             "%zd levels of %zd channels over %zd x %zd cells are not usable",
                             (Py_ssize_t)levels, (Py_ssize_t)channels, height, width);

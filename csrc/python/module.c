@@ -1,18 +1,19 @@
 /* scp._core: the module itself. Functions live in one file per topic. */
 #define SCP_PY_MAIN
-#include "binding.h"
+#include "args.h"
 
 int scp_py_read_environment(PyObject *module); /* base.c */
 
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
     PyMethodDef *const tables[] = {
-        scp_py_base_methods,   scp_py_match_methods,  scp_py_surf_methods,
-        scp_py_select_methods, scp_py_conv_methods,   scp_py_nn_methods,
-        scp_py_train_methods,  scp_py_refine_methods, scp_py_cuda_methods};
+        scp_py_base_methods, scp_py_surf_methods,  scp_py_select_methods, scp_py_conv_methods,
+        scp_py_nn_methods,   scp_py_train_methods, scp_py_refine_methods, scp_py_cuda_methods};
     if (PyArray_ImportNumPyAPI() < 0) return -1;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (PyModule_AddFunctions(module, tables[i])) return -1;
+    if (scp_py_add_types(module) || scp_py_add_functions(module, module, scp_py_match_functions))
+        return -1;
     state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
                                                   "No set of images satisfies the constraints.",
                                                   PyExc_ValueError, NULL);
@@ -24,12 +25,14 @@ static int execute(PyObject *module) {
 static int traverse(PyObject *module, visitproc visit, void *arg) {
     struct scp_py_state *state = PyModule_GetState(module);
     Py_VISIT(state->infeasible);
+    for (size_t i = 0; i < SCP_PY_TYPES; i++) Py_VISIT(state->types[i]);
     return 0;
 }
 
 static int clear(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
     Py_CLEAR(state->infeasible);
+    for (size_t i = 0; i < SCP_PY_TYPES; i++) Py_CLEAR(state->types[i]);
     return 0;
 }
 

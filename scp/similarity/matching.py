@@ -87,14 +87,14 @@ def match(
 
 def _search(pyramid, queries, mode, epsilon, path, progress=None):
     """Values, row-major places and statistics of Queries."""
-    value, index, (dots, brute, dense) = _core.match(
+    value, index, dots, brute, dense = _core.match(
         pyramid.features,
         pyramid.norms,
         queries._prepared,
         pyramid.height,
         pyramid.width,
         bilinear=mode == "bilinear",
-        path=PATHS.index(path),
+        path=path,
         epsilon=epsilon,
         progress=progress,
     )

@@ -452,7 +452,7 @@ static void every_poll_can_stop_the_work(void) {
     size_t n = 0;
     while (status == SCP_EINTERRUPTED && n < 5000) {
         size_t left = ++n;
-        struct scp_control control = {stop_at, &left};
+        struct scp_control control = {.poll = stop_at, .data = &left};
         status = everything(&o, &f.input, &control);
         CHECK(scp_alloc_outstanding() == before);
         CHECK(status == SCP_EINTERRUPTED || left > 0);

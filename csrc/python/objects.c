@@ -1,0 +1,82 @@
+/* The types of scp._core: every object is a core and what it borrows. They are made by functions
+ * only, and cannot be pickled: no core outlives its process. */
+#include "args.h"
+
+static const struct scp_py_type *const types[] = {&scp_py_queries};
+#define TYPES (sizeof types / sizeof types[0])
+_Static_assert(TYPES <= SCP_PY_TYPES, "module state is too small");
+
+static const char *short_name(const struct scp_py_type *type) {
+    return type->name + sizeof "scp._core." - 1;
+}
+
+static void dealloc(PyObject *self) {
+    struct scp_object *object = (struct scp_object *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    if (object->core) object->type->free(object->core);
+    Py_XDECREF(object->kept);
+    Py_XDECREF(object->lent);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* <scp._core.Queries: queries=100, levels=5, channels=64> */
+static PyObject *repr(PyObject *self) {
+    const struct scp_object *object = (const struct scp_object *)self;
+    const char *sizes = object->type->sizes, *word;
+    PyObject *text = PyUnicode_FromFormat("<%s:", object->type->name);
+    size_t length;
+    for (size_t i = 0; text && (word = scp_shape_next(&sizes, &length)); i++) {
+        PyObject *name = PyUnicode_FromStringAndSize(word, (Py_ssize_t)length);
+        if (name)
+            Py_SETREF(text, PyUnicode_FromFormat("%U%s %U=%zu", text, i ? "," : "", name,
+                                                 object->sizes[i]));
+        else
+            Py_CLEAR(text);
+        Py_XDECREF(name);
+    }
+    if (text) Py_SETREF(text, PyUnicode_FromFormat("%U>", text));
+    return text;
+}
+
+int scp_py_add_types(PyObject *module) {
+    struct scp_py_state *state = PyModule_GetState(module);
+    for (size_t i = 0; i < TYPES; i++) {
+        PyType_Slot slots[] = {{Py_tp_dealloc, dealloc},
+                               {Py_tp_repr, repr},
+                               {Py_tp_doc, (void *)types[i]->doc},
+                               {0, NULL}};
+        PyType_Spec spec = {.name = types[i]->name,
+                            .basicsize = sizeof(struct scp_object),
+                            .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+                                     Py_TPFLAGS_IMMUTABLETYPE,
+                            .slots = slots};
+        PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
+        state->types[i] = (PyTypeObject *)type;
+        if (!type || PyModule_AddObjectRef(module, short_name(types[i]), type)) return -1;
+    }
+    return 0;
+}
+
+static PyTypeObject *type_of(PyObject *module, const struct scp_py_type *type) {
+    const struct scp_py_state *state = PyModule_GetState(module);
+    size_t i = 0;
+    while (types[i] != type) i++;
+    return state->types[i];
+}
+
+struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type) {
+    struct scp_object *object = (struct scp_object *)PyType_GenericAlloc(type_of(module, type), 0);
+    if (!object) return NULL;
+    object->type = type;
+    atomic_flag_clear(&object->busy);
+    return object;
+}
+
+struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
+                                 const struct scp_py_type *type) {
+    if (Py_IS_TYPE(object, type_of(module, type))) return (struct scp_object *)object;
+    PyErr_Format(PyExc_TypeError, "%s must be of type %s, got %s", name, type->name,
+                 Py_TYPE(object)->tp_name);
+    return NULL;
+}
