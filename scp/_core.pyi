@@ -7,7 +7,7 @@ InfeasibleError, or what a progress callback or signal handler raised.
 
 import os
 from collections.abc import Callable
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,15 +267,62 @@ def conv_backward_weights(
     progress: Progress | None = None,
 ) -> None: ...
 
-# ---- training (scp/train.h); options are tuples made by scp.training.core_options:
-# sample: seed, batch, crop, points, point_margin, cubic, replicate, strengths float32 [2][T];
-# objective: kind, window, temperature, margin, limit, epsilon, weights float32 [D];
-# adam: beta1, beta2, epsilon, weight_decay, clip ----
+# ---- options (scp/options.h): dicts from names to values; what is left out has its default ----
 
-Trainer = object
+Options = dict[str, Any]
 
-def train_sample(
-    pool: NDArray[np.float32], sample: tuple, channels: SupportsIndex, step: SupportsIndex, /
+def options(table: str) -> list[dict[str, Any]]:
+    """The rows of "train" or "refine": name, type (count, real, reals, flag, choice, strength),
+    default, min, max, choices, unit, meaning."""
+
+# ---- optimisers and the loop (scp/train.h) ----
+
+class Trainer:
+    """A training that can be run, for trainer_run."""
+
+def train_adam(
+    parameters: NDArray[np.float32],
+    m: NDArray[np.float32],
+    v: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    step: SupportsIndex,
+    rate: float,
+    options: Options,
+) -> None:
+    """One step of Adam, in place. step counts from 0."""
+
+def train_sgd(
+    parameters: NDArray[np.float32],
+    velocity: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    rate: float,
+    optimiser: tuple[float, bool, float, float],
+) -> None:
+    """One step of SGD, in place. optimiser: momentum, nesterov, weight_decay, clip."""
+
+def train_average(
+    teacher: NDArray[np.float32], student: NDArray[np.float32], momentum: float
+) -> None:
+    """A teacher follows its student, in place."""
+
+def trainer_run(
+    trainer: Trainer,
+    arrays: dict[str, NDArray[np.float32]],
+    first: SupportsIndex,
+    rates: NDArray[np.float64],
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float64], int]:
+    """Steps first, first + 1, .. on the arrays in place; their losses [n][..] and how many were
+    done: fewer than n when a loss is not finite."""
+
+# ---- the training of features (scp/contrast.h) ----
+
+def contrast_sample(
+    pool: NDArray[np.float32],
+    options: Options,
+    side: SupportsIndex,
+    channels: SupportsIndex,
+    step: SupportsIndex,
 ) -> tuple[
     NDArray[np.float32],
     NDArray[np.float32],
@@ -285,7 +332,7 @@ def train_sample(
 ]:
     """images [B][H][W][C], crops [B][P][P][C], crop_points, image_points [B][K][2], sources [B]."""
 
-def train_objective(
+def contrast_objective(
     image: list[NDArray[np.float32]],
     crop: list[NDArray[np.float32]],
     crop_points: NDArray[np.int32],
@@ -293,56 +340,31 @@ def train_objective(
     height: SupportsIndex,
     width: SupportsIndex,
     side: SupportsIndex,
-    objective: tuple,
-    /,
+    options: Options,
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Losses [D] and the gradients in the maps [B][H_d][W_d][C], C % 16 == 0, of both views."""
 
-def train_adam(
-    parameters: NDArray[np.float32],
-    m: NDArray[np.float32],
-    v: NDArray[np.float32],
-    gradients: NDArray[np.float32],
-    step: SupportsIndex,
-    rate: float,
-    adam: tuple,
-    /,
-) -> None:
-    """One step, in place. step counts from 0."""
+def contrast_measure(
+    graph: Graph, pool: NDArray[np.float32], options: Options
+) -> tuple[int, dict[str, int], int]:
+    """Memory that a trainer will hold with the present number of threads, the lengths of its arrays
+    by name, and the side of the crop in pixels."""
 
-def trainer_bytes(
-    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
-) -> int:
-    """Memory that trainer_create and trainer_run take, with the present number of threads."""
+def contrast_trainer(graph: Graph, pool: NDArray[np.float32], options: Options) -> Trainer:
+    """Its losses are those of the levels, coarsest first."""
 
-def trainer_create(
-    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
-) -> Trainer: ...
-def trainer_run(
-    trainer: Trainer,
-    parameters: NDArray[np.float32],
-    state: NDArray[np.float32],
-    m: NDArray[np.float32],
-    v: NDArray[np.float32],
-    first: SupportsIndex,
-    rates: NDArray[np.float64],
-    progress: Progress | None,
-    /,
-) -> tuple[NDArray[np.float64], int]:
-    """Steps first, first + 1, .. in place; their losses [n][D] and how many were done: fewer than
-    n when a loss is not finite. D: the levels, or the three parts of refinement."""
-
-# ---- refinement (scp/refine.h); labels: points float32 [N][L][2], weights float32 [N][L], labelled
-# uint32 [M], pseudo uint32 [K]; options: seed, labelled, pseudo, cubic, replicate, scale, shift,
-# radius, focal, strengths float32 [T] ----
+# ---- refinement (scp/refine.h) ----
 
 def refine_sample(
     pool: NDArray[np.float32],
-    labels: tuple,
-    options: tuple,
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: Options,
+    items: SupportsIndex,
     channels: SupportsIndex,
     step: SupportsIndex,
-    /,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]:
     """images [B][H][W][C], points [B][L][2], weights [B][L], sources [B]."""
 
@@ -354,7 +376,6 @@ def refine_objective(
     width: SupportsIndex,
     radius: float,
     focal: float,
-    /,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Losses [3] (heat maps, x, y) and the gradient in map [B][h][w][C], C >= 3 L."""
 
@@ -362,21 +383,33 @@ def refine_vote(
     map: NDArray[np.float32],
     landmarks: SupportsIndex,
     factor: SupportsIndex,
-    kind: int,
+    vote: str,
     candidates: SupportsIndex,
     radius: float,
     window: float,
-    /,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """xy [L][2] in pixels of the image and confidence [L] from one image's map [h][w][C]; kind: 0
-    count, 1 weighted."""
+    """xy [L][2] in pixels of the image and confidence [L] from one image's map [h][w][C]; vote:
+    count or weighted."""
 
-def refiner_bytes(
-    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
-) -> int:
-    """Memory that refiner_create and trainer_run take, with the present number of threads."""
+def refine_measure(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: Options,
+) -> tuple[int, dict[str, int]]:
+    """Memory that a trainer will hold with the present number of threads, and the lengths of its
+    arrays by name."""
 
-def refiner_create(
-    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
+def refine_trainer(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: Options,
 ) -> Trainer:
-    """For trainer_run; its losses are [n][3]."""
+    """Its losses are those of the heat maps and of the offsets in x and y."""

@@ -195,6 +195,20 @@ static int read_tuple(struct scp_args *args, const struct scp_arg *row, PyObject
     return 0;
 }
 
+/* Whole numbers among the options are dimensions too. */
+static int read_options(struct scp_args *args, const struct scp_arg *row, PyObject *object,
+                        char *options) {
+    if (scp_py_options(options, row->table, object)) return -1;
+    for (size_t i = 0; i < row->table->count; i++) {
+        const struct scp_option *option = &row->table->rows[i];
+        uint64_t value;
+        if (option->type != SCP_OPTION_COUNT) continue;
+        memcpy(&value, options + option->at, sizeof value);
+        if (bind(args, option->name, strlen(option->name), value, option->name, ITSELF)) return -1;
+    }
+    return 0;
+}
+
 /* Row number `at` (SCP_ARGS_MAX: one of a tuple) into its field; object NULL: the default. */
 static int read_value(struct scp_args *args, const struct scp_arg *row, size_t at, PyObject *object,
                       char *a) {
@@ -216,6 +230,8 @@ static int read_value(struct scp_args *args, const struct scp_arg *row, size_t a
         return read_arrays(args, row, object, at, field);
     case SCP_ARG_TUPLE:
         return read_tuple(args, row, object, a);
+    case SCP_ARG_OPTIONS:
+        return read_options(args, row, object, field);
     case SCP_ARG_COUNT:
         return read_count(args, row, object, field);
     case SCP_ARG_FLAG:

@@ -29,6 +29,8 @@
 
 #include "binding.h"
 
+#include "scp/options.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -38,6 +40,7 @@ enum scp_kind {
     SCP_ARG_ARRAY,    /* const T * or T * */
     SCP_ARG_ARRAYS,   /* const float *const *: a list or tuple of arrays, the first dimension */
     SCP_ARG_TUPLE,    /* a struct: one value for each of `rows` */
+    SCP_ARG_OPTIONS,  /* a struct of `table`: a dict from names to values (scp/options.h) */
     SCP_ARG_COUNT,    /* an integer from min to max; -1 is SIZE_MAX */
     SCP_ARG_REAL,     /* float or double */
     SCP_ARG_FLAG,     /* int */
@@ -76,6 +79,7 @@ struct scp_arg {
     double number; /* default */
     const char *const *words;
     const struct scp_arg *rows;
+    const struct scp_option_table *table;
     const struct scp_py_type *type;
 };
 
@@ -111,6 +115,7 @@ struct scp_arg {
 #define ARRAYS(T, f, ...)                                                                          \
     {.kind = SCP_ARG_ARRAYS, SCP_FIELD(T, f), SCP_DTYPE(T, f), .shape = __VA_ARGS__}
 #define TUPLE(T, f, ...) {.kind = SCP_ARG_TUPLE, SCP_FIELD(T, f), .rows = __VA_ARGS__}
+#define OPTIONS(T, f, ...) {.kind = SCP_ARG_OPTIONS, SCP_FIELD(T, f), .table = __VA_ARGS__}
 #define COUNT(T, f, low, high, ...)                                                                \
     {.kind = SCP_ARG_COUNT, SCP_FIELD(T, f), .min = (low), .max = (high), __VA_ARGS__}
 #define REAL(T, f, ...) {.kind = SCP_ARG_REAL, SCP_FIELD(T, f), __VA_ARGS__}
@@ -227,13 +232,20 @@ struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
 struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
                                  const struct scp_py_type *type);
 
-extern const struct scp_py_type scp_py_queries;
+extern const struct scp_py_type scp_py_queries, scp_py_trainer;
+
+/* options.c: the struct of a table from a dict. -1 with an exception. */
+int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
 
 /* doc.c: adds functions, ended by NULL, with their docstrings. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
 
 /* The functions of the topic files, each list ended by NULL. */
 extern const struct scp_function *const scp_py_match_functions[];
+extern const struct scp_function *const scp_py_options_functions[];
+extern const struct scp_function *const scp_py_train_functions[];
+extern const struct scp_function *const scp_py_contrast_functions[];
+extern const struct scp_function *const scp_py_refine_functions[];
 
 /* The next word of a shape, NULL at its end. */
 const char *scp_shape_next(const char **shape, size_t *length);

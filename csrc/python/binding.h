@@ -80,8 +80,6 @@ extern PyMethodDef scp_py_surf_methods[];
 extern PyMethodDef scp_py_select_methods[];
 extern PyMethodDef scp_py_nn_methods[];
 extern PyMethodDef scp_py_conv_methods[];
-extern PyMethodDef scp_py_train_methods[];
-extern PyMethodDef scp_py_refine_methods[];
 extern PyMethodDef scp_py_cuda_methods[];
 
 #endif

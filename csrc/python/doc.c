@@ -62,6 +62,9 @@ static void add_kind(struct text *t, const struct scp_arg *row) {
         }
         add(t, ")");
         break;
+    case SCP_ARG_OPTIONS:
+        add(t, "dict of options of %s", row->table->name);
+        break;
     case SCP_ARG_COUNT:
         add(t, "int");
         if (row->max < INT64_MAX)

@@ -6,14 +6,17 @@ int scp_py_read_environment(PyObject *module); /* base.c */
 
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
-    PyMethodDef *const tables[] = {
-        scp_py_base_methods, scp_py_surf_methods,  scp_py_select_methods, scp_py_conv_methods,
-        scp_py_nn_methods,   scp_py_train_methods, scp_py_refine_methods, scp_py_cuda_methods};
+    PyMethodDef *const tables[] = {scp_py_base_methods, scp_py_surf_methods, scp_py_select_methods,
+                                   scp_py_conv_methods, scp_py_nn_methods,   scp_py_cuda_methods};
+    const struct scp_function *const *const functions[] = {
+        scp_py_match_functions, scp_py_options_functions, scp_py_train_functions,
+        scp_py_contrast_functions, scp_py_refine_functions};
     if (PyArray_ImportNumPyAPI() < 0) return -1;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (PyModule_AddFunctions(module, tables[i])) return -1;
-    if (scp_py_add_types(module) || scp_py_add_functions(module, module, scp_py_match_functions))
-        return -1;
+    if (scp_py_add_types(module)) return -1;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+        if (scp_py_add_functions(module, module, functions[i])) return -1;
     state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
                                                   "No set of images satisfies the constraints.",
                                                   PyExc_ValueError, NULL);

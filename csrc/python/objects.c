@@ -2,7 +2,7 @@
  * only, and cannot be pickled: no core outlives its process. */
 #include "args.h"
 
-static const struct scp_py_type *const types[] = {&scp_py_queries};
+static const struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_trainer};
 #define TYPES (sizeof types / sizeof types[0])
 _Static_assert(TYPES <= SCP_PY_TYPES, "module state is too small");
 

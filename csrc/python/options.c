@@ -1,0 +1,202 @@
+/* scp._core: tables of options (csrc/include/scp/options.h). Python gets their rows, and gives
+ * options back as a dict from names to values; what it leaves out has its first value. */
+#include "args.h"
+
+#include "scp/options.h"
+#include "scp/views.h"
+
+/* ---- from a dict ---- */
+
+static const struct scp_option *row_called(const struct scp_option_table *table, PyObject *name) {
+    for (size_t i = 0; i < table->count; i++)
+        if (PyUnicode_Check(name) &&
+            PyUnicode_CompareWithASCIIString(name, table->rows[i].name) == 0)
+            return &table->rows[i];
+    PyErr_Format(PyExc_ValueError, "no option is called %R", name);
+    return NULL;
+}
+
+/* A number in the row's range. */
+static int read_number(double *out, const struct scp_option *row, PyObject *value) {
+    char range[64];
+    *out = PyFloat_AsDouble(value);
+    if (*out == -1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "%s must be a number, got %s", row->name,
+                         Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    if (*out >= row->min.real && *out <= row->max.real) return 0;
+    PyOS_snprintf(range, sizeof range, "%g to %g", row->min.real, row->max.real);
+    PyErr_Format(PyExc_ValueError, "%s must be %s, got %R", row->name, range, value);
+    return -1;
+}
+
+static int read_numbers(double *out, size_t *count, size_t max, const struct scp_option *row,
+                        PyObject *value) {
+    PyObject *list = PySequence_Fast(value, "options: a sequence of numbers is needed");
+    int failed = !list;
+    *count = list ? (size_t)PySequence_Fast_GET_SIZE(list) : 0;
+    if (list && *count > max) {
+        PyErr_Format(PyExc_ValueError, "%s must hold at most %zu numbers, got %zu", row->name, max,
+                     *count);
+        failed = 1;
+    }
+    for (size_t i = 0; !failed && i < *count; i++)
+        failed = read_number(out + i, row, PySequence_Fast_GET_ITEM(list, (Py_ssize_t)i));
+    Py_XDECREF(list);
+    return failed ? -1 : 0;
+}
+
+static int read_strength(float *strength, const struct scp_option *row, PyObject *value) {
+    double both[SCP_VIEWS];
+    size_t count;
+    if (read_numbers(both, &count, SCP_VIEWS, row, value)) return -1;
+    if (count != SCP_VIEWS) {
+        PyErr_Format(PyExc_ValueError, "%s must hold a strength for either view", row->name);
+        return -1;
+    }
+    for (int v = 0; v < SCP_VIEWS; v++) strength[v * SCP_TRANSFORMS] = (float)both[v];
+    return 0;
+}
+
+static int read_choice(int *number, const struct scp_option *row, PyObject *value) {
+    const char *name = row->choices;
+    for (*number = 0; *name; *number += 1) {
+        size_t length = 0;
+        while (name[length] != ' ') length++;
+        PyObject *choice = PyUnicode_FromStringAndSize(name, (Py_ssize_t)length);
+        if (!choice) return -1;
+        const int same = PyObject_RichCompareBool(choice, value, Py_EQ);
+        Py_DECREF(choice);
+        if (same) return same < 0 ? -1 : 0;
+        name += length + 1;
+    }
+    PyErr_Format(PyExc_ValueError, "%s must be one of %s(got %R)", row->name, row->choices, value);
+    return -1;
+}
+
+static int read_row(char *options, const struct scp_option *row, PyObject *value) {
+    void *field = options + row->at;
+    struct scp_reals *reals = field;
+    switch (row->type) {
+    case SCP_OPTION_COUNT:
+        return scp_py_integer(value, row->name, (int64_t)row->min.count, row->max.count, field);
+    case SCP_OPTION_REAL:
+        return read_number(field, row, value);
+    case SCP_OPTION_REALS:
+        return read_numbers(reals->value, &reals->count, SCP_OPTION_MAX_REALS, row, value);
+    case SCP_OPTION_FLAG:
+        return (*(int *)field = PyObject_IsTrue(value)) < 0 ? -1 : 0;
+    case SCP_OPTION_CHOICE:
+        return read_choice(field, row, value);
+    case SCP_OPTION_STRENGTH:
+        return read_strength(field, row, value);
+    case SCP_OPTION_TYPES:
+        break;
+    }
+    return -1;
+}
+
+int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict) {
+    PyObject *name, *value;
+    Py_ssize_t at = 0;
+    scp_options_default(options, table);
+    if (!PyDict_Check(dict)) {
+        PyErr_Format(PyExc_TypeError, "options must be a dict, got %s", Py_TYPE(dict)->tp_name);
+        return -1;
+    }
+    while (PyDict_Next(dict, &at, &name, &value)) {
+        const struct scp_option *row = row_called(table, name);
+        if (!row || read_row(options, row, value)) return -1;
+    }
+    return 0;
+}
+
+/* ---- to Python ---- */
+
+static const char *const types[SCP_OPTION_TYPES] = {"count", "real",   "reals",
+                                                    "flag",  "choice", "strength"};
+
+static PyObject *choices_of(const struct scp_option *row) {
+    PyObject *text = PyUnicode_FromString(row->choices ? row->choices : "");
+    PyObject *list = text ? PyUnicode_Split(text, NULL, -1) : NULL;
+    Py_XDECREF(text);
+    return list;
+}
+
+static PyObject *first_value(const struct scp_option *row) {
+    PyObject *choices, *name;
+    switch (row->type) {
+    case SCP_OPTION_COUNT:
+        return PyLong_FromUnsignedLongLong(row->initial.count);
+    case SCP_OPTION_REAL:
+        return PyFloat_FromDouble(row->initial.real);
+    case SCP_OPTION_FLAG:
+        return PyBool_FromLong((long)row->initial.count);
+    case SCP_OPTION_STRENGTH:
+        return Py_BuildValue("dd", row->initial.strength[0], row->initial.strength[1]);
+    case SCP_OPTION_CHOICE:
+        choices = choices_of(row);
+        name = choices ? PyList_GetItem(choices, (Py_ssize_t)row->initial.count) : NULL;
+        Py_XINCREF(name);
+        Py_XDECREF(choices);
+        return name;
+    default:
+        return PyTuple_New(0);
+    }
+}
+
+static PyObject *row_dict(const struct scp_option *row) {
+    const int whole = row->type == SCP_OPTION_COUNT || row->type == SCP_OPTION_FLAG;
+    PyObject *first = first_value(row), *choices = first ? choices_of(row) : NULL;
+    PyObject *least =
+        whole ? PyLong_FromUnsignedLongLong(row->min.count) : PyFloat_FromDouble(row->min.real);
+    PyObject *most =
+        whole ? PyLong_FromUnsignedLongLong(row->max.count) : PyFloat_FromDouble(row->max.real);
+    if (!first || !choices || !least || !most) {
+        Py_XDECREF(first);
+        Py_XDECREF(choices);
+        Py_XDECREF(least);
+        Py_XDECREF(most);
+        return NULL;
+    }
+    return Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:N,s:s,s:s}", "name", row->name, "type",
+                         types[row->type], "default", first, "min", least, "max", most, "choices",
+                         choices, "unit", row->unit, "meaning", row->meaning);
+}
+
+struct options {
+    const char *table;
+    PyObject *rows;
+};
+
+static const struct scp_arg options_args[] = {
+    TEXT(options, table, .note = "train or refine"),
+    MADE(options, rows,
+         "list of dicts: name, type (count, real, reals, flag, choice, strength), default, min, "
+         "max, choices, unit, meaning"),
+    END,
+};
+
+static int options(struct options *a, struct scp_args *args) {
+    const struct scp_option_table *table = NULL;
+    (void)args;
+    for (size_t i = 0; i < scp_option_tables_count; i++)
+        if (strcmp(scp_option_tables[i]->name, a->table) == 0) table = scp_option_tables[i];
+    if (!table) {
+        PyErr_Format(PyExc_ValueError, "table must be train or refine, got '%s'", a->table);
+        return -1;
+    }
+    PyObject *rows = PyList_New(0);
+    for (size_t i = 0; rows && i < table->count; i++) {
+        PyObject *row = row_dict(&table->rows[i]);
+        if (!row || PyList_Append(rows, row)) Py_CLEAR(rows);
+        Py_XDECREF(row);
+    }
+    a->rows = rows;
+    return rows ? 0 : -1;
+}
+BODY(options, "Every option of a training (scp/options.h).")
+
+const struct scp_function *const scp_py_options_functions[] = {&options_function, NULL};
