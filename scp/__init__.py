@@ -11,23 +11,26 @@ With features that are learned from the images first:
 
 When the images chosen are annotated, their landmarks are found in all the others:
 
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), points)
+    extractor = scp.FeatureExtractor.load("runs/mine")
+    marks = scp.read_landmarks("marks.csv")            # of the images chosen
+    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
-`models`, `training`, `weights`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
+`networks`, `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
 from . import datasets, devices, keypoints
 from ._core import InfeasibleError
 from ._version import __version__
+from .choice import Choice
 from .detection import Detections, LandmarkDetector, combine, match_templates
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
 from .refinement import LandmarkRefiner, Refined
-from .run import Choice, choose
+from .run import Run, choose
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
     Queries,
@@ -51,6 +54,7 @@ __all__ = [
     "Landmarks",
     "Queries",
     "Refined",
+    "Run",
     "Selection",
     "SimilarityJob",
     "TemplateSelector",

@@ -171,7 +171,7 @@ def surf(
     image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
 ) -> NDArray[np.float64]: ...
 
-# ---- networks (csrc/include/scp/nn.h); build them with scp.models.network.Network ----
+# ---- networks (csrc/include/scp/nn.h); build them with scp.networks.Network ----
 
 Graph = object  # capsules
 Plan = object

@@ -1,22 +1,34 @@
-"""The main job in one call: from a data set to "annotate these M", with files and a report."""
+"""The main job: from a data set to "annotate these M", in stages that a run folder keeps."""
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import json
 import os
-import platform
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._version import __version__
-from .features import PyramidStore, extractor_for
+from . import devices
+from ._version import versions
+from .choice import Choice, describe
+from .datasets import Dataset, find_duplicates
+from .datasets import folder as open_folder
+from .detection import Detections, LandmarkDetector, usual_pseudo_templates
+from .features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
 from .keypoints import Pool
-from .runs import RunFolder, read_log, unfinished
-from .runs.folder import LOG
+from .landmarks import Landmarks, write_landmarks
+from .progress import Progress, watch
+from .report import landmarks_in, show_landmarks, write_report
+from .runs import RunFolder, read_log, run_settings, unfinished
+from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
+from .selection import more_sizes, select
 from .similarity import (
+    Estimate,
     SimilarityJob,
     client_weights,
     cycle_distances,
@@ -26,353 +38,499 @@ from .similarity import (
 )
 
 OBJECTIVES = ("similarity", "cycle")
-CURVE = 10  # the report's curve goes to this M at least
+STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-@dataclass
-class Choice:
-    """What `choose` found.
+class Run:
+    """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
+    what is not.
 
-    Attributes:
-        selection: the Selection for the largest M asked for.
-        curve: Selections for the M asked for, ascending.
-        ids: ids of the chosen images, in pick order.
-        values: float32 [N][Q], similarity as the selection scored it. offsets: int64 [N+1], columns
-            of every image.
-        points: float32 [Q][2], key points (x, y) in original pixels.
-        warnings: what a user should know. elapsed: seconds per stage.
-        run: the run folder or None. dots, brute: work done, and what brute force would do.
-        expected_error: of the choice, pixels of the grid (`scp.similarity.expected_error`); None
-            unless the objective is "cycle".
-    """
-
-    selection: object
-    curve: list
-    ids: list[str]
-    values: np.ndarray
-    offsets: np.ndarray
-    points: np.ndarray
-    warnings: list[str] = field(default_factory=list)
-    duplicates: list = field(default_factory=list)
-    elapsed: dict[str, float] = field(default_factory=dict)
-    run: RunFolder | None = None
-    resumed: int = 0
-    dots: int = 0
-    brute: int = 0
-    expected_error: float | None = None
-
-
-def choose(
-    dataset,
-    m,
-    *,
-    method: str = "swap",
-    extractor=None,
-    features: str = "auto",
-    keypoints: str = "sift",
-    count: int = 100,
-    keypoint_options: dict | None = None,
-    mode: str = "nearest",
-    epsilon: float = 1e-3,
-    objective: str = "similarity",
-    max_memory: int | None = None,
-    device: str = "auto",
-    min_distance: float | None = None,
-    random_state: int = 0,
-    duplicates: bool = True,
-    run: str | os.PathLike | None = None,
-    report: bool = True,
-    command: str | None = None,
-    progress=None,
-    before_similarity=None,
-    **rules,
-) -> Choice:
-    """Which M images to annotate, with files and a report in `run`.
+        run = scp.Run(pool, "runs/mine")
+        run.estimate()                      # time and memory, before the long part
+        choice = run.select(5)              # key points and similarity are computed first
+        run.report()
+        found = run.detect(scp.read_landmarks("marks.csv"))
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        m: how many images; a sequence gives one answer per entry.
-        method, min_distance, random_state, rules: see `scp.select`. Images may be named by id or
-            index in `initial`, `include`, `exclude`. min_distance is that of `image_distances`.
-        extractor: a FeatureExtractor or GradientExtractor. None: by `features`, "trained" (those
-            in the run folder), "gradient" or "auto" (trained if there are any).
+        folder: for the files (docs/files.md). A stopped run goes on from there. None: nothing is
+            written.
+        features: a FeatureExtractor or GradientExtractor; or "trained" (those in the folder),
+            "gradient", "auto" (trained if there are any).
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
-        mode, epsilon, max_memory: see `SimilarityJob`.
-        device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
-            `scp.devices.resolve`. The results are the same bits.
+        mode, epsilon, max_memory: see `scp.SimilarityJob`.
         objective: "similarity" (the paper, Eq. 9); "cycle": the same, with each similarity
             discounted by how far its key point comes back from the place found
             (`scp.similarity.cycle`).
-        duplicates: look for images that show the same picture and warn of them.
-        run: folder for the files; nothing is written if None. A stopped run goes on from there.
-        report: write report.html into the run folder.
-        progress: function (stage, total) -> function (done, total), or None.
-        before_similarity: called with the Estimate of the similarity stage.
+        device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
+            `scp.devices.resolve`. The results are the same bits.
+        random_state: of the key points and of the search.
+        duplicates: look for images that show the same picture, and warn of them.
+        progress: see `scp.progress`.
+
+    Attributes:
+        extractor: of the features. elapsed: seconds by stage. folder: a RunFolder, or None.
     """
-    from .devices import resolve
-    from .selection import select
 
-    resolve(device)  # an error now, not after the key points
-    if len(dataset) == 0:
-        raise ValueError("dataset: holds no images")
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
-    sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
-    if sizes and not 1 <= sizes[0] <= sizes[-1] <= len(dataset):
-        raise ValueError(f"m must be 1 to {len(dataset)} (the number of images), got {m}")
-    rules = _rows(rules, dataset.ids)
-    extractor = extractor or extractor_for(run, features)
-    folder = RunFolder(run) if run is not None else None
-    elapsed: dict[str, float] = {}
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: str | os.PathLike | None = None,
+        *,
+        features: str | FeatureExtractor | GradientExtractor = "auto",
+        keypoints: str = "sift",
+        count: int = 100,
+        keypoint_options: Mapping[str, Any] | None = None,
+        mode: str = "nearest",
+        epsilon: float = 1e-3,
+        objective: str = "similarity",
+        max_memory: int | None = None,
+        device: str = "auto",
+        random_state: int = 0,
+        duplicates: bool = True,
+        progress: Progress = None,
+    ):
+        devices.resolve(device)  # an error now, not after the key points
+        if len(dataset) == 0:
+            raise ValueError("dataset: holds no images")
+        if objective not in OBJECTIVES:
+            raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
+        self.dataset, self.progress = dataset, progress
+        self.path = None if folder is None else Path(folder)
+        self.extractor = extractor_for(folder, features) if isinstance(features, str) else features
+        self.keypoints, self.count = keypoints, count
+        self.keypoint_options = dict(keypoint_options or {})
+        self.mode, self.epsilon, self.objective = mode, epsilon, objective
+        self.max_memory, self.device = max_memory, device
+        self.random_state, self.duplicates = random_state, duplicates
+        self.elapsed: dict[str, float] = {}
+        self._asked: dict[str, Any] = {}  # of select
+        self._choice: Choice | None = None
 
-    def stage(name, total):
-        clock = _Clock(elapsed, name)
-        bar = progress(name, total) if progress else None
-        return clock, bar
+    @classmethod
+    def open(
+        cls, folder: str | os.PathLike, dataset: Dataset | None = None, *, progress: Progress = None
+    ) -> Run:
+        """A run that a folder holds, with the settings of its config.toml.
 
-    notes, pairs = [], []
-    if folder and extractor.name == "gradient" and unfinished(folder.path):
-        notes.append("the training in this run folder has not finished: gradient features are used")
-    if dataset.skipped:
-        name, reason = dataset.skipped[0]
-        left = len(dataset.skipped)
-        notes.append(
-            f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
-            f"{'' if left == 1 else 'first '}{name}: {reason}"
-        )
-    if duplicates and len(dataset) > 1:
-        from .datasets import find_duplicates
+        Args:
+            folder: of an earlier run.
+            dataset: its images; None: the folder of images that config.toml names.
+        """
+        path = Path(folder, CONFIG)
+        source, features, options, asked = run_settings(path)
+        if dataset is None:
+            if source.get("name") != "folder":
+                raise ValueError(
+                    f"dataset: {path} names a data set of the kind {source.get('name')!r}; open it "
+                    "with scp.datasets and give it here"
+                )
+            dataset = open_folder(source["root"])
+        extractor = extractor_for(folder, **features)
+        run = cls(dataset, folder, features=extractor, progress=progress, **options)
+        run._asked = asked
+        return run
 
-        clock, bar = stage("duplicates", len(dataset))
-        with clock:
-            pairs = [
-                (dataset.ids[p.a], dataset.ids[p.b], p.kind)
-                for p in find_duplicates(dataset, progress=bar)
+    @cached_property
+    def folder(self) -> RunFolder | None:
+        """The run folder; made when it is first used."""
+        return None if self.path is None else RunFolder(self.path)
+
+    @contextlib.contextmanager
+    def _stage(self, name: str):
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.elapsed[name] = time.perf_counter() - start
+
+    def check(self, m, rules: dict) -> tuple[list[int] | None, dict]:
+        """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
+        is wrong, before any work."""
+        n = len(self.dataset)
+        sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+        if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
+            raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
+        return sizes, _row_numbers(rules, self.dataset.ids)
+
+    # ---- stages ----
+
+    @cached_property
+    def duplicate_pairs(self) -> list[tuple[str, str, str]]:
+        """(id, id, kind) of images that show the same picture."""
+        if not self.duplicates or len(self.dataset) < 2:
+            return []
+        ids = self.dataset.ids
+        with self._stage("duplicates"):
+            return [
+                (ids[p.a], ids[p.b], p.kind) for p in find_duplicates(self.dataset, self.progress)
             ]
-        if pairs:
+
+    @cached_property
+    def _pool(self) -> Pool:
+        with self._stage("key points"):
+            pool = Pool(
+                self.dataset,
+                self.extractor,
+                self.keypoints,
+                self.count,
+                seed=self.random_state,
+                progress=self.progress,
+                folder=self.folder,
+                **self.keypoint_options,
+            )
+        if pool.offsets[-1] == 0:
+            raise ValueError(
+                f"keypoints: {self.keypoints} finds no key point in any image; try another method"
+            )
+        return pool
+
+    def points(self) -> Pool:
+        """The images with their key points (`scp.keypoints.Pool`)."""
+        return self._pool
+
+    @cached_property
+    def _job(self) -> SimilarityJob:
+        pool = self._pool
+        return SimilarityJob(
+            pool.image,
+            len(self.dataset),
+            pool.points,
+            self.extractor,
+            mode=self.mode,
+            epsilon=self.epsilon,
+            max_memory=self.max_memory,
+            digest=pool.digest,
+            device=self.device,
+        )
+
+    def estimate(self) -> Estimate:
+        """What the similarity will cost; the key points are found first."""
+        return self._job.estimate()
+
+    @cached_property
+    def _similarity(self) -> tuple[np.ndarray, np.ndarray]:
+        with self._stage("similarity"):
+            return self._job.run(self.path, progress=self.progress)
+
+    def similarity(self) -> tuple[np.ndarray, np.ndarray]:
+        """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
+        int32 [N][Q], row-major (docs/files.md)."""
+        return self._similarity
+
+    @cached_property
+    def _scored(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The matrix that selection maximises, and how far key points come back."""
+        pool = self._pool
+        values, places = self._similarity
+        if self.objective == "similarity":
+            return np.ascontiguousarray(values), None
+        with self._stage("cycles"):
+            pyramids = (self.extractor.pyramid(pool.image(i)) for i in range(len(self.dataset)))
+            distances = cycle_distances(
+                PyramidStore(pyramids, self.max_memory, self.path),
+                pool.points,
+                places,
+                mode=self.mode,
+                epsilon=self.epsilon,
+                progress=self.progress,
+            )
+            return trusted(values, distances), distances
+
+    def select(
+        self,
+        m: int | Sequence[int] | None = 5,
+        *,
+        method: str = "swap",
+        min_distance: float | None = None,
+        **rules,
+    ) -> Choice:
+        """The images to annotate; writes config.toml and selection.json.
+
+        Args:
+            m: how many; a sequence gives one answer per entry; None: as the budget allows.
+            method, rules: see `scp.select`. Images may be named by id or index in `initial`,
+                `include`, `exclude`.
+            min_distance: between chosen images, by `scp.image_distances`.
+        """
+        sizes, rules = self.check(m, rules)
+        self._asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
+        pairs, pool = self.duplicate_pairs, self._pool
+        matrix, distances = self._scored
+        with self._stage("selection"):
+            options = self._options(min_distance, rules)
+            found = select(matrix, sizes, method=method, progress=self.progress, **options)
+            curve = found if isinstance(found, list) else [found]
+        chosen = curve[-1].selected
+        error = None
+        if distances is not None:
+            error = expected_error(matrix, distances, options["weights"], chosen)
+        self._choice = Choice(
+            curve[-1],
+            curve,
+            [self.dataset.ids[i] for i in chosen],
+            matrix,
+            pool.offsets,
+            pool.xy,
+            self.warnings(),
+            pairs,
+            self.elapsed,
+            self,
+            self._job.resumed,
+            self._job.dots,
+            self._job.brute,
+            error,
+        )
+        if self.folder:
+            parameters = self.parameters()
+            self.folder.write_config(parameters)
+            self.folder.write_json(SELECTION, describe(self._choice, self.dataset, parameters))
+        return self._choice
+
+    def report(self, command: str | None = None) -> Path:
+        """Write report.html of the choice into the run folder; its path.
+
+        command: that made it, for people.
+        """
+        if self.folder is None:
+            raise ValueError("folder: a report needs a run folder")
+        if self._choice is None:
+            self.select(**self._asked)
+        choice = self._choice
+        training = self._training()
+        bar = watch(self.progress, "report", 1)
+        with self._stage("report"):
+            found, problems = landmarks_in(self.folder / LANDMARKS, self.dataset.ids)
+            rules = {k: v for k, v in self._asked.items() if k not in ("m", "method")}
+            options = self._options(rules.pop("min_distance", None), rules)
+            write_report(
+                self.folder / REPORT,
+                dataset=self.dataset,
+                keypoints_xy=choice.points,
+                offsets=choice.offsets,
+                values=choice.values,
+                selection=choice.selection,
+                curve=more_sizes(choice.values, choice.curve, options),
+                landmarks=found,
+                notes={
+                    "parameters": self.parameters(),
+                    "warnings": choice.warnings + problems,
+                    "skipped": self.dataset.skipped,
+                    "duplicates": choice.duplicates,
+                    "elapsed": {k: self.elapsed[k] for k in STAGES if k in self.elapsed},
+                    "command": command,
+                    "versions": versions(),
+                    "training": training,
+                    "log": read_log(self.folder / LOG) if training else [],
+                },
+            )
+        if bar:
+            bar(1, 1)
+        return self.folder / REPORT
+
+    def detect(
+        self,
+        templates: Landmarks | Dataset | None = None,
+        *,
+        rule: str = "agreeing",
+        mode: str = "bilinear",
+        views: int | None = None,
+        pseudo_templates: int | None = None,
+        out: str | os.PathLike | None = None,
+        write: bool = True,
+    ) -> Detections:
+        """The landmarks of annotated images, found in all images; landmarks.csv is written and the
+        report shows them.
+
+        Args:
+            templates: landmarks of some of the images; or these images as a data set; None: those
+                chosen, with the landmarks of the data set.
+            rule, mode, views: see `scp.LandmarkDetector`.
+            pseudo_templates: how many images vote too, see
+                `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
+            out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
+        """
+        images = self.annotated(templates)
+        detector = LandmarkDetector(self.extractor, rule=rule, mode=mode, views=views).fit(images)
+        count = (
+            usual_pseudo_templates(detector, len(images))
+            if pseudo_templates is None
+            else pseudo_templates
+        )
+        if count:
+            detector.add_pseudo_templates(self.dataset, count, progress=self.progress)
+        with self._stage("landmarks"):
+            found = detector.predict(self.dataset, progress=self.progress)
+        if write and (out is not None or self.folder is not None):
+            rows = [self.dataset.ids.index(name) for name in images.ids]
+            self.keep(found.landmarks(), rows, out)
+        return found
+
+    # ---- what is on disk ----
+
+    def chosen(self) -> list[int]:
+        """Rows of the chosen images: of this run, or of selection.json in its folder."""
+        if self._choice is not None:
+            return [int(i) for i in self._choice.selection.selected]
+        path = Path(self.path or "", SELECTION)
+        if self.path is None or not path.is_file():
+            raise ValueError(f"there is no {path}: run scp select first, or give templates")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            ids = [str(entry["id"]) for entry in content["selected"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
+        return self.dataset.rows(ids, str(path))
+
+    def annotated(self, templates: Landmarks | Dataset | None = None) -> Dataset:
+        """Annotated images with their landmarks; arguments as in `detect`."""
+        if isinstance(templates, Dataset):
+            return templates
+        if templates is None:
+            if self.dataset.landmarks is None:
+                raise ValueError("templates are needed: these images come without landmarks")
+            return self.dataset.subset(self.chosen())
+        found = templates.find(self.dataset.ids)
+        rows = [i for i, k in enumerate(found) if k >= 0]
+        strange = sorted(set(range(len(templates))) - set(found.tolist()))
+        if strange:
+            raise ValueError(
+                f"image {templates.ids[strange[0]]!r} is not among the {len(self.dataset)} images"
+            )
+        return self.dataset.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
+
+    def keep(
+        self, landmarks: Landmarks, templates: Sequence[int], out: str | os.PathLike | None = None
+    ) -> bool:
+        """Write landmarks found, to landmarks.csv of the run folder or to `out`; those of the
+        folder are shown in its report too. Returns whether there is a report that shows them.
+
+        templates: rows of the images that were annotated.
+        """
+        target = Path(out) if out is not None else self.folder / LANDMARKS
+        write_landmarks(target, landmarks)
+        if self.folder is None or target != self.folder / LANDMARKS:
+            return False
+        return show_landmarks(self.folder / REPORT, self.dataset, landmarks, templates)
+
+    def warnings(self) -> list[str]:
+        """What a user should know of the stages done."""
+        notes = []
+        if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
+            notes.append(
+                "the training in this run folder has not finished: gradient features are used"
+            )
+        if self.dataset.skipped:
+            name, reason = self.dataset.skipped[0]
+            left = len(self.dataset.skipped)
+            notes.append(
+                f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+                f"{'' if left == 1 else 'first '}{name}: {reason}"
+            )
+        if pairs := self.duplicate_pairs:
             named = ", ".join(f"{a} = {b}" for a, b, _ in pairs[:5])
             more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
             notes.append(f"{len(pairs)} pairs of images show the same picture: {named}{more}")
-
-    clock, bar = stage("key points", len(dataset))
-    with clock:
-        pool = Pool(
-            dataset,
-            extractor,
-            keypoints,
-            count,
-            seed=random_state,
-            progress=bar,
-            folder=folder,
-            **(keypoint_options or {}),
-        )
-    if pool.empty:
-        named = ", ".join(pool.empty[:5])
-        notes.append(
-            f"{len(pool.empty)} images have no key points and count as not covered: {named}"
-        )
-    if pool.offsets[-1] == 0:
-        raise ValueError(
-            f"keypoints: {keypoints} finds no key point in any image; try another method"
-        )
-
-    job = SimilarityJob(
-        pool.image,
-        len(dataset),
-        pool.points,
-        extractor,
-        mode=mode,
-        epsilon=epsilon,
-        max_memory=max_memory,
-        digest=pool.digest,
-        device=device,
-    )
-    if before_similarity is not None:
-        before_similarity(job.estimate())
-    clock, bar = stage("similarity", 2 * len(dataset))
-    with clock:
-        values, places = job.run(folder.path if folder else None, progress=bar)
-    matrix, distances = np.ascontiguousarray(values), None
-    if objective == "cycle":
-        clock, bar = stage("cycles", len(dataset))
-        with clock:
-            pyramids = (extractor.pyramid(pool.image(i)) for i in range(len(dataset)))
-            pyramids = PyramidStore(pyramids, max_memory, folder.path if folder else None)
-            distances = cycle_distances(
-                pyramids, pool.points, places, mode=mode, epsilon=epsilon, progress=bar
+        if empty := self._pool.empty:
+            notes.append(
+                f"{len(empty)} images have no key points and count as not covered: "
+                f"{', '.join(empty[:5])}"
             )
-            matrix = trusted(values, distances)
+        return notes
 
-    clock, bar = stage("selection", 1)
-    with clock:
-        if min_distance is not None:
-            rules.update(distances=image_distances(values, pool.offsets), min_distance=min_distance)
-        options = {"weights": client_weights(pool.offsets), "random_state": random_state, **rules}
-        options["device"] = device
-        if sizes is None:
-            curve = [select(matrix, None, method=method, **options)]
-        else:
-            curve = select(matrix, sizes, method=method, **options)
-        selection = curve[-1]
-        if bar:
-            bar(1, 1)
-
-    error = None
-    if distances is not None:
-        error = expected_error(matrix, distances, options["weights"], selection.selected)
-    choice = Choice(
-        selection,
-        curve,
-        [dataset.ids[i] for i in selection.selected],
-        matrix,
-        pool.offsets,
-        pool.xy,
-        notes,
-        pairs,
-        elapsed,
-        folder,
-        job.resumed,
-        job.dots,
-        job.brute,
-        error,
-    )
-    if folder:
-        training = dict(extractor.model.training) if extractor.name == "trained" else {}
-        parameters = {
-            "dataset": {"name": dataset.name, "root": dataset.root, "images": len(dataset)},
-            "features": extractor.parameters(),
+    def parameters(self) -> dict[str, dict]:
+        """The settings, a table per stage, as config.toml has them."""
+        training = self._training()
+        return {
+            "dataset": {
+                "name": self.dataset.name,
+                "root": self.dataset.root,
+                "images": len(self.dataset),
+            },
+            "features": self.extractor.parameters(),
             **({"training": training["options"]} if training.get("options") else {}),
-            "keypoints": {"method": keypoints, "count": count, **(keypoint_options or {})},
-            "similarity": {"mode": mode, "epsilon": epsilon, "objective": objective},
+            "keypoints": {"method": self.keypoints, "count": self.count, **self.keypoint_options},
+            "similarity": {
+                "mode": self.mode,
+                "epsilon": self.epsilon,
+                "objective": self.objective,
+            },
             "selection": {
-                "method": method,
-                "m": sizes,
-                "min_distance": min_distance,
-                "random_state": random_state,
+                "method": self._asked.get("method", "swap"),
+                "m": self._asked.get("m"),
+                "min_distance": self._asked.get("min_distance"),
+                "random_state": self.random_state,
             },
         }
-        folder.write_config(parameters)
-        folder.write_json("selection.json", describe(choice, dataset, parameters))
-        if report:
-            _report(choice, dataset, matrix, options, parameters, command, stage, training)
+
+    # ---- parts ----
+
+    def _options(self, min_distance: float | None, rules: dict) -> dict:
+        options = {
+            "weights": client_weights(self._pool.offsets),
+            "random_state": self.random_state,
+            "device": self.device,
+            **rules,
+        }
+        if min_distance is not None:
+            distances = image_distances(self._similarity[0], self._pool.offsets)
+            options.update(distances=distances, min_distance=min_distance)
+        return options
+
+    def _training(self) -> dict:
+        return dict(self.extractor.model.training) if self.extractor.name == "trained" else {}
+
+
+def choose(
+    dataset: Dataset,
+    m: int | Sequence[int] | None = 5,
+    *,
+    method: str = "swap",
+    run: str | os.PathLike | None = None,
+    features: str | FeatureExtractor | GradientExtractor = "auto",
+    random_state: int = 0,
+    report: bool = True,
+    progress: Progress = None,
+    **options,
+) -> Choice:
+    """Which M images to annotate, with files and a report in `run`: the stages of `Run` at once.
+
+    Args:
+        dataset, features, random_state, progress: see `Run`. run: its folder.
+        m, method: see `Run.select`.
+        report: write report.html into the run folder.
+        options: other settings of `Run` (keypoints, count, mode, objective, device, ...) and rules
+            of `Run.select` (initial, exclude, groups, min_distance, ...).
+    """
+    settings = {name: options.pop(name) for name in _SETTINGS if name in options}
+    stages = Run(
+        dataset, run, features=features, random_state=random_state, progress=progress, **settings
+    )
+    choice = stages.select(m, method=method, **options)
+    if report and run is not None:
+        stages.report()
     return choice
 
 
-def describe(choice: Choice, dataset, parameters: dict) -> dict:
-    """selection.json, field by field in docs/files.md."""
-    s = choice.selection
-    return {
-        "version": 1,
-        "scp": __version__,
-        "method": s.method,
-        "seed": s.seed,
-        "m": len(s.selected),
-        "selected": [
-            {"id": dataset.ids[i], "index": int(i), "gain": float(g)}
-            for i, g in zip(s.selected, s.gains, strict=True)
-        ],
-        "score": float(s.score),
-        "upper_bound": float(s.upper_bound),
-        "gap": float(s.gap),
-        "proven": bool(s.proven),
-        "expected_error": choice.expected_error,
-        "curve": [
-            {
-                "m": len(c.selected),
-                "selected": [dataset.ids[i] for i in c.selected],
-                "score": float(c.score),
-                "upper_bound": float(c.upper_bound),
-                "gap": float(c.gap),
-                "proven": bool(c.proven),
-            }
-            for c in choice.curve
-        ],
-        "history": [[int(d), float(v)] for d, v in s.history],
-        "parameters": parameters,
-        "rules": _plain(s.parameters),
-        "images": len(dataset),
-        "keypoints": int(choice.offsets[-1]),
-        "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
-        "warnings": choice.warnings,
-        "skipped": [list(x) for x in dataset.skipped],
-        "duplicates": [list(x) for x in choice.duplicates],
-    }
+_SETTINGS = (
+    "keypoints",
+    "count",
+    "keypoint_options",
+    "mode",
+    "epsilon",
+    "objective",
+    "max_memory",
+    "device",
+    "duplicates",
+)
 
 
-def _report(choice, dataset, matrix, options, parameters, command, stage, training) -> None:
-    from .report import write_report
-    from .selection import select
-
-    clock, bar = stage("report", 1)
-    with clock:
-        curve = choice.curve
-        if len(curve) == 1 and choice.selection.m and not _restricted(options):
-            most = min(max(CURVE, 2 * choice.selection.m), len(dataset))
-            more = select(matrix, range(1, most + 1), method="swap", **options)
-            curve = sorted(
-                [c for c in more if c.m != choice.selection.m] + [choice.selection],
-                key=lambda c: c.m,
-            )
-        found, problems = _found(choice.run / "landmarks.csv", dataset)
-        write_report(
-            choice.run / "report.html",
-            dataset=dataset,
-            keypoints_xy=choice.points,
-            offsets=choice.offsets,
-            values=choice.values,
-            selection=choice.selection,
-            curve=curve,
-            landmarks=found,
-            notes={
-                "parameters": parameters,
-                "warnings": choice.warnings + problems,
-                "skipped": dataset.skipped,
-                "duplicates": choice.duplicates,
-                "elapsed": choice.elapsed,
-                "command": command,
-                "versions": versions(),
-                "training": training,
-                "log": read_log(choice.run / LOG) if training else [],
-            },
-        )
-        if bar:
-            bar(1, 1)
-
-
-def _found(path, dataset):
-    """The landmarks that scp detect found before, or None; warnings."""
-    from .landmarks import read_landmarks
-
-    try:
-        found = read_landmarks(path) if path.is_file() else None
-        if found is not None:
-            found.find(dataset.ids)
-    except ValueError as error:
-        return None, [f"{path.name} is not shown: {error}"]
-    return found, []
-
-
-def versions() -> dict[str, str]:
-    """What a result depends on besides its inputs."""
-    return {
-        "scp": __version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {_core.isa()}, {_core.threads()} threads",
-    }
-
-
-def _restricted(options: dict) -> bool:
-    """Whether smaller and larger sets may be impossible under the rules."""
-    return any(options.get(k) is not None for k in ("costs", "budget", "groups", "min_distance"))
-
-
-def _rows(rules: dict, ids: list[str]) -> dict:
+def _row_numbers(rules: dict, ids: list[str]) -> dict:
     """Ids in initial, include and exclude become row numbers."""
     index = {name: i for i, name in enumerate(ids)}
     out = dict(rules)
     for key in ("initial", "include", "exclude"):
-        if key in out and out[key] is not None:
+        if out.get(key) is not None:
             rows = []
             for entry in out[key]:
                 if isinstance(entry, str) and entry not in index:
@@ -380,24 +538,3 @@ def _rows(rules: dict, ids: list[str]) -> dict:
                 rows.append(index[entry] if isinstance(entry, str) else int(entry))
             out[key] = rows
     return out
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray) and value.size > 10_000:
-        return f"array {list(value.shape)}"
-    if isinstance(value, (list, tuple, np.ndarray, range)):
-        return [_plain(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-class _Clock:
-    def __init__(self, elapsed: dict[str, float], name: str):
-        self.elapsed, self.name = elapsed, name
-
-    def __enter__(self):
-        self.start = time.perf_counter()
-
-    def __exit__(self, *_):
-        self.elapsed[self.name] = time.perf_counter() - self.start

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def _bytes(text: str) -> int:
+def byte_count(text: str) -> int:
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
     number = text.upper().removesuffix("B").removesuffix("I")
     scale = units.get(number[-1:], 1)

@@ -2,62 +2,74 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from pathlib import Path
 
-from .detect import LANDMARKS, write_found
-from .progress import bar
-from .select import _choose
+from .arguments import counts
+from .select import add_choice_output, add_method, choose, open_run
 from .train import fit
 
 DEMO_MINUTES, DEMO_SIZE = 0.75, (192, 192)  # in so short a time small images teach more
 
 
-def _demo(args) -> int:
-    from .. import datasets
+def add_demo(commands) -> None:
+    """The parser of scp demo."""
+    demo = commands.add_parser(
+        "demo",
+        help="the whole path on generated radiographs",
+        description="Train on 40 generated radiographs, choose 5 of them, write a report, and find "
+        "their landmarks in all the others.",
+    )
+    demo.set_defaults(run_command=run_demo)
+    demo.add_argument("-m", type=counts, default=[5], metavar="M")
+    demo.add_argument("-n", type=int, default=40, help="images to generate (default 40)")
+    demo.add_argument(
+        "--minutes",
+        type=float,
+        default=DEMO_MINUTES,
+        help=f"of training; 0: none (default {DEMO_MINUTES:g})",
+    )
+    demo.add_argument("--fresh", action="store_true", help="train anew")
+    add_method(demo)
+    add_choice_output(demo)
+
+
+def run_demo(args) -> int:
+    from ..datasets import phantom
     from ..features import FeatureExtractor
 
     if args.n < 2:
         raise ValueError(f"-n must be at least 2, got {args.n}")
-    pool = datasets.phantom(args.n, seed=args.seed)
-    plain = args.features == "gradient" or args.weights is not None
-    if args.minutes > 0 and not plain and not args.estimate:
-        run = args.run = args.run or os.path.join("runs", "demo")
+    pool = phantom(args.n, seed=args.seed)
+    given = args.features == "gradient" or args.weights is not None
+    if args.minutes > 0 and not given and not args.estimate:
+        folder = args.run = args.run or os.path.join("runs", "demo")
         extractor = FeatureExtractor(seed=args.seed, size=args.size or DEMO_SIZE)
+        length = {"minutes": args.minutes, "resume": not args.fresh}
         try:
-            finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=not args.fresh)
+            finished = fit(extractor, pool, folder, args, **length)
         except ValueError as error:  # the folder holds another demo's training
             print(f"training anew: {error}", file=sys.stderr)
-            finished = fit(extractor, pool, run, args, minutes=args.minutes, resume=False)
+            finished = fit(extractor, pool, folder, args, **{**length, "resume": False})
         if not finished:
             raise KeyboardInterrupt
-    code = _choose(args, pool, "demo", {}, True)
-    if code == 0 and not args.estimate and not args.json:
-        _demo_landmarks(args, pool)
-    return code
+    run = open_run(args, pool, "demo")
+    if choose(args, run, {}) is not None and not args.json:
+        _landmarks(run)
+    return 0
 
 
-def _demo_landmarks(args, pool) -> None:
+def _landmarks(run) -> None:
     """The landmarks of the chosen radiographs in all the others, and how far they are off."""
-    from ..detection import LandmarkDetector
     from ..evaluation.metrics import radial_errors
-    from ..features import extractor_for
 
-    run = Path(args.run or os.path.join("runs", "demo"))
-    chosen = json.loads((run / "selection.json").read_text(encoding="utf-8"))["selected"]
-    rows = [entry["index"] for entry in chosen]
-    extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
-    found = LandmarkDetector(extractor).fit_predict(
-        pool, rows, progress=None if args.quiet else bar("landmarks", len(pool))
-    )
-    write_found(run / LANDMARKS, run, pool, found.landmarks(), rows)
+    pool, rows = run.dataset, run.chosen()
+    found = run.detect()
     others = [i for i in range(len(pool)) if i not in rows]
     if not others:
         return
     errors = radial_errors(found.xy[others], pool.landmarks[others], pool.spacing[others])
     print(
         f"their {errors.shape[1]} landmarks, found in the other {len(others)} images: "
-        f"{errors.mean():.2f} mm off on average ({run / LANDMARKS})"
+        f"{errors.mean():.2f} mm off on average ({run.path}/landmarks.csv)"
     )

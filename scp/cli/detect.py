@@ -8,10 +8,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..runs.folder import LANDMARKS, REPORT, SELECTION
 from .arguments import add_data, add_features, add_output, data_words, names, open_data, run_path
-from .progress import bar
 
-LANDMARKS, REPORT = "landmarks.csv", "report.html"
 DOUBTFUL = 5  # images to look at first, in the summary
 
 
@@ -48,34 +47,23 @@ def add_detect(commands) -> None:
         help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
         "(default: all with trained features, 1 with gradients)",
     )
-    add_carriers(how)
+    add_pseudo_templates_argument(how)
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
 
 
-def add_carriers(group) -> None:
-    """--carriers; `carry` reads it."""
-    from ..detection.detector import CARRIERS
+def add_pseudo_templates_argument(group) -> None:
+    """--pseudo-templates; `add_pseudo_templates` reads it."""
+    from ..detection.detector import PSEUDO_TEMPLATES
 
     group.add_argument(
-        "--carriers",
+        "--pseudo-templates",
         type=int,
         metavar="C",
         help="images that vote too, with the places found in them, those of most "
-        f"confidence (default: {CARRIERS} for one template, else 0)",
+        f"confidence (default: {PSEUDO_TEMPLATES} for one template, else 0)",
     )
-
-
-def carry(args, detector, pool, templates: int) -> None:
-    """Lets carriers vote, as many as asked for or as usual."""
-    from ..detection import usual_carriers
-
-    usual = args.carriers is None
-    count = usual_carriers(detector, templates) if usual else args.carriers
-    if count:
-        watch = None if args.quiet else bar("carriers", len(pool))
-        detector.carry(pool, count, progress=watch)
 
 
 def add_templates(parser) -> None:
@@ -92,47 +80,30 @@ def add_templates(parser) -> None:
     )
 
 
-def open_templates(args, pool, run: Path):
-    """(rows of the templates in the pool, landmarks [M][L][2], names [L])."""
-    from ..landmarks import Landmarks, read_landmarks
+def open_templates(args, run):
+    """The annotated images that the arguments name, a Dataset with their landmarks."""
+    from ..landmarks import read_landmarks
 
     if args.templates is not None and args.template_ids is not None:
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
-        table = read_landmarks(args.templates)
-        found = table.find(pool.ids)
-        rows = [i for i, k in enumerate(found) if k >= 0]
-        strange = sorted(set(range(len(table))) - set(found.tolist()))
-        if strange:
-            raise ValueError(
-                f"{args.templates}: image {table.ids[strange[0]]!r} is not among the "
-                f"{len(pool)} images"
-            )
-        return rows, table.xy[found[rows]], table.names
-    if pool.landmarks is None:
+        try:
+            return run.annotated(read_landmarks(args.templates))
+        except ValueError as error:
+            text = str(error)
+            named = text if args.templates in text else f"{args.templates}: {text}"
+            raise ValueError(named) from None
+    if run.dataset.landmarks is None:
         raise ValueError("--templates FILE is needed: these images come without landmarks")
     if args.template_ids is not None:
-        ids, where = names(args.template_ids), "--template-ids"
-    else:
-        path = run / "selection.json"
-        if not path.is_file():
-            raise ValueError(
-                f"there is no {path}: run scp select first, or give --templates FILE or "
-                "--template-ids"
-            )
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            ids, where = [str(entry["id"]) for entry in content["selected"]], str(path)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
-    missing = [name for name in ids if name not in pool.ids]
-    if missing:
-        raise ValueError(f"{where}: no image is called {missing[0]!r}")
-    if len(set(ids)) != len(ids) or not ids:
-        raise ValueError(f"{where}: at least one image, each once, is needed")
-    rows = [pool.ids.index(name) for name in ids]
-    table = Landmarks.of(pool)
-    return rows, pool.landmarks[rows], table.names
+        rows = run.dataset.rows(names(args.template_ids), "--template-ids")
+        return run.dataset.subset(rows)
+    if not Path(run.path, SELECTION).is_file():
+        raise ValueError(
+            f"there is no {run.path / SELECTION}: run scp select first, or give --templates FILE "
+            "or --template-ids"
+        )
+    return run.annotated()
 
 
 def keep_templates(args, out: Path) -> None:
@@ -143,64 +114,53 @@ def keep_templates(args, out: Path) -> None:
         )
 
 
-def write_found(out: Path, run: Path, pool, landmarks, rows) -> bool:
-    """Write landmarks found; those of a run are shown in its report, if there is one, too."""
-    from ..landmarks import write_landmarks
-    from ..report import show_landmarks
-
-    write_landmarks(out, landmarks)
-    return out == run / LANDMARKS and show_landmarks(run / REPORT, pool, landmarks, rows)
-
-
 def run_detect(args) -> int:
-    from ..detection import LandmarkDetector
     from ..features import extractor_for
-    from ..runs import RunFolder
+    from ..run import Run
 
-    pool = open_data(args)
-    run = run_path(args)
-    rows, xy, labels = open_templates(args, pool, run)
-    out = Path(args.out) if args.out else RunFolder(run) / LANDMARKS
+    pool, folder = open_data(args), run_path(args)
+    extractor = extractor_for(folder, args.features, args.size, None, args.weights)
+    run = Run(pool, folder, features=extractor, progress=not args.quiet)
+    images = open_templates(args, run)
+    out = Path(args.out) if args.out else folder / LANDMARKS
     keep_templates(args, out)
-    extractor = extractor_for(run, args.features, args.size, None, args.weights)
-    detector = LandmarkDetector(extractor, rule=args.rule, mode=args.mode, views=args.views)
-    detector.fit(pool.subset(rows).with_landmarks(xy, labels))
-    carry(args, detector, pool, len(rows))
-    found = detector.predict(pool, progress=None if args.quiet else bar("landmarks", len(pool)))
-    shown = write_found(out, run, pool, found.landmarks(), rows)
+    found = run.detect(
+        images,
+        rule=args.rule,
+        mode=args.mode,
+        views=args.views,
+        pseudo_templates=args.pseudo_templates,
+        out=args.out,
+    )
+    shown = args.out is None and (folder / REPORT).is_file()
+    count, others = len(images), found.templates[len(images) :]
     order = found.confidence.mean(axis=1).argsort(kind="stable")
-    doubtful = [i for i in order if i not in rows][:DOUBTFUL]
+    doubtful = [i for i in order if found.ids[i] not in images.ids][:DOUBTFUL]
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "images": len(pool),
-                    "landmarks": len(found.names),
-                    "templates": found.templates[: len(rows)],
-                    "carriers": detector.carriers_,
-                    "rule": args.rule,
-                    "mode": args.mode,
-                    "views": detector.views,
-                    "file": str(out),
-                    "confidence": float(found.confidence.mean()),
-                    "least_confident": {
-                        found.ids[i]: float(found.confidence[i].mean()) for i in doubtful
-                    },
-                },
-                indent=1,
-            )
-        )
+        summary = {
+            "images": len(pool),
+            "landmarks": len(found.names),
+            "templates": found.templates[:count],
+            "pseudo_templates": others,
+            "rule": args.rule,
+            "mode": args.mode,
+            "views": found.votes.shape[1],
+            "file": str(out),
+            "confidence": float(found.confidence.mean()),
+            "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
+        }
+        print(json.dumps(summary, indent=1))
         return 0
-    count = "1 template" if len(rows) == 1 else f"{len(rows)} templates"
-    carriers = f", and {len(detector.carriers_)} carriers" if detector.carriers_ else ""
+    templates = "1 template" if count == 1 else f"{count} templates"
+    more = f", and {len(others)} pseudo-templates" if others else ""
     print(
-        f"{len(found.names)} landmarks in {len(pool)} images from {count}: "
-        f"{', '.join(found.templates[: len(rows)])}{carriers}"
+        f"{len(found.names)} landmarks in {len(pool)} images from {templates}: "
+        f"{', '.join(found.templates[:count])}{more}"
     )
     if doubtful:
         words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))
-    print(f"landmarks in {out}" + (f"; pictures in {run / REPORT}" if shown else ""))
+    print(f"landmarks in {out}" + (f"; pictures in {folder / REPORT}" if shown else ""))
     if pool.landmarks is not None:
         words = ["scp", "evaluate", str(out), args.images, *data_words(args)]
         print("to measure:", shlex.join(words), file=sys.stderr)

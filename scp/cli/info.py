@@ -6,12 +6,35 @@ import json
 import os
 
 from .. import _core, devices
+from .._version import versions
+from .arguments import size
 from .train import settings
 
 
-def _info(args) -> int:
-    from ..run import versions
+def add_info(commands) -> None:
+    """The parser of scp info."""
+    info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
+    info.set_defaults(run_command=run_info)
+    info.add_argument("--model", metavar="NAME", help="the layers of a preset, or of a model file")
+    info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
+    info.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the network, for --model",
+    )
+    info.add_argument(
+        "--options",
+        nargs="?",
+        const="train",
+        choices=["train", "refine"],
+        help="the options of the training, for --set of scp train or refine",
+    )
+    info.add_argument("--json", action="store_true", help="print JSON")
 
+
+def run_info(args) -> int:
     if args.options:
         return show_options(args)
     if args.model is not None:

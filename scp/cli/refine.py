@@ -6,17 +6,10 @@ import json
 import sys
 import time
 
+from ..progress import LINE_SECONDS
+from ..runs.folder import LANDMARKS
 from .arguments import add_data, add_output, open_data, run_path, size
-from .detect import (
-    LANDMARKS,
-    add_carriers,
-    add_templates,
-    carry,
-    keep_templates,
-    open_templates,
-    write_found,
-)
-from .progress import LINE_SECONDS
+from .detect import add_pseudo_templates_argument, add_templates, keep_templates, open_templates
 from .train import EXIT_STOPPED, add_length, settings
 
 
@@ -58,7 +51,7 @@ def add_refine(commands) -> None:
         choices=["auto", "trained", "gradient"],
         help="that are matched; auto: trained if the run folder has them",
     )
-    add_carriers(how)
+    add_pseudo_templates_argument(how)
     how.add_argument(
         "--weights",
         metavar="FILE",
@@ -81,17 +74,17 @@ def add_refine(commands) -> None:
 
 
 def run_refine(args) -> int:
-    from ..detection import LandmarkDetector
     from ..features import FeatureExtractor, extractor_for
     from ..refinement import LandmarkRefiner, confidence_weights
-    from ..runs import RunFolder
+    from ..run import Run
 
     training, network = settings(args.set)
-    pool = open_data(args)
-    run = run_path(args)
-    keep_templates(args, run / LANDMARKS)
-    rows, truth, names = open_templates(args, pool, run)
-    extractor = extractor_for(run, args.features)
+    pool, folder = open_data(args), run_path(args)
+    keep_templates(args, folder / LANDMARKS)
+    extractor = extractor_for(folder, args.features)
+    run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
+    images = open_templates(args, run)
+    rows = pool.rows(images.ids)
     start = args.weights
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
         start = extractor
@@ -100,22 +93,19 @@ def run_refine(args) -> int:
     )
     refiner.view_sizes(args.views)  # refused before the training, not after it
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
-    detector = LandmarkDetector(extractor).fit(pool.subset(rows).with_landmarks(truth, names))
-    carry(args, detector, pool, len(rows))
-    matched = detector.predict(pool)
-    weights = confidence_weights(matched.confidence, refiner.options.power)
+    matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
         matched.xy,
-        weights,
+        confidence_weights(matched.confidence, refiner.options.power),
         rows,
-        truth,
+        images.landmarks,
         rounds=args.rounds,
         minutes=args.minutes,
         steps=args.steps,
-        run=run,
+        run=folder,
         resume=not args.fresh,
-        names=names,
+        names=images.landmark_names,
         progress=False if args.quiet else None,
         callback=_watch(args, refiner, len(pool)),
     )
@@ -123,10 +113,10 @@ def run_refine(args) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
     found = refiner.predict(pool, matched=matched.xy if args.mean else None, views=args.views)
-    write_found(RunFolder(run) / LANDMARKS, run, pool, found.landmarks(), rows)
+    run.keep(found.landmarks(), rows)
     if args.json:
         print(json.dumps(refiner.model.training, indent=1))
-    _say(args, f"landmarks of {len(pool)} images in {run / LANDMARKS}")
+    _say(args, f"landmarks of {len(pool)} images in {folder / LANDMARKS}")
     return 0
 
 

@@ -7,8 +7,8 @@ import os
 import sys
 import time
 
+from ..progress import LINE_SECONDS
 from .arguments import add_output, counts, size
-from .progress import LINE_SECONDS, bar
 from .train import fit
 
 WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
@@ -141,7 +141,7 @@ def run_reproduce(args) -> int:
     )
     needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
     run = RunFolder(args.run or os.path.join("runs", f"reproduce-{args.dataset}"))
-    progress = None if args.quiet else bar
+    progress = not args.quiet
     data = experiments.load(
         args.dataset,
         args.root,

@@ -6,11 +6,47 @@ import os
 import sys
 from pathlib import Path
 
-from .arguments import _bytes, add_features, add_output, open_data
-from .progress import bar
+from .arguments import add_data, add_features, add_output, byte_count, counts, names, open_data
 
 
-def _add_method(parser) -> None:
+def add_select(commands) -> None:
+    """The parser of scp select."""
+    select = commands.add_parser(
+        "select", help="choose the images to annotate", description="Choose M images to annotate."
+    )
+    select.set_defaults(run_command=run_select)
+    select.add_argument(
+        "-m",
+        type=counts,
+        default=[5],
+        metavar="M",
+        help="how many; 1,3,5 or 1-5: a curve; any: by the budget",
+    )
+    data = add_data(select)
+    data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
+    add_method(select)
+    rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
+    for name, text in (
+        ("initial", "already annotated: free, and counted"),
+        ("include", "must be chosen"),
+        ("exclude", "must not be chosen"),
+    ):
+        rules.add_argument(f"--{name}", type=names, default=[], metavar="IDS", help=text)
+    rules.add_argument("--groups", metavar="CSV", help="lines id,group, a patient say")
+    rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
+    rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
+    rules.add_argument("--budget", type=float, help="sum of the costs at most")
+    rules.add_argument(
+        "--min-distance",
+        type=float,
+        metavar="D",
+        help="between chosen images, 0 to 1: 1 - mean similarity",
+    )
+    add_choice_output(select)
+
+
+def add_method(parser) -> None:
+    """How the images are chosen; `open_run` and `choose` read it."""
     method = parser.add_argument_group("method")
     method.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
     method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
@@ -29,11 +65,13 @@ def _add_method(parser) -> None:
     method.add_argument("--seed", type=int, default=0)
 
 
-def _add_output(parser) -> None:
+def add_choice_output(parser) -> None:
     output = add_output(parser, "selection.json")
     output.add_argument("--no-report", action="store_true")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
-    output.add_argument("--max-memory", type=_bytes, metavar="SIZE", help="for example 500M, 2G")
+    output.add_argument(
+        "--max-memory", type=byte_count, metavar="SIZE", help="for example 500M, 2G"
+    )
     output.add_argument(
         "--device",
         default="auto",
@@ -42,9 +80,10 @@ def _add_output(parser) -> None:
     )
 
 
-def _select(args) -> int:
+def run_select(args) -> int:
     pool = open_data(args)
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
+    rules["min_distance"] = args.min_distance
     if args.groups:
         table = _table(args.groups, pool.ids)
         rules.update(groups=[table.get(i, f"\0{i}") for i in pool.ids], quota=args.quota)
@@ -62,67 +101,62 @@ def _select(args) -> int:
         except ValueError as error:
             raise ValueError(f"{args.costs}: {error}") from None
     name = Path(args.images).resolve().name or "images"
-    return _choose(args, pool, name, rules, not args.no_duplicates)
+    choose(args, open_run(args, pool, name, not args.no_duplicates), rules)
+    return 0
 
 
-class _Estimated(Exception):
-    pass
-
-
-def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
+def open_run(args, pool, name: str, duplicates: bool = True):
+    """The `scp.Run` that the arguments describe; NAME: of its folder where --run is not given."""
     from ..features import extractor_for
-    from ..run import choose
+    from ..run import Run
+
+    folder = args.run or os.path.join("runs", name)
+    return Run(
+        pool,
+        folder,
+        features=extractor_for(folder, args.features, args.size, args.channels, args.weights),
+        keypoints=args.keypoints,
+        count=args.count,
+        mode=args.mode,
+        objective=args.objective,
+        max_memory=args.max_memory,
+        device=args.device,
+        random_state=args.seed,
+        duplicates=duplicates,
+        progress=not args.quiet,
+    )
+
+
+def choose(args, run, rules: dict):
+    """Chooses and tells; the Choice, or None after --estimate."""
 
     def say(text=""):
         if not args.json:
             print(text, flush=True)
-
-    def estimated(estimate):
-        say(f"similarity: {estimate}")
-        if args.estimate:
-            raise _Estimated
 
     if args.method == "random":
         rules["draws"] = args.draws
         rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
-    run = args.run or os.path.join("runs", name)
-    extractor = extractor_for(run, args.features, args.size, args.channels, args.weights)
-    kind = "the trained" if extractor.name == "trained" else "gradient"
-    say(f"{len(pool)} images, {kind} features at {extractor.size[0]} x {extractor.size[1]} pixels")
-    try:
-        choice = choose(
-            pool,
-            args.m,
-            method=args.method,
-            extractor=extractor,
-            keypoints=args.keypoints,
-            count=args.count,
-            mode=args.mode,
-            objective=args.objective,
-            max_memory=args.max_memory,
-            device=args.device,
-            min_distance=getattr(args, "min_distance", None),
-            random_state=args.seed,
-            duplicates=duplicates,
-            run=run,
-            report=not args.no_report,
-            command=args.command_text,
-            progress=None if args.quiet else bar,
-            before_similarity=estimated,
-            **rules,
-        )
-    except _Estimated:
-        return 0
+    n, (height, width) = len(run.dataset), run.extractor.size
+    kind = "the trained" if run.extractor.name == "trained" else "gradient"
+    say(f"{n} images, {kind} features at {height} x {width} pixels")
+    run.check(args.m, rules)
+    say(f"similarity: {run.estimate()}")
+    if args.estimate:
+        return None
+    choice = run.select(args.m, method=args.method, **rules)
+    if not args.no_report:
+        run.report(args.command_text)
     for text in choice.warnings:
         print(f"warning: {text}", file=sys.stderr)
     if args.json:
-        print(Path(run, "selection.json").read_text(encoding="utf-8"), end="")
-        return 0
+        print(Path(run.path, "selection.json").read_text(encoding="utf-8"), end="")
+        return choice
     s = choice.selection
     if choice.resumed:
-        say(f"{choice.resumed} of {len(pool)} similarity rows were done already")
+        say(f"{choice.resumed} of {n} similarity rows were done already")
     if choice.brute:
         share = choice.dots / choice.brute
         say(f"similarity took {choice.elapsed['similarity']:.1f} s, {share:.2%} of brute force")
@@ -139,8 +173,8 @@ def _choose(args, pool, name: str, rules: dict, duplicates: bool) -> int:
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
     if choice.expected_error is not None:
         say(f"key points come back {choice.expected_error:.2f} pixels of the grid off on average")
-    say(f"files in {run}" + ("" if args.no_report else f"; open {run}/report.html"))
-    return 0
+    say(f"files in {run.path}" + ("" if args.no_report else f"; open {run.path}/report.html"))
+    return choice
 
 
 def _table(path: str, ids: list[str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ import shlex
 import sys
 import time
 
+from ..progress import LINE_SECONDS
 from .arguments import add_data, add_output, data_words, open_data, run_path, size
-from .progress import LINE_SECONDS
 
 EXIT_STOPPED = 130
 

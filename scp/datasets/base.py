@@ -206,6 +206,16 @@ class Dataset:
             return self.grid(i, size)
         return resize(reading.read_grey(path, at_least=check_size(size)), size)
 
+    def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
+        """Row numbers of images by id, each once; ValueError says `where` a wrong one is named."""
+        index = {name: i for i, name in enumerate(self.ids)}
+        missing = [name for name in ids if name not in index]
+        if missing:
+            raise ValueError(f"{where}: no image is called {missing[0]!r}")
+        if len(set(ids)) != len(ids) or not ids:
+            raise ValueError(f"{where}: at least one image, each once, is needed")
+        return [index[name] for name in ids]
+
 
 class Subset(Dataset):
     """Some images of another data set."""

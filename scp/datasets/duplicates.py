@@ -13,11 +13,11 @@ a quarter of the size) all are found, at up to 0.34.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..progress import Progress, watch
 from .base import Dataset
 
 _SMALL, _MARGIN, _SHIFTS = 32, 3, 2  # cells; cells left out at each side; cells of shift
@@ -42,18 +42,17 @@ class DuplicatePair:
     distance: float
 
 
-def find_duplicates(
-    dataset: Dataset, progress: Callable[[int, int], object] | None = None
-) -> list[DuplicatePair]:
+def find_duplicates(dataset: Dataset, progress: Progress = False) -> list[DuplicatePair]:
     """Pairs of images that show the same picture, ordered by a, then b.
 
     Args:
         dataset: the images.
-        progress: called with (done, total) while images are read.
+        progress: see `scp.progress`.
 
     Raises:
         DatasetError: an image cannot be decoded.
     """
+    bar = watch(progress, "duplicates", len(dataset))
     large = np.empty((len(dataset), _LARGE, _LARGE), np.float16)
     small = np.empty((len(dataset), _SMALL, _SMALL), np.float32)
     flat = []
@@ -65,8 +64,8 @@ def find_duplicates(
         image = (image - image.mean()) / max(spread, 1e-6)
         large[i] = _normalised(image, 2.0)
         small[i] = _normalised(_shrunk(image), 2.0)
-        if progress is not None:
-            progress(i + 1, len(dataset))
+        if bar:
+            bar(i + 1, len(dataset))
     pairs = []
     for a, b in [*_likely(small, set(flat)), *_flat_pairs(flat, dataset)]:
         distance = 0.0 if a in flat else _distance(large[a], large[b])

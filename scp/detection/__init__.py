@@ -1,6 +1,6 @@
 """Landmarks of a few annotated images, found in all the others (the paper, section 3.2)."""
 
-from .detector import Detections, LandmarkDetector, annotated, usual_carriers, usual_views
+from .detector import Detections, LandmarkDetector, annotated, usual_pseudo_templates, usual_views
 from .matches import Matches, grid_scales, match_templates
 from .templates import MODES, Templates
 from .views import VIEWS, Views, view_weights
@@ -19,7 +19,7 @@ __all__ = [
     "combine",
     "grid_scales",
     "match_templates",
-    "usual_carriers",
+    "usual_pseudo_templates",
     "usual_views",
     "view_weights",
 ]

@@ -9,19 +9,20 @@ smaller ones know where in the image they are; places that only one view finds a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..datasets import Dataset, arrays
 from ..landmarks import Landmarks
+from ..progress import Progress, renamed, watch
 from .matches import grid_scales
 from .templates import MODES, Templates
 from .views import VIEWS
 from .votes import AGREE, RULES, combine
 
-CARRIERS = 10
+PSEUDO_TEMPLATES = 10
 
 
 def usual_views(extractor, mode: str = "bilinear") -> int:
@@ -30,10 +31,11 @@ def usual_views(extractor, mode: str = "bilinear") -> int:
     return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
 
 
-def usual_carriers(detector: LandmarkDetector, templates: int) -> int:
-    """How many images `LandmarkDetector.carry` takes where nobody says: CARRIERS for one template
-    and several views, which is what they were found useful for; else none."""
-    return CARRIERS if templates == 1 and detector.views > 1 else 0
+def usual_pseudo_templates(detector: LandmarkDetector, templates: int) -> int:
+    """How many images `LandmarkDetector.add_pseudo_templates` takes where nobody says:
+    PSEUDO_TEMPLATES for one template and several views, which is what they were found useful for;
+    else none."""
+    return PSEUDO_TEMPLATES if templates == 1 and detector.views > 1 else 0
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Detections:
     """Landmarks found in N images from M templates.
 
     Attributes:
-        ids, names: of images and landmarks. templates: ids of the M templates; carriers
-            (`LandmarkDetector.carry`) are templates too, the last ones.
+        ids, names: of images and landmarks. templates: ids of the M templates; pseudo-templates
+            (`LandmarkDetector.add_pseudo_templates`) are templates too, the last ones.
         xy: float64 [N][L][2], (x, y) in original pixels; NaN where no template has the landmark.
         confidence: float64 [N][L] in [0, 1]: how similar the places are, and how well the votes
             agree (`combine`).
@@ -115,7 +117,7 @@ class LandmarkDetector:
             raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
         self.extractor, self.rule, self.mode, self.views = extractor, rule, mode, int(views)
         self.templates_: Templates | None = None
-        self.carriers_: list[str] = []
+        self.pseudo_templates_: list[str] = []
 
     def get_params(self, deep: bool = True) -> dict:
         """The arguments of the constructor."""
@@ -142,40 +144,41 @@ class LandmarkDetector:
             VIEWS[: self.views],
             cycles=True,
         )
-        self.carriers_ = []
+        self.pseudo_templates_ = []
         return self
 
-    def carry(
+    def add_pseudo_templates(
         self,
         pool: Dataset,
-        count: int = CARRIERS,
+        count: int = PSEUDO_TEMPLATES,
         *,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress = None,
     ) -> LandmarkDetector:
         """Let unlabelled images vote too: those `count` of a pool in which the templates' landmarks
         are found with most confidence, with the places found there. Worth it with one template
         only (docs/experiments.md): what several agree on is better than what their finds say.
 
-        Attributes set: carriers_, their ids. An image of the same id is not asked about itself.
+        Attributes set: pseudo_templates_, their ids. An image of the same id is not asked about
+        itself.
         """
         index = self._fitted()
         if count < 0:
-            raise ValueError(f"count of carriers must be at least 0, got {count}")
-        found = self.predict(pool, progress=progress)
+            raise ValueError(f"count of pseudo-templates must be at least 0, got {count}")
+        found = self.predict(pool, progress=renamed(progress, "pseudo-templates"))
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]
         if rows:
             index.add(pool.subset(rows).with_landmarks(found.xy[rows], found.names))
-        self.carriers_ += [pool.ids[i] for i in rows]
+        self.pseudo_templates_ += [pool.ids[i] for i in rows]
         return self
 
     def predict(
         self,
         images: Dataset | Iterable[np.ndarray],
         *,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress = None,
     ) -> Detections:
-        """The landmarks in other images; progress: called with (done, total) images."""
+        """The landmarks in other images; progress: see `scp.progress`."""
         index = self._fitted()
         images = images if isinstance(images, Dataset) else arrays(images)
         scales = grid_scales(images, self.extractor.size)
@@ -184,10 +187,15 @@ class LandmarkDetector:
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
         xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
         template = np.empty(shape[2:], np.int64)
+        bar = watch(progress, "landmarks", len(images))
         for i in range(len(images)):
             votes[:, :, i], similarity[:, :, i], pyramid = index.find(images, i)
-            if images.ids[i] in self.carriers_:
-                own = len(index) - len(self.carriers_) + self.carriers_.index(images.ids[i])
+            if images.ids[i] in self.pseudo_templates_:
+                own = (
+                    len(index)
+                    - len(self.pseudo_templates_)
+                    + self.pseudo_templates_.index(images.ids[i])
+                )
                 votes[own, :, i], similarity[own, :, i] = np.nan, np.nan
             xy[i], confidence[i], vote = combine(
                 votes[:, :, i].reshape(-1, shape[3], 2),
@@ -198,8 +206,8 @@ class LandmarkDetector:
             )
             template[i] = vote // shape[1]
             error[i] = index.cycle(pyramid, xy[i], images.shape(i)) * seen[i]
-            if progress is not None:
-                progress(i + 1, len(images))
+            if bar:
+                bar(i + 1, len(images))
         names = index.names or [str(k + 1) for k in range(shape[3])]
         return Detections(
             images.ids, names, index.ids, xy, confidence, template, error, votes, similarity
@@ -210,18 +218,19 @@ class LandmarkDetector:
         images: Dataset,
         templates: Sequence[int],
         *,
-        carriers: int | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        pseudo_templates: int | None = None,
+        progress: Progress = None,
     ) -> Detections:
         """Take some images of a data set as templates and find their landmarks in all of it.
 
-        carriers: how many of the others vote too, see `carry`; None: `usual_carriers`.
+        pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
+            `usual_pseudo_templates`.
         """
         self.fit(images.subset(templates))
-        if carriers is None:
-            carriers = usual_carriers(self, len(templates))
-        if carriers:
-            self.carry(images, carriers)
+        if pseudo_templates is None:
+            pseudo_templates = usual_pseudo_templates(self, len(templates))
+        if pseudo_templates:
+            self.add_pseudo_templates(images, pseudo_templates)
         return self.predict(images, progress=progress)
 
     def _fitted(self) -> Templates:

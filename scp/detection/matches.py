@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..datasets import Dataset
+from ..progress import Progress, watch
 from .templates import Templates
 from .views import VIEWS
 from .votes import AGREE, combine
@@ -58,7 +59,7 @@ def match_templates(
     mode: str = "bilinear",
     *,
     views: Sequence[tuple[float, float]] = VIEWS[:1],
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress = False,
     kept=None,
 ) -> Matches:
     """The landmarks of every template searched in every image; an image's features are computed
@@ -76,6 +77,7 @@ def match_templates(
     n_landmarks = index.present.shape[1]
     shape = len(index), len(index.views), len(images), n_landmarks
     xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
+    bar = watch(progress, "matching", len(images))
     for i in range(len(images)):
         if kept is not None and i < len(kept):
             xy[:, :, i], similarity[:, :, i] = kept[i]
@@ -83,8 +85,8 @@ def match_templates(
             xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
             if kept is not None:
                 kept.append(xy[:, :, i], similarity[:, :, i])
-        if progress is not None:
-            progress(i + 1, len(images))
+        if bar:
+            bar(i + 1, len(images))
     scales = grid_scales(images, extractor.size)
     return Matches(xy, similarity, counts, scales, index.views.weights)
 

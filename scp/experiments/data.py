@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from .. import datasets
 from ..datasets import Dataset, DatasetError, find_duplicates
 from ..datasets.base import Subset
+from ..progress import Progress
 from ..runs import RunFolder
 
 DATASETS = ("cephalometric", "phantom")
@@ -59,7 +60,7 @@ def load(
     images: int | None = None,
     test: bool = True,
     folder: RunFolder | None = None,
-    progress: Callable | None = None,
+    progress: Progress = None,
 ) -> Data:
     """The data set of a study.
 
@@ -69,7 +70,7 @@ def load(
         root: of the cephalograms. images: of the phantom, 40 of each part if None.
         test: whether the test images are needed.
         folder: where duplicates.json is kept.
-        progress: function (stage, total) -> function (done, total).
+        progress: see `scp.progress`.
 
     Raises:
         DatasetError: no landmarks, no Test1; names the folder.
@@ -144,8 +145,7 @@ def _pairs(root, folder: RunFolder | None, progress) -> list[tuple[str, str]]:
                 return [tuple(pair) for pair in content["pairs"]]
         except (ValueError, KeyError, TypeError):
             pass
-    bar = progress("duplicates", len(both)) if progress else None
-    pairs = [(both.ids[p.a], both.ids[p.b]) for p in find_duplicates(both, progress=bar)]
+    pairs = [(both.ids[p.a], both.ids[p.b]) for p in find_duplicates(both, progress)]
     if folder is not None:
         folder.write_json(DUPLICATES, {"images": stamp, "pairs": pairs})
     return pairs

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
 from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
+from ..progress import Progress, renamed
 from ..runs import KeptImages, RunFolder
 
 WAYS = ("original", "grid")
@@ -100,7 +101,7 @@ def record(
     views: int = 1,
     folder: RunFolder | None = None,
     name: str = "matches",
-    progress: Callable[[str, int], Callable] | None = None,
+    progress: Progress = None,
 ) -> Record:
     """The record of all templates in all images; from the run folder if it is there.
 
@@ -110,7 +111,7 @@ def record(
         folder, name: the matches are kept in NAME.npz there; one of other features, images or
             landmarks is made again. NAME.part holds them image by image until all are found, so
             what was stopped goes on.
-        progress: function (stage, total) -> function (done, total).
+        progress: see `scp.progress`.
     """
     for dataset, which in ((templates, "templates"), (images, "images")):
         if dataset.landmarks is None:
@@ -129,7 +130,6 @@ def record(
     )
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
-        bar = progress(f"matching {name}", len(images)) if progress else None
         with contextlib.ExitStack() as stack:
             part, parts = None, None if folder is None else folder / f"{name}.part"
             if parts is not None:
@@ -137,7 +137,13 @@ def record(
                 arrays = ((*shape, 2), np.float64), (shape, np.float32)
                 part = stack.enter_context(KeptImages(parts, key, arrays))
             kept = match_templates(
-                extractor, templates, images, mode, views=VIEWS[:views], progress=bar, kept=part
+                extractor,
+                templates,
+                images,
+                mode,
+                views=VIEWS[:views],
+                progress=renamed(progress, f"matching {name}"),
+                kept=part,
             )
         if folder is not None:
             _write(folder, name, key, kept)

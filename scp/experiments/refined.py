@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..detection import VIEWS, LandmarkDetector, usual_carriers
+from ..detection import VIEWS, LandmarkDetector, usual_pseudo_templates
 from ..evaluation.metrics import bootstrap_interval, detection_rates, mean_radial_error
 from ..features import FeatureExtractor
+from ..progress import renamed
 from ..runs import RunFolder
 from . import paper
 from .output import Result, Table, number
@@ -82,9 +83,9 @@ def table2(
             f"matching, Eq. 3, {_views(1)}": _both(honest, as_paper, rows),
             f"matching, {rule!r}, {_views(views)}": _measured(honest, as_paper, matched),
         }
-        if count := usual_carriers(_detector(study), m):
-            matched = _carried(study, m, picks[m].selected, count)
-            found[m][f"the same, {count} carriers"] = _measured(honest, as_paper, matched)
+        if count := usual_pseudo_templates(_detector(study), m):
+            matched = _with_pseudo_templates(study, m, picks[m].selected, count)
+            found[m][f"the same, {count} pseudo-templates"] = _measured(honest, as_paper, matched)
         if refinement is not None:
             xy = _refined(study, m, picks[m].selected, refinement, callback)
             found[m]["refined"] = _measured(honest, as_paper, xy)
@@ -160,12 +161,14 @@ def _detector(study: Study) -> LandmarkDetector:
     return LandmarkDetector(study.extractor, rule=o.rule, views=o.views)
 
 
-def _carried(study: Study, m: int, selected, count: int) -> np.ndarray:
-    """Landmarks of the test images where training images carry those of the templates on."""
+def _with_pseudo_templates(study: Study, m: int, selected, count: int) -> np.ndarray:
+    """Landmarks of the test images where training images are pseudo-templates."""
     train, test = study.data.train, study.data.test
     detector = _detector(study).fit(train.subset(selected))
-    detector.carry(train, count, progress=study.bar(f"carriers, M = {m}", len(train)))
-    return detector.predict(test, progress=study.bar(f"carried, M = {m}", len(test))).xy
+    detector.add_pseudo_templates(
+        train, count, progress=renamed(study.progress, f"pseudo_templates, M = {m}")
+    )
+    return detector.predict(test, progress=renamed(study.progress, f"matching, M = {m}")).xy
 
 
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
@@ -180,7 +183,8 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "rule": study.options.rule,
         "views": [list(view) for view in VIEWS[: study.options.views]],
         "seed": study.options.seed,
-        "carriers": usual_carriers(_detector(study), m),
+        # the name of version 0.1.0
+        "carriers": usual_pseudo_templates(_detector(study), m),
         "refinement": asdict(how),
     }
     same = (folder / MADE_OF).is_file() and json.loads((folder / MADE_OF).read_text()) == key
@@ -190,7 +194,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         start = None
         if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
             start = study.extractor
-        bar = study.bar(f"pseudo labels, M = {m}", len(train))
+        bar = renamed(study.progress, f"pseudo labels, M = {m}")
         labels = _detector(study).fit_predict(train, selected, progress=bar)
         refiner = LandmarkRefiner(
             how.preset, study.options.seed, study.extractor.size, weights=start
@@ -207,10 +211,10 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
             steps=how.steps,
             run=folder.path,
             resume=same,
-            progress=None if study.progress else False,
+            progress=study.progress,
             callback=callback and (lambda event: callback({**event, "m": m})),
         )
         if not refiner.trained.finished:
             raise KeyboardInterrupt
-    bar = study.bar(f"refined, M = {m}", len(study.data.test))
+    bar = renamed(study.progress, f"refined, M = {m}")
     return refiner.predict(study.data.test, progress=bar).xy

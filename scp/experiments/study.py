@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..detection import usual_views
-from ..keypoints import Pool, detect
+from ..keypoints import detect
+from ..keypoints.pool import from_16_bits, to_16_bits
+from ..progress import Progress, watch
+from ..run import Run
 from ..runs import RunFolder
 from ..selection import METHODS, Problem, Selection, select
 from ..similarity import SimilarityJob, client_weights, code_direction
@@ -106,7 +109,7 @@ class Study:
         extractor: of features.
         run: run folder; files of `scp select` are used and made there, others in "reproduce".
         options: see `Options`.
-        progress: function (stage, total) -> function (done, total), or None.
+        progress: see `scp.progress`.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class Study:
         extractor,
         run: RunFolder,
         options: Options | None = None,
-        progress: Callable[[str, int], Callable] | None = None,
+        progress: Progress = None,
     ):
         self.data, self.extractor, self.run = data, extractor, run
         options = options or Options()
@@ -137,7 +140,7 @@ class Study:
 
     def bar(self, name: str, total: int) -> Callable[[int, int], object]:
         """To be called with (done, total)."""
-        return self.progress(name, total) if self.progress else lambda done, total: None
+        return watch(self.progress, name, total) or (lambda done, total: None)
 
     def _once(self, key, make):
         if key not in self._kept:
@@ -213,19 +216,21 @@ class Study:
 
     def _matrix(self):
         train, first = self.data.train, self.options.keypoints_of == "first"
-        folder = RunFolder(self.folder / "keypoints-of-first") if first else self.run
-        bar = self.bar("key points", len(train))
-        pool = Pool(train, self.extractor, progress=bar, folder=None if first else folder)
-        points = [pool.points[0]] * len(train) if first else pool.points
-        if not sum(map(len, points)):
-            raise ValueError("no key point in any image")
-        job = SimilarityJob(pool.image, len(train), points, self.extractor, digest=pool.digest)
-        bar = self.bar("similarity", 2 * len(train))
-        values, _ = job.run(folder.path, progress=bar)
+        folder = None if first else self.run.path
+        run = Run(train, folder, features=self.extractor, progress=self.progress)
+        pool = run.points()
+        if first:
+            folder = RunFolder(self.folder / "keypoints-of-first").path
+            points = [pool.points[0]] * len(train)
+            job = SimilarityJob(pool.image, len(train), points, self.extractor, digest=pool.digest)
+            values, _ = job.run(folder, progress=self.progress)
+            offsets = job.offsets
+        else:
+            (values, _), offsets = run.similarity(), pool.offsets
         values = np.ascontiguousarray(values)
         if self.options.direction == "code":
-            return code_direction(values, job.offsets)
-        return values, client_weights(job.offsets)
+            return code_direction(values, offsets)
+        return values, client_weights(offsets)
 
     def scores(self) -> np.ndarray:
         """Score of each single image, float64 [N] (the paper, Eq. 9)."""
@@ -294,13 +299,11 @@ class Study:
             start += len(place)
             bar(i + 1, len(train))
 
-        def image(i):  # in 16 bits, as `scp.pipeline.Pool` gives it
-            levels = np.rint(train.grid(i, size) * 65535).astype(np.uint16)
-            return levels.astype(np.float32) * np.float32(1 / 65535)
+        def image(i):
+            return from_16_bits(to_16_bits(train.grid(i, size)))
 
         job = SimilarityJob(image, len(train), points, self.extractor)
-        bar = self.bar("similarity", 2 * len(train))
-        values, _ = job.run(RunFolder(self.folder / "keypoints").path, progress=bar)
+        values, _ = job.run(RunFolder(self.folder / "keypoints").path, progress=self.progress)
         out = {}
         for kind in kinds:
             offsets = np.concatenate([[0], np.cumsum(numbers[kind])]).astype(np.int64)

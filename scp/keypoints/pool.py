@@ -8,8 +8,19 @@ import warnings
 import numpy as np
 
 from .._version import __version__
+from ..progress import Progress, watch
 from ..runs import KnownImages
 from ..runs.images import NAME as KNOWN
+
+
+def to_16_bits(image: np.ndarray) -> np.ndarray:
+    """Values in [0, 1] as uint16: what is kept of an image, and what its digest is of."""
+    return np.rint(image * 65535).astype(np.uint16)
+
+
+def from_16_bits(levels: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1]."""
+    return levels.astype(np.float32) * np.float32(1 / 65535)
 
 
 class Pool:
@@ -30,7 +41,7 @@ class Pool:
         keypoints="sift",
         count=100,
         seed=0,
-        progress=None,
+        progress: Progress = False,
         folder=None,
         **options,
     ):
@@ -49,6 +60,7 @@ class Pool:
         }
         known = KnownImages(folder, dataset, settings)
         original, responses = [], []
+        bar = watch(progress, "key points", len(dataset))
         for i in range(len(dataset)):
             found = known.get(i)
             if found is not None:
@@ -67,8 +79,8 @@ class Pool:
             self.digests.append(digest)
             original.append(to_original(xy, dataset.shape(i), extractor.size))
             responses.append(response)
-            if progress is not None:
-                progress(i + 1, len(dataset))
+            if bar:
+                bar(i + 1, len(dataset))
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
         self.offsets = self.offsets.astype(np.int64)
         self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
@@ -80,7 +92,7 @@ class Pool:
 
     def _decode(self, i: int) -> np.ndarray:
         image = self.dataset.grid(i, self.extractor.size)
-        self._grids[i] = np.rint(image * 65535).astype(np.uint16)
+        self._grids[i] = to_16_bits(image)
         return image
 
     def _digest(self, i: int) -> str:
@@ -101,7 +113,7 @@ class Pool:
                     f"{self.dataset.path(i)}: the image changed since its key points were found; "
                     f"delete {KNOWN} in the run folder and start again"
                 )
-        return self._grids[i].astype(np.float32) * np.float32(1 / 65535)
+        return from_16_bits(self._grids[i])
 
     def digest(self, i: int) -> str:
         """SHA-256 of image i on the grid."""

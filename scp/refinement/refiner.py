@@ -18,15 +18,15 @@ from ..landmarks import Landmarks
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
+from ..progress import Progress, watch
 from ..runs import read_safetensors
-from ..runs.folder import WEIGHTS
+from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, TrainedState, run_job
 from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
 from .labels import _core_labels, _labels, _rows, factor_of
 from .options import INPUTS, RefinementOptions
 
-REFINED = "refined.safetensors"
 ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
 
@@ -131,7 +131,7 @@ class LandmarkRefiner:
         steps: int | None = None,
         run: str | os.PathLike | None = None,
         resume: bool = True,
-        progress: bool | None = None,
+        progress: Progress = None,
         callback: Callable[[dict], object] | None = None,
     ) -> LandmarkRefiner:
         """Train.
@@ -176,7 +176,7 @@ class LandmarkRefiner:
         for number in range(1, rounds + 1):
             labels = _core_labels(pool, self.size, xy, weights, rows, truth)
 
-            def watch(event, number=number):
+            def tell(event, number=number):
                 if event["event"] == "start" and event["step"] == 0 and run is not None:
                     Path(run, REFINED).unlink(missing_ok=True)  # of a training that starts anew
                 if callback is not None:
@@ -184,7 +184,7 @@ class LandmarkRefiner:
 
             job = self._job(network, initial, images, labels, options, number)
             self.trained = run_job(
-                job, options, run, resume=resume, progress=progress, callback=watch
+                job, options, run, resume=resume, progress=progress, callback=tell
             )
             self._keep(network, len(pool), rows, number, options)
             if not self.trained.finished:
@@ -291,7 +291,7 @@ class LandmarkRefiner:
     def predict(
         self,
         images: Dataset | Iterable[np.ndarray],
-        progress: Callable | None = None,
+        progress: Progress = None,
         matched: np.ndarray | None = None,
         views: int | None = None,
     ) -> Refined:
@@ -299,7 +299,7 @@ class LandmarkRefiner:
 
         Args:
             images: a data set, or arrays [H][W].
-            progress: called with (done, all) images.
+            progress: see `scp.progress`.
             matched: float [N][L][2], where template matching found them, in original pixels: the
                 answer is the mean of both places, NaN: the network's alone. Worth it after a
                 short training (docs/experiments.md).
@@ -313,12 +313,13 @@ class LandmarkRefiner:
             raise ValueError(f"matched must be {list(shape)}, got {list(np.shape(matched))}")
         sizes = self.view_sizes(views)
         found = []
+        bar = watch(progress, "landmarks", len(dataset))
         for i in range(len(dataset)):
             grids = (np.ascontiguousarray(dataset.grid(i, size), np.float32) for size in sizes)
             places = [self._find(grid, dataset.shape(i)) for grid in grids]
             found.append(tuple(np.mean(part, axis=0) for part in zip(*places, strict=True)))
-            if progress is not None:
-                progress(i + 1, len(dataset))
+            if bar:
+                bar(i + 1, len(dataset))
         xy = np.stack([f[0] for f in found]) if found else np.empty((0, len(self.names), 2))
         confidence = np.stack([f[1] for f in found]) if found else np.empty((0, len(self.names)))
         if matched is not None:

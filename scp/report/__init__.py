@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from ..runs import writing
+from .found import landmarks_in
 
-__all__ = ["show_landmarks", "write_report"]
+__all__ = ["landmarks_in", "show_landmarks", "write_report"]
 
 
 def write_report(

@@ -3,10 +3,12 @@ are least certain."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..landmarks import Landmarks, read_landmarks
 from . import overlay, svg, words
 from .frame import ROWS, part
 from .pictures import Pictures
@@ -156,3 +158,14 @@ def _share(v: float) -> str:
 
 def _pixels(v: float) -> str:
     return f"{v:.1f} px" if np.isfinite(v) else "–"
+
+
+def landmarks_in(path: Path, ids: list[str]) -> tuple[Landmarks | None, list[str]]:
+    """Landmarks of these images in a file, or None; and why they are not shown."""
+    try:
+        found = read_landmarks(path) if path.is_file() else None
+        if found is not None:
+            found.find(ids)
+    except ValueError as error:
+        return None, [f"{path.name} is not shown: {error}"]
+    return found, []

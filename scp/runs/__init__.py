@@ -1,5 +1,6 @@
 """What lies on disk: files that are whole or absent, and what is still true of a run folder."""
 
+from .config import read_config, run_settings, toml
 from .files import naming, writing
 from .folder import RunFolder, read_log, unfinished
 from .images import KnownImages
@@ -13,8 +14,11 @@ __all__ = [
     "RunFolder",
     "_Table",
     "naming",
+    "read_config",
     "read_log",
     "read_safetensors",
+    "run_settings",
+    "toml",
     "unfinished",
     "write_safetensors",
     "writing",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 
+from .config import toml
 from .files import naming, writing
 
+CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
 
 
 def unfinished(path: str | os.PathLike) -> bool:
@@ -78,26 +80,4 @@ class RunFolder:
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
-        lines = []
-        for table, settings in tables.items():
-            lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
-            lines += [f"{_key(key)} = {_toml(v)}" for key, v in settings.items() if v is not None]
-        self.write_text("config.toml", "\n".join(lines) + "\n")
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _toml(value) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return repr(float(value))
-    return json.dumps(str(value))  # a JSON string is a TOML basic string
+        self.write_text(CONFIG, toml(tables))

@@ -3,13 +3,14 @@
 from .answer import Selection, verify
 from .estimator import TemplateSelector
 from .problem import Problem
-from .solve import METHODS, select
+from .solve import METHODS, more_sizes, select
 
 __all__ = [
     "METHODS",
     "Problem",
     "Selection",
     "TemplateSelector",
+    "more_sizes",
     "select",
     "verify",
 ]

@@ -8,14 +8,16 @@ Every answer carries an upper bound that no allowed set can exceed. The work is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from ..progress import Progress, watch
 from .answer import Selection
 from .checks import _whole
 from .problem import Problem
 
+CURVE = 10  # a curve goes to this M at least
 METHODS = ("random", "greedy", "swap", "exact")
 MAX_NODES = 1_000_000
 
@@ -40,7 +42,7 @@ def select(
     random_state: int = 0,
     max_nodes: int = MAX_NODES,
     device: str = "auto",
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress = False,
 ) -> Selection | list[Selection]:
     """Choose m rows of a matrix.
 
@@ -61,7 +63,7 @@ def select(
             rows, are at least min_distance apart.
         draws, checkpoints, random_state: of the random search; draw i uses stream i of the seed.
         device: where the sums run, see `scp.devices.resolve`; the answer is the same.
-        progress: called with (done, total) now and then; an exception stops the work.
+        progress: see `scp.progress`.
 
     Raises:
         InfeasibleError (a ValueError): no set satisfies the rules; says why.
@@ -90,6 +92,7 @@ def select(
         sizes = list(m)
         if not sizes:
             raise ValueError("m must not be an empty sequence")
+    bar = watch(progress, "selection", 1)
     out = []
     largest = max((s for s in sizes if isinstance(s, (int, np.integer))), default=0)
     for size in sizes:
@@ -103,8 +106,21 @@ def select(
                 raise ValueError(f"m must be at most {problem.n}, the number of rows, got {size}")
         if method == "random":
             draws = _whole(draws, "draws", 1, 2**40)
-            out.append(problem.random(size, seed, draws, checkpoints, progress))
+            out.append(problem.random(size, seed, draws, checkpoints, bar))
         else:
             nodes = _whole(max_nodes, "max_nodes", 0, 2**62)
-            out.append(problem.solve(size, method, seed, nodes, progress, largest))
+            out.append(problem.solve(size, method, seed, nodes, bar, largest))
     return out[0] if m is None or np.ndim(m) == 0 else out
+
+
+def more_sizes(values, curve: list[Selection], options: dict) -> list[Selection]:
+    """A curve around an answer: selections for 1 to CURVE rows or more, where the rules cannot make
+    them impossible; else `curve` itself. options: those of `select` that gave the curve."""
+    restricted = ("costs", "budget", "groups", "min_distance")
+    one = len(curve) == 1 and curve[0].m
+    if not one or any(options.get(k) is not None for k in restricted):
+        return curve
+    free = len(values) - len(options.get("initial") or ()) - len(options.get("exclude") or ())
+    largest = min(max(CURVE, 2 * curve[0].m), free)
+    more = select(values, range(1, largest + 1), method="swap", **options)
+    return sorted([*(c for c in more if c.m != curve[0].m), curve[0]], key=lambda c: c.m)

@@ -7,11 +7,12 @@ is an error estimate that needs no annotation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..features import FeaturePyramid
+from ..progress import Progress, watch
 from .matching import match
 
 TRUST = 6.0  # pixels of the grid: a key point that comes back this far off counts half
@@ -24,7 +25,7 @@ def cycle_distances(
     *,
     mode: str = "nearest",
     epsilon: float = 1e-3,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress = False,
 ) -> np.ndarray:
     """Distance between each key point and where it comes back to from each image.
 
@@ -32,7 +33,7 @@ def cycle_distances(
         pyramids: of N images. points: per image, [K_n][2], key points on the grid.
         places: int32 [N][Q] of `SimilarityJob.run`: where in image t key point q is found.
         mode, epsilon: those of the job.
-        progress: called with (done, total) images.
+        progress: see `scp.progress`.
 
     Returns:
         float32 [N][Q], pixels of the grid; row = image that was searched, as in the similarity
@@ -45,6 +46,7 @@ def cycle_distances(
         raise ValueError(f"places must be {[n, int(offsets[-1])]}, got {list(places.shape)}")
     out = np.zeros(places.shape, np.float32)
     unit = 1 if mode == "bilinear" else 2  # pixels of one step of a place
+    bar = watch(progress, "cycles", n)
     for i in range(n):
         part = slice(offsets[i], offsets[i + 1])
         if counts[i]:
@@ -65,8 +67,8 @@ def cycle_distances(
             home = np.floor((np.asarray(points[i], np.float64) + 0.5) / unit)
             apart = back.reshape(n, counts[i], 2) - home
             out[:, part] = unit * np.sqrt((apart**2).sum(axis=-1))
-        if progress is not None:
-            progress(i + 1, n)
+        if bar:
+            bar(i + 1, n)
     return out
 
 

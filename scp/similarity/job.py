@@ -21,6 +21,7 @@ import numpy as np
 from .. import _core
 from ..devices import resolve
 from ..features import FeaturePyramid, aligned
+from ..progress import Progress, watch
 from ..runs import _Table
 from .matching import (
     DEVICE_CHANNELS,
@@ -140,17 +141,18 @@ class SimilarityJob:
         memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
         return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
 
-    def run(self, folder: str | os.PathLike | None = None, progress=None):
+    def run(self, folder: str | os.PathLike | None = None, progress: Progress = False):
         """Compute, or finish, the matrix.
 
         Args:
             folder: where similarity.npy, places.npy and similarity.ledger go (memory if None).
-            progress: called with (done, total): pyramids first, then rows.
+            progress: see `scp.progress`; pyramids first, then rows.
 
         Returns:
             values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
             or read-only memmaps of the files.
         """
+        bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
         if folder is None:
             table = _Table(None, shape, "")
@@ -158,17 +160,17 @@ class SimilarityJob:
             table = _Table(Path(folder), shape, self._fingerprint())
         self.resumed = len(table.done)
         if self.resumed == self.n:
-            if progress is not None:
-                progress(2 * self.n, 2 * self.n)
+            if bar:
+                bar(2 * self.n, 2 * self.n)
             return table.finish()
-        queries, norms = self._queries(progress)
+        queries, norms = self._queries(bar)
         todo = [i for i in range(self.n) if i not in table.done]
         for i, value, place in self._rows(todo, queries, norms):
             table.put(i, value, place)
-            if progress is not None:
-                progress(self.n + i + 1, 2 * self.n)
-        if progress is not None:
-            progress(2 * self.n, 2 * self.n)
+            if bar:
+                bar(self.n + i + 1, 2 * self.n)
+        if bar:
+            bar(2 * self.n, 2 * self.n)
         return table.finish()
 
     def _rows(self, todo: list[int], queries, norms):
@@ -194,7 +196,7 @@ class SimilarityJob:
             self.brute += stats["brute"]
             yield rows[0], value, place
 
-    def _queries(self, progress=None):
+    def _queries(self, bar=None):
         """Vectors of all key points; keeps the pyramids that fit."""
         e = self.extractor
         queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
@@ -205,8 +207,8 @@ class SimilarityJob:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])
             queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
-            if progress is not None:
-                progress(i + 1, 2 * self.n)
+            if bar:
+                bar(i + 1, 2 * self.n)
         return queries, norms
 
     def _image_digest(self, i: int) -> str:

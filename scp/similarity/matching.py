@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from .. import _core
 from ..devices import resolve
 from ..features import FeaturePyramid
+from ..progress import Progress, watch
 
 MODES = ("nearest", "bilinear")
 PATHS = ("auto", "search", "dense")
@@ -40,7 +39,7 @@ def match(
     epsilon: float = 1e-3,
     path: str = "auto",
     device: str = "auto",
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress = False,
 ) -> tuple[np.ndarray, np.ndarray, dict]:
     """The best match of every query in one image, exactly as brute force finds it.
 
@@ -66,6 +65,7 @@ def match(
     if path not in PATHS:
         raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
     where = resolve(device) if device != "auto" or path == "auto" else -1
+    bar = watch(progress, "match", 1)
     width = pyramid.size[1] if mode == "bilinear" else pyramid.size[1] // 2
     if isinstance(queries, Queries):
         if query_norms is not None:
@@ -75,13 +75,13 @@ def match(
         vectors, norms = queries, query_norms
     if where >= 0 and (device != "auto" or vectors.shape[-1] <= DEVICE_CHANNELS):
         search = DeviceSearch(where, vectors, norms, pyramid.height, pyramid.width, mode, epsilon)
-        values, indices = search([pyramid], progress)
+        values, indices = search([pyramid], bar)
         brute = len(vectors) * len(pyramid.features)
         place = np.stack([indices[0] % width, indices[0] // width], axis=1)
         return values[0], place, {"dots": brute, "brute": brute, "dense": True}
     if not isinstance(queries, Queries):
         queries = Queries(vectors, norms)
-    value, index, stats = _search(pyramid, queries, mode, epsilon, path, progress)
+    value, index, stats = _search(pyramid, queries, mode, epsilon, path, bar)
     return value, np.stack([index % width, index // width], axis=1), stats
 
 

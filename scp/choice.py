@@ -1,0 +1,102 @@
+"""What a run chose, and selection.json."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._version import __version__
+from .selection import Selection
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+@dataclass
+class Choice:
+    """The images to annotate.
+
+    Attributes:
+        selection: the Selection for the largest M asked for.
+        curve: Selections for the M asked for, ascending.
+        ids: ids of the chosen images, in pick order.
+        values: float32 [N][Q], similarity as the selection scored it. offsets: int64 [N+1], columns
+            of every image.
+        points: float32 [Q][2], key points (x, y) in original pixels.
+        warnings: what a user should know. duplicates: (id, id, kind) of images that show the same.
+        elapsed: seconds per stage.
+        run: the `scp.Run` that made it. resumed: rows of the similarity that were done already.
+        dots, brute: dot products done, and those of brute force.
+        expected_error: of the choice, pixels of the grid (`scp.similarity.expected_error`); None
+            unless the objective is "cycle".
+    """
+
+    selection: Selection
+    curve: list[Selection]
+    ids: list[str]
+    values: np.ndarray
+    offsets: np.ndarray
+    points: np.ndarray
+    warnings: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str, str]] = field(default_factory=list)
+    elapsed: dict[str, float] = field(default_factory=dict)
+    run: Run | None = field(default=None, repr=False)
+    resumed: int = 0
+    dots: int = 0
+    brute: int = 0
+    expected_error: float | None = None
+
+
+def describe(choice: Choice, dataset, parameters: dict) -> dict:
+    """selection.json, field by field in docs/files.md."""
+    s = choice.selection
+    return {
+        "version": 1,
+        "scp": __version__,
+        "method": s.method,
+        "seed": s.seed,
+        "m": len(s.selected),
+        "selected": [
+            {"id": dataset.ids[i], "index": int(i), "gain": float(g)}
+            for i, g in zip(s.selected, s.gains, strict=True)
+        ],
+        "score": float(s.score),
+        "upper_bound": float(s.upper_bound),
+        "gap": float(s.gap),
+        "proven": bool(s.proven),
+        "expected_error": choice.expected_error,
+        "curve": [
+            {
+                "m": len(c.selected),
+                "selected": [dataset.ids[i] for i in c.selected],
+                "score": float(c.score),
+                "upper_bound": float(c.upper_bound),
+                "gap": float(c.gap),
+                "proven": bool(c.proven),
+            }
+            for c in choice.curve
+        ],
+        "history": [[int(d), float(v)] for d, v in s.history],
+        "parameters": parameters,
+        "rules": plain(s.parameters),
+        "images": len(dataset),
+        "keypoints": int(choice.offsets[-1]),
+        "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
+        "warnings": choice.warnings,
+        "skipped": [list(x) for x in dataset.skipped],
+        "duplicates": [list(x) for x in choice.duplicates],
+    }
+
+
+def plain(value):
+    """The same in types that JSON has; large arrays by their shape."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray) and value.size > 10_000:
+        return f"array {list(value.shape)}"
+    if isinstance(value, (list, tuple, np.ndarray, range)):
+        return [plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value

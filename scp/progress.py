@@ -1,0 +1,70 @@
+"""Progress of long work: one meaning of the argument `progress` everywhere.
+
+None      bars on stderr where it is a terminal
+True      bars, or a line every half minute where stderr is no terminal
+False     nothing
+function  called with (stage, 0, total) when a stage begins, then with (stage, done, total);
+          an exception stops the work
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+Progress = bool | Callable[[str, int, int], object] | None
+
+LINE_SECONDS = 30  # between lines where stderr is no terminal
+
+
+def watch(progress: Progress, stage: str, total: int) -> Callable[[int, int], object] | None:
+    """What a stage calls with (done, total), or None."""
+    if callable(progress):
+        progress(stage, 0, total)
+        return lambda done, total: progress(stage, done, total)
+    if progress is False:
+        return None
+    if sys.stderr.isatty():
+        return _bar(stage, total)
+    return _lines(stage) if progress else None
+
+
+def _bar(stage: str, total: int):
+    from tqdm import tqdm
+
+    shown = tqdm(total=total, desc=stage, delay=1, leave=False, file=sys.stderr)
+
+    def update(done, total):
+        shown.total = total
+        shown.update(done - shown.n)
+        if done >= total:
+            shown.close()
+
+    return update
+
+
+def _lines(stage: str):
+    last = time.monotonic()
+
+    def update(done, total):
+        nonlocal last
+        if time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+
+    return update
+
+
+def renamed(progress: Progress, stage: str) -> Progress:
+    """The same progress with another name of the stage."""
+    if progress is False:
+        return False
+    bar = None
+
+    def update(_, done, total):
+        nonlocal bar
+        bar = bar or watch(progress, stage, total) or (lambda done, total: None)
+        bar(done, total)
+
+    return update

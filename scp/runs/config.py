@@ -1,0 +1,72 @@
+"""config.toml: the settings of a run, a table per stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_config(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
+    """The tables of a config.toml; an error names the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; scp select makes a run folder")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def run_settings(path: str | os.PathLike) -> tuple[dict, dict, dict, dict]:
+    """What a config.toml says of a run: its data set; arguments of `extractor_for`, of `scp.Run`
+    and of `Run.select`."""
+    config = read_config(path)
+    try:
+        points, similarity = dict(config["keypoints"]), config["similarity"]
+        asked, features = dict(config["selection"]), config["features"]
+        options = {
+            "keypoints": points.pop("method"),
+            "count": points.pop("count"),
+            "keypoint_options": points,
+            **{name: similarity[name] for name in ("mode", "epsilon", "objective")},
+            "random_state": asked.pop("random_state"),
+        }
+        extractor = {"features": features["features"], "size": tuple(features["size"])}
+        if features["features"] == "gradient":
+            extractor["channels"] = features["channels"]
+        return config["dataset"], extractor, options, {"m": None, **asked}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the settings of a run ({error!r})") from None
+
+
+def toml(tables: dict[str, dict[str, Any]]) -> str:
+    """Tables of plain values as TOML; None is left out."""
+    lines = []
+    for table, settings in tables.items():
+        lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
+        lines += [f"{_key(key)} = {_value(v)}" for key, v in settings.items() if v is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def _value(value) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value))
+    return json.dumps(str(value))  # a JSON string is a TOML basic string

@@ -1,0 +1,119 @@
+"""scp detect, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+from phantoms import write_images
+
+import scp
+from scp.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four radiographs as PNG files, and the landmarks of two of them."""
+    pool = scp.datasets.phantom(4, seed=2)
+    root = write_images(tmp_path_factory.mktemp("images"), pool)
+    table = scp.Landmarks([f"{v}.png" for v in pool.ids], pool.landmark_names, pool.landmarks)
+    truth = root.parent / f"{root.name}-truth.csv"
+    scp.write_landmarks(truth, table)
+    marked = root.parent / f"{root.name}-marked.csv"
+    scp.write_landmarks(marked, table.rows([f"{pool.ids[0]}.png", f"{pool.ids[2]}.png"]))
+    return root, marked, truth
+
+
+def test_landmarks_of_a_folder_from_a_file(folder, tmp_path, capsys):
+    root, marked, truth = folder
+    run = tmp_path / "run"
+    command = ["detect", str(root), "--templates", str(marked), "--run", str(run), "--quiet"]
+    assert main([*command, "--size", "128"]) == 0
+    out = capsys.readouterr().out
+    assert "19 landmarks in 4 images from 2 templates" in out and "look at first" in out
+    found, true = scp.read_landmarks(run / "landmarks.csv"), scp.read_landmarks(truth)
+    assert found.ids == true.ids and found.names == true.names
+    apart = np.hypot(*np.moveaxis(found.xy - true.xy, -1, 0))
+    assert np.median(apart[[0, 2]]) < np.median(apart[[1, 3]])
+    assert found.confidence.min() >= 0 and found.confidence.max() <= 1
+    assert np.isfinite(found.error).all()
+    pool = scp.datasets.folder(root)
+    detector = scp.LandmarkDetector(scp.GradientExtractor((128, 128)))
+    same = detector.fit(pool.subset([0, 2]), scp.read_landmarks(marked)).predict(pool)
+    assert np.array_equal(same.xy, found.xy)  # the command line and Python are one
+
+
+def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
+    root, _, truth = folder
+    run = tmp_path / "run"
+    data = [str(root), "--dataset", "table", "--annotations", str(truth), "--run", str(run)]
+    assert main(["detect", *data]) == 2
+    assert "run scp select first" in capsys.readouterr().err
+    plain = ["--size", "64", "--quiet"]
+    assert main(["select", *data, *plain, "-m", "2", "--count", "20", "--no-report"]) == 0
+    capsys.readouterr()
+    assert main(["detect", *data, *plain, "--json", "--views", "1"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    selected = json.loads((run / "selection.json").read_text())["selected"]
+    assert content["templates"] == [entry["id"] for entry in selected]
+    assert content["views"] == 1 and 0 < content["confidence"] < 1
+    assert main(["detect", *data, "--size", "64"]) == 0
+    hint = capsys.readouterr().err.partition("to measure: scp ")[2].splitlines()[0]
+    assert main(shlex.split(hint)) == 0  # as it was printed
+    assert "4 images, 19 landmarks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    (
+        ([], "--templates FILE is needed"),
+        (["--templates", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        (["--template-ids", "a"], "--templates FILE is needed"),
+        (["--templates", "MARKED", "--template-ids", "a"], "give one of them"),
+        (["--templates", "OTHER"], "image 'x.png' is not among the 4 images"),
+        (["--templates", "MARKED", "--features", "trained"], "train first"),
+    ),
+)
+def test_what_is_wrong_is_said_in_one_line(folder, tmp_path, capsys, words, message):
+    root, marked, _ = folder
+    other = tmp_path / "other.csv"
+    scp.write_landmarks(other, scp.Landmarks(["x.png"], ["p"], np.ones((1, 1, 2))))
+    words = [{"MARKED": str(marked), "OTHER": str(other)}.get(w, w) for w in words]
+    assert main(["detect", str(root), "--run", str(tmp_path / "run"), *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run" / "landmarks.csv").exists()
+
+
+def test_ids_that_are_not_there_are_named(folder, tmp_path, capsys):
+    root, _, truth = folder
+    data = [str(root), "--dataset", "table", "--annotations", str(truth), "--run", str(tmp_path)]
+    assert main(["detect", *data, "--template-ids", "zzz"]) == 2
+    assert "no image is called 'zzz'" in capsys.readouterr().err
+    (tmp_path / "selection.json").write_text("[1]")
+    assert main(["detect", *data]) == 2
+    assert "not a selection of scp" in capsys.readouterr().err
+
+
+def test_marks_of_the_templates_are_never_overwritten(folder, tmp_path, capsys):
+    root, marked, _ = folder
+    own = tmp_path / "landmarks.csv"
+    own.write_bytes(marked.read_bytes())
+    for verb in ("detect", "refine"):
+        assert main([verb, str(root), "--templates", str(own), "--run", str(tmp_path)]) == 2
+        assert "would overwrite those of the templates" in capsys.readouterr().err
+        assert own.read_bytes() == marked.read_bytes()
+
+
+def test_templates_without_any_mark_are_refused(folder, tmp_path, capsys):
+    root, _, _ = folder
+    empty = tmp_path / "empty.csv"
+    scp.write_landmarks(
+        empty,
+        scp.Landmarks([f"{next(root.glob('*.png')).name}"], ["p"], np.full((1, 1, 2), np.nan)),
+    )
+    for verb in ("detect", "refine"):
+        assert main([verb, str(root), "--templates", str(empty), "--run", str(tmp_path)]) == 2
+        assert "no landmark is marked in them" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""What tests share: settings of the core that are put back, small radiographs, a run, real data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import scp
+from scp import _core
+
+
+@pytest.fixture(autouse=True)
+def core_settings() -> Iterator[None]:
+    """Puts the instruction set and the number of threads back after every test."""
+    isa = _core.isa()
+    yield
+    _core.set_isa(isa)
+    _core.set_threads(0)
+
+
+@pytest.fixture
+def two_threads() -> None:
+    _core.set_threads(2)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 8 small phantom radiographs, p0.png to p7.png; to be read only."""
+    from phantoms import write_images
+
+    pool = scp.datasets.phantom(8, seed=3, size=(240, 192))
+    return write_images(tmp_path_factory.mktemp("images"), pool, [f"p{i}" for i in range(8)])
+
+
+@pytest.fixture(scope="session")
+def finished_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a choice of 3 of `images` that nothing stopped; to be read only."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    extractor = scp.GradientExtractor((128, 128))
+    pool = scp.datasets.folder(images)
+    scp.choose(pool, 3, run=run, count=30, duplicates=False, features=extractor)
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """Finds a folder of the real data, or skips the test: real_data("cephalometric")."""
+    root = Path(os.environ.get("SCP_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+    def find(name: str) -> Path:
+        if not (root / name).is_dir():
+            pytest.skip(f"no {name} in {root}; set SCP_DATA to the folder that holds it")
+        return root / name
+
+    return find

@@ -1,0 +1,102 @@
+"""The package as a whole: what importing it costs, what it declares, and that both are true."""
+
+import ast
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import scp
+from scp import _core
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("cv2", "matplotlib", "jinja2", "tqdm", "pydicom", "torch", "scipy", "sklearn")
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import scp, sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def stub_names() -> tuple[set[str], set[str]]:
+    """Functions and classes that the stub beside the module declares."""
+    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return functions, {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def test_stub_lists_exactly_the_functions_of_the_core():
+    functions, classes = stub_names()
+    public = {name: getattr(_core, name) for name in dir(_core) if not name.startswith("_")}
+    assert functions == {name for name, value in public.items() if not isinstance(value, type)}
+    assert classes == {name for name, value in public.items() if isinstance(value, type)}
+
+
+def test_stub_and_docstrings_name_the_same_arguments():
+    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        if getattr(_core, node.name).__text_signature__:
+            continue
+        doc = getattr(_core, node.name).__doc__
+        assert doc and doc.startswith(f"{node.name}("), node.name
+        arguments = [a.arg for a in node.args.posonlyargs + node.args.args + node.args.kwonlyargs]
+        head = re.sub(r"=\([^)]*\)", "", doc[len(node.name) + 1 :]).partition(")")[0]
+        parts = [re.split("[=:]", part)[0].strip() for part in head.split(",")]
+        documented = [part for part in parts if part.strip("*/")]
+        assert documented == arguments, node.name
+
+
+def test_version_is_the_same_everywhere():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert scp.__version__ == declared
+    assert f"\nversion: {declared}\n" in (ROOT / "CITATION.cff").read_text()
+    try:
+        installed = importlib.metadata.version("sample-choosing-policy")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the package is not installed here")
+    assert installed == declared
+
+
+def test_the_package_under_test_is_the_expected_one():
+    expected = os.environ.get("SCP_TEST_LOCATION")
+    if not expected:
+        pytest.skip("SCP_TEST_LOCATION is not set")
+    for module in (scp, _core):
+        assert Path(module.__file__).resolve().is_relative_to(Path(expected).resolve())
+
+
+def test_package_is_marked_as_typed():
+    assert Path(scp.__file__).with_name("py.typed").exists()
+
+
+def test_infeasible_error_is_a_value_error():
+    assert issubclass(_core.InfeasibleError, ValueError)
+
+
+@pytest.mark.skipif(not (ROOT / "tools" / "preflight.py").exists(), reason="needs a checkout")
+def test_a_missing_compiler_is_one_line():
+    command = [sys.executable, str(ROOT / "tools" / "preflight.py")]
+    environment = os.environ | {"CC": "no-such-compiler -pthread"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: no C compiler (no-such-compiler): install one")
+
+
+@pytest.mark.skipif(not (ROOT / ".pre-commit-config.yaml").exists(), reason="needs a checkout")
+def test_pre_commit_pins_the_versions_of_the_lint_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r"[\w-]+==[\d.]+", hooks)) == set(
+        project["optional-dependencies"]["lint"]
+    )

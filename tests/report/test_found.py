@@ -1,0 +1,137 @@
+"""Landmarks found, in the report and in figures."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import scp
+from scp.report import landmarks_in, plots, show_landmarks, write_report
+
+
+def found_in(images, rows=None, **columns):
+    """Landmarks two pixels beside the true ones."""
+    rows = range(len(images)) if rows is None else rows
+    ids = [images.ids[i] for i in rows]
+    return scp.Landmarks(
+        ids, list(images.landmark_names), images.landmarks[list(rows)] + 2, **columns
+    )
+
+
+def test_figure_of_landmarks_found():
+    images = scp.datasets.phantom(3, seed=0)
+    found = found_in(images, confidence=np.full((3, 19), 0.5))
+    figure = plots.found_landmarks(images, found, [2, 0], truth=images.landmarks)
+    assert [ax.get_title() for ax in figure.axes] == [
+        f"{images.ids[i]}\nconfidence 0.50" for i in (2, 0)
+    ]
+    true, cross = (line.get_xydata() for line in figure.axes[0].lines)
+    assert np.array_equal(true, images.landmarks[2])
+    assert np.array_equal(cross, found.xy[2])
+    assert len(plots.found_landmarks(images, found, [1]).axes[0].lines) == 1
+    with pytest.raises(ValueError, match="rows: expected"):
+        plots.found_landmarks(images, found, [])
+
+
+def report(tmp_path, landmarks=None):
+    """A report of twelve phantoms, the templates 3 and 7."""
+    images = scp.datasets.phantom(12, seed=0)
+    offsets = np.arange(0, 49, 4)
+    values = np.random.default_rng(0).random((12, 48)).astype(np.float32)
+    selection = scp.select(values, 2, include=[3, 7])
+    points = np.tile(np.float32([[50, 60], [90, 90], [120, 200], [200, 220]]), (12, 1))
+    path = tmp_path / "report.html"
+    write_report(
+        path,
+        dataset=images,
+        keypoints_xy=points,
+        offsets=offsets,
+        values=values,
+        selection=selection,
+        landmarks=landmarks,
+    )
+    return images, path
+
+
+def uncertain(images, rows=range(12)):
+    """Image 5 is the least certain, and in it landmark 4; landmark 2 is absent from image 6."""
+    confidence = np.full((12, 19), 0.8)
+    confidence[5], confidence[5, 4] = 0.3, 0.11
+    found = found_in(images, confidence=confidence, error=np.full((12, 19), 2.5))
+    found.xy[6, 2] = np.nan
+    return found.rows([images.ids[i] for i in rows])
+
+
+def section_of(path):
+    return path.read_text().partition('<section id="landmarks"')[2].partition("</section>")[0]
+
+
+def test_report_without_landmarks_says_how_to_find_them(tmp_path):
+    _, path = report(tmp_path)
+    assert "None yet" in section_of(path) and "scp detect" in section_of(path)
+    assert "<img" not in section_of(path)
+
+
+def test_report_shows_landmarks_on_templates_and_doubtful_images(tmp_path):
+    images = scp.datasets.phantom(12, seed=0)
+    _, path = report(tmp_path, uncertain(images))
+    said = section_of(path)
+    shown = re.findall(r'alt="Landmarks found in image (\w+)"', said)
+    assert sorted(shown[:2]) == [images.ids[3], images.ids[7]]
+    assert shown[2] == images.ids[5]
+    assert len(shown) == 10 and len(set(shown)) == 10
+    assert f"{images.landmark_names[4]}, 0.11" in said
+    assert "expected error 2.5 px" in said
+    assert said.count("<circle") == 19 * 10 - (images.ids[6] in shown)
+    first = re.search(r'<th scope="row">(.*?)</th><td class="n">(\d+)</td>', said)
+    assert first.groups() == (images.landmark_names[4], "10")
+
+
+def test_landmarks_come_into_a_report_that_is_there(tmp_path):
+    images, path = report(tmp_path)
+    found = uncertain(images)
+    assert show_landmarks(path, images, found, [3, 7])
+    later = path.read_bytes()
+    report(tmp_path, found)
+    assert path.read_bytes().count(b"<img") == later.count(b"<img")
+    assert section_of(path).count("<figure>") == 10
+    assert show_landmarks(path, images, found, [3, 7])
+    assert show_landmarks(path, images, found_in(images), [3])  # no confidence, no error
+    assert "Confidence" not in section_of(path) and "Expected" not in section_of(path)
+    path.write_text("<p>another page</p>")
+    assert not show_landmarks(path, images, found, [3])
+    assert path.read_text() == "<p>another page</p>"
+    assert not show_landmarks(tmp_path / "none.html", images, found, [3])
+
+
+def test_landmarks_of_some_images_only(tmp_path):
+    images = scp.datasets.phantom(12, seed=0)
+    _, path = report(tmp_path, uncertain(images, [5, 6]))
+    assert re.findall(r'alt="Landmarks found in image (\w+)"', section_of(path)) == [
+        images.ids[5],
+        images.ids[6],
+    ]
+
+
+def test_names_in_the_section_are_escaped(tmp_path):
+    images, path = report(tmp_path)
+    names = ["<!-- end of landmarks -->", "<script>"]
+    found = scp.Landmarks(images.ids, names, np.full((12, 2, 2), 20.0), np.full((12, 2), 0.5))
+    assert show_landmarks(path, images, found, [3])
+    before = path.read_bytes()
+    assert b"&lt;script&gt;" in before and b"<script>" not in section_of(path).encode()
+    assert show_landmarks(path, images, found, [3]) and path.read_bytes() == before
+
+
+def test_landmarks_in_the_run_folder_are_taken_or_named(tmp_path):
+    images, path = scp.datasets.phantom(2, seed=0), tmp_path / "landmarks.csv"
+    assert landmarks_in(path, images.ids) == (None, [])
+    scp.write_landmarks(path, found_in(images))
+    found, problems = landmarks_in(path, images.ids)
+    assert np.array_equal(found.xy, found_in(images).xy) and problems == []
+    path.write_text("image,landmark,x,y\n001,sella,3,far\n")
+    found, (problem,) = landmarks_in(path, images.ids)
+    assert found is None and problem.startswith("landmarks.csv is not shown: ")
+    assert "line 2" in problem
