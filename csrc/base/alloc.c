@@ -1,3 +1,4 @@
+/* Counted, aligned allocation: every block carries its size in front. */
 #define _POSIX_C_SOURCE 200112L
 #include "scp/alloc.h"
 

@@ -1,3 +1,6 @@
+/* The CPUs this process may use: its affinity mask, cut by the CPU quota of its control group
+ * (cgroup version 1 or 2). A container sees all CPUs of its machine but gets the quota's share:
+ * more threads than that only wait for each other. */
 #define _GNU_SOURCE
 #include "quota.h"
 
@@ -50,15 +53,16 @@ static size_t limit_v2(const char *folder) {
 
 /* Version 1: one number a file; quota -1 is none. */
 static size_t limit_v1(const char *folder) {
-    long long quota, period, rest;
-    if (read_numbers(folder, "cpu.cfs_quota_us", &quota, &rest) < 1) return 0;
-    if (read_numbers(folder, "cpu.cfs_period_us", &period, &rest) < 1) return 0;
+    long long quota, period, unused;
+    if (read_numbers(folder, "cpu.cfs_quota_us", &quota, &unused) < 1) return 0;
+    if (read_numbers(folder, "cpu.cfs_period_us", &period, &unused) < 1) return 0;
     return ceil_ratio(quota, period);
 }
 
 /* Every ancestor of a group may set a limit; the smallest holds. In a container the group's own
  * path may not exist below the mount: then what exists on the way up to it counts. */
-static size_t walk(const char *mount, const char *group, size_t (*limit_of)(const char *)) {
+static size_t limit_of_ancestors(const char *mount, const char *group,
+                                 size_t (*limit_of)(const char *)) {
     char path[PATH_BYTES];
     size_t limit = 0;
     const size_t base = strlen(mount);
@@ -96,11 +100,11 @@ size_t scp_cgroup_quota(const char *mount, const char *table) {
         const size_t length = (size_t)(group - controllers);
         group++;
         if (length == 0) {
-            limit = smaller(limit, walk(mount, group, limit_v2));
+            limit = smaller(limit, limit_of_ancestors(mount, group, limit_v2));
         } else if (lists_cpu(controllers, length)) {
             const int bytes = snprintf(hierarchy, sizeof hierarchy, "%s/cpu", mount);
             if (bytes > 0 && (size_t)bytes < sizeof hierarchy)
-                limit = smaller(limit, walk(hierarchy, group, limit_v1));
+                limit = smaller(limit, limit_of_ancestors(hierarchy, group, limit_v1));
         }
     }
     fclose(stream);

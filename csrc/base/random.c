@@ -1,3 +1,4 @@
+/* Philox4x32-10 and what is drawn from it: whole numbers, fractions, subsets. */
 #include "scp/random.h"
 
 void scp_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {

@@ -1,3 +1,4 @@
+/* The texts of the status codes. */
 #include "scp/status.h"
 
 #include "scp/threads.h"

@@ -1,7 +1,7 @@
 /* The subgradient ascent of the Lagrangian bound (csrc/select/bound.c): multipliers and direction
  * stay on the device, an iteration brings back one number per row. Orders of summation are those of
  * csrc/kernels/coverage_body.h. */
-#include "search.cuh"
+#include "selection.cuh"
 
 using scp_device::launch;
 using scp_device::pointer;
@@ -13,12 +13,10 @@ using scp_device::shared_memory;
 /* rho[r] = sum_q max(screen[rows[r]][q] - lambda[q], 0): a block a row. Sixteen threads make one
  * sum of FLUSH clients, thread j has clients j, j + 16, ...; the clients that fill no sixteen are a
  * sum of their own; thread 0 adds the sums in their order. */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void excess_kernel(pointer<double> rho,
-                                                                    pointer<const float> screen,
-                                                                    uint64_t q,
-                                                                    pointer<const uint32_t> rows,
-                                                                    pointer<const float> lambda) {
-    constexpr unsigned SUMS = SCP_SEARCH_THREADS / 16;
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void excess_kernel(
+    pointer<double> rho, pointer<const float> screen, uint64_t q, pointer<const uint32_t> rows,
+    pointer<const float> lambda) {
+    constexpr unsigned SUMS = SCP_SELECTION_THREADS / 16;
     const pointer<float> sums = shared_memory<float>(0, SUMS);
     const uint64_t row = rows[blockIdx.x] * q, whole = q / 16 * 16;
     const uint64_t parts = (whole + FLUSH - 1) / FLUSH + (q > whole);
@@ -47,19 +45,20 @@ __global__ __launch_bounds__(SCP_SEARCH_THREADS) void excess_kernel(pointer<doub
     if (threadIdx.x == 0) rho[blockIdx.x] = total;
 }
 
-/* out[0] = sum of x, or of its squares, float64 in 8 lanes: all threads of the one block fetch, the
+/* out[0] = sum of x, or of its squares, float64 in 8 lanes: all threads of the one block load, the
  * first warp adds, four times the same. */
 template <bool squares>
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void sum_kernel(pointer<double> out,
-                                                                 pointer<const float> x,
-                                                                 uint64_t q) {
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void sum_kernel(pointer<double> out,
+                                                                    pointer<const float> x,
+                                                                    uint64_t q) {
     const pointer<float> part = shared_memory<float>(0, SUM_PART);
     const unsigned lane = threadIdx.x % 8;
     double sum = 0;
     for (uint64_t first = 0; first < q; first += SUM_PART) {
         const unsigned count = q - first < SUM_PART ? (unsigned)(q - first) : SUM_PART;
         SCP_UNROLL_BY(8)
-        for (unsigned i = threadIdx.x; i < count; i += SCP_SEARCH_THREADS) part[i] = x[first + i];
+        for (unsigned i = threadIdx.x; i < count; i += SCP_SELECTION_THREADS)
+            part[i] = x[first + i];
         __syncthreads();
         if (threadIdx.x < 32) {
             SCP_UNROLL_BY(8)
@@ -76,11 +75,11 @@ __global__ __launch_bounds__(SCP_SEARCH_THREADS) void sum_kernel(pointer<double>
 }
 
 /* coverage_count over the chosen rows, then coverage_direct. */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void direct_kernel(
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void direct_kernel(
     pointer<float> direction, pointer<const float> screen, uint64_t q, pointer<const uint32_t> rows,
     pointer<const uint32_t> chosen, uint32_t n_chosen, pointer<const float> lambda,
     pointer<const float> floor, float memory) {
-    const uint64_t i = (uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x;
+    const uint64_t i = (uint64_t)blockIdx.x * SCP_SELECTION_THREADS + threadIdx.x;
     if (i >= q) return;
     const float l = lambda[i];
     float count = 0;
@@ -91,19 +90,19 @@ __global__ __launch_bounds__(SCP_SEARCH_THREADS) void direct_kernel(
 }
 
 /* coverage_step with length gap / norm[0]; nothing where that is not positive. */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void step_kernel(pointer<float> lambda,
-                                                                  pointer<const float> direction,
-                                                                  pointer<const float> floor,
-                                                                  uint64_t q, double gap,
-                                                                  pointer<const double> norm) {
-    const uint64_t i = (uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x;
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void step_kernel(pointer<float> lambda,
+                                                                     pointer<const float> direction,
+                                                                     pointer<const float> floor,
+                                                                     uint64_t q, double gap,
+                                                                     pointer<const double> norm) {
+    const uint64_t i = (uint64_t)blockIdx.x * SCP_SELECTION_THREADS + threadIdx.x;
     if (i >= q || !(norm[0] > 0)) return;
     const float length = (float)(gap / norm[0]);
     const float x = __fsub_rn(lambda[i], __fmul_rn(length, direction[i]));
     lambda[i] = x > floor[i] ? x : floor[i];
 }
 
-extern "C" enum scp_status scp_cuda_ascent_begin(struct scp_cuda_search *s, const float *lambda,
+extern "C" enum scp_status scp_cuda_ascent_begin(struct scp_cuda_selection *s, const float *lambda,
                                                  const float *floor, const uint32_t *rows,
                                                  size_t n_rows) {
     SCP_CUDA(cudaSetDevice(s->device));
@@ -118,31 +117,31 @@ extern "C" enum scp_status scp_cuda_ascent_begin(struct scp_cuda_search *s, cons
     return SCP_OK;
 }
 
-extern "C" enum scp_status scp_cuda_ascent_excess(struct scp_cuda_search *s, double *rho,
+extern "C" enum scp_status scp_cuda_ascent_excess(struct scp_cuda_selection *s, double *rho,
                                                   double *sum) {
     SCP_CUDA(cudaSetDevice(s->device));
     if (s->n_ascent > 0)
-        SCP_CUDA(launch(excess_kernel, (unsigned)s->n_ascent, SCP_SEARCH_THREADS,
-                        SCP_SEARCH_THREADS / 16 * sizeof(float), nullptr, s->rho.get(), s->screen,
-                        s->q, s->ascent_rows.get(), s->lambda.get()));
-    SCP_CUDA(launch(sum_kernel<false>, 1, SCP_SEARCH_THREADS, SUM_PART * sizeof(float), nullptr,
+        SCP_CUDA(launch(excess_kernel, (unsigned)s->n_ascent, SCP_SELECTION_THREADS,
+                        SCP_SELECTION_THREADS / 16 * sizeof(float), nullptr, s->rho.get(),
+                        s->screen, s->q, s->ascent_rows.get(), s->lambda.get()));
+    SCP_CUDA(launch(sum_kernel<false>, 1, SCP_SELECTION_THREADS, SUM_PART * sizeof(float), nullptr,
                     s->numbers.get(), s->lambda.get(), s->q));
     SCP_TRY(s->rho.download(rho, s->n_ascent));
     return s->numbers.download(sum, 1);
 }
 
-extern "C" enum scp_status scp_cuda_ascent_move(struct scp_cuda_search *s, int *zero,
+extern "C" enum scp_status scp_cuda_ascent_move(struct scp_cuda_selection *s, int *zero,
                                                 const uint32_t *chosen, size_t n_chosen, double gap,
                                                 float memory) {
     SCP_CUDA(cudaSetDevice(s->device));
     SCP_TRY(s->chosen.upload(chosen, n_chosen));
     const unsigned blocks = scp_blocks(s->q);
-    SCP_CUDA(launch(direct_kernel, blocks, SCP_SEARCH_THREADS, 0, nullptr, s->direction.get(),
+    SCP_CUDA(launch(direct_kernel, blocks, SCP_SELECTION_THREADS, 0, nullptr, s->direction.get(),
                     s->screen, s->q, s->ascent_rows.get(), s->chosen.get(), (uint32_t)n_chosen,
                     s->lambda.get(), s->floor.get(), memory));
-    SCP_CUDA(launch(sum_kernel<true>, 1, SCP_SEARCH_THREADS, SUM_PART * sizeof(float), nullptr,
+    SCP_CUDA(launch(sum_kernel<true>, 1, SCP_SELECTION_THREADS, SUM_PART * sizeof(float), nullptr,
                     s->numbers.get(), s->direction.get(), s->q));
-    SCP_CUDA(launch(step_kernel, blocks, SCP_SEARCH_THREADS, 0, nullptr, s->lambda.get(),
+    SCP_CUDA(launch(step_kernel, blocks, SCP_SELECTION_THREADS, 0, nullptr, s->lambda.get(),
                     s->direction.get(), s->floor.get(), s->q, gap, s->numbers.get()));
     double norm;
     SCP_TRY(s->numbers.download(&norm, 1));
@@ -150,7 +149,7 @@ extern "C" enum scp_status scp_cuda_ascent_move(struct scp_cuda_search *s, int *
     return SCP_OK;
 }
 
-extern "C" enum scp_status scp_cuda_ascent_read(struct scp_cuda_search *s, float *lambda) {
+extern "C" enum scp_status scp_cuda_ascent_read(struct scp_cuda_selection *s, float *lambda) {
     SCP_CUDA(cudaSetDevice(s->device));
     return s->lambda.download(lambda, s->q);
 }

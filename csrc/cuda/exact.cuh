@@ -3,7 +3,7 @@
 #ifndef SCP_CUDA_EXACT_CUH
 #define SCP_CUDA_EXACT_CUH
 
-#include "match.cuh"
+#include "similarity.cuh"
 
 static __device__ __forceinline__ float scp_exact_dot(scp_device::pointer<const float> a,
                                                       scp_device::pointer<const float> b,

@@ -2,10 +2,10 @@
 #ifndef SCP_CUDA_MATCHER_CUH
 #define SCP_CUDA_MATCHER_CUH
 
-#include "match.cuh"
+#include "similarity.cuh"
 
 /* What one image needs while it is searched. */
-struct lane {
+struct image_buffers {
     cudaStream_t stream = nullptr;
     bool busy = false;
     size_t image = 0;
@@ -30,7 +30,7 @@ struct scp_cuda_matcher {
     scp_array<float> device_queries, device_norms;
     scp_array<uint4> fragments;
     scp_array<uint32_t> flag;
-    struct lane lanes[2];
+    struct image_buffers buffers[2];
 };
 
 #endif

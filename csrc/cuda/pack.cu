@@ -7,7 +7,7 @@ using scp_device::load16;
 using scp_device::pointer;
 
 #define THREADS 256u
-#define UNIT_LIMIT 1.001f /* as csrc/match/match.h */
+#define UNIT_LIMIT 1.001f /* as csrc/match/queries.h */
 
 static unsigned blocks_of(uint64_t threads) {
     return (unsigned)((threads + THREADS - 1) / THREADS);
@@ -66,10 +66,10 @@ __global__ __launch_bounds__(THREADS) void pack_cells_kernel(pointer<uint4> cell
     const uint64_t at = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
     const uint32_t chunks = s.padded / 8;
     const uint64_t row = at / chunks; /* of all groups */
-    if (row >= (uint64_t)s.quads * s.steps * 16) return;
+    if (row >= (uint64_t)s.quads * s.groups * 16) return;
     const uint32_t chunk = (uint32_t)(at % chunks), in_group = (uint32_t)(row % 16);
-    const scp_slot slot = slots[row % ((uint64_t)s.steps * 16)];
-    const uint32_t root = (uint32_t)(row / ((uint64_t)s.steps * 16)) * 4 + slot.tree;
+    const scp_slot slot = slots[row % ((uint64_t)s.groups * 16)];
+    const uint32_t root = (uint32_t)(row / ((uint64_t)s.groups * 16)) * 4 + slot.tree;
     uint4 packed = make_uint4(0, 0, 0, 0);
     if (root < s.roots && chunk * 8 < s.channels) {
         uint64_t cell = 0; /* cells of the levels before */
@@ -77,7 +77,7 @@ __global__ __launch_bounds__(THREADS) void pack_cells_kernel(pointer<uint4> cell
         const uint64_t y = (((uint64_t)root / s.width) << slot.level) + slot.y;
         const uint64_t x = (((uint64_t)root % s.width) << slot.level) + slot.x;
         cell += y * ((uint64_t)s.width << slot.level) + x;
-        const float n = __fmul_rn(norms[cell], s.largest[slot.level]);
+        const float n = __fmul_rn(norms[cell], s.max_norms[slot.level]);
         const float m = __fadd_rn(n, s.epsilon);
         float scale = n > 0 ? __fdiv_rn(n, m > SCP_SMALLEST ? m : SCP_SMALLEST) : 0;
         if (!(n < INFINITY)) scale = 1;
@@ -112,7 +112,7 @@ enum scp_status scp_launch_pack_queries(uint4 *fragments, const float *queries,
 enum scp_status scp_launch_pack_cells(uint4 *cells, const float *features, const float *norms,
                                       const scp_slot *slots, const scp_match_shape &s,
                                       cudaStream_t stream) {
-    const uint64_t threads = (uint64_t)s.quads * s.steps * 2 * s.padded;
+    const uint64_t threads = (uint64_t)s.quads * s.groups * 2 * s.padded;
     SCP_CUDA(launch(pack_cells_kernel, blocks_of(threads), THREADS, 0, stream, cells, features,
                     norms, slots, s));
     return SCP_OK;

@@ -71,44 +71,41 @@ template <class T> class scp_array {
 
 /* The table's functions, by file. */
 extern "C" {
-/* match.cu */
+/* matcher.cu */
 enum scp_status scp_cuda_matcher_open(struct scp_cuda_matcher **out, int device,
-                                      const struct scp_grid *grid, const float *queries,
-                                      const float *query_norms, size_t n_queries,
-                                      enum scp_match_mode mode, float epsilon, size_t max_memory);
+                                      const struct scp_grid *grid,
+                                      const struct scp_cuda_queries *queries,
+                                      const struct scp_match_options *options, size_t max_memory);
 enum scp_status scp_cuda_matcher_run(struct scp_cuda_matcher *matcher, float *value, int32_t *index,
                                      const float *const *features, const float *const *norms,
                                      size_t n_images, const struct scp_control *control);
 void scp_cuda_matcher_close(struct scp_cuda_matcher *matcher);
-/* search.cu */
-enum scp_status scp_cuda_search_open(struct scp_cuda_search **out, int device,
-                                     const struct scp_cuda_problem *problem);
-void scp_cuda_search_close(struct scp_cuda_search *search);
-enum scp_status scp_cuda_score_sets(struct scp_cuda_search *search, double *scores,
+/* scores.cu */
+enum scp_status scp_cuda_selection_open(struct scp_cuda_selection **out, int device,
+                                        const struct scp_cuda_problem *problem);
+void scp_cuda_selection_close(struct scp_cuda_selection *selection);
+enum scp_status scp_cuda_score_sets(struct scp_cuda_selection *selection, double *scores,
                                     const uint32_t *sets, size_t width, size_t n_sets);
-enum scp_status scp_cuda_score_draws(struct scp_cuda_search *search, double *scores,
-                                     const uint32_t *open, size_t n_open, const uint32_t *included,
-                                     size_t n_included, size_t m, uint64_t seed, uint64_t first,
-                                     size_t n_draws);
-enum scp_status scp_cuda_score_rows(struct scp_cuda_search *search, double *scores,
+enum scp_status scp_cuda_score_draws(struct scp_cuda_selection *selection, double *scores,
+                                     const struct scp_cuda_draws *draws);
+enum scp_status scp_cuda_score_rows(struct scp_cuda_selection *selection, double *scores,
                                     const float *best, const uint32_t *rows, size_t n_rows);
-enum scp_status scp_cuda_exchange(struct scp_cuda_search *search, double *gain, double *keep,
+enum scp_status scp_cuda_exchange(struct scp_cuda_selection *selection, double *gain, double *keep,
                                   double sign, const uint32_t *rows, size_t n_rows,
-                                  const size_t *start, size_t n_slots, const uint32_t *client,
-                                  const float *d1, const float *d2, const double *weight);
+                                  const struct scp_cuda_clients *clients);
 /* ascent.cu */
-enum scp_status scp_cuda_ascent_begin(struct scp_cuda_search *search, const float *lambda,
+enum scp_status scp_cuda_ascent_begin(struct scp_cuda_selection *selection, const float *lambda,
                                       const float *floor, const uint32_t *rows, size_t n_rows);
-enum scp_status scp_cuda_ascent_excess(struct scp_cuda_search *search, double *rho, double *sum);
-enum scp_status scp_cuda_ascent_move(struct scp_cuda_search *search, int *zero,
+enum scp_status scp_cuda_ascent_excess(struct scp_cuda_selection *selection, double *rho,
+                                       double *sum);
+enum scp_status scp_cuda_ascent_move(struct scp_cuda_selection *selection, int *zero,
                                      const uint32_t *chosen, size_t n_chosen, double gap,
                                      float memory);
-enum scp_status scp_cuda_ascent_read(struct scp_cuda_search *search, float *lambda);
+enum scp_status scp_cuda_ascent_read(struct scp_cuda_selection *selection, float *lambda);
 /* enumerate.cu */
-enum scp_status scp_cuda_enumerate(struct scp_cuda_search *search, uint32_t *sets, double *scores,
-                                   size_t *found, size_t *pair, const uint32_t *rows,
-                                   const double *rho, size_t n, size_t m, double least,
-                                   size_t room);
+enum scp_status scp_cuda_enumerate(struct scp_cuda_selection *selection, uint32_t *sets,
+                                   double *scores, size_t *found, size_t *pair,
+                                   const struct scp_cuda_enumeration *range);
 }
 
 #endif

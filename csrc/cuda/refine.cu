@@ -24,7 +24,7 @@ struct searcher {
     const scp_match_shape &s;
     pointer<const float> features, norms, query, query_norms;
     unsigned lane;
-    float kept; /* of child lane % 4 at level lane / 4; -1: visited */
+    float bound; /* of child lane % 4 at level lane / 4; -1: visited */
 
     /* Exact similarity at a cell, of each half warp its own. */
     __device__ __forceinline__ float at(unsigned d, unsigned y, unsigned x) const {
@@ -40,14 +40,14 @@ struct searcher {
     }
     /* The best child of level d that is not visited, its number in *child; it becomes visited. */
     __device__ __forceinline__ float pop(unsigned d, unsigned *child) {
-        float most = get(kept, 4 * d);
+        float best = get(bound, 4 * d);
         *child = 0;
         for (unsigned c = 1; c < 4; c++) {
-            const float v = get(kept, 4 * d + c);
-            if (v > most) most = v, *child = c;
+            const float v = get(bound, 4 * d + c);
+            if (v > best) best = v, *child = c;
         }
-        if (lane == 4 * d + *child) kept = -1;
-        return most;
+        if (lane == 4 * d + *child) bound = -1;
+        return best;
     }
 };
 
@@ -67,8 +67,8 @@ static __device__ __forceinline__ void search_nearest(best_match *best, searcher
                 const float c = w.at(d + 1, 2 * y + pair, 2 * x + w.lane / 16);
                 const float v = __fmul_rn(product, c);
                 const float left = w.get(v, 0), right = w.get(v, 16);
-                if (w.lane == 4 * (d + 1) + 2 * pair) w.kept = left;
-                if (w.lane == 4 * (d + 1) + 2 * pair + 1) w.kept = right;
+                if (w.lane == 4 * (d + 1) + 2 * pair) w.bound = left;
+                if (w.lane == 4 * (d + 1) + 2 * pair + 1) w.bound = right;
             }
             fresh = false;
         }
@@ -128,9 +128,9 @@ static __device__ __forceinline__ float pixel_value(const searcher &w, pointer<c
 
 /* The largest value of level d among the side x side pixels at (y, x), inside one quadrant of the
  * node's cell, where the level is bilinear: in a corner (csrc/match/bilinear.c). */
-static __device__ __forceinline__ float largest(const scp_match_shape &s,
-                                                pointer<const float> around, unsigned d, unsigned y,
-                                                unsigned x, unsigned side) {
+static __device__ __forceinline__ float square_max(const scp_match_shape &s,
+                                                   pointer<const float> around, unsigned d,
+                                                   unsigned y, unsigned x, unsigned side) {
     const pointer<const float> c = around + 9 * d;
     const unsigned shift = s.levels - d;
     unsigned y0, y1, x0, x1; /* the same at both ends */
@@ -138,16 +138,16 @@ static __device__ __forceinline__ float largest(const scp_match_shape &s,
                         axis(y + side - 1, shift, s.height << d, &y0, &y1)};
     const float u[2] = {axis(x, shift, s.width << d, &x0, &x1),
                         axis(x + side - 1, shift, s.width << d, &x0, &x1)};
-    float most = 0;
+    float value = 0;
     SCP_UNROLL
     for (int corner = 0; corner < 4; corner++)
-        most = fmaxf(most, between(c, y0, y1, x0, x1, v[corner / 2], u[corner % 2]));
-    return __fmul_rn(most, ROUNDING);
+        value = fmaxf(value, between(c, y0, y1, x0, x1, v[corner / 2], u[corner % 2]));
+    return __fmul_rn(value, ROUNDING);
 }
 
 /* Fills around[d] for cell (y, x). */
-static __device__ __forceinline__ void look(const searcher &w, pointer<float> around, unsigned d,
-                                            unsigned y, unsigned x) {
+static __device__ __forceinline__ void load_neighbours(const searcher &w, pointer<float> around,
+                                                       unsigned d, unsigned y, unsigned x) {
     const unsigned rows = w.s.height << d, columns = w.s.width << d;
     __syncwarp();                                  /* nobody reads the old neighbours any more */
     for (unsigned round = 0; round < 5; round++) { /* nine cells, two at a time */
@@ -161,12 +161,13 @@ static __device__ __forceinline__ void look(const searcher &w, pointer<float> ar
     __syncwarp();
 }
 
-/* A value to beat: the best of the pixels in a cell of the finest level. */
-static __device__ __forceinline__ void start(best_match *best, const searcher &w,
-                                             pointer<float> around, unsigned cell) {
+/* The first incumbent: the best of the pixels in a cell of the finest level. */
+static __device__ __forceinline__ void find_incumbent(best_match *best, const searcher &w,
+                                                      pointer<float> around, unsigned cell) {
     const unsigned last = w.s.levels - 1, width = w.s.width << last;
     const unsigned y = cell / width, x = cell % width;
-    for (unsigned d = 0; d <= last; d++) look(w, around, d, y >> (last - d), x >> (last - d));
+    for (unsigned d = 0; d <= last; d++)
+        load_neighbours(w, around, d, y >> (last - d), x >> (last - d));
     for (unsigned pixel = 0; pixel < 4; pixel++) {
         const unsigned py = 2 * y + pixel / 2, px = 2 * x + pixel % 2;
         best->take(pixel_value(w, around, py, px), (int)(py * 2 * width + px));
@@ -180,14 +181,14 @@ static __device__ __forceinline__ void search_bilinear(best_match *best, searche
     bool fresh = true;
     for (;;) {
         if (fresh) {
-            look(w, around, d, y, x);
+            load_neighbours(w, around, d, y, x);
             const unsigned level = w.lane / 4, side = 1u << (last - d), child = w.lane % 4;
-            float bound = level <= d ? largest(w.s, around, level, (2 * y + child / 2) * side,
-                                               (2 * x + child % 2) * side, side)
+            float bound = level <= d ? square_max(w.s, around, level, (2 * y + child / 2) * side,
+                                                  (2 * x + child % 2) * side, side)
                                      : 1;
             for (unsigned levels = 4; levels < 32; levels *= 2)
                 bound = __fmul_rn(bound, __shfl_xor_sync(SCP_WHOLE_WARP, bound, levels));
-            if (level == d) w.kept = bound;
+            if (level == d) w.bound = bound;
             fresh = false;
         }
         unsigned child;
@@ -222,7 +223,7 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS, 8) void refine_kernel(
         lane, -1};
     const pointer<const float> mine = bounds + q * 4 * s.quads;
     best_match best = {0, INT32_MAX};
-    if (BILINEAR) start(&best, w, around, (unsigned)index[q]);
+    if (BILINEAR) find_incumbent(&best, w, around, (unsigned)index[q]);
     float after = INFINITY;
     unsigned after_root = 0;
     bool first = true;
@@ -262,11 +263,12 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS) void spread_kernel(pointer<float
     const unsigned root = (unsigned)(at % width), y = root / s.width, x = root % s.width;
     float product = root < s.roots ? 1 : 0; /* quads are filled up */
     for (unsigned d = 0; d < s.levels; d++) {
-        float most = 0;
+        float level_max = 0;
         for (unsigned j = y ? y - 1 : 0; j <= y + 1 && j < s.height; j++)
             for (unsigned i = x ? x - 1 : 0; i <= x + 1 && i < s.width; i++)
-                most = fmaxf(most, per_level[(q * s.levels + d) * width + j * s.width + i]);
-        product = __fmul_rn(product, __fmul_rn(fminf(most, 1.0f), ROUNDING));
+                level_max =
+                    fmaxf(level_max, per_level[(q * s.levels + d) * width + j * s.width + i]);
+        product = __fmul_rn(product, __fmul_rn(fminf(level_max, 1.0f), ROUNDING));
     }
     bounds[q * width + root] = product;
 }
@@ -281,12 +283,11 @@ enum scp_status scp_launch_spread(float *bounds, const float *per_level, const s
 }
 
 enum scp_status scp_launch_refine(float *value, int32_t *index, const float *bounds,
-                                  const float *features, const float *norms, const float *queries,
-                                  const float *query_norms, const scp_match_shape &s, bool bilinear,
-                                  cudaStream_t stream) {
+                                  const scp_exact_inputs &inputs, const scp_match_shape &s,
+                                  bool bilinear, cudaStream_t stream) {
     SCP_CUDA(launch(bilinear ? refine_kernel<true> : refine_kernel<false>,
                     (s.queries + WARPS - 1) / WARPS, SCP_MATCH_THREADS,
                     WARPS * 9 * SCP_MATCH_MAX_LEVELS * sizeof(float), stream, value, index, bounds,
-                    features, norms, queries, query_norms, s));
+                    inputs.features, inputs.norms, inputs.queries, inputs.query_norms, s));
     return SCP_OK;
 }

@@ -8,7 +8,7 @@
  * the queries' vectors of the finest level stay in registers, those of coarser levels (a quarter of
  * the work) come from the first cache level. Bounds of upper levels lie in shared memory, one
  * column per thread. */
-#include "match.cuh"
+#include "similarity.cuh"
 
 using scp_device::copy_async16;
 using scp_device::copy_commit;
@@ -40,9 +40,9 @@ template <int PADDED, int MT> struct stream {
     using T = tile<PADDED, MT>;
     pointer<uint4> stages;
     pointer<const uint4> cells;
-    unsigned total, step; /* 16-byte vectors of the quad; groups handed out */
+    unsigned total, group; /* 16-byte vectors of the quad; groups handed out */
 
-    __device__ __forceinline__ void fetch(unsigned stage) {
+    __device__ __forceinline__ void load(unsigned stage) {
         SCP_UNROLL
         for (unsigned i = 0; i < SCP_STAGE16; i += SCP_MATCH_THREADS) {
             const unsigned at = i + threadIdx.x, from = stage * SCP_STAGE16 + at;
@@ -52,18 +52,18 @@ template <int PADDED, int MT> struct stream {
         copy_commit();
     }
     __device__ __forceinline__ void start() {
-        step = 0;
-        for (unsigned stage = 0; stage + 1 < SCP_STAGES; stage++) fetch(stage);
+        group = 0;
+        for (unsigned stage = 0; stage + 1 < SCP_STAGES; stage++) load(stage);
     }
     /* Where the next group begins in the stages. All threads call it together. */
     __device__ __forceinline__ unsigned next() {
-        const unsigned stage = step / T::GROUPS;
-        if (step % T::GROUPS == 0) {
+        const unsigned stage = group / T::GROUPS;
+        if (group % T::GROUPS == 0) {
             copy_wait<SCP_STAGES - 2>();
             __syncthreads(); /* copies of all threads are here; nobody reads the oldest stage */
-            fetch(stage + SCP_STAGES - 1);
+            load(stage + SCP_STAGES - 1);
         }
-        return stage % SCP_STAGES * SCP_STAGE16 + step++ % T::GROUPS * T::GROUP;
+        return stage % SCP_STAGES * SCP_STAGE16 + group++ % T::GROUPS * T::GROUP;
     }
 };
 
@@ -98,6 +98,79 @@ static __device__ __forceinline__ void multiply(float (&acc)[MT][2][4], float sl
     fmaxf(fmaxf(PRODUCT(acc, k, 0), PRODUCT(acc, k, 1)),                                           \
           fmaxf(PRODUCT(acc, k, 2), PRODUCT(acc, k, 3)))
 
+/* This lane's fragments: where those of level 0 begin, and those of the finest level. Tiles beyond
+ * the last repeat it. */
+template <int PADDED, int MT>
+static __device__ __forceinline__ void
+load_queries(uint64_t (&from)[MT], uint4 (&leaf)[MT][tile<PADDED, MT>::PARTS],
+             pointer<const uint4> fragments, unsigned first_tile, unsigned lane,
+             const scp_match_shape &s) {
+    constexpr int PARTS = tile<PADDED, MT>::PARTS;
+    SCP_UNROLL
+    for (int m = 0; m < MT; m++) {
+        const unsigned t = first_tile + m < s.tiles ? first_tile + m : s.tiles - 1;
+        from[m] = (uint64_t)t * s.levels * PARTS * 32 + lane;
+        SCP_UNROLL
+        for (int part = 0; part < PARTS; part++)
+            leaf[m][part] = fragments[from[m] + ((s.levels - 1) * PARTS + (unsigned)part) * 32];
+    }
+}
+
+/* Bounds of a group of level d above the leaves: the products times those of the parents, to the
+ * stack for levels that have more than leaves below. `child`: which one its parent is. */
+template <int MT>
+static __device__ __forceinline__ void bound_group(float (&parent)[4][2 * MT], pointer<float> stack,
+                                                   const float (&acc)[MT][2][4], unsigned d,
+                                                   unsigned child, bool above_leaves) {
+    constexpr int ROWS = 2 * MT;
+    SCP_UNROLL
+    for (int k = 0; k < ROWS; k++) {
+        float p = 1;
+        if (d > 0) p = stack[(stack_slot(d - 1, child) * ROWS + k) * SCP_MATCH_THREADS];
+        SCP_UNROLL
+        for (int c = 0; c < 4; c++) parent[c][k] = __saturatef(p * PRODUCT(acc, k, c));
+        if (above_leaves) continue;
+        SCP_UNROLL
+        for (unsigned c = 0; c < 4; c++)
+            if (d > 0 || c == 0)
+                stack[(stack_slot(d, c) * ROWS + k) * SCP_MATCH_THREADS] = parent[c][k];
+    }
+}
+
+/* The largest product of level d so far, each level by itself. */
+template <int MT>
+static __device__ __forceinline__ void max_group(pointer<float> stack, const float (&acc)[MT][2][4],
+                                                 unsigned d) {
+    constexpr int ROWS = 2 * MT;
+    SCP_UNROLL
+    for (int k = 0; k < ROWS; k++) {
+        const pointer<float> max = stack + (d * ROWS + k) * SCP_MATCH_THREADS;
+        max[0] = fmaxf(max[0], LARGEST(acc, k));
+    }
+}
+
+/* A thread's bounds to memory; `best` is the finest level's. */
+template <int MT, bool PER_LEVEL>
+static __device__ __forceinline__ void
+write_bounds(pointer<float> bounds, pointer<float> stack, const float (&best)[2 * MT],
+             unsigned first_tile, unsigned lane, const scp_match_shape &s) {
+    constexpr int ROWS = 2 * MT;
+    const unsigned width = 4 * s.quads, root = 4 * blockIdx.y + lane % 4, last = s.levels - 1;
+    SCP_UNROLL
+    for (int k = 0; k < ROWS; k++) {
+        const unsigned query = 16 * (first_tile + (unsigned)k / 2) + 8 * (k % 2) + lane / 4;
+        if (query >= s.queries) continue;
+        if (!PER_LEVEL) {
+            bounds[(uint64_t)query * width + root] = best[k];
+            continue;
+        }
+        const pointer<float> out = bounds + (uint64_t)query * s.levels * width + root;
+        for (unsigned d = 0; d < last; d++)
+            out[d * width] = (float)stack[(d * ROWS + k) * SCP_MATCH_THREADS];
+        out[last * width] = best[k];
+    }
+}
+
 template <int PADDED, int MT, bool PER_LEVEL>
 __global__ __launch_bounds__(SCP_MATCH_THREADS,
                              2) void screen_kernel(pointer<float> bounds,
@@ -114,20 +187,13 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS,
         threadIdx.x;
     stream<PADDED, MT> groups;
     groups.stages = shared_memory<uint4>(0, SCP_STAGES * SCP_STAGE16);
-    groups.total = s.steps * T::GROUP;
+    groups.total = s.groups * T::GROUP;
     groups.cells = cells + (uint64_t)quad * groups.total;
     groups.start();
 
-    uint64_t from[MT]; /* this lane's fragments of level 0; tiles beyond the last repeat it */
+    uint64_t from[MT];
     uint4 leaf[MT][T::PARTS];
-    SCP_UNROLL
-    for (int m = 0; m < MT; m++) {
-        const unsigned t = first_tile + m < s.tiles ? first_tile + m : s.tiles - 1;
-        from[m] = (uint64_t)t * s.levels * T::PARTS * 32 + lane;
-        SCP_UNROLL
-        for (int part = 0; part < T::PARTS; part++)
-            leaf[m][part] = fragments[from[m] + (last * T::PARTS + (unsigned)part) * 32];
-    }
+    load_queries<PADDED, MT>(from, leaf, fragments, first_tile, lane, s);
     const auto finest = [&](int m, int part) { return leaf[m][part]; };
     float acc[MT][2][4], best[ROWS], parent[4][ROWS];
     SCP_UNROLL
@@ -150,24 +216,10 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS,
             multiply<PADDED, MT>(acc, s.slack, group, lane, [&](int m, int part) {
                 return fragments[from[m] + (d * T::PARTS + (unsigned)part) * 32];
             });
-            const unsigned child = unit >> 2 * (above - d) & 3; /* which one its parent is */
-            SCP_UNROLL
-            for (int k = 0; k < ROWS; k++) {
-                if (PER_LEVEL) {
-                    const pointer<float> most = stack + (d * ROWS + k) * SCP_MATCH_THREADS;
-                    most[0] = fmaxf(most[0], LARGEST(acc, k));
-                    continue;
-                }
-                float p = 1;
-                if (d > 0) p = stack[(stack_slot(d - 1, child) * ROWS + k) * SCP_MATCH_THREADS];
-                SCP_UNROLL
-                for (int c = 0; c < 4; c++) parent[c][k] = __saturatef(p * PRODUCT(acc, k, c));
-                if (d == above) continue;
-                SCP_UNROLL
-                for (unsigned c = 0; c < 4; c++)
-                    if (d > 0 || c == 0)
-                        stack[(stack_slot(d, c) * ROWS + k) * SCP_MATCH_THREADS] = parent[c][k];
-            }
+            if (PER_LEVEL)
+                max_group<MT>(stack, acc, d);
+            else
+                bound_group<MT>(parent, stack, acc, d, unit >> 2 * (above - d) & 3, d == above);
         }
         SCP_UNROLL
         for (int c = 0; c < 4; c++) {
@@ -177,26 +229,12 @@ __global__ __launch_bounds__(SCP_MATCH_THREADS,
             multiply<PADDED, MT>(acc, s.slack, group, lane, finest);
             SCP_UNROLL
             for (int k = 0; k < ROWS; k++) {
-                const float most = LARGEST(acc, k);
-                best[k] = fmaxf(best[k], PER_LEVEL ? most : parent[c][k] * most);
+                const float product = LARGEST(acc, k);
+                best[k] = fmaxf(best[k], PER_LEVEL ? product : parent[c][k] * product);
             }
         }
     }
-    if (!busy) return;
-    const unsigned width = 4 * s.quads, root = 4 * quad + lane % 4;
-    SCP_UNROLL
-    for (int k = 0; k < ROWS; k++) {
-        const unsigned query = 16 * (first_tile + (unsigned)k / 2) + 8 * (k % 2) + lane / 4;
-        if (query >= s.queries) continue;
-        if (!PER_LEVEL) {
-            bounds[(uint64_t)query * width + root] = best[k];
-            continue;
-        }
-        const pointer<float> out = bounds + (uint64_t)query * s.levels * width + root;
-        for (unsigned d = 0; d < last; d++)
-            out[d * width] = (float)stack[(d * ROWS + k) * SCP_MATCH_THREADS];
-        out[last * width] = best[k];
-    }
+    if (busy) write_bounds<MT, PER_LEVEL>(bounds, stack, best, first_tile, lane, s);
 }
 
 /* ---- host ---- */

@@ -1,3 +1,6 @@
+/* Gradient-orientation descriptors, level by level: blocks of pixels are averaged, gradients
+ * projected on evenly spaced directions, summed under tents at the corners of the cells; 4 x 4
+ * corners make one descriptor. One task per image. */
 #include "scp/gradient.h"
 
 #include <math.h>
@@ -8,7 +11,7 @@
 #define CELL_PIXELS 4 /* a cell is seen at this resolution at most */
 #define CORNERS 4     /* corners a side of a descriptor */
 
-struct work {
+struct pyramid_job {
     float *features, *norms;
     const float *images;
     size_t height, width;
@@ -32,7 +35,7 @@ static void reduce(float *out, const float *in, size_t height, size_t width, siz
 
 /* maps[directions][height][width]: positive part of the gradient along each direction. */
 static void project(float *maps, const float *image, size_t height, size_t width,
-                    const struct work *w) {
+                    const struct pyramid_job *w) {
     for (size_t y = 0; y < height; y++) {
         const float *row = image + y * width;
         const float *above = y ? row - width : row, *below = y + 1 < height ? row + width : row;
@@ -55,12 +58,12 @@ static void tent(float *weights, size_t r) {
     }
 }
 
-/* Pools along one axis: out[k * out_step] for corners k = 0 .. cells + 2, corner k lying at the
- * edge between cells k - 2 and k - 1; pixels outside count as zero. */
-static void pool(float *out, size_t out_step, const float *in, size_t in_step, size_t pixels,
-                 size_t r, const float *weights) {
-    const size_t corners = pixels / r + CORNERS - 1;
-    for (size_t k = 0; k < corners; k++) {
+/* Sums under the tents along one axis: out[k * out_step] for corners k = 0 .. cells + 2, corner k
+ * lying at the edge between cells k - 2 and k - 1; pixels outside count as zero. */
+static void sum_tents(float *out, size_t out_step, const float *in, size_t in_step, size_t pixels,
+                      size_t r, const float *weights) {
+    const size_t count = pixels / r + CORNERS - 1;
+    for (size_t k = 0; k < count; k++) {
         float sum = 0;
         for (size_t i = 0; i < 2 * r; i++) {
             const size_t p = k * r + i; /* pixel p - 2r */
@@ -70,11 +73,11 @@ static void pool(float *out, size_t out_step, const float *in, size_t in_step, s
     }
 }
 
-/* The descriptor of one cell from its 4 x 4 corners, pooled[corner y][corner x][direction]. */
-static float describe(float *out, const float *pooled, size_t corner_width, size_t directions,
+/* The descriptor of one cell from its 4 x 4 corners, corners[y][x][direction]. */
+static float describe(float *out, const float *corners, size_t corner_width, size_t directions,
                       size_t channels) {
     for (size_t j = 0; j < CORNERS; j++)
-        memcpy(out + j * CORNERS * directions, pooled + j * corner_width * directions,
+        memcpy(out + j * CORNERS * directions, corners + j * corner_width * directions,
                CORNERS * directions * sizeof *out);
     float sum = 0, squares = 0;
     for (size_t c = 0; c < channels; c++) sum += out[c];
@@ -89,7 +92,7 @@ static float describe(float *out, const float *pooled, size_t corner_width, size
 }
 
 static enum scp_status describe_image(void *context, size_t task, size_t worker) {
-    const struct work *w = context;
+    const struct pyramid_job *w = context;
     const size_t directions = w->directions, channels = w->grid.channels;
     const size_t cells = scp_grid_offset(&w->grid, w->grid.levels);
     const size_t pixels = w->height * w->width;
@@ -100,12 +103,12 @@ static enum scp_status describe_image(void *context, size_t task, size_t worker)
     for (size_t i = 0; i < pixels; i++) check += image[i] * 0;
     if (!(check == 0)) return SCP_EINVAL;
 
-    /* One slab: reduced image, direction maps, maps pooled along rows, maps pooled along both. */
+    /* One slab: reduced image, direction maps, their sums along rows, and along both. */
     const size_t corner_pixels = (w->height + CORNERS) * (w->width + CORNERS);
     float *slab = scp_alloc(pixels + (pixels + 2 * corner_pixels) * directions, sizeof *slab);
     if (!slab) return SCP_ENOMEM;
     float *reduced = slab, *maps = reduced + pixels, *rows = maps + pixels * directions;
-    float *pooled = rows + corner_pixels * directions;
+    float *corners = rows + corner_pixels * directions;
 
     for (size_t d = 0; d < w->grid.levels; d++) {
         const size_t stride = (size_t)1 << (w->grid.levels - d);
@@ -120,17 +123,17 @@ static enum scp_status describe_image(void *context, size_t task, size_t worker)
         project(maps, reduced, height, width, w);
         for (size_t o = 0; o < directions; o++) {
             for (size_t y = 0; y < height; y++)
-                pool(rows + y * corner_width, 1, maps + (o * height + y) * width, 1, width, r,
-                     weights);
+                sum_tents(rows + y * corner_width, 1, maps + (o * height + y) * width, 1, width, r,
+                          weights);
             for (size_t x = 0; x < corner_width; x++)
-                pool(pooled + x * directions + o, corner_width * directions, rows + x, corner_width,
-                     height, r, weights);
+                sum_tents(corners + x * directions + o, corner_width * directions, rows + x,
+                          corner_width, height, r, weights);
         }
         for (size_t i = 0; i < corner_height * corner_width * directions; i++)
-            pooled[i] = sqrtf(pooled[i]);
+            corners[i] = sqrtf(corners[i]);
         for (size_t y = 0; y < grid_height; y++) {
             for (size_t x = 0; x < grid_width; x++) {
-                *norms++ = describe(features, pooled + (y * corner_width + x) * directions,
+                *norms++ = describe(features, corners + (y * corner_width + x) * directions,
                                     corner_width, directions, channels);
                 features += channels;
             }
@@ -141,23 +144,17 @@ static enum scp_status describe_image(void *context, size_t task, size_t worker)
 }
 
 enum scp_status scp_gradient_pyramid(float *features, float *norms, const float *images,
-                                     size_t n_images, size_t height, size_t width, size_t levels,
-                                     size_t channels, const struct scp_control *control) {
-    if (levels < 1 || levels > SCP_MATCH_MAX_LEVELS)
-        return scp_invalid(control, "levels", SCP_WHOLE, "must be from 1 to 8");
-    const size_t unit = (size_t)1 << levels;
-    if (height == 0 || width == 0 || height % unit || width % unit)
-        return scp_invalid(control, "images", SCP_SHAPE,
-                           "must have sides that are multiples of 2^levels");
-    struct work w = {.features = features,
-                     .norms = norms,
-                     .images = images,
-                     .height = height,
-                     .width = width,
-                     .grid = {levels, channels, height / unit, width / unit},
-                     .directions = channels / 16};
-    enum scp_status status = scp_grid_check(&w.grid, control);
+                                     size_t n_images, const struct scp_grid *grid,
+                                     const struct scp_control *control) {
+    enum scp_status status = scp_grid_check(grid, control);
     if (status != SCP_OK) return status;
+    struct pyramid_job w = {.features = features,
+                            .norms = norms,
+                            .images = images,
+                            .height = grid->height << grid->levels,
+                            .width = grid->width << grid->levels,
+                            .grid = *grid,
+                            .directions = grid->channels / 16};
     float *table = scp_alloc(2 * w.directions, sizeof *table);
     if (!table) return SCP_ENOMEM;
     for (size_t o = 0; o < w.directions; o++) {

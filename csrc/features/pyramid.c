@@ -1,3 +1,5 @@
+/* Raw feature vectors become unit vectors with their lengths beside them: with those, the cosine of
+ * Eq. 5 is one dot product. */
 #include "scp/pyramid.h"
 
 #include <float.h>
@@ -6,9 +8,9 @@
 
 #define BLOCK 1024 /* cells of a task */
 #define SUMS 8     /* partial sums: independent chains of additions */
-#define LEAST 1e-30
+#define MIN_LENGTH 1e-30
 
-struct pack {
+struct pack_job {
     float *features, *norms;
     const float *map;
     size_t cells, channels, stride, width;
@@ -26,7 +28,7 @@ static double length(const float *vector, size_t channels) {
 }
 
 static enum scp_status pack_block(void *context, size_t task, size_t worker) {
-    const struct pack *p = context;
+    const struct pack_job *p = context;
     const size_t first = task * BLOCK;
     const size_t last = p->cells - first < BLOCK ? p->cells : first + BLOCK;
     (void)worker;
@@ -36,7 +38,7 @@ static enum scp_status pack_block(void *context, size_t task, size_t worker) {
         const double norm = length(in, p->channels);
         if (!(norm <= FLT_MAX)) return SCP_EINVAL;
         const float divisor = (float)norm;
-        if (norm < LEAST) {
+        if (norm < MIN_LENGTH) {
             memset(out, 0, p->width * sizeof *out);
             p->norms[i] = 0;
             continue;
@@ -53,7 +55,7 @@ enum scp_status scp_pyramid_pack(float *features, float *norms, const float *map
                                  const struct scp_control *control) {
     if (channels > stride || channels > width)
         return scp_invalid(control, "map", SCP_SHAPE, "must have at most the channels of features");
-    struct pack p = {features, norms, map, cells, channels, stride, width};
+    struct pack_job p = {features, norms, map, cells, channels, stride, width};
     const enum scp_status status =
         scp_parallel((cells + BLOCK - 1) / BLOCK, pack_block, &p, control);
     if (status == SCP_EINVAL) scp_invalid(control, "map", SCP_WHOLE, "must be finite");

@@ -1,3 +1,5 @@
+/* The fast Hessian of SURF: box filters on an integral image, three rows of responses per filter
+ * size at a time; a maximum among its 27 neighbours is refined to the vertex of a quadratic. */
 #include "scp/surf.h"
 
 #include <math.h>
@@ -75,7 +77,7 @@ static void respond(double *out, const struct layer *layer, const uint32_t *sums
 }
 
 /* Non-zero when v(layer, row, i) is the first of the largest among its 27. n[layer][row]. */
-static int is_peak(const double *const n[3][3], size_t i) {
+static int is_maximum(const double *const n[3][3], size_t i) {
     const double value = n[1][1][i];
     for (int k = 0; k < 3; k++)
         for (int r = 0; r < 3; r++)
@@ -139,7 +141,7 @@ static enum scp_status search_row(struct found *found, const struct layer *layer
         const size_t first = (margin + step - 1) / step, last = (width - 1 - margin) / step;
         for (size_t i = first; i <= last; i++) {
             double offset[3];
-            if (!(n[1][1][i] > threshold) || !is_peak(n, i) || !refine(offset, n, i)) continue;
+            if (!(n[1][1][i] > threshold) || !is_maximum(n, i) || !refine(offset, n, i)) continue;
             const double grow = 3.0 * (double)(layers[k + 1].lobe - layers[k].lobe);
             const struct scp_surf_point point = {
                 .x = (double)(i * step) + offset[0] * (double)step,
@@ -179,19 +181,27 @@ static enum scp_status search_octave(struct found *found, struct layer *layers,
     return SCP_OK;
 }
 
-static int valid(size_t height, size_t width, const struct scp_surf_options *options) {
-    if (height < 1 || width < 1 || height > MAX_PIXELS || width > MAX_PIXELS) return 0;
-    if (!(options->threshold >= 0.0 && options->threshold < INFINITY)) return 0;
-    if (options->octaves < 1 || options->octaves > 10) return 0;
-    if (options->octave_layers < 1 || options->octave_layers > 1000) return 0;
-    return 3 * lobe_of(options->octaves - 1, options->octave_layers + 1) <= SCP_SURF_MAX_SIDE;
+static enum scp_status check(size_t height, size_t width, const struct scp_surf_options *options,
+                             const struct scp_control *control) {
+    if (height < 1 || width < 1 || height > MAX_PIXELS || width > MAX_PIXELS)
+        return scp_invalid(control, "image", SCP_SHAPE, "must have sides from 1 to 2^24");
+    if (!(options->threshold >= 0.0 && options->threshold < INFINITY))
+        return scp_invalid(control, "threshold", SCP_WHOLE, "must be finite and >= 0");
+    if (options->octaves < 1 || options->octaves > 10)
+        return scp_invalid(control, "octaves", SCP_WHOLE, "must be from 1 to 10");
+    if (options->octave_layers < 1 || options->octave_layers > 1000 ||
+        3 * lobe_of(options->octaves - 1, options->octave_layers + 1) > SCP_SURF_MAX_SIDE)
+        return scp_invalid(control, "octave_layers", SCP_WHOLE,
+                           "must be above 0, and filters at most 4095 pixels wide");
+    return SCP_OK;
 }
 
 enum scp_status scp_surf_detect(struct scp_surf_point **points, size_t *count, const uint8_t *image,
                                 size_t height, size_t width, const struct scp_surf_options *options,
                                 const struct scp_control *control) {
-    if (!valid(height, width, options)) return SCP_EINVAL;
-    enum scp_status status = SCP_ENOMEM;
+    enum scp_status status = check(height, width, options, control);
+    if (status != SCP_OK) return status;
+    status = SCP_ENOMEM;
     const unsigned layer_count = options->octave_layers + 2;
     struct found found = {.points = scp_alloc(256, sizeof *found.points), .capacity = 256};
     struct layer *layers = scp_calloc(layer_count, sizeof *layers);

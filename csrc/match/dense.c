@@ -1,6 +1,6 @@
 /* Nearest mode over all cells: blocks of queries against blocks of cells, level after level, with
  * a running maximum instead of a finest map. For features too flat to prune. */
-#include "match.h"
+#include "dense.h"
 
 #include <string.h>
 
@@ -30,15 +30,15 @@ void scp_dense_nearest(float *value, int32_t *index, const struct image *image,
             for (size_t q = 0; q < count; q++) {
                 const float *above = d ? parent + q * coarse + y / 2 * (width / 2) : NULL;
                 float *out = row + q * width;
-                const float most =
+                const float row_max =
                     image->kernels->combine(out, above, query_norms[q * levels + d],
                                             image->norms + first, image->epsilon, width);
                 if (d < last) {
                     memcpy(map + q * coarse + y * width, out, width * sizeof *out);
-                } else if (most > value[q]) { /* the first place of a new maximum */
+                } else if (row_max > value[q]) { /* the first place of a new maximum */
                     size_t x = 0;
-                    while (out[x] != most) x++;
-                    value[q] = most;
+                    while (out[x] != row_max) x++;
+                    value[q] = row_max;
                     index[q] = (int32_t)(y * width + x);
                 }
             }

@@ -1,6 +1,5 @@
-#include "match.h"
-
-#include <math.h>
+/* The sizes of a feature pyramid; kept below what 32-bit cell numbers can count. */
+#include "scp/grid.h"
 
 #define MAX_CELLS ((size_t)1 << 28)
 
@@ -17,14 +16,6 @@ enum scp_status scp_grid_check(const struct scp_grid *grid, const struct scp_con
         return scp_invalid(control, "height and width", SCP_WHOLE,
                            "must give fewer than 2^28 cells in the finest level");
     return SCP_OK;
-}
-
-enum scp_status scp_name_vectors(const struct scp_control *control, const char *vectors_name,
-                                 const char *norms_name, const float *norms, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (!(norms[i] >= 0 && norms[i] < INFINITY))
-            return scp_invalid(control, norms_name, i, "must be finite and >= 0");
-    return scp_invalid(control, vectors_name, SCP_WHOLE, "must be unit vectors");
 }
 
 size_t scp_grid_cells(const struct scp_grid *grid, size_t level) {

@@ -2,10 +2,12 @@
  * other: key points of one image share its coarse cells, and what the search does there it then
  * does once. Of those groups, the ones that look most like the same example follow each other too:
  * they visit the same part of an image's tree, which the cache then holds. */
+#include "order.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "match.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 
 #define EXAMPLES 64
@@ -41,9 +43,8 @@ static uint64_t hash(const float *v, size_t count) {
 }
 
 /* Sets `first`, and sorts by it. */
-static void group(struct key *keys, const struct scp_queries *queries, const float *vectors) {
-    const size_t count = queries->count, channels = queries->channels;
-    const size_t stride = queries->levels * channels;
+static void group(struct key *keys, const float *vectors, size_t count, size_t stride,
+                  size_t channels) {
     for (size_t i = 0; i < count; i++)
         keys[i] = (struct key){hash(vectors + i * stride, channels), (uint32_t)i, 0, 0};
     qsort(keys, count, sizeof *keys, by_hash);
@@ -59,19 +60,19 @@ static void group(struct key *keys, const struct scp_queries *queries, const flo
 
 /* Sets `example` of sorted keys. Examples are the vectors of groups far from each other in the
  * list. */
-static void liken(struct key *keys, const struct scp_queries *queries, const float *vectors) {
-    const size_t channels = queries->channels, stride = queries->levels * channels;
-    const size_t step = (queries->count + EXAMPLES - 1) / EXAMPLES;
+static void assign_examples(struct key *keys, const float *vectors, size_t count, size_t stride,
+                            size_t channels) {
+    const size_t spacing = (count + EXAMPLES - 1) / EXAMPLES;
     const struct scp_kernels *kernels = scp_kernels();
-    for (size_t i = 0; i < queries->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const float *mine = vectors + keys[i].first * stride;
         float best = -2;
         if (i && keys[i].first == keys[i - 1].first) {
             keys[i].example = keys[i - 1].example;
             continue;
         }
-        for (size_t e = 0; e * step < queries->count; e++) {
-            const float *example = vectors + keys[e * step].first * stride;
+        for (size_t e = 0; e * spacing < count; e++) {
+            const float *example = vectors + keys[e * spacing].first * stride;
             const float dot = kernels->dot(mine, example, channels);
             if (dot > best) {
                 best = dot;
@@ -81,17 +82,17 @@ static void liken(struct key *keys, const struct scp_queries *queries, const flo
     }
 }
 
-enum scp_status scp_queries_order(struct scp_queries *queries, const float *vectors) {
-    const size_t count = queries->count;
+enum scp_status scp_queries_order(uint32_t *order, uint32_t *heads, const float *vectors,
+                                  size_t count, size_t levels, size_t channels) {
+    const size_t stride = levels * channels;
     struct key *keys = scp_alloc(count, sizeof *keys);
     if (!keys) return SCP_ENOMEM;
-    group(keys, queries, vectors);
-    liken(keys, queries, vectors);
+    group(keys, vectors, count, stride, channels);
+    assign_examples(keys, vectors, count, stride, channels);
     qsort(keys, count, sizeof *keys, by_place);
     for (size_t i = 0; i < count; i++) {
-        queries->order[i] = keys[i].number;
-        queries->heads[i] =
-            i && keys[i].first == keys[i - 1].first ? queries->heads[i - 1] : (uint32_t)i;
+        order[i] = keys[i].number;
+        heads[i] = i && keys[i].first == keys[i - 1].first ? heads[i - 1] : (uint32_t)i;
     }
     scp_free(keys);
     return SCP_OK;

@@ -1,53 +1,64 @@
 /* Queries, checked, ordered and quantised once for all the images in which they are searched. */
+#include "queries.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "match.h"
+#include "../kernels/tree.h"
+#include "order.h"
 #include "scp/alloc.h"
 
 #define CHUNK 256 /* queries per task */
 
-struct prepare {
+struct quantise_job {
     struct scp_queries *queries;
     const float *vectors, *norms;
     const struct scp_tree_kernels *kernels;
 };
 
 /* SCP_EINVAL when the vector is longer than 1. */
-static enum scp_status quantise(int8_t *to, struct scale *scale, const float *v, size_t channels,
-                                const struct scp_tree_kernels *kernels) {
-    const float largest = kernels->peak(v, channels);
+static enum scp_status quantise(int8_t *to, struct quantisation *scaling, const float *v,
+                                size_t channels, const struct scp_tree_kernels *kernels) {
+    const float max_abs = kernels->peak(v, channels);
     float sums[2];
     uint8_t *bytes = (uint8_t *)to;
-    kernels->quantise(bytes, sums, v, largest > 1e-30f ? 127 / largest : 0, channels);
+    kernels->quantise(bytes, sums, v, max_abs > 1e-30f ? 127 / max_abs : 0, channels);
     if (!(sums[1] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
     int32_t sum = 0;
     for (size_t c = 0; c < channels; c++) {
         to[c] = (int8_t)(bytes[c] ^ 128);
         sum += to[c];
     }
-    const float step = largest / 127;
-    *scale = (struct scale){step, sqrtf(sums[0]) * step * 1.0001f, sum};
+    const float unit = max_abs / 127;
+    *scaling = (struct quantisation){unit, sqrtf(sums[0]) * unit * 1.0001f, sum};
     return SCP_OK;
 }
 
-static enum scp_status prepare(void *context, size_t task, size_t worker) {
-    const struct prepare *p = context;
-    const struct scp_queries *q = p->queries;
+static enum scp_status quantise_some(void *context, size_t task, size_t worker) {
+    const struct quantise_job *job = context;
+    const struct scp_queries *q = job->queries;
     const size_t channels = q->channels, end = (task + 1) * CHUNK;
     const size_t last = (end < q->count ? end : q->count) * q->levels;
     (void)worker;
     for (size_t i = task * CHUNK * q->levels; i < last; i++) {
         const size_t from = q->order[i / q->levels] * q->levels + i % q->levels;
         float *v = q->vectors + i * channels;
-        memcpy(v, p->vectors + from * channels, channels * sizeof *v);
-        q->norms[i] = p->norms[from];
+        memcpy(v, job->vectors + from * channels, channels * sizeof *v);
+        q->norms[i] = job->norms[from];
         if (!(q->norms[i] >= 0 && q->norms[i] < INFINITY)) return SCP_EINVAL;
         const enum scp_status status =
-            quantise(q->quantised + i * channels, &q->scales[i], v, channels, p->kernels);
+            quantise(q->quantised + i * channels, &q->scaling[i], v, channels, job->kernels);
         if (status != SCP_OK) return status;
     }
     return SCP_OK;
+}
+
+enum scp_status scp_name_vectors(const struct scp_control *control, const char *vectors_name,
+                                 const char *norms_name, const float *norms, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(norms[i] >= 0 && norms[i] < INFINITY))
+            return scp_invalid(control, norms_name, i, "must be finite and >= 0");
+    return scp_invalid(control, vectors_name, SCP_WHOLE, "must be unit vectors");
 }
 
 enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
@@ -66,12 +77,13 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     q->vectors = scp_alloc(count * levels * channels, sizeof *q->vectors);
     q->norms = scp_alloc(count * levels, sizeof *q->norms);
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
-    q->scales = scp_alloc(count * levels, sizeof *q->scales);
-    struct prepare work = {q, vectors, norms, scp_tree_kernels()};
-    const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scales;
-    status = room ? scp_queries_order(q, vectors) : SCP_ENOMEM;
+    q->scaling = scp_alloc(count * levels, sizeof *q->scaling);
+    struct quantise_job job = {q, vectors, norms, scp_tree_kernels()};
+    const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scaling;
+    status =
+        room ? scp_queries_order(q->order, q->heads, vectors, count, levels, channels) : SCP_ENOMEM;
     if (status == SCP_OK)
-        status = scp_parallel((count + CHUNK - 1) / CHUNK, prepare, &work, control);
+        status = scp_parallel((count + CHUNK - 1) / CHUNK, quantise_some, &job, control);
     if (status == SCP_EINVAL)
         scp_name_vectors(control, "queries", "query_norms", norms, count * levels);
     if (status != SCP_OK) {
@@ -79,7 +91,7 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
         return status;
     }
     for (size_t i = 0; i < count * levels; i++)
-        if (norms[i] > q->largest[i % levels]) q->largest[i % levels] = norms[i];
+        if (norms[i] > q->max_norms[i % levels]) q->max_norms[i % levels] = norms[i];
     *queries = q;
     return SCP_OK;
 }
@@ -91,6 +103,6 @@ void scp_queries_free(struct scp_queries *queries) {
     scp_free(queries->vectors);
     scp_free(queries->norms);
     scp_free(queries->quantised);
-    scp_free(queries->scales);
+    scp_free(queries->scaling);
     scp_free(queries);
 }

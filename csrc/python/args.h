@@ -1,220 +1,213 @@
-/* The functions of scp._core as data: one row per argument and result, from which come the parsing,
- * the checks and their sentences, the docstring and scp/_core.pyi.
+/* The functions of scp._core: rows that describe arguments and results, then the code. From the
+ * rows come the parsing, the checks and their sentences, the docstring and scp/_core.pyi.
  *
- *     struct match {                        // what the C code works on
- *         const float *features, *norms;    // the type says the dtype; const: only read
- *         const struct scp_queries *queries;
- *         size_t n;
- *         float epsilon, *value;
- *     };
- *     static const struct scp_arg match_args[] = {
- *         ARRAY(match, features, "cells channels"),
- *         ARRAY(match, norms, "cells"),
- *         OBJECT(match, queries, &scp_py_queries),
- *         REAL(match, epsilon, OPT(1e-3)),
- *         PROGRESS,
- *         DIM(match, cells, n),
- *         OUT(match, value, "queries"),
- *         END,
- *     };
- *     static enum scp_status match(struct match *a, const struct scp_control *control);
- *     FUNCTION(match, "The best match of every query in one image (scp/match.h).")
+ *     FUNCTION(match, "The best match of every query in one image (scp/match.h).",
+ *              ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+ *              OBJECT("queries", &scp_py_queries), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
+ *              OUT("value", F32, "queries")) {
+ *         return scp_match(DATA(value), DATA(features), DATA(norms), SIZE(cells), ...);
+ *     }
  *
  * A shape is a list of dimensions: a name means the same length wherever it occurs in the call, "2"
  * a fixed one, "*" any. Arrays, counts and the sizes of objects (scp_py_type) give names their
- * lengths; results are allocated by them. The function runs without the GIL, in the frame of
- * binding.h, and must not touch Python; one that has to is a BODY. */
+ * lengths; results are allocated by them. The code runs without the GIL and must not touch Python;
+ * what it names in the control's error becomes the exception. Nothing is converted on the way: a
+ * wrong dtype, order or shape is an error. */
 #ifndef SCP_PYTHON_ARGS_H
 #define SCP_PYTHON_ARGS_H
 
-#include "binding.h"
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 
-#include "scp/options.h"
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL scp_core_array_api
+#ifndef SCP_PY_MAIN
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "scp/status.h"
+#include "scp/threads.h"
 
 enum scp_kind {
-    SCP_ARG_END,
-    /* arguments, in the order of the signature */
-    SCP_ARG_ARRAY,    /* const T * or T * */
-    SCP_ARG_ARRAYS,   /* const float *const *: a list or tuple of arrays, the first dimension */
-    SCP_ARG_TUPLE,    /* a struct: one value for each of `rows` */
-    SCP_ARG_OPTIONS,  /* a struct of `table`: a dict from names to values (scp/options.h) */
-    SCP_ARG_COUNT,    /* an integer from min to max; -1 is SIZE_MAX */
-    SCP_ARG_REAL,     /* float or double */
-    SCP_ARG_FLAG,     /* int */
-    SCP_ARG_CHOICE,   /* an enum: one of the words */
-    SCP_ARG_TEXT,     /* const char *: a str */
-    SCP_ARG_PATH,     /* const char *: a path */
-    SCP_ARG_OBJECT,   /* the core of an object of that type */
-    SCP_ARG_ANY,      /* PyObject *, borrowed, not looked at */
-    SCP_ARG_PROGRESS, /* None or callable(done, total) */
-    /* not an argument: the length of a dimension, for the C code; or set by it, for NEW */
-    SCP_ARG_DIM,
-    /* results */
-    SCP_ARG_OUT,   /* T *: an array, allocated before the call */
-    SCP_ARG_VALUE, /* a number: double, size_t, or int for a bool */
-    SCP_ARG_NEW,   /* the core of a new object */
-    SCP_ARG_MADE,  /* PyObject *: an object that a BODY makes */
+    KIND_END,
+    KIND_ARRAY,
+    KIND_ARRAYS, /* a tuple or list of arrays; the first dimension is their number */
+    KIND_TUPLE,  /* a C struct from a tuple: one value for each of `rows` */
+    KIND_COUNT,  /* an integer from min to max */
+    KIND_REAL,
+    KIND_FLAG,
+    KIND_CHOICE, /* one of the words: its number */
+    KIND_TEXT,   /* a str or path */
+    KIND_OBJECT,
+    KIND_PROGRESS,
+    KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
+    KIND_OUT,                  /* an array, allocated before the call */
+    KIND_VALUE,                /* a number: F64, I64 or BOOL */
+    KIND_NEW,                  /* an object for the core in in->made */
+    KIND_MADE,                 /* what `make` returns */
 };
 
 enum {
-    SCP_ARG_OPTIONAL = 1,
-    SCP_ARG_NONE = 2, /* None is allowed: a null pointer, or a struct of zeros */
-    SCP_ARG_KEEP = 4, /* the new object of this call keeps this one alive */
-    SCP_ARG_LEND = 8, /* the (first) object of this call does, until something else is lent */
-    SCP_ARG_BUSY = 16 /* an object that serves one call at a time */
+    OPTIONAL = 1,
+    NONE = 2,  /* None is allowed, for a null pointer */
+    WRITE = 4, /* the array is changed in place */
+    COPY = 8,  /* in a tuple: the array's values go to the field, not its address */
+    KEEP = 16, /* the object that this call makes keeps it alive */
+    LEND = 32, /* argument 0 keeps it alive until something else is lent */
+    BUSY = 64, /* an object that serves one call at a time */
 };
 
+enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
+enum { I32 = NPY_INT32, I64 = NPY_INT64, BOOL = NPY_BOOL };
+
+struct scp_args;
+
 struct scp_arg {
-    const char *name, *shape, *note;
+    const char *name;
     enum scp_kind kind;
-    int dtype, writes;
-    unsigned flags;
-    size_t at, size; /* the field */
-    size_t count;    /* of OUT: where the C code says how many of the first dimension are used */
+    int dtype, flags;
+    const char *shape, *note;
     int64_t min;
     uint64_t max;
     double number; /* default */
     const char *const *words;
-    const struct scp_arg *rows;
-    const struct scp_option_table *table;
     const struct scp_py_type *type;
+    const struct scp_arg *rows;
+    PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
+    const char *room;                       /* OUT: its shape before the code says how long it is */
+    size_t at, size; /* of a row of a tuple: its field; of a TUPLE: the struct */
 };
 
-#define SCP_FIELD(T, f) .name = #f, .at = offsetof(struct T, f), .size = sizeof(((struct T *)0)->f)
-#define SCP_DTYPE(T, f)                                                                            \
-    .dtype = _Generic(((struct T *)0)->f,                                                          \
-        const float *: NPY_FLOAT32,                                                                \
-        float *: NPY_FLOAT32,                                                                      \
-        const float **: NPY_FLOAT32,                                                               \
-        const double *: NPY_FLOAT64,                                                               \
-        double *: NPY_FLOAT64,                                                                     \
-        const uint8_t *: NPY_UINT8,                                                                \
-        const uint32_t *: NPY_UINT32,                                                              \
-        uint32_t *: NPY_UINT32,                                                                    \
-        const int32_t *: NPY_INT32,                                                                \
-        int32_t *: NPY_INT32,                                                                      \
-        const int64_t *: NPY_INT64,                                                                \
-        int64_t *: NPY_INT64),                                                                     \
-    .writes = _Generic(((struct T *)0)->f,                                                         \
-        float *: 1,                                                                                \
-        double *: 1,                                                                               \
-        uint32_t *: 1,                                                                             \
-        int32_t *: 1,                                                                              \
-        int64_t *: 1,                                                                              \
-        default: 0)
+/* After these may follow DEFAULT(...), INTO(...), .flags = ..., .note = "...". */
+#define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define TUPLE(n, type, r, ...)                                                                     \
+    {.kind = KIND_TUPLE, .name = n, .size = sizeof(type), .rows = r, __VA_ARGS__}
+#define COUNT(n, low, high, ...)                                                                   \
+    {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
+#define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
+#define FLAG(n, ...) {.kind = KIND_FLAG, .name = n, __VA_ARGS__}
+#define CHOICE(n, w, ...) {.kind = KIND_CHOICE, .name = n, .words = w, __VA_ARGS__}
+#define TEXT(n, ...) {.kind = KIND_TEXT, .name = n, __VA_ARGS__}
+#define OBJECT(n, t, ...) {.kind = KIND_OBJECT, .name = n, .type = t, __VA_ARGS__}
+#define PROGRESS {.kind = KIND_PROGRESS, .name = "progress", .flags = OPTIONAL | NONE}
+#define OUT(n, t, s, ...) {.kind = KIND_OUT, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define VALUE(n, t, ...) {.kind = KIND_VALUE, .name = n, .dtype = t, __VA_ARGS__}
+#define NEW(t) {.kind = KIND_NEW, .name = "object", .type = t}
+#define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
 
-/* What follows the shape or the field may be OPT(default), .flags = ..., .note = "...". */
-#define OPT(value) .flags = SCP_ARG_OPTIONAL, .number = (value)
-#define OPT_NONE .flags = SCP_ARG_OPTIONAL | SCP_ARG_NONE
+#define DEFAULT(value) .flags = OPTIONAL, .number = (value)
+#define INTO(type, field) .at = offsetof(type, field), .size = sizeof(((type *)0)->field)
 
-#define ARRAY(T, f, ...)                                                                           \
-    {.kind = SCP_ARG_ARRAY, SCP_FIELD(T, f), SCP_DTYPE(T, f), .shape = __VA_ARGS__}
-#define ARRAYS(T, f, ...)                                                                          \
-    {.kind = SCP_ARG_ARRAYS, SCP_FIELD(T, f), SCP_DTYPE(T, f), .shape = __VA_ARGS__}
-#define TUPLE(T, f, ...) {.kind = SCP_ARG_TUPLE, SCP_FIELD(T, f), .rows = __VA_ARGS__}
-#define OPTIONS(T, f, ...) {.kind = SCP_ARG_OPTIONS, SCP_FIELD(T, f), .table = __VA_ARGS__}
-#define COUNT(T, f, low, high, ...)                                                                \
-    {.kind = SCP_ARG_COUNT, SCP_FIELD(T, f), .min = (low), .max = (high), __VA_ARGS__}
-#define REAL(T, f, ...) {.kind = SCP_ARG_REAL, SCP_FIELD(T, f), __VA_ARGS__}
-#define FLAG(T, f, ...) {.kind = SCP_ARG_FLAG, SCP_FIELD(T, f), __VA_ARGS__}
-#define CHOICE(T, f, ...) {.kind = SCP_ARG_CHOICE, SCP_FIELD(T, f), .words = __VA_ARGS__}
-#define TEXT(T, f, ...) {.kind = SCP_ARG_TEXT, SCP_FIELD(T, f), __VA_ARGS__}
-#define PATH(T, f) {.kind = SCP_ARG_PATH, SCP_FIELD(T, f)}
-#define OBJECT(T, f, ...) {.kind = SCP_ARG_OBJECT, SCP_FIELD(T, f), .type = __VA_ARGS__}
-#define ANY(T, f, ...) {.kind = SCP_ARG_ANY, SCP_FIELD(T, f), __VA_ARGS__}
-#define PROGRESS {.kind = SCP_ARG_PROGRESS, .name = "progress", OPT_NONE}
-#define DIM(T, word, f)                                                                            \
-    {.kind = SCP_ARG_DIM,                                                                          \
-     .name = #word,                                                                                \
-     .at = offsetof(struct T, f),                                                                  \
-     .size = sizeof(((struct T *)0)->f)}
-#define OUT(T, f, ...) {.kind = SCP_ARG_OUT, SCP_FIELD(T, f), SCP_DTYPE(T, f), .shape = __VA_ARGS__}
-#define USED(T, f) .count = offsetof(struct T, f)
-#define VALUE(T, f, ...)                                                                           \
-    {.kind = SCP_ARG_VALUE,                                                                        \
-     SCP_FIELD(T, f),                                                                              \
-     .dtype = _Generic(((struct T *)0)->f,                                                         \
-         double: NPY_FLOAT64,                                                                      \
-         int: NPY_BOOL,                                                                            \
-         unsigned long: NPY_UINT64,                                                                \
-         unsigned long long: NPY_UINT64),                                                          \
-     __VA_ARGS__}
-#define NEW(T, f, ...) {.kind = SCP_ARG_NEW, SCP_FIELD(T, f), .type = __VA_ARGS__}
-#define MADE(T, f, text) {.kind = SCP_ARG_MADE, SCP_FIELD(T, f), .note = (text)}
-#define END {.kind = SCP_ARG_END}
+/* ---- call.c: the frame around a core call ---- */
 
-/* A call as the parser sees it. */
+/* `progress`: NULL, None, or a callable(done, total) called now and then. What it raises, or a
+ * signal handler raises, ends the call. The number of threads is pinned meanwhile (threads.h). */
+struct scp_py_call {
+    struct scp_control control;
+    struct scp_error error;
+    PyThreadState *thread;
+    PyObject *progress;
+    double next_poll;
+    int stopped; /* an exception is set */
+};
+void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases the GIL */
+void scp_call_end(struct scp_py_call *call);
+
+/* Sets the exception of a status, and of what the core named. Returns NULL. */
+struct scp_args;
+PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
+
+/* ---- args.c ---- */
+
+/* One call. */
 #define SCP_ARGS_MAX 24
+#define SCP_ARGS_BYTES 2048
+
 struct scp_args {
+    const struct scp_control *control;
+    void *made; /* the core for NEW, or memory that a maker reads, to be freed */
     struct scp_py_call call;
     PyObject *module;
     const struct scp_function *function;
-    PyObject *objects[SCP_ARGS_MAX]; /* borrowed; of row i; NULL: left out */
-    PyObject *results[SCP_ARGS_MAX]; /* owned; of row i */
-    PyObject *converted;             /* owned; of a path */
-    void *lists[SCP_ARGS_MAX];       /* owned; of row i */
+    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
+    PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
+    PyObject *converted;             /* owned: the bytes of a text */
     struct scp_object *busy;
+    union {
+        void *data;
+        uint64_t count;
+        double real;
+        int number;
+    } values[SCP_ARGS_MAX]; /* of row i */
     struct {
         const char *name, *from;
         size_t length, value;
     } dims[SCP_ARGS_MAX];
-    size_t n_dims;
+    size_t n_dims, used;
+    _Alignas(max_align_t) char structs[SCP_ARGS_BYTES]; /* of tuples */
 };
+
+/* For the code, by name. The data of an array, core of an object, struct of a tuple, text (NULL:
+ * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
+ */
+#define DATA(name) scp_data(in, #name)
+#define SIZE(name) scp_size(in, #name)
+#define NUMBER(name) scp_real(in, #name)
+void *scp_data(const struct scp_args *in, const char *name);
+size_t scp_size(const struct scp_args *in, const char *name);
+double scp_real(const struct scp_args *in, const char *name);
+PyObject *scp_given(const struct scp_args *in, const char *name);
+
+/* Where a result goes: the size_t, double or int of a VALUE, or a size_t for a dimension that no
+ * argument has (how much of an OUT is used, a size of the new object). */
+#define TO(name) scp_to(in, #name)
+void *scp_to(struct scp_args *in, const char *name);
 
 struct scp_function {
     const char *name, *sentence;
     const struct scp_arg *args;
-    size_t size; /* of its struct */
-    enum scp_status (*run)(void *a, const struct scp_control *control);
-    int (*body)(void *a, struct scp_args *args); /* -1 with an exception */
-    PyObject *(*entry)(PyObject *module, PyObject *const *values, Py_ssize_t n, PyObject *names);
+    enum scp_status (*run)(struct scp_args *in);
+    PyCFunctionWithKeywords entry;
 };
 
-PyObject *scp_args_call(PyObject *module, const struct scp_function *function,
-                        PyObject *const *values, Py_ssize_t n, PyObject *names);
+int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
+PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
+                        PyObject *keywords);
 
-#define SCP_ARGS_BYTES 1024
-#define SCP_FUNCTION(f, text, member)                                                              \
-    static PyObject *f##_entry(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);             \
-    static const struct scp_function f##_function = {                                              \
-        .name = #f,                                                                                \
-        .sentence = (text),                                                                        \
-        .args = f##_args,                                                                          \
-        .size = sizeof(struct f),                                                                  \
-        .member = f##_typed,                                                                       \
-        .entry = f##_entry,                                                                        \
-    };                                                                                             \
-    _Static_assert(sizeof(struct f) <= SCP_ARGS_BYTES, "arguments do not fit");                    \
-    static PyObject *f##_entry(PyObject *module, PyObject *const *values, Py_ssize_t n,            \
-                               PyObject *names) {                                                  \
-        return scp_args_call(module, &f##_function, values, n, names);                             \
+/* The rows of a function without code of its own: a maker does it all. */
+#define MAKER(f, text, ...) SCP_FUNCTION(f, NULL, text, __VA_ARGS__)
+#define FUNCTION(f, text, ...)                                                                     \
+    static enum scp_status f(struct scp_args *in);                                                 \
+    SCP_FUNCTION(f, f, text, __VA_ARGS__)                                                          \
+    static enum scp_status f(struct scp_args *in)
+#define SCP_FUNCTION(f, run, text, ...)                                                            \
+    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords);            \
+    static const struct scp_arg f##_args[] = {__VA_ARGS__, {.kind = KIND_END}};                    \
+    static const struct scp_function f##_function = {#f, text, f##_args, run, f##_entry};          \
+    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords) {           \
+        return scp_args_call(module, &f##_function, values, keywords);                             \
     }
-#define FUNCTION(f, text)                                                                          \
-    static enum scp_status f##_typed(void *a, const struct scp_control *control) {                 \
-        return f(a, control);                                                                      \
-    }                                                                                              \
-    SCP_FUNCTION(f, text, run)
-#define BODY(f, text)                                                                              \
-    static int f##_typed(void *a, struct scp_args *args) {                                         \
-        return f(a, args);                                                                         \
-    }                                                                                              \
-    SCP_FUNCTION(f, text, body)
 
-/* For a BODY: the frame around the core call. -1 with the exception of the status. */
-void scp_args_begin(struct scp_args *args);
-int scp_args_end(struct scp_args *args, enum scp_status status);
+/* ---- module.c ---- */
 
-/* For a BODY: the object given for an argument (borrowed), NULL when it was left out. */
-PyObject *scp_args_given(const struct scp_args *args, const char *name);
+struct scp_py_state {
+    PyObject *infeasible;   /* scp.InfeasibleError, a ValueError */
+    PyTypeObject *types[8]; /* of objects.c, in its order */
+};
 
-/* What Python gets for one of these: an object that owns a core. */
+/* ---- objects.c: what Python gets for a core ---- */
+
 struct scp_py_type {
-    const char *name, *doc; /* "scp._core.Queries" */
-    const char *sizes;      /* names of dimensions that it knows, for arrays beside it; its repr */
     void (*free)(void *core); /* not of NULL */
+    const char *name, *doc;   /* "scp._core.Queries" */
+    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
 };
 
 struct scp_object {
@@ -225,27 +218,32 @@ struct scp_object {
     atomic_flag busy;
 };
 
-/* objects.c */
+#define TYPE(t, free_core, ...)                                                                    \
+    static void t##_free(void *core) {                                                             \
+        free_core(core);                                                                           \
+    }                                                                                              \
+    const struct scp_py_type t = {t##_free, __VA_ARGS__};
+
+extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
+    scp_py_plan;
+
 int scp_py_add_types(PyObject *module);
 struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
 /* `object` when it is of that type (borrowed), or NULL with an exception. */
 struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
                                  const struct scp_py_type *type);
 
-extern const struct scp_py_type scp_py_queries, scp_py_trainer;
+/* ---- doc.c ---- */
 
-/* options.c: the struct of a table from a dict. -1 with an exception. */
-int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
+/* What the row takes: "float32 [cells][channels]". */
+void scp_describe(char *text, size_t size, const struct scp_arg *row);
 
-/* doc.c: adds functions, ended by NULL, with their docstrings. */
+/* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
 
-/* The functions of the topic files, each list ended by NULL. */
-extern const struct scp_function *const scp_py_match_functions[];
-extern const struct scp_function *const scp_py_options_functions[];
-extern const struct scp_function *const scp_py_train_functions[];
-extern const struct scp_function *const scp_py_contrast_functions[];
-extern const struct scp_function *const scp_py_refine_functions[];
+typedef const struct scp_function *scp_functions[];
+extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
+    scp_py_nn_functions, scp_py_cuda_functions;
 
 /* The next word of a shape, NULL at its end. */
 const char *scp_shape_next(const char **shape, size_t *length);

@@ -1,175 +1,116 @@
-/* scp._core: gradient features and the search for the best match. */
+/* scp._core: key points of SURF, gradient features and the search for the best match. */
 #include "args.h"
 
 #include "scp/gradient.h"
 #include "scp/match.h"
 #include "scp/pyramid.h"
+#include "scp/surf.h"
 
-static enum scp_status check_cells(const struct scp_grid *grid, size_t cells,
-                                   const struct scp_control *control) {
-    const enum scp_status status = scp_grid_check(grid, control);
-    if (status != SCP_OK || cells == scp_grid_offset(grid, grid->levels)) return status;
-    return scp_invalid(control, "features", SCP_SHAPE, "must have the cells of all levels");
+static PyObject *make_points(struct scp_args *in) {
+    const struct scp_surf_point *points = in->made;
+    npy_intp shape[2] = {(npy_intp)SIZE(n), 4};
+    PyObject *array = PyArray_SimpleNew(2, shape, NPY_FLOAT64);
+    double (*out)[4] = array ? PyArray_DATA((PyArrayObject *)array) : NULL;
+    for (npy_intp i = 0; array && i < shape[0]; i++) {
+        out[i][0] = points[i].x, out[i][1] = points[i].y;
+        out[i][2] = points[i].side, out[i][3] = points[i].response;
+    }
+    return array;
 }
 
-struct gradient_pyramid {
-    float *features, *norms;
-    const float *images;
-    size_t n, cells, channels, height, width, levels;
-};
+FUNCTION(surf, "Fast-Hessian key points (scp/surf.h).", ARRAY("image", U8, "height width"),
+         REAL("threshold"), COUNT("octaves", 1, 10), COUNT("octave_layers", 1, 1000),
+         MADE("points", make_points, "float64 [n][4]: x, y, filter side, response")) {
+    const struct scp_surf_options options = {NUMBER(threshold), (unsigned)SIZE(octaves),
+                                             (unsigned)SIZE(octave_layers)};
+    return scp_surf_detect(TO(points), TO(n), DATA(image), SIZE(height), SIZE(width), &options,
+                           in->control);
+}
 
-static const struct scp_arg gradient_pyramid_args[] = {
-    ARRAY(gradient_pyramid, features, "images cells channels"),
-    ARRAY(gradient_pyramid, norms, "images cells"),
-    ARRAY(gradient_pyramid, images, "images height width"),
-    COUNT(gradient_pyramid, levels, 1, SCP_MATCH_MAX_LEVELS),
-    PROGRESS,
-    DIM(gradient_pyramid, images, n),
-    DIM(gradient_pyramid, cells, cells),
-    DIM(gradient_pyramid, channels, channels),
-    DIM(gradient_pyramid, height, height),
-    DIM(gradient_pyramid, width, width),
-    END,
-};
+/* The grid of `features`, whose cells it must have. */
+static enum scp_status grid_of(struct scp_grid *grid, const struct scp_args *in, size_t height,
+                               size_t width) {
+    *grid = (struct scp_grid){SIZE(levels), SIZE(channels), height, width};
+    const enum scp_status status = scp_grid_check(grid, in->control);
+    if (status != SCP_OK || SIZE(cells) == scp_grid_offset(grid, grid->levels)) return status;
+    return scp_invalid(in->control, "features", SCP_SHAPE, "must have the cells of all levels");
+}
 
-static enum scp_status gradient_pyramid(struct gradient_pyramid *a,
-                                        const struct scp_control *control) {
-    const struct scp_grid grid = {a->levels, a->channels, a->height >> a->levels,
-                                  a->width >> a->levels};
-    const enum scp_status status = check_cells(&grid, a->cells, control);
+FUNCTION(gradient_pyramid, "Pyramids of gradient features of images (scp/gradient.h).",
+         ARRAY("features", F32, "images cells channels", .flags = WRITE),
+         ARRAY("norms", F32, "images cells", .flags = WRITE),
+         ARRAY("images", F32, "images height width"), COUNT("levels", 1, SCP_MATCH_MAX_LEVELS),
+         PROGRESS) {
+    const size_t height = SIZE(height), width = SIZE(width), levels = SIZE(levels);
+    struct scp_grid grid;
+    if (height % ((size_t)1 << levels) || width % ((size_t)1 << levels))
+        return scp_invalid(in->control, "images", SCP_SHAPE,
+                           "must have sides that are multiples of 2^levels");
+    const enum scp_status status = grid_of(&grid, in, height >> levels, width >> levels);
     if (status != SCP_OK) return status;
-    return scp_gradient_pyramid(a->features, a->norms, a->images, a->n, a->height, a->width,
-                                a->levels, a->channels, control);
-}
-FUNCTION(gradient_pyramid, "The pyramids of images of gradients (scp/gradient.h).")
-
-struct pyramid_pack {
-    float *features, *norms;
-    const float *map;
-    size_t cells, width, channels;
-};
-
-static const struct scp_arg pyramid_pack_args[] = {
-    ARRAY(pyramid_pack, features, "cells width"),
-    ARRAY(pyramid_pack, norms, "cells"),
-    ARRAY(pyramid_pack, map, "cells channels"),
-    DIM(pyramid_pack, cells, cells),
-    DIM(pyramid_pack, width, width),
-    DIM(pyramid_pack, channels, channels),
-    END,
-};
-
-static enum scp_status pyramid_pack(struct pyramid_pack *a, const struct scp_control *control) {
-    return scp_pyramid_pack(a->features, a->norms, a->map, a->cells, a->channels, a->channels,
-                            a->width, control);
-}
-FUNCTION(pyramid_pack, "A network's map as one level of a pyramid: unit vectors and norms "
-                       "(scp/pyramid.h).")
-
-static void free_queries(void *core) {
-    scp_queries_free(core);
+    return scp_gradient_pyramid(DATA(features), DATA(norms), DATA(images), SIZE(images), &grid,
+                                in->control);
 }
 
-const struct scp_py_type scp_py_queries = {
-    "scp._core.Queries", "Vectors to search for: checked, ordered and quantised, for match.",
-    "queries levels channels", free_queries};
-
-struct match_queries {
-    const float *queries, *query_norms;
-    size_t n, levels, channels;
-    struct scp_queries *made;
-};
-
-static const struct scp_arg match_queries_args[] = {
-    ARRAY(match_queries, queries, "queries levels channels"),
-    ARRAY(match_queries, query_norms, "queries levels"),
-    DIM(match_queries, queries, n),
-    DIM(match_queries, levels, levels),
-    DIM(match_queries, channels, channels),
-    NEW(match_queries, made, &scp_py_queries),
-    END,
-};
-
-static enum scp_status match_queries(struct match_queries *a, const struct scp_control *control) {
-    return scp_queries_create(&a->made, a->queries, a->query_norms, a->n, a->levels, a->channels,
-                              control);
+FUNCTION(pyramid_pack, "One level of a pyramid from a network's map (scp/pyramid.h).",
+         ARRAY("features", F32, "cells width", .flags = WRITE),
+         ARRAY("norms", F32, "cells", .flags = WRITE), ARRAY("map", F32, "cells channels")) {
+    return scp_pyramid_pack(DATA(features), DATA(norms), DATA(map), SIZE(cells), SIZE(channels),
+                            SIZE(channels), SIZE(width), in->control);
 }
-FUNCTION(match_queries, "Queries for match; copies the vectors and their norms.")
+
+TYPE(scp_py_queries, scp_queries_free, "scp._core.Queries",
+     "Vectors to search for: checked, ordered and quantised.", "queries levels channels")
+
+FUNCTION(match_queries, "Queries for match; copies the vectors and their norms.",
+         ARRAY("queries", F32, "queries levels channels"),
+         ARRAY("query_norms", F32, "queries levels"), NEW(&scp_py_queries)) {
+    return scp_queries_create(TO(object), DATA(queries), DATA(query_norms), SIZE(queries),
+                              SIZE(levels), SIZE(channels), in->control);
+}
 
 static const char *const paths[] = {"auto", "search", "dense", NULL}; /* enum scp_match_path */
 
-struct match {
-    const float *features, *norms;
-    const struct scp_queries *queries;
-    size_t height, width, cells, levels, channels;
-    int bilinear, path;
-    float epsilon, *value;
-    int32_t *index;
-    uint64_t dots, brute;
-    int dense;
-};
-
-static const struct scp_arg match_args[] = {
-    ARRAY(match, features, "cells channels"),
-    ARRAY(match, norms, "cells"),
-    OBJECT(match, queries, &scp_py_queries),
-    COUNT(match, height, 1, 65535, .note = "of the coarsest level, as width"),
-    COUNT(match, width, 1, 65535),
-    FLAG(match, bilinear, OPT(0)),
-    CHOICE(match, path, paths, OPT(SCP_MATCH_AUTO)),
-    REAL(match, epsilon, OPT(1e-3)),
-    PROGRESS,
-    DIM(match, cells, cells),
-    DIM(match, levels, levels),
-    DIM(match, channels, channels),
-    OUT(match, value, "queries"),
-    OUT(match, index, "queries"),
-    VALUE(match, dots, .note = "dot products evaluated"),
-    VALUE(match, brute, .note = "those of brute force"),
-    VALUE(match, dense, .note = "the path taken"),
-    END,
-};
-
-static enum scp_status match(struct match *a, const struct scp_control *control) {
-    const struct scp_grid grid = {a->levels, a->channels, a->height, a->width};
-    const struct scp_match_options options = {a->bilinear ? SCP_BILINEAR : SCP_NEAREST,
-                                              (enum scp_match_path)a->path, a->epsilon};
+FUNCTION(match, "The best match of every query in one image (scp/match.h).",
+         ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+         OBJECT("queries", &scp_py_queries),
+         COUNT("height", 1, 65535, .note = "of the coarsest level, as width"),
+         COUNT("width", 1, 65535), FLAG("bilinear", DEFAULT(0)),
+         CHOICE("path", paths, DEFAULT(SCP_MATCH_AUTO)), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
+         OUT("value", F32, "queries"), OUT("index", I32, "queries"),
+         VALUE("dots", I64, .note = "dot products evaluated"),
+         VALUE("brute", I64, .note = "those of brute force"),
+         VALUE("dense", BOOL, .note = "the path taken")) {
+    const struct scp_match_options options = {SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST,
+                                              (enum scp_match_path)SIZE(path),
+                                              (float)NUMBER(epsilon)};
+    struct scp_pyramid pyramid = {.features = DATA(features), .norms = DATA(norms)};
     struct scp_match_stats stats;
-    enum scp_status status = check_cells(&grid, a->cells, control);
+    enum scp_status status = grid_of(&pyramid.grid, in, SIZE(height), SIZE(width));
     if (status != SCP_OK) return status;
-    status = scp_match(a->value, a->index, &stats, &grid, a->features, a->norms, a->queries,
-                       &options, control);
-    a->dots = stats.dots, a->brute = stats.brute, a->dense = stats.dense;
+    status =
+        scp_match(DATA(value), DATA(index), &stats, &pyramid, DATA(queries), &options, in->control);
+    *(uint64_t *)TO(dots) = stats.dots;
+    *(uint64_t *)TO(brute) = stats.brute;
+    *(int *)TO(dense) = stats.dense;
     return status;
 }
-FUNCTION(match, "The best match of every query in one image (scp/match.h).")
 
-struct match_bytes {
-    size_t levels, channels, height, width;
-    int bilinear;
-    size_t bytes;
-};
-
-static const struct scp_arg match_bytes_args[] = {
-    COUNT(match_bytes, levels, 1, SCP_MATCH_MAX_LEVELS),
-    COUNT(match_bytes, channels, 1, SCP_MATCH_MAX_CHANNELS),
-    COUNT(match_bytes, height, 1, 65535),
-    COUNT(match_bytes, width, 1, 65535),
-    FLAG(match_bytes, bilinear),
-    VALUE(match_bytes, bytes),
-    END,
-};
-
-static enum scp_status match_bytes(struct match_bytes *a, const struct scp_control *control) {
-    const struct scp_grid grid = {a->levels, a->channels, a->height, a->width};
-    const enum scp_status status = scp_grid_check(&grid, control);
-    if (status != SCP_OK) return status;
-    a->bytes = scp_match_bytes(&grid, a->bilinear ? SCP_BILINEAR : SCP_NEAREST, scp_threads());
-    return SCP_OK;
+FUNCTION(match_bytes, "Working memory of match with the present number of threads.",
+         COUNT("levels", 1, SCP_MATCH_MAX_LEVELS), COUNT("channels", 1, SCP_MATCH_MAX_CHANNELS),
+         COUNT("height", 1, 65535), COUNT("width", 1, 65535), FLAG("bilinear"),
+         VALUE("bytes", I64)) {
+    const struct scp_grid grid = {SIZE(levels), SIZE(channels), SIZE(height), SIZE(width)};
+    const enum scp_match_mode mode = SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST;
+    const enum scp_status status = scp_grid_check(&grid, in->control);
+    if (status == SCP_OK) *(size_t *)TO(bytes) = scp_match_bytes(&grid, mode, scp_threads());
+    return status;
 }
-FUNCTION(match_bytes, "Working memory of match with the present number of threads.")
 
-const struct scp_function *const scp_py_match_functions[] = {
-    &gradient_pyramid_function, &pyramid_pack_function,
-    &match_queries_function,    &match_function,
-    &match_bytes_function,      NULL};
+const scp_functions scp_py_match_functions = {&surf_function,
+                                              &gradient_pyramid_function,
+                                              &pyramid_pack_function,
+                                              &match_queries_function,
+                                              &match_function,
+                                              &match_bytes_function,
+                                              NULL};

@@ -1,103 +1,68 @@
-/* scp._core: optimisers, and the loop that runs every training (csrc/include/scp/train.h). */
+/* scp._core: the loop of every training (scp/train.h), and the trainings: of features
+ * (scp/contrast.h) and of refinement (scp/refine.h). */
 #include "train.h"
 
-#include "scp/contrast.h"
+#include <string.h>
 
-/* ---- single operations ---- */
+#include "scp/alloc.h"
 
-struct train_adam {
-    float *parameters, *m, *v;
-    const float *gradients;
-    uint64_t step;
-    double rate;
-    struct scp_contrast_options options;
+/* ---- the loop ---- */
+
+TYPE(scp_py_trainer, scp_trainer_free, "scp._core.Trainer",
+     "A training that can be run; serves one call at a time.", "parameters losses")
+
+/* The trainer's arrays among those that were given. */
+static enum scp_status find_arrays(float **out, const struct scp_args *in) {
     size_t n;
-};
-
-static const struct scp_arg train_adam_args[] = {
-    ARRAY(train_adam, parameters, "parameters"),
-    ARRAY(train_adam, m, "parameters"),
-    ARRAY(train_adam, v, "parameters"),
-    ARRAY(train_adam, gradients, "parameters"),
-    COUNT(train_adam, step, 0, UINT64_MAX - 1, .note = "from 0"),
-    REAL(train_adam, rate),
-    OPTIONS(train_adam, options, &scp_contrast_table),
-    DIM(train_adam, parameters, n),
-    END,
-};
-
-static enum scp_status train_adam(struct train_adam *a, const struct scp_control *control) {
-    struct scp_optimiser optimiser;
-    (void)control;
-    scp_optimiser_of(&optimiser, &a->options.train);
-    return scp_adam(a->parameters, a->m, a->v, a->gradients, a->n, a->step, a->rate, &optimiser);
-}
-FUNCTION(train_adam, "One step of Adam, in place.")
-
-struct train_sgd {
-    float *parameters, *velocity;
-    const float *gradients;
-    double rate;
-    struct scp_optimiser optimiser;
-    size_t n;
-};
-
-static const struct scp_arg optimiser_rows[] = {
-    REAL(scp_optimiser, momentum), FLAG(scp_optimiser, nesterov), REAL(scp_optimiser, weight_decay),
-    REAL(scp_optimiser, clip), END};
-
-static const struct scp_arg train_sgd_args[] = {
-    ARRAY(train_sgd, parameters, "parameters"),
-    ARRAY(train_sgd, velocity, "parameters"),
-    ARRAY(train_sgd, gradients, "parameters"),
-    REAL(train_sgd, rate),
-    TUPLE(train_sgd, optimiser, optimiser_rows),
-    DIM(train_sgd, parameters, n),
-    END,
-};
-
-static enum scp_status train_sgd(struct train_sgd *a, const struct scp_control *control) {
-    (void)control;
-    return scp_sgd(a->parameters, a->velocity, a->gradients, a->n, a->rate, &a->optimiser);
-}
-FUNCTION(train_sgd, "One step of SGD with momentum, in place.")
-
-struct train_average {
-    float *teacher;
-    const float *student;
-    double momentum;
-    size_t n;
-};
-
-static const struct scp_arg train_average_args[] = {
-    ARRAY(train_average, teacher, "parameters"),
-    ARRAY(train_average, student, "parameters"),
-    REAL(train_average, momentum),
-    DIM(train_average, parameters, n),
-    END,
-};
-
-static enum scp_status train_average(struct train_average *a, const struct scp_control *control) {
-    (void)control;
-    return scp_moving_average(a->teacher, a->student, a->n, a->momentum);
-}
-FUNCTION(train_average, "A teacher follows its student, in place.")
-
-/* ---- the trainer ---- */
-
-static void free_trainer(void *core) {
-    scp_trainer_free(core);
+    const struct scp_array *rows = scp_trainer_arrays(DATA(trainer), &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct scp_named *given = DATA(arrays);
+        while (given->name && strcmp(given->name, rows[i].name) != 0) given++;
+        if (!given->name)
+            return scp_invalid(in->control, rows[i].name, SCP_WHOLE, "must be among the arrays");
+        if (given->length != rows[i].length)
+            return scp_invalid(in->control, rows[i].name, SCP_WHOLE, "must have another length");
+        out[i] = given->data;
+    }
+    return SCP_OK;
 }
 
-const struct scp_py_type scp_py_trainer = {"scp._core.Trainer",
-                                           "A training that can be run, for trainer_run.",
-                                           "parameters losses", free_trainer};
+FUNCTION(trainer_run, "Steps first, first + 1, .. of a training.",
+         OBJECT("trainer", &scp_py_trainer, .flags = BUSY), NAMED("arrays"),
+         COUNT("first", 0, UINT64_MAX / 65536 / 16, .note = "number of the first step"),
+         ARRAY("rates", F64, "steps", .note = "learning rates"), PROGRESS,
+         OUT("losses", F64, "steps losses"),
+         VALUE("done", I64, .note = "fewer than steps: a loss is not finite")) {
+    float *arrays[SCP_TRAIN_MAX_ARRAYS];
+    const enum scp_status status = find_arrays(arrays, in);
+    if (status != SCP_OK) return status;
+    return scp_trainer_run(DATA(trainer), DATA(losses), TO(done), arrays, SIZE(first), DATA(rates),
+                           SIZE(steps), in->control);
+}
 
-PyObject *scp_py_arrays(const struct scp_training *training) {
-    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
-    const size_t n = scp_training_arrays(rows, training);
+/* The trainer of a training that was made, and the sizes that its object knows. */
+static enum scp_status make_trainer(struct scp_args *in, const struct scp_training *training) {
+    size_t sum = 0;
+    for (size_t m = 0; m < training->n_models; m++) sum += training->models[m].parameters;
+    *(size_t *)TO(parameters) = sum;
+    *(size_t *)TO(losses) = training->losses;
+    return scp_trainer_create(TO(object), training);
+}
+
+/* The arrays of a training that was measured, for make_arrays. */
+static enum scp_status keep_arrays(struct scp_args *in, const struct scp_training *training) {
+    struct scp_array *rows = scp_calloc(SCP_TRAIN_MAX_ARRAYS, sizeof *rows);
+    if (!rows) return SCP_ENOMEM;
+    *(size_t *)TO(n_arrays) = scp_training_arrays(rows, training);
+    *(struct scp_array **)TO(arrays) = rows;
+    *(size_t *)TO(bytes) = scp_training_bytes(training);
+    return SCP_OK;
+}
+
+static PyObject *make_arrays(struct scp_args *in) {
+    const struct scp_array *rows = in->made;
     PyObject *dict = PyDict_New();
-    for (size_t i = 0; dict && i < n; i++) {
+    for (size_t i = 0; dict && i < SIZE(n_arrays); i++) {
         PyObject *length = PyLong_FromSize_t(rows[i].length);
         if (!length || PyDict_SetItemString(dict, rows[i].name, length)) Py_CLEAR(dict);
         Py_XDECREF(length);
@@ -105,66 +70,89 @@ PyObject *scp_py_arrays(const struct scp_training *training) {
     return dict;
 }
 
-int scp_py_trainer_of(struct scp_trainer **trainer, size_t *parameters, size_t *losses,
-                      const struct scp_training *training, struct scp_args *args) {
-    *losses = training->losses;
-    for (size_t m = 0; m < training->n_models; m++) *parameters += training->models[m].parameters;
-    scp_args_begin(args);
-    return scp_args_end(args, scp_trainer_create(trainer, training));
+#define MEASURED                                                                                   \
+    VALUE("bytes", I64, .note = "with the present number of threads"),                             \
+        MADE("arrays", make_arrays, "dict from names to lengths")
+
+/* ---- features ---- */
+
+#define CONTRAST_ARGS                                                                              \
+    OBJECT("graph", &scp_py_graph, .flags = KEEP), POOL_ARG, OPTIONS("options", &scp_contrast_table)
+
+static enum scp_status contrast(struct scp_training *training, const struct scp_args *in,
+                                enum scp_making making) {
+    const struct scp_pool pool = POOL;
+    return scp_contrast_training(training, DATA(graph), &pool, DATA(options), making, in->control);
 }
 
-struct trainer_run {
-    struct scp_trainer *trainer;
-    PyObject *arrays;
-    uint64_t first;
-    const double *rates;
-    size_t steps;
-    double *losses;
-    size_t done;
-};
-
-static const struct scp_arg trainer_run_args[] = {
-    OBJECT(trainer_run, trainer, &scp_py_trainer, .flags = SCP_ARG_BUSY),
-    ANY(trainer_run, arrays, .note = "dict of float32 arrays, changed in place"),
-    COUNT(trainer_run, first, 0, UINT64_MAX / 65536 / 16, .note = "number of the first step"),
-    ARRAY(trainer_run, rates, "steps", .note = "learning rates"),
-    PROGRESS,
-    DIM(trainer_run, steps, steps),
-    OUT(trainer_run, losses, "steps losses"),
-    VALUE(trainer_run, done, .note = "fewer than steps: a loss is not finite"),
-    END,
-};
-
-/* The arrays of the training, by name; as long as the dict lives. */
-static int find_arrays(float **out, const struct scp_training *training, PyObject *dict) {
-    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
-    const size_t n = scp_training_arrays(rows, training);
-    if (!PyDict_Check(dict)) {
-        PyErr_Format(PyExc_TypeError, "arrays must be a dict, got %s", Py_TYPE(dict)->tp_name);
-        return -1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        PyObject *object = PyDict_GetItemString(dict, rows[i].name);
-        if (!object) {
-            PyErr_Format(PyExc_ValueError, "arrays must hold '%s'", rows[i].name);
-            return -1;
-        }
-        PyArrayObject *array = scp_py_array(object, rows[i].name, NPY_FLOAT32, 1, SCP_PY_WRITE);
-        if (!array || scp_py_length(array, rows[i].name, 0, (npy_intp)rows[i].length)) return -1;
-        out[i] = PyArray_DATA(array);
-    }
-    return 0;
+FUNCTION(contrast_measure, "What a trainer of features will hold, and its arrays.", CONTRAST_ARGS,
+         MEASURED, VALUE("side", I64, .note = "pixels of the crop")) {
+    struct scp_training training;
+    const enum scp_status status = contrast(&training, in, SCP_MEASURE);
+    if (status != SCP_OK) return status;
+    *(size_t *)TO(side) =
+        scp_crop_side(DATA(options), SIZE(height), SIZE(width), training.losses);
+    return keep_arrays(in, &training);
 }
 
-static int trainer_run(struct trainer_run *a, struct scp_args *args) {
-    float *arrays[SCP_TRAIN_MAX_ARRAYS];
-    if (find_arrays(arrays, scp_trainer_training(a->trainer), a->arrays)) return -1;
-    scp_args_begin(args);
-    return scp_args_end(args, scp_trainer_run(a->trainer, a->losses, &a->done, arrays, a->first,
-                                              a->rates, a->steps, &args->call.control));
+FUNCTION(contrast_trainer, "A trainer of features; its losses are those of the levels.",
+         CONTRAST_ARGS, NEW(&scp_py_trainer)) {
+    struct scp_training training;
+    const enum scp_status status = contrast(&training, in, SCP_MAKE);
+    return status == SCP_OK ? make_trainer(in, &training) : status;
 }
-BODY(trainer_run, "Steps first, first + 1, .. of a training.")
 
-const struct scp_function *const scp_py_train_functions[] = {
-    &train_adam_function, &train_sgd_function, &train_average_function, &trainer_run_function,
-    NULL};
+/* ---- refinement ---- */
+
+#define REFINE_ARGS                                                                                \
+    OBJECT("graph", &scp_py_graph, .flags = KEEP), POOL_ARG, LABEL_ARGS,                           \
+        OPTIONS("options", &scp_refine_table)
+
+static enum scp_status refine(struct scp_training *training, const struct scp_args *in,
+                              enum scp_making making) {
+    const struct scp_pool pool = POOL;
+    const struct scp_labels labels = LABELS;
+    return scp_refine_training(training, DATA(graph), &pool, &labels, DATA(options), making,
+                               in->control);
+}
+
+FUNCTION(refine_measure, "What a trainer of refinement will hold, and its arrays.", REFINE_ARGS,
+         MEASURED) {
+    struct scp_training training;
+    const enum scp_status status = refine(&training, in, SCP_MEASURE);
+    return status == SCP_OK ? keep_arrays(in, &training) : status;
+}
+
+FUNCTION(refine_trainer, "A trainer of refinement; its losses: heat maps, offsets in x, in y.",
+         REFINE_ARGS, NEW(&scp_py_trainer)) {
+    struct scp_training training;
+    const enum scp_status status = refine(&training, in, SCP_MAKE);
+    return status == SCP_OK ? make_trainer(in, &training) : status;
+}
+
+#define WORD(enumerator, name) name,
+static const char *const votes[] = {SCP_VOTE_NAMES(WORD) NULL};
+
+FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",
+         ARRAY("map", F32, "height width channels"),
+         COUNT("landmarks", 1, SCP_REFINE_MAX_LANDMARKS),
+         COUNT("factor", 1, 32768, .note = "how many times the image is larger"),
+         CHOICE("vote", votes), COUNT("candidates", 1, UINT32_MAX),
+         REAL("radius", .note = "pixels of the image"),
+         REAL("window", .note = "pixels of the image"), OUT("xy", F64, "landmarks 2"),
+         OUT("confidence", F64, "landmarks")) {
+    const struct scp_output map = {DATA(map),   NULL,           SIZE(height),
+                                   SIZE(width), SIZE(channels), SIZE(channels)};
+    const struct scp_voting voting = {(enum scp_vote)SIZE(vote), SIZE(candidates),
+                                      (float)NUMBER(radius), (float)NUMBER(window)};
+    return scp_refine_vote(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(factor),
+                           &voting, in->control);
+}
+
+const scp_functions scp_py_train_functions = {&trainer_run_function,
+                                              &contrast_measure_function,
+                                              &contrast_trainer_function,
+                                              &refine_measure_function,
+                                              &refine_trainer_function,
+                                              &refine_vote_function,
+                                              NULL};

@@ -1,19 +1,21 @@
-/* What the bindings of the trainings share: the type of a trainer, and how one is made. */
+/* What the functions of training share, in scp._core and in scp._testing. */
 #ifndef SCP_PYTHON_TRAIN_H
 #define SCP_PYTHON_TRAIN_H
 
 #include "args.h"
+#include "scp/contrast.h"
+#include "scp/refine.h"
 
-#include "scp/train.h"
+#define POOL_ARG ARRAY("pool", F32, "images height width", .flags = KEEP, .note = "0 .. 1")
+#define POOL {DATA(pool), SIZE(images), SIZE(height), SIZE(width)}
 
-extern const struct scp_py_type scp_py_trainer;
-
-/* The arrays of a training: a dict from names to lengths, NULL with an exception. */
-PyObject *scp_py_arrays(const struct scp_training *training);
-
-/* The trainer of a training that was made, and the sizes that its object knows. -1 with an
- * exception. */
-int scp_py_trainer_of(struct scp_trainer **trainer, size_t *parameters, size_t *losses,
-                      const struct scp_training *training, struct scp_args *args);
+#define LABEL_ARGS                                                                                 \
+    ARRAY("points", F32, "images landmarks 2", .flags = KEEP, .note = "pixels of the pool"),       \
+        ARRAY("weights", F32, "images landmarks", .flags = KEEP, .note = "0 to 1"),                \
+        ARRAY("labelled_rows", U32, "n_labelled", .flags = KEEP),                                  \
+        ARRAY("pseudo_rows", U32, "n_pseudo", .flags = KEEP)
+#define LABELS                                                                                     \
+    {DATA(points),      DATA(weights),    SIZE(landmarks), DATA(labelled_rows),                    \
+     DATA(pseudo_rows), SIZE(n_labelled), SIZE(n_pseudo)}
 
 #endif

@@ -1,18 +1,20 @@
-/* Branch and bound on the rows. Nodes are processed in waves of fixed size taken from the top of a
- * stack, with the incumbent frozen during a wave: the tree, and so the node count, does not depend
- * on the number of threads. */
+/* Branch and bound for Eq. 10, on the rows. Nodes are processed in waves of fixed size taken from
+ * the top of a stack, with the incumbent frozen during a wave: the tree, and so the node count,
+ * does not depend on the number of threads. */
 #include "node.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "rules.h"
+#include "score.h"
 #include "scp/alloc.h"
 
 #define WAVE 16
 
-struct search {
-    struct scp_tree tree;
-    struct scp_work work[WAVE];
+struct branch_and_bound {
+    struct scp_wave wave;
+    struct scp_node_work work[WAVE];
     struct scp_node *nodes[WAVE]; /* of the wave */
     struct scp_node **stack;
     size_t depth, room;
@@ -54,7 +56,7 @@ static struct scp_multipliers *multipliers_create(const float *lambda, size_t q)
     return x;
 }
 
-static enum scp_status push(struct search *s, struct scp_node *node) {
+static enum scp_status push(struct branch_and_bound *s, struct scp_node *node) {
     if (s->depth == s->room) {
         const size_t room = s->room ? 2 * s->room : 64;
         struct scp_node **stack = scp_alloc(room, sizeof(struct scp_node *));
@@ -69,7 +71,7 @@ static enum scp_status push(struct search *s, struct scp_node *node) {
 }
 
 /* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
-static enum scp_status find_twins(struct search *s, const struct scp_select *p) {
+static enum scp_status find_twins(struct branch_and_bound *s, const struct scp_select *p) {
     if (!scp_rules_trivial(p)) return SCP_OK;
     s->twins = scp_alloc(p->in.n, sizeof *s->twins);
     if (!s->twins) return SCP_ENOMEM;
@@ -85,21 +87,21 @@ static enum scp_status find_twins(struct search *s, const struct scp_select *p) 
             break;
         }
     }
-    s->tree.twin = s->twins;
+    s->wave.twin = s->twins;
     return SCP_OK;
 }
 
 static enum scp_status process(void *context, size_t task, size_t worker) {
-    struct search *s = context;
+    struct branch_and_bound *s = context;
     (void)worker;
     s->work[task].node = s->nodes[task];
-    scp_node_process(&s->work[task], &s->tree);
+    scp_node_process(&s->work[task], &s->wave);
     return SCP_OK;
 }
 
 /* A child of the node in `w`: with the branch row taken, or without it and its twins. */
-static enum scp_status push_child(struct search *s, const struct scp_work *w, int taken,
-                                  struct scp_multipliers *multipliers) {
+static enum scp_status push_child(struct branch_and_bound *s, const struct scp_node_work *w,
+                                  int taken, struct scp_multipliers *multipliers) {
     struct scp_node *child = node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
     if (!child) return SCP_ENOMEM;
     memcpy(child->rows, w->taken, w->n_taken * sizeof *child->rows);
@@ -117,8 +119,8 @@ static enum scp_status push_child(struct search *s, const struct scp_work *w, in
     return status;
 }
 
-static enum scp_status push_children(struct search *s, const struct scp_work *w) {
-    struct scp_multipliers *multipliers = multipliers_create(w->best, s->tree.p->in.q);
+static enum scp_status push_children(struct branch_and_bound *s, const struct scp_node_work *w) {
+    struct scp_multipliers *multipliers = multipliers_create(w->best, s->wave.p->in.q);
     if (!multipliers) return SCP_ENOMEM;
     multipliers->users = 1; /* ours, until both children hold it */
     enum scp_status status = push_child(s, w, 0, multipliers);
@@ -128,11 +130,11 @@ static enum scp_status push_children(struct search *s, const struct scp_work *w)
 }
 
 /* Takes up to WAVE nodes that may still hold something better; the top of the stack first. */
-static size_t next_wave(struct search *s, size_t limit) {
+static size_t next_wave(struct branch_and_bound *s, size_t limit) {
     size_t size = 0;
     while (s->depth > 0 && size < WAVE && size < limit) {
         struct scp_node *node = s->stack[--s->depth];
-        if (node->bound < s->tree.incumbent)
+        if (node->bound < s->wave.incumbent)
             node_free(node);
         else
             s->nodes[size++] = node;
@@ -140,10 +142,11 @@ static size_t next_wave(struct search *s, size_t limit) {
     return size;
 }
 
-static enum scp_status start(struct search *s, const struct scp_select *p, const float *lambda,
-                             double bound) {
+static enum scp_status start(struct branch_and_bound *s, const struct scp_select *p,
+                             const float *lambda, double bound) {
     enum scp_status status = find_twins(s, p);
-    for (size_t i = 0; i < WAVE && status == SCP_OK; i++) status = scp_work_create(&s->work[i], p);
+    for (size_t i = 0; i < WAVE && status == SCP_OK; i++)
+        status = scp_node_work_create(&s->work[i], p);
     if (status != SCP_OK) return status;
     struct scp_multipliers *multipliers = multipliers_create(lambda, p->in.q);
     if (!multipliers) return SCP_ENOMEM;
@@ -160,11 +163,11 @@ static enum scp_status start(struct search *s, const struct scp_select *p, const
     return status;
 }
 
-static void finish(struct search *s) {
+static void release(struct branch_and_bound *s) {
     for (size_t i = 0; i < s->depth; i++) node_free(s->stack[i]);
     for (size_t i = 0; i < WAVE; i++) {
         node_free(s->nodes[i]);
-        scp_work_free(&s->work[i]);
+        scp_node_work_free(&s->work[i]);
     }
     scp_free(s->stack);
     scp_free(s->twins);
@@ -172,18 +175,18 @@ static void finish(struct search *s) {
 }
 
 enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select_proof *proof,
-                                 const struct scp_select *p, size_t m, double bound,
-                                 const float *lambda, size_t max_nodes,
+                                 const struct scp_select *p, size_t m,
+                                 const struct scp_select_dual *dual, size_t max_nodes,
                                  const struct scp_control *control) {
-    struct search *s = scp_calloc(1, sizeof *s);
+    struct branch_and_bound *s = scp_calloc(1, sizeof *s);
     if (!s) return SCP_ENOMEM;
-    s->tree.p = p;
-    s->tree.m = m;
+    s->wave.p = p;
+    s->wave.m = m;
     proof->nodes = 0;
     scp_sort_set(set, *count);
-    s->tree.incumbent = proof->score = scp_select_score(p, set, *count);
-    if (bound < proof->score) bound = proof->score;
-    enum scp_status status = start(s, p, lambda, bound);
+    s->wave.incumbent = proof->score = scp_select_score(p, set, *count);
+    const double bound = dual->bound < proof->score ? proof->score : dual->bound;
+    enum scp_status status = start(s, p, dual->lambda, bound);
     while (status == SCP_OK && proof->nodes < max_nodes) {
         const size_t size = next_wave(s, max_nodes - proof->nodes);
         if (size == 0) break;
@@ -191,10 +194,10 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
         if (scp_poll(control, proof->nodes, max_nodes) != SCP_OK) status = SCP_EINTERRUPTED;
         if (status == SCP_OK) status = scp_parallel(size, process, s, control);
         for (size_t i = size; i-- > 0;) { /* the first node's children end on top */
-            struct scp_work *w = &s->work[i];
+            struct scp_node_work *w = &s->work[i];
             if (status == SCP_OK && w->n_found != SIZE_MAX &&
                 scp_score_better(w->score, w->found, w->n_found, proof->score, set, *count)) {
-                proof->score = s->tree.incumbent = w->score;
+                proof->score = s->wave.incumbent = w->score;
                 *count = w->n_found;
                 memcpy(set, w->found, w->n_found * sizeof *set);
             }
@@ -210,6 +213,6 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
     size_t left = 0;
     for (size_t i = 0; i < s->depth; i++) left += s->stack[i]->bound >= proof->score;
     proof->proven = left == 0;
-    finish(s);
+    release(s);
     return status;
 }

@@ -1,6 +1,7 @@
-/* Lazy greedy (Minoux 1978): gains never grow as the set grows, so an old gain is a bound and only
- * rows whose bound reaches the best score of this step are evaluated again. */
-#include "problem.h"
+/* Lazy greedy for Eq. 10 (Minoux 1978): gains never grow as the set grows, so an old gain is a
+ * bound and only rows whose bound reaches the best score of this round are evaluated again. */
+#include "rules.h"
+#include "score.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 struct greedy {
     const struct scp_select *p;
     double *bound;      /* [n_candidates] bound on the gain; -infinity: cannot join any more */
-    size_t *tested;     /* [n_candidates] the step of the last evaluation */
+    size_t *tested;     /* [n_candidates] the round of the last evaluation */
     float *best;        /* [q] cover of the set */
     uint32_t *fallback; /* [n] a completion known to be feasible */
     uint32_t *trial;    /* [n] */
@@ -27,23 +28,23 @@ static enum scp_status first_gain(void *context, size_t i, size_t worker) {
     return SCP_OK;
 }
 
-/* On a device all gains cost less than one evaluation each: they are made afresh in every step. */
-static enum scp_status all_gains(struct greedy *g, size_t step) {
+/* On a device all gains cost less than one evaluation each: they are made afresh in every round. */
+static enum scp_status all_gains(struct greedy *g, size_t round) {
     const struct scp_select *p = g->p;
     double *scores = scp_alloc(p->n_candidates, sizeof *scores);
     if (!scores) return SCP_ENOMEM;
     const enum scp_status status =
-        p->cuda->score_rows(p->search, scores, g->best, p->candidates, p->n_candidates);
+        p->cuda->score_rows(p->device, scores, g->best, p->candidates, p->n_candidates);
     for (size_t i = 0; status == SCP_OK && i < p->n_candidates; i++) {
-        if (step > 0 && g->bound[i] == -INFINITY) continue;
+        if (round > 0 && g->bound[i] == -INFINITY) continue;
         g->bound[i] = scores[i] - g->covered;
-        g->tested[i] = step;
+        g->tested[i] = round;
     }
     scp_free(scores);
     return status;
 }
 
-/* What a step compares: the gain, or the gain per cost. */
+/* What a round compares: the gain, or the gain per cost. */
 static double worth(const struct greedy *g, size_t i) {
     if (!g->by_ratio) return g->bound[i];
     const double cost = g->p->in.costs[g->p->candidates[i]];
@@ -51,15 +52,15 @@ static double worth(const struct greedy *g, size_t i) {
     return cost > 0 ? g->bound[i] / cost : INFINITY;
 }
 
-/* The candidate with the largest worth among those (not) tested in this step; ties to the lowest.
+/* The candidate with the largest worth among those (not) tested in this round; ties to the lowest.
  * n_candidates when there is none. */
-static size_t top(const struct greedy *g, size_t step, int tested) {
+static size_t best_candidate(const struct greedy *g, size_t round, int tested) {
     size_t at = g->p->n_candidates;
-    double most = -INFINITY;
+    double max_worth = -INFINITY;
     for (size_t i = 0; i < g->p->n_candidates; i++) {
-        if (g->bound[i] == -INFINITY || (g->tested[i] == step) != tested) continue;
+        if (g->bound[i] == -INFINITY || (g->tested[i] == round) != tested) continue;
         const double w = worth(g, i);
-        if (at == g->p->n_candidates || w > most) at = i, most = w;
+        if (at == g->p->n_candidates || w > max_worth) at = i, max_worth = w;
     }
     return at;
 }
@@ -80,11 +81,11 @@ static int possible(struct greedy *g, const uint32_t *set, size_t count, size_t 
 
 /* The next pick as a position in candidates, or n_candidates. */
 static size_t next_pick(struct greedy *g, const uint32_t *set, size_t count, size_t m,
-                        size_t step) {
+                        size_t round) {
     const size_t none = g->p->n_candidates;
     const double margin = 4 * g->p->score_error; /* two scores of either gain */
     for (;;) {
-        const size_t done = top(g, step, 1), open = top(g, step, 0);
+        const size_t done = best_candidate(g, round, 1), open = best_candidate(g, round, 0);
         double slack = margin;
         if (g->by_ratio && open != none && g->p->in.costs[g->p->candidates[open]] > 0)
             slack /= g->p->in.costs[g->p->candidates[open]];
@@ -94,7 +95,7 @@ static size_t next_pick(struct greedy *g, const uint32_t *set, size_t count, siz
                 continue;
             }
             g->bound[open] = scp_score_with(g->p, g->best, g->p->candidates[open]) - g->covered;
-            g->tested[open] = step;
+            g->tested[open] = round;
             continue;
         }
         if (done == none) return none;
@@ -122,18 +123,18 @@ static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size
     *count = 0;
     for (size_t k = 0; k < p->n_included; k++) add(g, set, count, p->included[k]);
     enum scp_status status =
-        p->search ? all_gains(g, 0) : scp_parallel(p->n_candidates, first_gain, g, control);
+        p->device ? all_gains(g, 0) : scp_parallel(p->n_candidates, first_gain, g, control);
     if (status != SCP_OK) return status;
     for (size_t k = 0; k < p->n_included; k++)
         for (size_t i = 0; i < p->n_candidates; i++)
             if (p->candidates[i] == p->included[k]) g->bound[i] = -INFINITY;
     for (size_t i = 0; i < p->n_candidates; i++) g->tested[i] = 0;
-    for (size_t step = 0; m == SCP_SELECT_ANY || *count < m; step++) {
+    for (size_t round = 0; m == SCP_SELECT_ANY || *count < m; round++) {
         if (scp_poll(control, *count, m == SCP_SELECT_ANY ? p->n_candidates : m) != SCP_OK)
             return SCP_EINTERRUPTED;
-        if (p->search && step > 0) status = all_gains(g, step);
+        if (p->device && round > 0) status = all_gains(g, round);
         if (status != SCP_OK) return status;
-        const size_t pick = next_pick(g, set, *count, m, step);
+        const size_t pick = next_pick(g, set, *count, m, round);
         if (pick != p->n_candidates) {
             add(g, set, count, p->candidates[pick]);
         } else if (m == SCP_SELECT_ANY) {

@@ -2,7 +2,7 @@
 #ifndef SCP_SELECT_NODE_H
 #define SCP_SELECT_NODE_H
 
-#include "steps.h"
+#include "subgradient.h"
 
 /* Multipliers, shared by the two children of a node. */
 struct scp_multipliers {
@@ -18,7 +18,7 @@ struct scp_node {
 };
 
 /* What all nodes of a wave read. */
-struct scp_tree {
+struct scp_wave {
     const struct scp_select *p;
     size_t m;
     const uint32_t *twin; /* [n] lowest row with the same values, NULL: rules tell rows apart */
@@ -26,9 +26,9 @@ struct scp_tree {
 };
 
 /* Room for the work on one node, and its outcome. */
-struct scp_work {
+struct scp_node_work {
     struct scp_node *node; /* the input; rows and bound are updated */
-    struct scp_steps steps;
+    struct scp_subgradient subgradient;
     float *floor;     /* [q] */
     float *best;      /* [q] the best multipliers of this node */
     double *rho;      /* [n] */
@@ -44,10 +44,10 @@ struct scp_work {
     size_t n_found;
 };
 
-enum scp_status scp_work_create(struct scp_work *w, const struct scp_select *p);
-void scp_work_free(struct scp_work *w);
+enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_select *p);
+void scp_node_work_free(struct scp_node_work *w);
 
 /* Bounds, fixes rows, and closes the node or chooses a row to branch on. Never fails. */
-void scp_node_process(struct scp_work *w, const struct scp_tree *tree);
+void scp_node_process(struct scp_node_work *w, const struct scp_wave *wave);
 
 #endif

@@ -1,9 +1,10 @@
-/* The paper's random search (Section 3.4): many random sets, keep the best.
+/* The paper's random search for Eq. 10 (Section 3.4): many random sets, keep the best.
  *
  * All draws are scored in float32 with a proven error margin, block of clients by block of clients
- * so that a block of all rows stays in cache; then, walking in draw order, only a draw that could
+ * so that a block of all rows stays in cache; then, in draw order, only a draw that could
  * beat the best so far is scored again exactly. */
-#include "problem.h"
+#include "rules.h"
+#include "score.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,11 +15,11 @@
 
 #define CLIENTS 256                    /* per block: 150 rows of it are 150 KiB */
 #define DRAWS 2048                     /* per task */
-#define TASKS 16                       /* per round */
-#define DEVICE_DRAWS ((size_t)1 << 18) /* per round, where a device draws */
-#define MOST_TRIALS 100                /* of each kind, per draw */
+#define TASKS 16                       /* per batch */
+#define DEVICE_DRAWS ((size_t)1 << 18) /* per batch, where a device draws */
+#define MAX_TRIALS 100                 /* of each kind, per draw */
 
-struct round {
+struct batch {
     const struct scp_select *p;
     uint32_t *sets;    /* [TASKS * DRAWS][width] */
     uint32_t *counts;  /* [TASKS * DRAWS]; UINT32_MAX: given up */
@@ -30,12 +31,12 @@ struct round {
 };
 
 static int device_draws(const struct scp_select *p, size_t m) {
-    return p->search && m != SCP_SELECT_ANY && scp_rules_trivial(p);
+    return p->device && m != SCP_SELECT_ANY && scp_rules_trivial(p);
 }
 
 /* The included rows, then rows one by one, each uniform among those still allowed. */
-static size_t pick_in_turn(const struct round *r, uint32_t *set, struct scp_rng *rng,
-                           uint32_t *allowed) {
+static size_t pick_row_by_row(const struct batch *r, uint32_t *set, struct scp_rng *rng,
+                              uint32_t *allowed) {
     const struct scp_select *p = r->p;
     size_t count = p->n_included, n_allowed = p->n_open;
     memcpy(set, p->included, count * sizeof *set);
@@ -51,12 +52,12 @@ static size_t pick_in_turn(const struct round *r, uint32_t *set, struct scp_rng 
     return count;
 }
 
-static size_t draw(const struct round *r, uint32_t *set, uint64_t stream, uint32_t *scratch) {
+static size_t draw(const struct batch *r, uint32_t *set, uint64_t stream, uint32_t *scratch) {
     const struct scp_select *p = r->p;
     const int any = r->m == SCP_SELECT_ANY, trivial = scp_rules_trivial(p);
     struct scp_rng rng;
     scp_rng_init(&rng, r->seed, stream);
-    for (int trial = 0; !any && trial < MOST_TRIALS; trial++) {
+    for (int trial = 0; !any && trial < MAX_TRIALS; trial++) {
         const size_t extra = r->m - p->n_included;
         memcpy(set, p->included, p->n_included * sizeof *set);
         uint32_t *drawn = set + p->n_included;
@@ -65,8 +66,8 @@ static size_t draw(const struct round *r, uint32_t *set, uint64_t stream, uint32
         if (p->n_included) scp_sort_set(set, r->m);
         if (trivial || !scp_select_violates(p, set, r->m)) return r->m;
     }
-    for (int trial = 0; trial < MOST_TRIALS; trial++) {
-        const size_t count = pick_in_turn(r, scratch, &rng, scratch + p->in.n);
+    for (int trial = 0; trial < MAX_TRIALS; trial++) {
+        const size_t count = pick_row_by_row(r, scratch, &rng, scratch + p->in.n);
         if (!any && count != r->m) continue;
         if (scp_select_violates(p, scratch, count)) continue; /* included rows may clash */
         memcpy(set, scratch, count * sizeof *set);
@@ -77,7 +78,7 @@ static size_t draw(const struct round *r, uint32_t *set, uint64_t stream, uint32
 }
 
 static enum scp_status score_draws(void *context, size_t task, size_t worker) {
-    const struct round *r = context;
+    const struct batch *r = context;
     const struct scp_select *p = r->p;
     const size_t at = task * DRAWS, left = r->end - r->first - at;
     const size_t size = left < DRAWS ? left : DRAWS;
@@ -101,21 +102,32 @@ static enum scp_status score_draws(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
-/* Scores of a round, in sums: from the device, or screened here. */
-static enum scp_status score_round(struct round *r, const struct scp_control *control) {
+static enum scp_status score_on_device(struct batch *r, size_t size) {
+    const struct scp_select *p = r->p;
+    const struct scp_cuda_draws draws = {.open = p->open,
+                                         .included = p->included,
+                                         .n_open = p->n_open,
+                                         .n_included = p->n_included,
+                                         .m = r->m,
+                                         .seed = r->seed,
+                                         .first = r->first,
+                                         .count = size};
+    return p->cuda->score_draws(p->device, r->sums, &draws);
+}
+
+/* Scores of a batch, in sums: from the device, or screened here. */
+static enum scp_status score_batch(struct batch *r, const struct scp_control *control) {
     const struct scp_select *p = r->p;
     const size_t size = r->end - r->first;
-    if (device_draws(p, r->m))
-        return p->cuda->score_draws(p->search, r->sums, p->open, p->n_open, p->included,
-                                    p->n_included, r->m, r->seed, r->first, size);
+    if (device_draws(p, r->m)) return score_on_device(r, size);
     const enum scp_status status =
         scp_parallel((size + DRAWS - 1) / DRAWS, score_draws, r, control);
     if (status != SCP_OK || !r->on_device) return status;
-    return p->cuda->score_sets(p->search, r->sums, r->sets, r->width, size);
+    return p->cuda->score_sets(p->device, r->sums, r->sets, r->width, size);
 }
 
-/* Draw number i of this round: its score, and its rows in *set. */
-static double exact_score(const struct round *r, size_t i, const uint32_t **set) {
+/* Draw number i of this batch: its score, and its rows in *set. */
+static double exact_score(const struct batch *r, size_t i, const uint32_t **set) {
     *set = r->sets + i * r->width;
     if (!r->on_device) return scp_select_score(r->p, *set, r->counts[i]);
     if (r->counts[i] == 0 && r->p->n_initial == 0) return 0;
@@ -137,77 +149,83 @@ static size_t widest(const struct scp_select *p, uint32_t *order) {
     return count + 1 < p->n_candidates ? count + 1 : p->n_candidates; /* order of sums may differ */
 }
 
-struct walk {
+/* The best set of the draws so far. */
+struct best_draw {
     uint32_t *set;
     size_t *count;
-    double best;
+    double score;
     int found;
 };
 
-/* In draw order: exact scores of the draws of this round that may beat the best so far. */
-static void walk_draws(struct walk *w, const struct round *r, double *prefix,
-                       const size_t *checkpoints, size_t n_checkpoints, size_t *next) {
+/* In draw order: exact scores of the draws of this batch that may beat the best so far. *next: the
+ * first checkpoint not passed. */
+static void keep_best(struct best_draw *best, const struct batch *r, double *prefix,
+                      const struct scp_select_draws *draws, size_t *next) {
     const struct scp_select *p = r->p;
     const double margin = ((double)CLIENTS / 64 + 14) * 0x1p-24 * p->size + 2 * p->screen_error;
     const int drawn = !device_draws(p, r->m);
     for (size_t i = 0; i < r->end - r->first; i++) {
         const uint32_t *set;
         if (!drawn) {
-            if (!w->found || r->sums[i] > w->best) {
-                w->found = 1;
-                w->best = r->sums[i];
-                *w->count = draw(r, w->set, r->first + i, r->scratch);
+            if (!best->found || r->sums[i] > best->score) {
+                best->found = 1;
+                best->score = r->sums[i];
+                *best->count = draw(r, best->set, r->first + i, r->scratch);
             }
         } else if (r->counts[i] != UINT32_MAX &&
-                   (!w->found || r->on_device || p->scale * r->sums[i] + margin > w->best)) {
+                   (!best->found || r->on_device || p->scale * r->sums[i] + margin > best->score)) {
             const double score = exact_score(r, i, &set);
-            if (!w->found || score > w->best) {
-                w->found = 1;
-                w->best = score;
-                *w->count = r->counts[i];
-                memcpy(w->set, set, r->counts[i] * sizeof *set);
+            if (!best->found || score > best->score) {
+                best->found = 1;
+                best->score = score;
+                *best->count = r->counts[i];
+                memcpy(best->set, set, r->counts[i] * sizeof *best->set);
             }
         }
-        while (*next < n_checkpoints && checkpoints[*next] == r->first + i + 1)
-            prefix[(*next)++] = w->found ? w->best : -INFINITY;
+        while (*next < draws->n_checkpoints && draws->checkpoints[*next] == r->first + i + 1)
+            prefix[(*next)++] = best->found ? best->score : -INFINITY;
     }
 }
 
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
-                                  const struct scp_select *p, size_t m, uint64_t seed, size_t draws,
-                                  const size_t *checkpoints, size_t n_checkpoints,
+                                  const struct scp_select *p, size_t m,
+                                  const struct scp_select_draws *draws,
                                   const struct scp_control *control) {
     const int any = m == SCP_SELECT_ANY;
-    if (draws == 0) return SCP_EINVAL;
+    if (draws->count == 0) return scp_invalid(control, "draws", SCP_WHOLE, "must be above 0");
+    const size_t *points = draws->checkpoints;
+    for (size_t i = 0; i < draws->n_checkpoints; i++)
+        if (points[i] > draws->count || points[i] <= (i ? points[i - 1] : 0))
+            return scp_invalid(control, "checkpoints", i, "must ascend within 1 to draws");
     if ((any && !p->in.costs) || p->n_candidates == 0 || (!any && m > p->n_candidates) ||
         (!any && m < p->n_included))
         return SCP_EINFEASIBLE;
     enum scp_status status = SCP_ENOMEM;
-    struct round r = {.p = p, .m = m, .seed = seed, .on_device = p->search != NULL};
-    struct walk w = {.set = set, .count = count};
+    struct batch r = {.p = p, .m = m, .seed = draws->seed, .on_device = p->device != NULL};
+    struct best_draw best = {.set = set, .count = count};
     size_t cells, next = 0;
     r.scratch = scp_alloc(p->in.n, 2 * TASKS * sizeof *r.scratch);
     if (!r.scratch) goto out;
     r.width = any ? widest(p, r.scratch) : m;
     if (r.width == 0) r.width = 1;
     const size_t room = device_draws(p, m) ? DEVICE_DRAWS : TASKS * DRAWS;
-    const size_t most = draws < room ? draws : room;
-    if (scp_size_mul(device_draws(p, m) ? 1 : most, r.width, &cells)) goto out;
+    const size_t size = draws->count < room ? draws->count : room;
+    if (scp_size_mul(device_draws(p, m) ? 1 : size, r.width, &cells)) goto out;
     r.sets = scp_alloc(cells, sizeof *r.sets);
-    r.counts = scp_alloc(most, sizeof *r.counts);
-    r.sums = scp_alloc(most, sizeof *r.sums);
+    r.counts = scp_alloc(size, sizeof *r.counts);
+    r.sums = scp_alloc(size, sizeof *r.sums);
     if (!r.sets || !r.counts || !r.sums) goto out;
-    for (r.first = 0; r.first < draws; r.first = r.end) {
-        r.end = draws - r.first < most ? draws : r.first + most;
-        if (scp_poll(control, r.first, draws) != SCP_OK) {
+    for (r.first = 0; r.first < draws->count; r.first = r.end) {
+        r.end = draws->count - r.first < size ? draws->count : r.first + size;
+        if (scp_poll(control, r.first, draws->count) != SCP_OK) {
             status = SCP_EINTERRUPTED;
             goto out;
         }
-        status = score_round(&r, control);
+        status = score_batch(&r, control);
         if (status != SCP_OK) goto out;
-        walk_draws(&w, &r, prefix, checkpoints, n_checkpoints, &next);
+        keep_best(&best, &r, prefix, draws, &next);
     }
-    status = w.found ? SCP_OK : SCP_EINFEASIBLE;
+    status = best.found ? SCP_OK : SCP_EINFEASIBLE;
 out:
     scp_free(r.sets);
     scp_free(r.counts);

@@ -2,13 +2,13 @@
  *
  * Without distances completion is exact and cheap: group quotas form a matroid, so the cheapest
  * completion is found greedily by cost. With distances it is an independent set problem: a
- * heuristic first (fewest conflicts first), then depth-first search with a limit counted in steps.
- */
-#include "problem.h"
+ * heuristic first (fewest conflicts first), then depth-first search with a limit on the nodes
+ * it visits. */
+#include "rules.h"
 
 #include <string.h>
 
-#define SEARCH_LIMIT 200000
+#define MAX_NODES 200000
 
 int scp_rules_trivial(const struct scp_select *p) {
     return !p->in.groups && !p->in.costs && !p->in.distances;
@@ -103,14 +103,14 @@ static int heuristic(const struct scp_select *p, uint32_t *set, size_t count, si
 
 /* Depth first over the candidates in ascending order: take, then leave. Iterative; set[] is the
  * stack. Rows below the last one taken are never tried again. */
-static int search(const struct scp_select *p, uint32_t *set, size_t count, size_t m, uint32_t *open,
-                  uint32_t *used) {
+static int depth_first(const struct scp_select *p, uint32_t *set, size_t count, size_t m,
+                       uint32_t *open, uint32_t *used) {
     const size_t start = count;
-    size_t next = 0, steps = 0;
+    size_t next = 0, nodes = 0;
     uint32_t *position = open + p->in.n + 1; /* of each taken row in candidates */
     for (;;) {
         if (count == m) return 1;
-        if (++steps > SEARCH_LIMIT) return -1;
+        if (++nodes > MAX_NODES) return -1;
         const size_t n_open =
             open_rows(p, open, p->candidates + next, p->n_candidates - next, set, count);
         if (room(p, open, n_open, set, count, used) >= m - count) {
@@ -137,5 +137,5 @@ int scp_rules_complete(const struct scp_select *p, uint32_t *set, size_t count, 
         set[count++] = p->included[k];
     }
     if (heuristic(p, set, count, m, open)) return 1;
-    return p->in.distances ? search(p, set, count, m, open, used) : 0;
+    return p->in.distances ? depth_first(p, set, count, m, open, used) : 0;
 }

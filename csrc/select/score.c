@@ -1,4 +1,6 @@
-#include "problem.h"
+/* Eq. 9: the score of a set, in the one order of summation that scp/select.h states; and what each
+ * row of a set adds to it. */
+#include "score.h"
 
 #include <string.h>
 

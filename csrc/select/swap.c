@@ -1,4 +1,5 @@
-/* Best-improvement interchange (Teitz and Bart 1968) with the sums of Resende and Werneck (2007).
+/* Best-improvement interchange for Eq. 10 (Teitz and Bart 1968) with the sums of Resende and
+ * Werneck (2007).
  *
  * For client q let d1 be its best value, slot the row that gives it, d2 its second best. Exchanging
  * row i of the set for candidate c changes the score by
@@ -7,7 +8,8 @@
  *     loss(i)    = w (d1 - d2)                                           over those of slot i
  *     keep(c, i) = w max(min(v_c, d1) - d2, 0)                           over those of slot i
  * After an exchange only clients whose (d1, d2, slot) changed are subtracted and added again. */
-#include "problem.h"
+#include "rules.h"
+#include "score.h"
 
 #include <math.h>
 #include <string.h>
@@ -105,9 +107,11 @@ static enum scp_status accumulate(struct swap *s, double sign, const struct scp_
         for (size_t at = l->start[k]; at < l->start[k + 1]; at++)
             s->loss[k] += sign * l->weight[at] * ((double)l->d1[at] - (double)l->d2[at]);
     const struct scp_select *p = s->p;
-    if (p->search)
-        return p->cuda->exchange(p->search, s->gain, s->keep, sign, p->candidates, p->n_candidates,
-                                 l->start, s->m + 1, l->client, l->d1, l->d2, l->weight);
+    const struct scp_cuda_clients clients = {l->start, s->m + 1, l->client,
+                                             l->d1,    l->d2,    l->weight};
+    if (p->device)
+        return p->cuda->exchange(p->device, s->gain, s->keep, sign, p->candidates, p->n_candidates,
+                                 &clients);
     return scp_parallel(p->n_candidates, add_candidate, s, control);
 }
 
@@ -167,13 +171,13 @@ static int in_set(const struct swap *s, uint32_t row) {
     return 0;
 }
 
-static int legal(const struct swap *s, uint32_t *rest, size_t slot, uint32_t row) {
+static int legal(const struct swap *s, uint32_t *others, size_t slot, uint32_t row) {
     if (slot < s->m && s->p->in.roles[s->set[slot]] == SCP_INCLUDE) return 0;
     if (scp_rules_trivial(s->p)) return 1;
     size_t count = 0;
     for (size_t k = 0; k < s->m; k++)
-        if (k != slot) rest[count++] = s->set[k];
-    return scp_rules_allow(s->p, rest, count, row);
+        if (k != slot) others[count++] = s->set[k];
+    return scp_rules_allow(s->p, others, count, row);
 }
 
 /* The best move by exact score among those whose sums come near the best. 0: no move improves. */
@@ -182,25 +186,27 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
     const struct scp_select *p = s->p;
     const double margin = TOLERANCE * p->size;
     const size_t slots = may_add ? s->m + 1 : s->m;
-    double most = margin;
+    double max_change = margin;
     size_t n_leader = 0;
     for (size_t i = 0; i < p->n_candidates; i++) { /* the largest change by the sums */
         const uint32_t row = p->candidates[i];
-        if (s->gain[i] <= most || in_set(s, row)) continue; /* keep <= loss: no change above gain */
+        if (s->gain[i] <= max_change || in_set(s, row))
+            continue; /* keep <= loss: no change above gain */
         for (size_t k = 0; k < slots; k++) {
             const double change =
                 k < s->m ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k] : s->gain[i];
-            if (change > most && legal(s, trial, k, row)) most = change;
+            if (change > max_change && legal(s, trial, k, row)) max_change = change;
         }
     }
-    if (!(most > margin)) return 0;
+    if (!(max_change > margin)) return 0;
     for (size_t i = 0; i < p->n_candidates; i++) { /* exact scores of all within the margin of it */
         const uint32_t row = p->candidates[i];
-        if (s->gain[i] < most - margin || in_set(s, row)) continue;
+        if (s->gain[i] < max_change - margin || in_set(s, row)) continue;
         for (size_t k = 0; k < slots; k++) {
             const double change =
                 k < s->m ? s->gain[i] - s->loss[k] + s->keep[i * (s->m + 1) + k] : s->gain[i];
-            if (!(change >= most - margin && change > margin) || !legal(s, trial, k, row)) continue;
+            if (!(change >= max_change - margin && change > margin) || !legal(s, trial, k, row))
+                continue;
             const size_t count = moved(s, trial, k, row);
             const double score = scp_select_score(p, trial, count);
             if (n_leader > 0 &&

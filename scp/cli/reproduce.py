@@ -26,7 +26,7 @@ def add_reproduce(commands) -> None:
         description="Make tables and figures of the paper again. What is missing is made first and "
         "kept in the run folder: features (trained on the pool), similarity, matches, refinements. "
         "What was stopped goes on when the same command is given again. Results go to "
-        "RUN/reproduce as .md, .csv, .png and .svg.",
+        "RUN/reproduce as .md, .csv and .svg.",
     )
     verb.set_defaults(run_command=run_reproduce)
     verb.add_argument(

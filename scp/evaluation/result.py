@@ -127,7 +127,8 @@ class Evaluation:
         )
 
     def plot(self):
-        """The cumulative curve of the errors and a box per landmark, as a matplotlib figure."""
+        """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
+        and .svg files."""
         from ..report.plots import error_figure
 
         return error_figure(self.errors, self.names, self.radii, self.unit)
@@ -187,9 +188,9 @@ class Evaluation:
     def write(self, folder: str | os.PathLike, pictures: bool = True) -> list[Path]:
         """Write the evaluation into a folder, each file whole or not at all.
 
-        metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg and
-        metrics.png (`plot`), evaluation.html (all of it, with pictures of the worst cases where the
-        images are known). The same evaluation gives the same bytes.
+        metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (`plot`),
+        evaluation.html (all of it, with pictures of the worst cases where the images are known).
+        The same evaluation gives the same bytes.
 
         Args:
             folder: made if it is not there.
@@ -208,8 +209,8 @@ class Evaluation:
             "metrics.json": content.encode("utf-8", "replace"),
             "metrics.csv": self.csv().encode("utf-8", "replace"),
             "evaluation.html": render(self, pictures).encode("utf-8"),
+            "metrics.svg": f"{self.plot()}\n".encode(),
         }
-        files |= self._drawn()
         for name, data in files.items():
             with writing(folder / name) as beside:
                 beside.write_bytes(data)
@@ -229,21 +230,6 @@ class Evaluation:
                 cells = (repr(float(v)) if math.isfinite(v) else "" for v in numbers)
                 lines.append(",".join((_quoted(image), _quoted(name), *cells)))
         return "\n".join(lines) + "\n"
-
-    def _drawn(self) -> dict[str, bytes]:
-        """The plot as metrics.svg and metrics.png."""
-        import io
-
-        import matplotlib
-
-        out = {}
-        with matplotlib.rc_context({"svg.hashsalt": "scp"}):
-            figure = self.plot()
-            for kind, rest in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 150})):
-                content = io.BytesIO()
-                figure.savefig(content, format=kind, **rest)
-                out[f"metrics.{kind}"] = content.getvalue()
-        return out
 
 
 def _shown(value: float, decimals: int = 2) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import fill
 
 import numpy as np
 
 from ..evaluation.metrics import pearson
-from ..report.plots import COLOURS
+from ..report.axes import Frame, span, ticks
+from ..report.pictures import Pictures
+from ..report.plots import landmark_picture
+from ..report.svg import Drawing, grid
 from . import paper
 from .output import Result, Table, number
 from .statistics import shares, spread
 from .study import Case, Study
 
 BIN = 0.1  # mm, of histograms
+SIMILARITY, SCORE = "landmark similarity (Eq. 6)", "key-point score (Eq. 9)"
 
 
 def singles(study: Study, case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -45,20 +50,9 @@ def fig1(study: Study) -> Result:
     """Histogram of the errors of the single templates."""
     cases, pick = _shown(study), int(study.picks([1])[1].selected[0])
     values = [singles(study, case) for case in cases]
-    figure, axes = _panels(len(cases))
-    rows = []
-    for ax, case, (mre, _) in zip(axes, cases, values, strict=True):
-        edges = _edges(mre)
-        part = 100 * shares(mre, edges)
-        ax.bar(edges[:-1], part, np.diff(edges), align="edge", color=COLOURS[0], edgecolor="w")
-        ax.axvline(mre.mean(), color="0.3", ls="--", lw=1.2, label=f"mean {mre.mean():.2f}")
-        ax.axvline(mre[pick], color=COLOURS[1], lw=2, label=f"SCP's pick {mre[pick]:.2f}")
-        ax.set(
-            title=_wrapped(case.title),
-            xlabel="mean radial error of one template (mm)",
-            ylabel="templates (%)",
-        )
-        ax.legend(frameon=False)
+    panels, rows = [], []
+    for case, (mre, _) in zip(cases, values, strict=True):
+        panels.append(_histogram(mre, pick))
         of = spread(mre)
         rows.append(
             (
@@ -75,6 +69,7 @@ def fig1(study: Study) -> Result:
     rows.insert(
         0, ("the paper", *map(number, (*row.random_mre, row.best, row.worst, row.mre)), "-")
     )
+    figure = grid(panels, 2, [_title(case) for case in cases])
     result = Result("fig1", "Figure 1: errors of single templates", figure=figure)
     columns = ("evaluation", "mean (mm)", "deviation", "best", "worst", "SCP's pick", "better ones")
     result.tables.append(Table("templates alone", columns, rows))
@@ -96,12 +91,13 @@ def fig5(study: Study) -> Result:
     """Key-point score (what SCP sees) against landmark similarity (what it stands for)."""
     cases, scores = _shown(study), study.scores()
     values = [singles(study, case) for case in cases]
-    figure, axes = _panels(len(cases))
-    rows = [("the paper", number(paper.FIG5_PEARSON))]
-    for ax, case, (_, similarity) in zip(axes, cases, values, strict=True):
-        r = _scatter(ax, similarity, scores, study, case.title)
-        ax.set(xlabel="landmark similarity (Eq. 6)", ylabel="key-point score (Eq. 9)")
+    panels, titles, rows = [], [], [("the paper", number(paper.FIG5_PEARSON))]
+    for case, (_, similarity) in zip(cases, values, strict=True):
+        r = pearson(similarity, scores)
+        panels.append(_scatter(study, similarity, scores, SIMILARITY, SCORE))
+        titles.append(_title(case, r))
         rows.append((case.title, number(r)))
+    figure = grid(panels, 2, titles)
     result = Result("fig5", "Figure 5: key-point score and landmark similarity", figure=figure)
     result.tables.append(Table("Pearson's r over single templates", ("evaluation", "r"), rows))
     result.records = _records(study, cases, values, scores)
@@ -112,17 +108,16 @@ def fig6(study: Study) -> Result:
     """Error against landmark similarity, and against the key-point score."""
     cases, scores = _shown(study), study.scores()
     values = [singles(study, case) for case in cases]
-    figure, axes = _panels(2 * len(cases))
+    panels, titles = [], []
     rows = [("the paper", number(paper.FIG6_PEARSON), "-")]
-    for k, (case, (mre, similarity)) in enumerate(zip(cases, values, strict=True)):
+    for case, (mre, similarity) in zip(cases, values, strict=True):
         r = []
-        for ax, x, name in (
-            (axes[2 * k], similarity, "landmark similarity (Eq. 6)"),
-            (axes[2 * k + 1], scores, "key-point score (Eq. 9)"),
-        ):
-            r.append(_scatter(ax, x, mre, study, case.title))
-            ax.set(xlabel=name, ylabel="mean radial error (mm)")
+        for x, name in ((similarity, SIMILARITY), (scores, SCORE)):
+            r.append(pearson(x, mre))
+            panels.append(_scatter(study, x, mre, name, "mean radial error (mm)"))
+            titles.append(_title(case, r[-1]))
         rows.append((case.title, *map(number, r)))
+    figure = grid(panels, 2, titles)
     result = Result("fig6", "Figure 6: error and similarity of single templates", figure=figure)
     columns = ("evaluation", "r, landmark similarity", "r, key-point score")
     result.tables.append(Table("Pearson's r with the MRE", columns, rows))
@@ -154,33 +149,24 @@ def fig4(study: Study, m: int = 5) -> Result:
     errors = np.nanmean(case.record.errors(picks[m].selected, case.rule), axis=1)
     order = np.argsort(errors, kind="stable")
     shown = [int(order[round(q * (len(order) - 1))]) for q in (0.25, 0.5, 0.75)]
-    figure, axes = _panels(3 * len(shown), 3, (2.5, 3.2))
-    result = Result("fig4", "Figure 4: examples of landmarks found", figure=figure)
-    rows = []
-    for r, i in enumerate(shown):
-        truth, line = case.record.truth[i], []
-        picture = images.thumbnail(i, (600, int(600 * images.shape(i)[1] / images.shape(i)[0])))
-        scale = np.array(picture.shape[::-1]) / np.array(images.shape(i)[::-1])
-        for k, (name, chosen) in enumerate(sets.items()):
-            ax = axes[3 * r + k]
+    result = Result("fig4", "Figure 4: examples of landmarks found")
+    panels, titles, rows, reader = [], [], [], Pictures(images)
+    for i in shown:
+        line = []
+        for name, chosen in sets.items():
             xy = case.record.matches.of(chosen, case.rule)[0][i]
             error = np.nanmean(case.record.errors(chosen, case.rule)[i])
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-            a, b = (truth + 0.5) * scale - 0.5, (xy + 0.5) * scale - 0.5
-            ax.plot(*np.stack([a, b], axis=1).T, color="#ffd84d", lw=1)
-            ax.plot(*a.T, ".", color="#3ddc84", ms=5)
-            ax.plot(*b.T, ".", color="#ff5a4d", ms=5)
-            ax.set(xticks=[], yticks=[])
-            ax.set_title((name + "\n" if r == 0 else "") + f"{error:.2f} mm", fontsize=8)
+            panels.append(landmark_picture(reader, i, xy, case.record.truth[i]))
+            titles.append(f"{name}\n{images.ids[i]}: {error:.2f} mm")
             line.append(number(error))
             result.records.append(
                 {"image": images.ids[i], "templates": study.names(chosen), "mre": float(error)}
             )
-        axes[3 * r].set_ylabel(images.ids[i], fontsize=8)
         rows.append((images.ids[i], *line))
+    result.figure = grid(panels, len(sets), titles)
     result.tables.append(Table("MRE in mm of the examples", ("image", *sets), rows))
     result.notes.append(
-        "Green: true landmarks, red: found. The images stand at 25, 50 and 75 % of "
+        "Rings: true landmarks, crosses: found. The images stand at 25, 50 and 75 % of "
         f"the error of SCP's M = {m}; {case.title}."
     )
     return result
@@ -189,20 +175,9 @@ def fig4(study: Study, m: int = 5) -> Result:
 # ---- drawing ----
 
 
-def _panels(count: int, columns: int = 2, size: tuple[float, float] = (4.6, 3.4)):
-    from matplotlib.figure import Figure
-
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    figure = Figure((size[0] * columns, size[1] * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    return figure, list(axes)
-
-
-def _wrapped(title: str) -> str:
-    from textwrap import fill
-
-    return fill(title, 48)
+def _title(case: Case, r: float | None = None) -> str:
+    lines = fill(case.title, 70)
+    return lines if r is None else f"{lines}\nr = {r:.3f}"
 
 
 def _edges(mre: np.ndarray) -> np.ndarray:
@@ -212,17 +187,37 @@ def _edges(mre: np.ndarray) -> np.ndarray:
     return low + BIN * np.arange(count + 1)
 
 
-def _scatter(ax, x: np.ndarray, y: np.ndarray, study: Study, title: str) -> float:
-    """Points with SCP's pick marked and the regression line; returns Pearson's r, which goes into
-    the title."""
+def _histogram(mre: np.ndarray, pick: int) -> Drawing:
+    """Templates by their error, with the mean and SCP's pick marked."""
+    edges = _edges(mre)
+    part = 100 * shares(mre, edges)
+    frame = Frame(x=(edges[0] - BIN, edges[-1] + BIN), y=(0.0, 1.1 * part.max()))
+    frame.y_axis("templates (%)")
+    frame.x_axis("mean radial error of one template (mm)", ticks(*frame.x, 8))
+    for (low, high), share in zip(pairwise(edges), part, strict=True):
+        if share:
+            said = f"{low:.1f} to {high:.1f} mm: {share:.1f} %"
+            frame.bar((low, high), (0.0, share), "bar t0", said, 0.5)
+    frame.upright(mre.mean(), "line dashed")
+    frame.upright(mre[pick], "line t1")
+    frame.key(
+        ("\u2503", "key", f"mean {mre.mean():.2f}"),
+        ("\u2503", "key t1", f"SCP's pick {mre[pick]:.2f}"),
+    )
+    return frame.done("Histogram of the errors of single templates")
+
+
+def _scatter(study: Study, x: np.ndarray, y: np.ndarray, x_name: str, y_name: str) -> Drawing:
+    """Templates as points with the regression line and SCP's pick marked."""
     pick = int(study.picks([1])[1].selected[0])
-    r = pearson(x, y)
-    ax.plot(x, y, "o", color=COLOURS[0], ms=4, alpha=0.6, mec="none")
+    frame = Frame(x=span(x), y=span(y))
+    frame.y_axis(y_name)
+    frame.x_axis(x_name, ticks(*frame.x))
+    for t, name in enumerate(study.ids):
+        frame.dot(x[t], y[t], 3.5, "point t0", f"{name}: {x[t]:.3f}, {y[t]:.3f}")
     if np.ptp(x) > 0:
         slope, level = np.polyfit(x, y, 1)
-        ends = np.array([x.min(), x.max()])
-        ax.plot(ends, level + slope * ends, color="0.4", lw=1.2)
-    ax.plot(x[pick], y[pick], "o", color=COLOURS[1], ms=8, label="SCP's pick")
-    ax.set_title(f"{_wrapped(title)}\nr = {r:.3f}")
-    ax.legend(loc="best")  # in a frame: without one its mark looks like a point
-    return r
+        frame.path([(v, level + slope * v) for v in (x.min(), x.max())], "line thin")
+    frame.dot(x[pick], y[pick], 6, "dot t1", f"SCP's pick, {study.ids[pick]}")
+    frame.key(("\u25cf", "key t1", "SCP's pick"))
+    return frame.done(f"Scatter plot of {y_name} against {x_name}")

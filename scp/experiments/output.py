@@ -1,4 +1,4 @@
-"""Results as text, markdown, CSV and pictures."""
+"""Results as text, markdown, CSV and drawings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..report.svg import Drawing
 from ..runs import RunFolder
 
 
@@ -46,14 +47,14 @@ class Result:
     Attributes:
         name: "table1", ... title: in words.
         tables: for reading. records: rows of the CSV file, all with the same keys.
-        figure: a matplotlib Figure or None. notes: sentences that belong to it.
+        figure: what it shows, or None. notes: sentences that belong to it.
     """
 
     name: str
     title: str
     tables: list[Table] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
-    figure: Any = None
+    figure: Drawing | None = None
     notes: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -63,7 +64,7 @@ class Result:
     def markdown(self) -> str:
         parts = [f"# {self.title}"]
         if self.figure is not None:
-            parts.append(f"![{self.title}]({self.name}.png)")
+            parts.append(f"![{self.title}]({self.name}.svg)")
         parts += [t.markdown().rstrip() for t in self.tables]
         return "\n\n".join([*parts, *self.notes]) + "\n"
 
@@ -76,18 +77,13 @@ class Result:
         return out.getvalue()
 
     def write(self, folder: RunFolder) -> list[str]:
-        """NAME.md, NAME.csv and, of a figure, NAME.png and NAME.svg; the names written."""
+        """NAME.md, NAME.csv and, of a figure, NAME.svg; the names written."""
         files = [f"{self.name}.md", f"{self.name}.csv"]
         folder.write_text(files[0], self.markdown())
         folder.write_text(files[1], self.csv())
         if self.figure is not None:
-            import matplotlib
-
-            with matplotlib.rc_context({"svg.hashsalt": "scp"}):
-                for kind, options in (("png", {"Software": None}), ("svg", {"Date": None})):
-                    files.append(f"{self.name}.{kind}")
-                    with folder.writing(files[-1]) as path:
-                        self.figure.savefig(path, format=kind, dpi=100, metadata=options)
+            files.append(f"{self.name}.svg")
+            folder.write_text(files[-1], f"{self.figure}\n")
         return files
 
 

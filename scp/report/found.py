@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..landmarks import Landmarks, read_landmarks
-from . import overlay, svg, words
+from . import overlay, words
 from .frame import ROWS, part
 from .pictures import Pictures
 
@@ -40,8 +40,6 @@ def replace(html: str, new: str) -> str | None:
 
 
 def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
-    from markupsafe import Markup
-
     pictures = pictures or Pictures(dataset)
     confidence, error = marks.confidence, marks.error
     others = np.setdiff1d(np.flatnonzero(marks.present.any(axis=1)), templates)
@@ -67,7 +65,7 @@ def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
         "images": int(marks.present.any(axis=1).sum()),
         "confidence": confidence is not None,
         "error": error is not None,
-        "legend": Markup(overlay.ramp_legend(*scale)) if scale else "",
+        "legend": overlay.ramp_legend(*scale) if scale else "",
         "groups": [
             (heading, [_tile(dataset, marks, i, pictures, scale) for i in rows])
             for heading, rows in groups
@@ -80,8 +78,6 @@ def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
 
 
 def _tile(dataset, marks, i: int, pictures: Pictures, scale) -> dict[str, Any]:
-    from markupsafe import Markup
-
     picture = pictures.small(i, SIZE)
     here = np.flatnonzero(marks.present[i])
     facts, said = [], [words.clean(marks.names[k]) for k in here]
@@ -108,9 +104,9 @@ def _tile(dataset, marks, i: int, pictures: Pictures, scale) -> dict[str, Any]:
             low, high = scale
             values = np.nan_to_num(marks.confidence[i, here])
             share = np.clip((values - low) / (high - low), 0, 1)
-            colours, sizes = [svg.ramp(float(s)) for s in share], 1.5 - 0.6 * share
+            colours, sizes = [overlay.ramp(float(s)) for s in share], 1.5 - 0.6 * share
         points = marks.xy[i, here]
-        drawn = Markup(overlay.key_points(points, picture.original, colours, sizes, said))
+        drawn = overlay.key_points(points, picture.original, colours, sizes, said)
     return {"id": words.clean(dataset.ids[i]), "picture": picture, "overlay": drawn, "facts": facts}
 
 

@@ -15,7 +15,7 @@ def page(name: str, context: dict[str, Any], script: str = "") -> str:
     everything escaped."""
     from markupsafe import Markup
 
-    style = _text("report.css")
+    style = asset("plots.css") + asset("report.css")
     return part(
         name,
         context
@@ -33,12 +33,13 @@ def part(name: str, context: dict[str, Any]) -> str:
     from jinja2 import Environment, FunctionLoader
 
     environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(asset)
     )
     return environment.get_template(name).render(context)
 
 
-def _text(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this folder."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from . import charts, overlay, poolmap, svg, words
+from . import overlay, poolmap, words
 from .pictures import Picture, Pictures
 from .stats import Map, Pool
+from .svg import COLOURS
 
 LARGE = 12  # chosen images shown large
 SMALL = 60  # further chosen images shown small
 GALLERIES = 12  # templates with a gallery
 PER_GALLERY = 15
 WORST = 8
-MAP_THUMBS = 12
 GIVEN = 200  # rows of the table of already annotated images
 
 
@@ -56,7 +56,7 @@ class Gallery:
             gain = float(self.selection.gains[k])
             item = self.tile(i, 560 if k < LARGE else 180) | {
                 "rank": k + 1,
-                "colour": f"t{k % charts.COLOURS}",
+                "colour": f"t{k % COLOURS}",
                 "gain": words.number(gain) if k == 0 and not self.given() else words.signed(gain),
                 "points": int(self.pool.counts[i]),
                 "covers_points": int(self.pool.points[k]),
@@ -82,14 +82,12 @@ class Gallery:
 
     def key_points(self, i: int, picture: Picture, scale: tuple[float, float] | None) -> Any:
         """Key points of image i over its picture; coloured by coverage if `scale` is given."""
-        from markupsafe import Markup
-
         if picture.original is None:
             return ""
         columns = self.own(i)
         xy = self.points[columns]
         if scale is None:
-            return Markup(overlay.key_points(xy, picture.original, None, None))
+            return overlay.key_points(xy, picture.original)
         low, high = scale
         values = self.cover_value[columns]
         share = np.clip((values - low) / max(high - low, 1e-12), 0.0, 1.0)
@@ -98,8 +96,8 @@ class Gallery:
             f"{words.number(v)}, best covered by {place.get(int(t), 'none')}"
             for v, t in zip(values, self.cover[columns], strict=True)
         ]
-        colours = [svg.ramp(s) for s in share]
-        return Markup(overlay.key_points(xy, picture.original, colours, 1.35 - 0.55 * share, said))
+        colours = [overlay.ramp(s) for s in share]
+        return overlay.key_points(xy, picture.original, colours, 1.35 - 0.55 * share, said)
 
     def galleries(self) -> dict[str, Any]:
         """For each template the images it represents best, most similar first."""
@@ -118,7 +116,7 @@ class Gallery:
                 {
                     "name": poolmap.label(self.pool, k),
                     "chosen": k < self.pool.chosen,
-                    "colour": f"t{k % charts.COLOURS}",
+                    "colour": f"t{k % COLOURS}",
                     "id": self.ids[t],
                     "self": self.tile(t, 216),
                     "tiles": tiles,
@@ -130,8 +128,6 @@ class Gallery:
 
     def worst(self) -> dict[str, Any]:
         """The least covered images, templates left out, with their key points by coverage."""
-        from markupsafe import Markup
-
         coverage = self.pool.coverage.copy()
         coverage[self.pool.templates] = np.nan
         known = np.flatnonzero(np.isfinite(coverage))
@@ -149,15 +145,13 @@ class Gallery:
             tile["lowest"] = words.number(self.pool.lowest[i])
             k = int(self.pool.owner[i])
             tile["owner"] = poolmap.label(self.pool, k) if k >= 0 else "–"
-            tile["colour"] = f"t{k % charts.COLOURS}" if k >= 0 else ""
+            tile["colour"] = f"t{k % COLOURS}" if k >= 0 else ""
             tile["where"] = self.weak_region(i, tile["picture"])
             tiles.append(tile)
-        return {"tiles": tiles, "legend": Markup(overlay.ramp_legend(low, high)), "of": len(known)}
+        return {"tiles": tiles, "legend": overlay.ramp_legend(low, high), "of": len(known)}
 
     def regions(self) -> dict[str, Any] | None:
         """Coverage by region of the frame over all images but the templates."""
-        from markupsafe import Markup
-
         if not len(self.pool.templates):
             return None
         place, values = [], []
@@ -177,8 +171,8 @@ class Gallery:
             return None
         drawing, low, high = drawn
         return first | {
-            "overlay": Markup(drawing),
-            "legend": Markup(overlay.ramp_legend(low, high)),
+            "overlay": drawing,
+            "legend": overlay.ramp_legend(low, high),
             "images": len(place),
             "points": sum(len(v) for v in values),
             "name": poolmap.label(self.pool, 0),
@@ -200,18 +194,12 @@ class Gallery:
 
     def map(self, where: Map | None) -> dict[str, Any] | None:
         """The drawing of the pool and how much of it two axes can show."""
-        from markupsafe import Markup
-
         if where is None:
             return None
-        thumbs = {}
-        for k in range(min(len(self.pool.templates), MAP_THUMBS)):
-            i = int(self.pool.templates[k])
-            if np.isfinite(where.xy[i]).all():
-                thumbs[k] = self.pictures.small(i, 150)
+        thumbs = poolmap.thumbnails(self.pool, where, self.pictures)
         return {
-            "svg": Markup(poolmap.pool_map(self.pool, where, self.ids, thumbs)),
+            "svg": poolmap.pool_map(self.pool, where, self.ids, thumbs),
             "share": f"{100 * where.share:.0f}",
             "absent": int(np.isnan(where.xy[:, 0]).sum()),
-            "colours": len(self.pool.templates) > charts.COLOURS,
+            "colours": len(self.pool.templates) > COLOURS,
         }

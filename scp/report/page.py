@@ -126,16 +126,11 @@ def _bound(selection: Any) -> str:
 
 def _growth(selection: Any, curve: Sequence[Any], given: bool) -> dict[str, Any]:
     """Curve of score and bound, gains of the picks, and the same as a table."""
-    from markupsafe import Markup
-
     m = len(selection.selected)
     by_m = {len(s.selected): s for s in curve}
     by_m[m] = selection
     points = [by_m[k] for k in sorted(by_m)]
-    gains = np.asarray(selection.gains, dtype=np.float64)
-    base = selection.score - gains.sum()
-    prefix = base + np.cumsum(gains)
-    path = np.concatenate([[base], prefix]) if given else prefix
+    path = charts.path_of(selection)
     # Alone the first pick takes nearly everything: drawn with the others it would hide them.
     skip = 0 if given else 1
     table = [
@@ -152,35 +147,31 @@ def _growth(selection: Any, curve: Sequence[Any], given: bool) -> dict[str, Any]
     ]
     history = [(f"{int(d):,}", words.number(float(v))) for d, v in (selection.history or ())]
     return {
-        "curve": Markup(charts.coverage_curve(points, selection, path)) if m else "",
+        "curve": charts.coverage_curve(points, selection, given) if m else "",
         "several": len(points) > 1,
-        "bars": Markup(charts.gain_bars(gains[skip:], skip + 1)) if m > skip else "",
+        "bars": charts.gain_bars(selection.gains[skip:], skip + 1) if m > skip else "",
         "bars_cut": max(0, m - skip - charts.MOST_BARS),
-        "before": words.number(base) if given else "",
-        "first": words.number(prefix[0]) if m else "",
+        "before": words.number(path[0]) if given else "",
+        "first": words.number(path[1]) if m else "",
         "table": table[:ROWS],
         "history": history[:ROWS],
     }
 
 
 def _spread(pool: Pool) -> dict[str, Any] | None:
-    from markupsafe import Markup
-
     known = pool.coverage[np.isfinite(pool.coverage)]
     if not len(known):
         return None
     at = np.percentile(known, [0, 5, 25, 50, 75, 100])
     names = ("lowest", "5 % of images below", "quarter below", "median", "quarter above", "highest")
     return {
-        "svg": Markup(charts.histogram(pool)),
+        "svg": charts.histogram(pool),
         "points": [(n, words.number(float(v))) for n, v in zip(names, at, strict=True)],
     }
 
 
 def _features(notes: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the similarities are made of, and how it was learned; None where nothing is known."""
-    from markupsafe import Markup
-
     parameters = notes.get("parameters") or {}
     used = parameters.get("features") if isinstance(parameters, Mapping) else None
     if not isinstance(used, Mapping) or "features" not in used:
@@ -194,7 +185,7 @@ def _features(notes: Mapping[str, Any]) -> dict[str, Any] | None:
     shown = finite.sum() > 1
     return {
         "text": words.features(used, notes.get("training") or {}),
-        "svg": Markup(charts.training_curve(steps[finite], losses[finite])) if shown else "",
+        "svg": charts.training_curve(steps[finite], losses[finite]) if shown else "",
     }
 
 

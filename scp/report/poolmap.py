@@ -6,53 +6,45 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import svg
-from .charts import COLOURS
-from .pictures import Picture
+from .pictures import Picture, Pictures
 from .stats import Map, Pool
+from .svg import COLOURS, Drawing, circle, fixed, line, rect, tag, text
 from .words import clean, count, number
 
 SIDE, WIDE, TALL, MARGIN = 92.0, 620.0, 470.0, 20.0
+THUMBS = 12  # templates with a picture beside the map
 
 
-def pool_map(pool: Pool, where: Map, ids: Sequence[str], thumbs: dict[int, Picture]) -> str:
+def pool_map(pool: Pool, where: Map, ids: Sequence[str], thumbs: dict[int, Picture]) -> Drawing:
     """The pool in the plane: spokes to the owning template, templates with their rank.
 
     thumbs: position among the templates -> picture, drawn in the side columns with leaders.
     """
     side = SIDE if thumbs else 0.0
     place = _place(where.xy, side)
-    parts = []
-    for n in range(len(ids)):
+    drawn = np.isfinite(place[:, 0])
+    spokes, marks, discs = [], [], []
+    for n in np.flatnonzero(drawn & (pool.owner >= 0)):
         k = int(pool.owner[n])
-        if k >= 0 and np.isfinite(place[[n, pool.templates[k]]]).all() and n != pool.templates[k]:
-            (x1, y1), (x2, y2) = place[n], place[pool.templates[k]]
-            parts.append(svg.line(x1, y1, x2, y2, f"spoke t{k % COLOURS}"))
-    for n in range(len(ids)):
-        k = int(pool.owner[n])
-        if k >= 0 and np.isfinite(place[n]).all() and n != pool.templates[k]:
-            hover = svg.title(
-                f"{clean(ids[n])}: coverage {number(pool.coverage[n])}, "
-                f"represented by {label(pool, k)}"
-            )
-            parts.append(_marker(*place[n], k, hover))
-    parts += _side_columns(pool, place, thumbs, side)
-    for k in range(len(pool.templates) - 1, -1, -1):
-        n = int(pool.templates[k])
-        if np.isfinite(place[n]).all():
-            x, y = place[n]
-            hover = svg.title(
-                f"{label(pool, k)}: {clean(ids[n])}, covers {count(int(pool.images[k]), 'image')}"
-            )
-            name, colour = label(pool, k), f"t{k % COLOURS}"
-            radius = 11.0 if len(name) < 3 else 14.0
-            disc = svg.tag("circle", cx=float(x), cy=float(y), r=radius, class_=f"pick {colour}")
-            parts.append(
-                svg.tag("g", hover, disc, svg.text(name, x, y + 4.5, f"rank {colour}", "middle"))
-            )
-    drawn = count(int(np.isfinite(place[:, 0]).sum()), "image")
-    said = f"Map of {drawn}; similar images lie close together"
-    return svg.picture(WIDE + 2 * side, TALL, said, parts, "map")
+        t = pool.templates[k]
+        if n == t:
+            continue
+        if drawn[t]:
+            spokes.append(line(*place[n], *place[t], f"spoke t{k % COLOURS}"))
+        said = f"coverage {number(pool.coverage[n])}, represented by {label(pool, k)}"
+        marks.append(_marker(*place[n], k, f"{clean(ids[n])}: {said}"))
+    for k, n in reversed(list(enumerate(pool.templates))):
+        if drawn[n]:
+            discs.append(_disc(*place[n], pool, k, ids[n]))
+    said = f"Map of {count(int(drawn.sum()), 'image')}; similar images lie close together"
+    parts = spokes + marks + _side_columns(pool, place, thumbs, side) + discs
+    return Drawing(WIDE + 2 * side, TALL, said, parts, "map")
+
+
+def thumbnails(pool: Pool, where: Map, pictures: Pictures) -> dict[int, Picture]:
+    """Pictures of the first templates on the map, by their position among the templates."""
+    first = enumerate(pool.templates[:THUMBS].tolist())
+    return {k: pictures.small(i, 150) for k, i in first if np.isfinite(where.xy[i]).all()}
 
 
 def label(pool: Pool, k: int) -> str:
@@ -71,70 +63,49 @@ def _place(xy: np.ndarray, side: float) -> np.ndarray:
     return centre + (xy - (low + high) / 2) * scale * np.array([1.0, -1.0])
 
 
-def _marker(x: float, y: float, k: int, hover: str) -> str:
+def _marker(x: float, y: float, k: int, said: str) -> str:
     """An image's mark: the shape changes when the colours come round again."""
-    class_ = f"mark-{('circle', 'square', 'diamond')[k // COLOURS % 3]} point t{k % COLOURS}"
-    x, y = float(x), float(y)
-    shape = k // COLOURS % 3
-    if shape == 0:
-        return svg.tag("circle", hover, cx=x, cy=y, r=4.2, class_=class_)
-    if shape == 1:
-        return svg.tag("rect", hover, x=x - 3.8, y=y - 3.8, width=7.6, height=7.6, class_=class_)
-    d = f"M{svg.fixed(x)} {svg.fixed(y - 5)}l5 5l-5 5l-5 -5z"
-    return svg.tag("path", hover, d=d, class_=class_)
+    shape = ("circle", "square", "diamond")[k // COLOURS % 3]
+    class_ = f"mark-{shape} point t{k % COLOURS}"
+    if shape == "circle":
+        return circle(x, y, 4.2, class_, said)
+    if shape == "square":
+        return rect(x - 3.8, y - 3.8, 7.6, 7.6, class_, said)
+    return tag("path", d=f"M{fixed(x)} {fixed(y - 5)}l5 5l-5 5l-5 -5z", class_=class_, said=said)
+
+
+def _disc(x: float, y: float, pool: Pool, k: int, id: str) -> str:
+    """A template, with its rank."""
+    name, colour = label(pool, k), f"t{k % COLOURS}"
+    return tag(
+        "g",
+        circle(x, y, 11 if len(name) < 3 else 14, f"pick {colour}"),
+        text(name, x, y + 4.5, f"rank {colour}", "middle"),
+        said=f"{name}: {clean(id)}, covers {count(int(pool.images[k]), 'image')}",
+    )
 
 
 def _side_columns(
     pool: Pool, place: np.ndarray, thumbs: dict[int, Picture], side: float
 ) -> list[str]:
     """Thumbnails of templates beside the map, in the order of their height, with leader lines."""
-    seen = [k for k in sorted(thumbs) if np.isfinite(place[pool.templates[k]]).all()]
-    seen.sort(key=lambda k: (float(place[pool.templates[k]][0]), k))
-    half = (len(seen) + 1) // 2
+    spots = place[pool.templates].tolist()
+    order = sorted(thumbs, key=lambda k: (spots[k][0], k))
+    half = (len(order) + 1) // 2
     parts = []
-    for columns, left in ((seen[:half], True), (seen[half:], False)):
-        column = sorted(columns, key=lambda k: (float(place[pool.templates[k]][1]), k))
+    for column, left in ((order[:half], True), (order[half:], False)):
         slot = TALL / max(1, len(column))
-        size = min(SIDE - 14, slot - 10)
-        for row, k in enumerate(column):
-            pic = thumbs[k]
-            scale = size / max(pic.width, pic.height)
-            w, h = pic.width * scale, pic.height * scale
+        for row, k in enumerate(sorted(column, key=lambda k: (spots[k][1], k))):
+            picture, colour = thumbs[k], f"t{k % COLOURS}"
+            scale = min(SIDE - 14, slot - 10) / max(picture.width, picture.height)
+            w, h = picture.width * scale, picture.height * scale
             x = side - 10 - w if left else side + WIDE + 10
             y = slot * (row + 0.5) - h / 2
-            px, py = place[pool.templates[k]]
-            edge = x + w if left else x
-            parts.append(svg.line(edge, y + h / 2, px, py, f"leader t{k % COLOURS}"))
-            if pic.uri:
-                parts.append(
-                    svg.tag(
-                        "image",
-                        href=pic.uri,
-                        x=float(x),
-                        y=float(y),
-                        width=float(w),
-                        height=float(h),
-                    )
-                )
-            parts.append(
-                svg.tag(
-                    "rect",
-                    x=float(x),
-                    y=float(y),
-                    width=float(w),
-                    height=float(h),
-                    class_=f"edge t{k % COLOURS}",
-                )
-            )
-            parts.append(
-                svg.tag(
-                    "rect",
-                    x=float(x),
-                    y=float(y),
-                    width=22.0,
-                    height=17.0,
-                    class_=f"flag t{k % COLOURS}",
-                )
-            )
-            parts.append(svg.text(label(pool, k), x + 11, y + 13, f"rank t{k % COLOURS}", "middle"))
+            parts.append(line(x + w if left else x, y + h / 2, *spots[k], f"leader {colour}"))
+            if picture.uri:
+                at = {"x": float(x), "y": float(y), "width": float(w), "height": float(h)}
+                parts.append(tag("image", href=picture.uri, **at))
+            parts.append(rect(x, y, w, h, f"edge {colour}"))
+            parts.append(rect(x, y, 22, 17, f"flag {colour}"))
+            parts.append(text(label(pool, k), x + 11, y + 13, f"rank {colour}", "middle"))
     return parts

@@ -1,35 +1,36 @@
-"""Hand-written SVG: escaped elements, nice ticks, and a plot frame styled by the report's CSS."""
+"""Drawings as SVG: escaped elements, and the objects that pages, notebooks and files show.
+
+Colours and fonts come from plots.css by class. A page brings the style sheet; a drawing that stands
+alone carries it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
+from pathlib import Path
 
+from ..runs import writing
+from .frame import asset
+from .pictures import Picture
 from .words import clean
 
-# Plasma, light for low and dark for high: low coverage shines on a radiograph. Safe for the
-# common colour-vision deficiencies and monotone in lightness.
-RAMP = (
-    (240, 249, 33),
-    (252, 206, 37),
-    (252, 166, 54),
-    (242, 132, 75),
-    (225, 100, 98),
-    (204, 71, 120),
-    (177, 42, 144),
-    (143, 13, 164),
-    (106, 0, 168),
-    (65, 4, 157),
-    (13, 8, 135),
-)
+COLOURS = 8  # of templates and series: classes t0 .. t7
+MARGIN = 12  # around a drawing that stands alone
 
 
-def tag(name: str, *content: str, **attributes: object) -> str:
+# ---- elements ----
+
+
+def tag(name: str, *content: str, said: object = "", **attributes: object) -> str:
     """One element. Attribute values are escaped; content is markup (use `text` for plain text).
 
-    A trailing underscore is dropped (class_) and other underscores become hyphens.
+    said: shown under the pointer. A trailing underscore of an attribute is dropped (class_) and
+    other underscores become hyphens.
     """
     parts = [name]
     for key, value in attributes.items():
@@ -38,7 +39,8 @@ def tag(name: str, *content: str, **attributes: object) -> str:
         shown = fixed(value) if isinstance(value, float) else clean(value)
         parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(shown, quote=True)}"')
     head = " ".join(parts)
-    return f"<{head}>{''.join(content)}</{name}>"
+    hover = f"<title>{escape(clean(said))}</title>" if said else ""
+    return f"<{head}>{hover}{''.join(content)}</{name}>"
 
 
 def fixed(x: float) -> str:
@@ -54,111 +56,144 @@ def text(content: object, x: float, y: float, class_: str, anchor: str = "start"
     )
 
 
-def title(content: object) -> str:
-    """A hover title."""
-    return tag("title", escape(clean(content)))
+def line(x1: float, y1: float, x2: float, y2: float, class_: str, said: str = "") -> str:
+    at = {"x1": float(x1), "y1": float(y1), "x2": float(x2), "y2": float(y2)}
+    return tag("line", **at, class_=class_, said=said)
 
 
-def polyline(points: Iterable[tuple[float, float]], class_: str) -> str:
-    return tag(
-        "polyline", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_
-    )
+def rect(x: float, y: float, width: float, height: float, class_: str, said: str = "") -> str:
+    at = {"x": float(x), "y": float(y), "width": float(width), "height": float(height)}
+    return tag("rect", **at, class_=class_, said=said)
 
 
-def polygon(points: Iterable[tuple[float, float]], class_: str) -> str:
-    return tag(
-        "polygon", points=" ".join(f"{fixed(x)},{fixed(y)}" for x, y in points), class_=class_
-    )
+def circle(x: float, y: float, radius: float, class_: str, said: str = "", **other: object) -> str:
+    at = {"cx": float(x), "cy": float(y), "r": float(radius)}
+    return tag("circle", **at, **other, class_=class_, said=said)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
-    return tag("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), class_=class_)
+# ---- drawings ----
 
 
-def picture(width: float, height: float, label: str, parts: Iterable[str], class_: str = "") -> str:
-    """A whole drawing that scales to its column and is announced as one image."""
-    return tag(
-        "svg",
-        *parts,
-        viewBox=f"0 0 {fixed(width)} {fixed(height)}",
-        class_=f"plot {class_}".strip(),
-        role="img",
-        aria_label=label,
-    )
+@dataclass(frozen=True)
+class Drawing:
+    """A plot or an arrangement of pictures.
 
+    A page shows it in its own colours, light or dark. A notebook shows it as the value of a cell,
+    `save` writes it for other programs; both in light colours.
+    """
 
-def ramp(share: float) -> str:
-    """Colour of a share in [0, 1] on the sequential map, as #rrggbb."""
-    at = min(max(share, 0.0), 1.0) * (len(RAMP) - 1)
-    k = min(int(at), len(RAMP) - 2)
-    mix = [round(a + (b - a) * (at - k)) for a, b in zip(RAMP[k], RAMP[k + 1], strict=True)]
-    return "#{:02x}{:02x}{:02x}".format(*mix)
+    width: float
+    height: float
+    label: str  # what it shows, for those who do not see it
+    parts: Sequence[str] = field(repr=False)
+    class_: str = ""
 
+    def __html__(self) -> str:
+        """For a page that has the style sheet."""
+        return self._element(*self.parts, viewBox=self._box(0))
 
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers within [low, high], at most about `most` of them."""
-    if not high > low:
-        return [low]
-    raw = (high - low) / max(1, most - 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [k * step for k in range(first, last + 1)]
+    def at(self, x: float, y: float) -> str:
+        """Within another drawing."""
+        place = {"x": float(x), "y": float(y), "width": float(self.width)}
+        place |= {"height": float(self.height), "viewBox": self._box(0), "overflow": "visible"}
+        return tag("svg", *self.parts, **place)
 
-
-def tick_text(values: list[float]) -> list[str]:
-    """Tick labels with just enough decimals to tell them apart."""
-    for decimals in range(7):
-        shown = [f"{v:.{decimals}f}" for v in values]
-        if all(
-            abs(float(s) - v) <= 1e-9 * max(1.0, abs(v)) for s, v in zip(shown, values, strict=True)
-        ):
-            return [s.replace("-", "\u2212") for s in shown]
-    return [f"{v:g}" for v in values]
-
-
-@dataclass
-class Frame:
-    """A plot area: maps data to pixels and draws its axes. Parts are added in painting order."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    width: float = 460
-    height: float = 300
-    left: float = 54
-    right: float = 18
-    top: float = 30
-    bottom: float = 44
-    parts: list[str] = field(default_factory=list)
-
-    def px(self, v: float) -> float:
-        low, high = self.x
-        return self.left + (v - low) / (high - low) * (self.width - self.left - self.right)
-
-    def py(self, v: float) -> float:
-        low, high = self.y
-        return (
-            self.height
-            - self.bottom
-            - (v - low) / (high - low) * (self.height - self.top - self.bottom)
+    def __str__(self) -> str:
+        """An SVG file."""
+        wide, tall = (float(v + 2 * MARGIN) for v in (self.width, self.height))
+        return self._element(
+            tag("style", _light()),
+            rect(-MARGIN, -MARGIN, wide, tall, "paper"),
+            *self.parts,
+            xmlns="http://www.w3.org/2000/svg",
+            width=wide,
+            height=tall,
+            viewBox=self._box(MARGIN),
         )
 
-    def axes(self, x_label: str, y_label: str, x_ticks: list[float], y_most: int = 6) -> None:
-        base = self.height - self.bottom
-        marks = ticks(*self.y, y_most)
-        for v, shown in zip(marks, tick_text(marks), strict=True):
-            self.parts.append(
-                line(self.left, self.py(v), self.width - self.right, self.py(v), "grid")
-            )
-            self.parts.append(text(shown, self.left - 9, self.py(v) + 4, "tick", "end"))
-        self.parts.append(line(self.left, base, self.width - self.right, base, "axis"))
-        for v, shown in zip(x_ticks, tick_text(x_ticks), strict=True):
-            self.parts.append(line(self.px(v), base, self.px(v), base + 4, "axis"))
-            self.parts.append(text(shown, self.px(v), base + 18, "tick", "middle"))
-        middle = (self.left + self.width - self.right) / 2
-        self.parts.append(text(x_label, middle, self.height - 6, "label", "middle"))
-        self.parts.append(text(y_label, 4, 14, "label"))
+    _repr_html_ = __str__
 
-    def done(self, label: str, class_: str = "") -> str:
-        return picture(self.width, self.height, label, self.parts, class_)
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write an SVG file, whole or not at all, and return its path."""
+        target = Path(path)
+        if target.suffix.lower() != ".svg":
+            raise ValueError(f"path: a drawing is written as .svg, not {target.name}")
+        with writing(target) as beside:
+            beside.write_text(f"{self}\n", encoding="utf-8")
+        return target
+
+    def _box(self, margin: float) -> str:
+        sides = (-margin, -margin, self.width + 2 * margin, self.height + 2 * margin)
+        return " ".join(fixed(v) for v in sides)
+
+    def _element(self, *parts: str, **attributes: object) -> str:
+        class_ = f"scp-plot {self.class_}".strip()
+        return tag("svg", *parts, **attributes, class_=class_, role="img", aria_label=self.label)
+
+
+@cache
+def _light() -> str:
+    """plots.css in light colours, without variables, which few programs besides browsers know."""
+    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", asset("report.css").partition("}")[0]))
+    return re.sub(r"var\(--([\w-]+)\)", lambda name: colours[name[1]], asset("plots.css"))
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Marks over a picture, in pixels of the image it was made of."""
+
+    box: tuple[float, float, float, float]  # left, top, width, height of what the picture shows
+    parts: Sequence[str]
+
+    def __html__(self) -> str:
+        """For a page that puts it over the picture."""
+        return self._element(*self.parts, aria_hidden="true")
+
+    def over(self, picture: Picture, size: float, label: str) -> Drawing:
+        """The picture, its longer side `size`, with its marks."""
+        left, top, wide, tall = self.box
+        at = {"x": left, "y": top, "width": wide, "height": tall, "preserveAspectRatio": "none"}
+        image = tag("image", href=picture.uri, **at)
+        scale = size / max(picture.width, picture.height)
+        width, height = picture.width * scale, picture.height * scale
+        inner = self._element(image, *self.parts, width=width, height=height)
+        return Drawing(width, height, label, (inner,))
+
+    def _element(self, *parts: str, **attributes: object) -> str:
+        box = " ".join(f"{v:g}" for v in self.box)
+        return tag(
+            "svg",
+            *parts,
+            viewBox=box,
+            **attributes,
+            class_="scp-marks",
+            preserveAspectRatio="none",
+        )
+
+
+def grid(items: Sequence[Drawing], columns: int, titles: Sequence[str] = ()) -> Drawing:
+    """Drawings in rows, each below its title, which may have several lines."""
+    if columns < 1:
+        raise ValueError(f"columns: expected at least 1, got {columns}")
+    gap, height = 28.0, 17.0
+    wide = [max(d.width for d in items[k::columns]) for k in range(min(columns, len(items)))]
+    parts, top = [], 0.0
+    for first in range(0, len(items), columns):
+        row = items[first : first + columns]
+        lines = [name.split("\n") for name in titles[first : first + columns]] or [[]] * len(row)
+        left, head = 0.0, height * max(map(len, lines))
+        for k, (item, names) in enumerate(zip(row, lines, strict=True)):
+            for j, name in enumerate(names):
+                name = short(name, int(item.width / 6.4))
+                parts.append(text(name, left, top + 12 + height * j, "name"))
+            parts.append(item.at(left, top + head))
+            left += wide[k] + gap
+        top += head + max(d.height for d in row) + gap
+    label = "; ".join(dict.fromkeys(d.label for d in items))
+    return Drawing(sum(wide) + gap * (len(wide) - 1), top - gap, label, parts)
+
+
+def short(name: str, most: int) -> str:
+    """A name of at most `most` characters."""
+    name = clean(name)
+    return name if len(name) <= most else name[: most - 1] + "…"

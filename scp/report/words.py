@@ -15,7 +15,7 @@ CONSTRAINTS = ("include", "exclude", "groups", "costs", "budget", "min_distance"
 def clean(text: object) -> str:
     """Untrusted text as valid UTF-8 without control characters (both become U+FFFD).
 
-    Escaping for HTML is left to the template and to `svg.tag`.
+    Escaping for HTML is left to the templates and to `svg.tag`.
     """
     whole = re.sub(r"[\ud800-\udfff]", "\ufffd", str(text))
     return _CONTROL.sub("\ufffd", whole)

@@ -62,11 +62,11 @@ class Selection:
             f"<th>gain</th></tr></thead><tbody>{rows}</tbody></table>"
         )
 
-    def plot(self, ax=None):
-        """Score and bound against the number of images, as a matplotlib figure."""
+    def plot(self):
+        """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
         from ..report.plots import coverage_curve
 
-        return coverage_curve([self], ax=ax)
+        return coverage_curve(self)
 
 
 def verify(values, selection: Selection, weights=None, initial: Sequence[int] = ()) -> float:

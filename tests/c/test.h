@@ -4,7 +4,7 @@
  *     int main(void) { RUN(sums); return test_end(); }
  *
  * CHECK goes on after a failure. Conditions are written so that NaN fails: difference <= limit.
- * test_end ends the thread pool and fails the program when memory of the core is still held. */
+ * test_end ends the thread team and fails the program when memory of the core is still held. */
 #ifndef SCP_TEST_H
 #define SCP_TEST_H
 

@@ -36,8 +36,7 @@ static struct scene make_scene(void) {
         const double wave = sin(0.2 * (double)(i % SIDE)) * cos(0.13 * (double)(i / SIDE));
         s.image[i] = (float)(0.5 + 0.3 * wave + 0.2 * scp_rng_uniform(&rng));
     }
-    CHECK(scp_gradient_pyramid(s.features, s.norms, s.image, 1, SIDE, SIDE, LEVELS, CHANNELS,
-                               NULL) == SCP_OK);
+    CHECK(scp_gradient_pyramid(s.features, s.norms, s.image, 1, &grid, NULL) == SCP_OK);
     for (size_t q = 0; q < QUERIES; q++) {
         const size_t y = scp_rng_below(&rng, SIDE), x = scp_rng_below(&rng, SIDE);
         for (size_t d = 0; d < LEVELS; d++) {
@@ -65,12 +64,12 @@ static enum scp_status answer(float *value, int32_t *index, const struct scene *
                               const struct scp_control *control) {
     const struct scp_match_options options = {mode, path, 1e-3f};
     struct scp_match_stats stats;
+    const struct scp_pyramid pyramid = {grid, s->features, s->norms};
     struct scp_queries *queries;
     enum scp_status status =
         scp_queries_create(&queries, s->queries, s->query_norms, QUERIES, LEVELS, CHANNELS, NULL);
     if (status != SCP_OK) return status;
-    status =
-        scp_match(value, index, &stats, &grid, s->features, s->norms, queries, &options, control);
+    status = scp_match(value, index, &stats, &pyramid, queries, &options, control);
     scp_queries_free(queries);
     CHECK(status != SCP_OK || stats.dots <= 4 * stats.brute);
     return status;
@@ -138,14 +137,17 @@ static void refuses_what_breaks_its_contract(void) {
     CHECK(answer(value, index, &s, SCP_NEAREST, SCP_MATCH_AUTO, NULL) == SCP_EINVAL);
     s.queries[7] = 0;
     struct scp_queries *queries;
+    struct scp_grid bad_grid = grid;
+    bad_grid.levels = 0;
+    CHECK(scp_gradient_pyramid(s.features, s.norms, s.image, 1, &bad_grid, NULL) == SCP_EINVAL);
     CHECK(scp_queries_create(&queries, s.queries, s.query_norms, QUERIES, LEVELS, 17, NULL) ==
           SCP_EINVAL);
     CHECK(scp_queries_create(&queries, s.queries, s.query_norms, QUERIES, LEVELS - 1, CHANNELS,
                              NULL) == SCP_OK);
     const struct scp_match_options options = {SCP_NEAREST, SCP_MATCH_AUTO, 1e-3f};
     struct scp_match_stats stats;
-    CHECK(scp_match(value, index, &stats, &grid, s.features, s.norms, queries, &options, NULL) ==
-          SCP_EINVAL);
+    const struct scp_pyramid pyramid = {grid, s.features, s.norms};
+    CHECK(scp_match(value, index, &stats, &pyramid, queries, &options, NULL) == SCP_EINVAL);
     scp_queries_free(queries);
     drop_scene(&s);
 }

@@ -14,7 +14,7 @@
 
 #define N 11
 #define Q 71
-#define STEPS 300
+#define ITERATIONS 300
 
 struct fixture {
     float values[N * Q];
@@ -162,10 +162,11 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
     uint32_t set[N], greedy[N];
     float lambda[Q];
     size_t count = 0, swaps;
-    double best, bound = 0, prefix[2];
+    double best, prefix[2];
     const size_t checkpoints[2] = {5, 60};
+    const struct scp_select_draws draws = {9, 60, checkpoints, 2};
     const unsigned winner = naive_best(&best, f, m, initial);
-    CHECK(scp_select_create(&p, &f->input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f->input, NULL) == SCP_OK);
     if (!p) return;
     enum scp_status status = scp_select_greedy(set, &count, p, m, NULL);
     CHECK(status == (winner ? SCP_OK : SCP_EINFEASIBLE));
@@ -191,11 +192,13 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
         }
 
     lambda[0] = NAN;
-    CHECK(scp_select_bound(&bound, lambda, p, m, set, count, swapped, STEPS, NULL) == SCP_OK);
-    CHECK(bound >= best - 1e-13 * fabs(best));
+    struct scp_select_dual dual = {.lambda = lambda};
+    const struct scp_select_incumbent incumbent = {set, count, swapped};
+    CHECK(scp_select_bound(&dual, p, m, &incumbent, ITERATIONS, NULL) == SCP_OK);
+    CHECK(dual.bound >= best - 1e-13 * fabs(best));
 
     struct scp_select_proof proof = {0};
-    CHECK(scp_select_exact(set, &count, &proof, p, m, bound, lambda, 100000, NULL) == SCP_OK);
+    CHECK(scp_select_exact(set, &count, &proof, p, m, &dual, 100000, NULL) == SCP_OK);
     CHECK(proof.proven && proof.bound == proof.score && proof.nodes > 0);
     CHECK(fabs(proof.score - best) <= 1e-12 * (1 + fabs(best)));
     CHECK(naive_allowed(f, mask_of(set, count), initial));
@@ -206,9 +209,9 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
     memcpy(set, greedy, sizeof set);
     count = m == SCP_SELECT_ANY ? 0 : m;
     if (count > 0) {
-        CHECK(scp_select_exact(set, &count, &proof, p, m, bound, lambda, 0, NULL) == SCP_OK);
+        CHECK(scp_select_exact(set, &count, &proof, p, m, &dual, 0, NULL) == SCP_OK);
         CHECK(proof.nodes == 0 && proof.score == first && proof.bound >= best - 1e-12);
-        CHECK(proof.proven == 0 || first >= bound);
+        CHECK(proof.proven == 0 || first >= dual.bound);
         const enum scp_status listed =
             scp_select_enumerate(set, &count, &proof, p, m, lambda, 100000, NULL);
         CHECK(listed == SCP_OK || listed == SCP_EUNSUPPORTED); /* there are rules */
@@ -218,7 +221,7 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
         }
     }
 
-    status = scp_select_random(set, &count, prefix, p, m, 9, 60, checkpoints, 2, NULL);
+    status = scp_select_random(set, &count, prefix, p, m, &draws, NULL);
     CHECK(status == SCP_OK || status == SCP_EINFEASIBLE);
     if (status == SCP_OK) {
         CHECK(naive_allowed(f, mask_of(set, count), initial));
@@ -262,7 +265,7 @@ static void ties_go_to_the_smallest_set(void) {
     fill(&f, 3, 0);
     for (size_t t = 1; t < N; t++) memcpy(f.values + t * Q, f.values, Q * sizeof(float));
     struct scp_select *p = NULL;
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     uint32_t set[N];
     size_t count = 0, swaps;
     CHECK(scp_select_greedy(set, &count, p, 3, NULL) == SCP_OK);
@@ -271,11 +274,11 @@ static void ties_go_to_the_smallest_set(void) {
     uint32_t other[3] = {4, 9, 10};
     count = 3;
     float lambda[Q] = {NAN};
-    double bound = 0;
+    struct scp_select_dual dual = {.lambda = lambda};
     struct scp_select_proof proof;
-    const double score = scp_select_score(p, other, 3);
-    CHECK(scp_select_bound(&bound, lambda, p, 3, other, 3, score, STEPS, NULL) == SCP_OK);
-    CHECK(scp_select_exact(other, &count, &proof, p, 3, bound, lambda, 100000, NULL) == SCP_OK);
+    const struct scp_select_incumbent incumbent = {other, 3, scp_select_score(p, other, 3)};
+    CHECK(scp_select_bound(&dual, p, 3, &incumbent, ITERATIONS, NULL) == SCP_OK);
+    CHECK(scp_select_exact(other, &count, &proof, p, 3, &dual, 100000, NULL) == SCP_OK);
     CHECK(proof.proven && other[0] == 0 && other[1] == 1 && other[2] == 2);
     scp_select_free(p);
 }
@@ -285,7 +288,7 @@ static void explains_in_pick_order(void) {
     fill(&f, 21, 0);
     f.roles[5] = SCP_INITIAL;
     struct scp_select *p = NULL;
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     uint32_t set[4] = {10, 2, 7, 0};
     double score = 0, gains[4];
     int64_t cover[Q];
@@ -305,7 +308,7 @@ static void explains_in_pick_order(void) {
     }
     scp_select_free(p);
     f.roles[5] = SCP_FREE; /* nothing at all */
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     CHECK(scp_select_explain(&score, gains, cover, value, set, 0, p) == SCP_OK);
     CHECK(score == 0 && cover[0] == -1 && value[0] == 0);
     scp_select_free(p);
@@ -322,19 +325,19 @@ static void magnitudes_do_not_matter(void) {
             size_t count = 0, swaps;
             uint32_t *set = pass ? scaled : plain;
             float lambda[Q] = {NAN};
-            double bound = 0;
+            struct scp_select_dual dual = {.lambda = lambda};
             struct scp_select_proof proof = {0};
             fill(&f, 8, 0x1p-6); /* multiples of 1/64: scaling by powers of two is exact */
             for (size_t q = 0; q < Q; q++) f.weights[q] = 1;
             for (size_t i = 0; pass && i < N * Q; i++) f.values[i] = ldexpf(f.values[i], exponent);
-            CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+            CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
             CHECK(scp_select_greedy(set, &count, p, 3, NULL) == SCP_OK);
             CHECK(scp_select_swap(set, &count, &swaps, p, 3, NULL) == SCP_OK);
             const double score = scp_select_score(p, set, count);
-            CHECK(scp_select_bound(&bound, lambda, p, 3, set, 3, score, STEPS, NULL) == SCP_OK);
-            CHECK(bound >= score && bound <= score * 1.2);
-            CHECK(scp_select_exact(set, &count, &proof, p, 3, bound, lambda, 100000, NULL) ==
-                  SCP_OK);
+            const struct scp_select_incumbent incumbent = {set, 3, score};
+            CHECK(scp_select_bound(&dual, p, 3, &incumbent, ITERATIONS, NULL) == SCP_OK);
+            CHECK(dual.bound >= score && dual.bound <= score * 1.2);
+            CHECK(scp_select_exact(set, &count, &proof, p, 3, &dual, 100000, NULL) == SCP_OK);
             CHECK(proof.proven);
             if (pass) CHECK(memcmp(plain, scaled, 3 * sizeof *plain) == 0);
             scp_select_free(p);
@@ -346,15 +349,16 @@ static void refuses_what_is_not_a_number(void) {
     struct scp_select *p = NULL;
     fill(&f, 1, 0);
     f.values[2 * Q + 5] = NAN;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
-    CHECK(scp_select_nonfinite(f.values, N * Q) == 2 * Q + 5);
+    struct scp_error error = {NULL, 0, NULL};
+    const struct scp_control control = {.error = &error};
+    CHECK(scp_select_create(&p, &f.input, &control) == SCP_EINVAL && !p);
+    CHECK(error.argument && !strcmp(error.argument, "values") && error.at == 2 * Q + 5);
     f.values[2 * Q + 5] = 0;
-    CHECK(scp_select_nonfinite(f.values, N * Q) == N * Q);
     f.input.n = 0;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_EINVAL && !p);
     fill(&f, 1, 0);
     f.roles[4] = 9;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_EINVAL && !p);
 }
 
 /* ---- determinism, failure, interruption ---- */
@@ -372,8 +376,10 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
     float lambda[Q] = {NAN};
     struct scp_select_proof proof = {0};
     const size_t checkpoints[1] = {300};
+    const struct scp_select_draws draws = {1, 300, checkpoints, 1};
+    struct scp_select_dual dual = {.lambda = lambda};
     memset(o, 0, sizeof *o);
-    enum scp_status status = scp_select_create(&p, input);
+    enum scp_status status = scp_select_create(&p, input, NULL);
     if (status != SCP_OK) return status;
     status = scp_select_greedy(o->sets[0], &count, p, 4, control);
     memcpy(o->sets[1], o->sets[0], sizeof o->sets[0]);
@@ -381,21 +387,20 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
     if (status == SCP_OK) {
         o->score[0] = scp_select_score(p, o->sets[0], count);
         o->score[1] = scp_select_score(p, o->sets[1], count);
-        status = scp_select_bound(&o->bound, lambda, p, 4, o->sets[1], count, o->score[1], STEPS,
-                                  control);
+        const struct scp_select_incumbent incumbent = {o->sets[1], count, o->score[1]};
+        status = scp_select_bound(&dual, p, 4, &incumbent, ITERATIONS, control);
+        o->bound = dual.bound;
     }
     memcpy(o->sets[2], o->sets[1], sizeof o->sets[1]);
     if (status == SCP_OK)
-        status =
-            scp_select_exact(o->sets[2], &count, &proof, p, 4, o->bound, lambda, 5000, control);
+        status = scp_select_exact(o->sets[2], &count, &proof, p, 4, &dual, 5000, control);
     o->score[2] = proof.score;
     o->nodes = proof.nodes;
     if (status == SCP_OK)
         status = scp_select_enumerate(o->sets[1], &count, &proof, p, 4, lambda, 100000, control);
     if (status == SCP_EUNSUPPORTED) status = SCP_OK; /* there are rules */
     if (status == SCP_OK)
-        status = scp_select_random(o->sets[3], &count, o->score + 3, p, 4, 1, 300, checkpoints, 1,
-                                   control);
+        status = scp_select_random(o->sets[3], &count, o->score + 3, p, 4, &draws, control);
     scp_select_free(p);
     return status;
 }

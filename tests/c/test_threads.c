@@ -1,4 +1,4 @@
-/* The thread pool: every task once, errors, polls, nested and concurrent calls, fork, resizing. */
+/* The thread team: every task once, errors, polls, nested and concurrent calls, fork, resizing. */
 #define _POSIX_C_SOURCE 200809L
 #include "test.h"
 
@@ -125,7 +125,7 @@ static void the_poll_is_called_by_the_caller_and_stops(void) {
     CHECK(scp_poll(&none, 1, 2) == SCP_OK);
 }
 
-/* Endless tasks, ended only by a stop: on the caller its own poll tells them, on the pool's threads
+/* Endless tasks, ended only by a stop: on the caller its own poll tells them, on the team's threads
  * the stopped call. */
 static enum scp_status until_stopped(void *context, size_t task, size_t worker) {
     const struct scp_control *control = context;
@@ -224,7 +224,7 @@ static void many_callers_at_once(void) {
     pthread_t threads[CALLERS];
     atomic_size_t failures = 0;
     scp_threads_set(3);
-    for (int resize = 0; resize < 2; resize++) { /* alone, then while the pool changes its size */
+    for (int resize = 0; resize < 2; resize++) { /* alone, then while the team changes its size */
         atomic_store(&callers_left, CALLERS);
         for (int i = 0; i < CALLERS; i++)
             CHECK(pthread_create(&threads[i], NULL, caller, &failures) == 0);
@@ -284,7 +284,7 @@ static int works_in_child(void) {
 #endif
 }
 
-static void a_forked_child_has_its_own_pool(void) {
+static void a_forked_child_has_its_own_team(void) {
     scp_threads_set(3);
     CHECK(works());
     for (int i = 0; i < 10; i++) {
@@ -361,7 +361,7 @@ static void signals_stay_with_the_programs_threads(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGUSR1, &action, &before);
     scp_threads_set(4);
-    CHECK(works()); /* the pool's threads exist */
+    CHECK(works()); /* the team's threads exist */
     for (int i = 0; i < 100; i++) kill(getpid(), SIGUSR1);
     for (int i = 0; i < 1000 && atomic_load(&signals) == 0; i++) nap(100);
     CHECK(atomic_load(&signals) > 0);
@@ -411,7 +411,7 @@ int main(void) {
     RUN(nested_calls_run_serially);
     RUN(many_callers_at_once);
     RUN(a_pinned_size_does_not_grow);
-    RUN(a_forked_child_has_its_own_pool);
+    RUN(a_forked_child_has_its_own_team);
     RUN(fork_while_others_call);
     RUN(a_child_forked_from_a_poll_is_told);
     RUN(signals_stay_with_the_programs_threads);

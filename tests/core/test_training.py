@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference import sampling, training
 from scp.training import PAPER_TRANSFORMS, STRONG_TRANSFORMS, TRANSFORMS, TrainingOptions
 
@@ -356,7 +356,7 @@ def test_objective_has_the_same_bits_at_any_threads_and_isa():
     data = case(channels=48)
     want = None
     for isa in _core.isas():
-        _core.set_isa(isa)
+        _testing.set_isa(isa)
         for threads in (1, 2, 3):
             _core.set_threads(threads)
             losses, a, b = _core.contrast_objective(*data, KINDS[0])
@@ -446,7 +446,7 @@ def test_adam_has_the_same_bits_at_any_threads_and_isa():
     start[2] = np.abs(start[2])
     want = None
     for isa in _core.isas():
-        _core.set_isa(isa)
+        _testing.set_isa(isa)
         for threads in (1, 2, 3):
             _core.set_threads(threads)
             p, m, v, g = start.copy()

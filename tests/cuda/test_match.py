@@ -90,7 +90,7 @@ def test_places_that_bfloat16_cannot_tell_apart(device):
     same(p, q, qn, device, mode="bilinear")
 
 
-SLACK = 0.008  # of a level; a little more than csrc/cuda/match.cu takes
+SLACK = 0.008  # of a level; a little more than csrc/cuda/matcher.cu takes
 
 
 def screened(p, q, qn, grid, bilinear=False) -> np.ndarray:

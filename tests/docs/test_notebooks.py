@@ -10,9 +10,6 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda p: p.name)
 def test_notebook_runs(path, monkeypatch, tmp_path):
-    import matplotlib
-
-    matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
     assert cells and not any(c["outputs"] for c in cells)

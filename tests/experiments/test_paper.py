@@ -288,7 +288,6 @@ def test_everything_by_the_command(tmp_path, capsys):
             assert list(csv.DictReader(file))
         assert (run / "reproduce" / f"{name}.md").stat().st_size > 0
         if name.startswith("fig"):
-            assert (run / "reproduce" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
             assert b"<svg" in (run / "reproduce" / f"{name}.svg").read_bytes()
     assert "3.083" in text and "M = 1, SCN" in text and "later" in text
     with (run / "reproduce" / "table2.csv").open() as file:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scp
-from scp import _core
+from scp import _core, _testing
 from scp.features import FeatureExtractor, FeaturePyramid, PyramidStore
 from scp.networks import build
 from scp.networks.layers import describe_layers
@@ -214,11 +214,11 @@ def test_layer_table_adds_up():
 def test_core_agrees_with_the_builder():
     for name in ("laptop", "paper"):
         net = build(name)
-        parameters, state, outputs, blocks = _core.graph_blocks(net.graph())
+        parameters, state, outputs, blocks = _testing.graph_blocks(net.graph())
         assert (parameters, state, outputs) == (net.n_parameters, net.n_state, 5)
         assert (blocks == net.blocks).all()
         plan = _core.plan_create(net.graph(), 1, 96, 64, False)
-        assert (_core.plan_shapes(plan) == net.shapes(96, 64)).all()
+        assert (_testing.plan_shapes(plan) == net.shapes(96, 64)).all()
 
 
 def test_resized_shares_the_weights_and_gives_the_features_of_the_other_size():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.networks import Network, build
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no peer to compare with")
@@ -78,7 +78,7 @@ def test_forward_backward_and_running_statistics(network, batch, size, tolerance
         check(a, channels_last(b), tolerance)
     pulls = [rng.standard_normal(a.shape, np.float32) for a in ours]
     gradients, back = np.zeros_like(parameters), np.zeros_like(images)
-    _core.plan_backward(plan, gradients, back, parameters, pulls, None)
+    _testing.plan_backward(plan, gradients, back, parameters, pulls, None)
     total = sum(
         (b * torch.from_numpy(g.transpose(0, 3, 1, 2).copy())).sum()
         for b, g in zip(theirs, pulls, strict=True)

@@ -1,6 +1,5 @@
 """The package as a whole: what importing it costs, what it declares, and that both are true."""
 
-import ast
 import importlib.metadata
 import os
 import re
@@ -23,36 +22,6 @@ def test_import_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
-
-
-def stub_names() -> tuple[set[str], set[str]]:
-    """Functions and classes that the stub beside the module declares."""
-    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return functions, {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def test_stub_lists_exactly_the_functions_of_the_core():
-    functions, classes = stub_names()
-    public = {name: getattr(_core, name) for name in dir(_core) if not name.startswith("_")}
-    assert functions == {name for name, value in public.items() if not isinstance(value, type)}
-    assert classes == {name for name, value in public.items() if isinstance(value, type)}
-
-
-def test_stub_and_docstrings_name_the_same_arguments():
-    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        if getattr(_core, node.name).__text_signature__:
-            continue
-        doc = getattr(_core, node.name).__doc__
-        assert doc and doc.startswith(f"{node.name}("), node.name
-        arguments = [a.arg for a in node.args.posonlyargs + node.args.args + node.args.kwonlyargs]
-        head = re.sub(r"=\([^)]*\)", "", doc[len(node.name) + 1 :]).partition(")")[0]
-        parts = [re.split("[=:]", part)[0].strip() for part in head.split(",")]
-        documented = [part for part in parts if part.strip("*/")]
-        assert documented == arguments, node.name
 
 
 def test_version_is_the_same_everywhere():

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from scp.report.accuracy import cumulative, five, overlay, region
+from scp.report.accuracy import region
+from scp.report.errors import cumulative, five
+from scp.report.overlay import landmarks
 
 
 def test_region_holds_both_points_and_stays_inside():
@@ -30,9 +32,11 @@ def test_region_of_points_outside():
 
 
 def test_overlay_marks_pixel_centres():
-    drawing = overlay(np.array([4.0, 5.0]), np.array([7.0, 9.0]), (0, 0, 100, 100))
+    found, truth = np.array([[4.0, 5.0], [1, 2]]), np.array([[7.0, 9.0], [math.nan, 0]])
+    drawing = landmarks(found, truth, (0, 0, 100, 100)).__html__()
     assert 'cx="7.5" cy="9.5"' in drawing
     assert 'x1="4.5" y1="5.5"' in drawing
+    assert [drawing.count(f"<{name} ") for name in ("path", "circle", "line")] == [2, 1, 1]
 
 
 def test_five_numbers():
@@ -42,6 +46,6 @@ def test_five_numbers():
 
 
 def test_curve_says_its_rates():
-    drawing = cumulative(np.array([[1.0, 2.0], [math.nan, np.inf]]), (2.0, 4.0), "mm")
+    drawing = cumulative(np.array([[1.0, 2.0], [math.nan, np.inf]]), (2.0, 4.0), "mm").label
     assert "33 % below 2 mm, 67 % below 4 mm" in drawing
     assert "Cumulative curve of 3 errors" in drawing

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from scp.report import words, write_report
+from scp.report import plots, words, write_report
 from scp.report.stats import image_means, measure, project
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -423,7 +424,7 @@ def test_regions_average_the_right_key_points():
 
     place = np.array([[0.1, 0.1]] * 3 + [[0.9, 0.6]] * 2 + [[1.0, 1.0]])
     drawing, low, high = field(place, np.array([0.2, 0.4, 0.6, 0.8, 1.0, 0.5]), (40, 40), columns=2)
-    said = re.findall(r"<title>([^<]*)</title>", drawing)
+    said = re.findall(r"<title>([^<]*)</title>", drawing.__html__())
     assert said == ["3 key points, mean coverage 0.4000", "3 key points, mean coverage 0.7667"]
     assert 0.4 <= low < high <= 0.7667
     assert field(np.empty((0, 2)), np.empty(0), (40, 40)) is None
@@ -469,31 +470,52 @@ def test_certificate_says_what_is_proved():
     assert not words.constrained({"include": (), "groups": None, "initial": [2]})
 
 
-def test_figures_for_notebooks(tmp_path):
-    from matplotlib.figure import Figure
+def alone(drawing):
+    """The elements of a drawing as a file; it is XML, and needs no style sheet besides its own."""
+    root = ElementTree.fromstring(str(drawing))
+    (style,) = root.iter("{http://www.w3.org/2000/svg}style")
+    assert "fill: #" in style.text and "var(" not in str(drawing)
+    assert root.get("aria-label") and float(root.get("width")) > 100
+    return list(root.iter())
 
-    from scp.report import plots
 
+def test_drawings_for_notebooks(tmp_path):
     xy, offsets, values = pool(12, [6] * 11 + [0])
-    dataset = Dataset(12, ids=[f"$odd_{i}$ {{name" for i in range(12)])
+    dataset = Dataset(12, ids=[f"<odd_{i}> & name" for i in range(12)])
     curve = [choose(values, list(range(m)), 1.02) for m in (3, 1, 2)]
-    for make in (
-        lambda: plots.coverage_curve(curve),
-        lambda: plots.coverage_curve(curve[0]),
-        lambda: plots.coverage_map(values, offsets, choose(values, [3, 7], initial=[2])),
-        lambda: plots.coverage_map(values, offsets, choose(values, range(12)), dataset.ids),
-        lambda: plots.chosen_images(dataset, xy, offsets, choose(values, range(7)), columns=3),
-        lambda: plots.chosen_images(dataset, xy, offsets, choose(values, [11])),
+    seven, all_of = choose(values, range(7)), choose(values, range(12))
+    for drawing in (
+        plots.coverage_curve(curve),
+        plots.coverage_curve(curve[0]),
+        plots.coverage_map(values, offsets, choose(values, [3, 7], initial=[2])),
+        plots.coverage_map(values, offsets, all_of, dataset),
+        plots.chosen_images(dataset, xy, offsets, seven, columns=3),
+        plots.chosen_images(dataset, xy, offsets, choose(values, [11])),
     ):
-        figure = make()
-        assert isinstance(figure, Figure)
-        figure.savefig(tmp_path / "figure.png")
-        assert (tmp_path / "figure.png").stat().st_size > 3000
-    scores = plots.coverage_curve(curve).axes[0].lines[0].get_ydata()
-    assert list(scores) == [curve[1].score, curve[2].score, curve[0].score]
-    own = Figure().subplots()
-    assert plots.coverage_curve(curve, ax=own) is own.figure
+        alone(drawing)
+        assert drawing._repr_html_() == str(drawing)
+    path = plots.coverage_curve(curve).save(tmp_path / "curve.svg")
+    assert path.read_text() == f"{plots.coverage_curve(curve)}\n"
+    said = [e.text for e in alone(plots.coverage_curve(curve)) if e.tag.endswith("title")]
+    scores = [f"M = {len(s.selected)}: score {words.number(s.score)}" for s in curve]
+    assert said[-3:] == [scores[1], scores[2], scores[0]]
+    shown = alone(plots.chosen_images(dataset, xy, offsets, seven, columns=3))
+    assert sum(e.tag.endswith("image") for e in shown) == 7
+    assert sum(e.tag.endswith("circle") for e in shown) == 42
+    assert "1. <odd_0> & name" in [e.text for e in shown]
+
+
+def test_drawings_name_what_is_wrong(tmp_path):
+    xy, offsets, values = pool(12)
     with pytest.raises(ValueError, match="selections: expected"):
         plots.coverage_curve([])
     with pytest.raises(ValueError, match="values: a map needs"):
         plots.coverage_map(values[:2, :12], offsets[:3], choose(values[:2, :12], [0]))
+    one = choose(values, [3])
+    with pytest.raises(ValueError, match=r"dataset: OSError: ward/003\.png"):
+        plots.chosen_images(Dataset(12, broken=[3]), xy, offsets, one)
+    with pytest.raises(ValueError, match="columns: expected at least 1, got 0"):
+        plots.chosen_images(Dataset(12), xy, offsets, one, columns=0)
+    with pytest.raises(ValueError, match=r"path: a drawing is written as \.svg, not x\.png"):
+        plots.coverage_curve(one).save(tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())

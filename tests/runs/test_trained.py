@@ -156,10 +156,10 @@ def test_log_is_read_whatever_its_end(tmp_path):
 def test_curve_and_words():
     steps = np.arange(1000.0)
     losses = np.stack([5 - steps / 300, 2 + 0 * steps], axis=1)
-    drawing = charts.training_curve(steps, losses)
-    assert drawing.count("<polyline") == 2 and drawing.count(",") < 500
+    drawing = str(charts.training_curve(steps, losses))
+    assert drawing.count("<polyline") == 2 and drawing.count(",") < 550
     assert "their sum falls from" in drawing and "stride 4:" in drawing
-    assert charts.training_curve(steps[:1], np.zeros((1, 1))).count("<polyline") == 1
+    assert str(charts.training_curve(steps[:1], np.zeros((1, 1)))).count("<polyline") == 1
     assert "without training" in words.features({"features": "gradient", "size": [384, 384]}, {})
     text = words.features({"features": "trained", "size": [384, 384], "preset": "x"}, {})
     assert text == "A network trained on unlabelled images of 384×384 pixels (preset x)."

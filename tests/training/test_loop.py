@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from textures import OPTIONS, network, pool
 
-from scp import _core
+from scp import _core, _testing
 from scp.features import train
 from scp.networks import laptop
 
@@ -82,7 +82,7 @@ def test_a_step_is_its_parts(channels):
         np.testing.assert_array_equal(losses[i], wanted)
         total = np.zeros_like(p)
         for plan, gradient in zip(plans, gradients, strict=True):
-            _core.plan_backward(plan, total, None, p, gradient, None)
+            _testing.plan_backward(plan, total, None, p, gradient, None)
         _core.train_adam(p, m, v, total, step, rates[i], options.core())
     for a, b in zip(ours.values(), (p, s, m, v), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -115,12 +115,13 @@ def test_training_learns():
 def test_memory_is_told_before_and_not_exceeded():
     code = """
         from textures import OPTIONS, network, pool
-        from scp import _core
+        from scp import _core, _testing
         from scp.features.train import train
-        _core.pool_probe(1, 0)
-        events, before = [], _core.alloc_state()[0]
+        _testing.pool_probe(1, 0)
+        events, before = [], _testing.alloc_state()[0]
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
-        print(events[0]["bytes"], _core.alloc_state()[1] - before, _core.alloc_state()[0] - before)
+        now, peak = _testing.alloc_state()
+        print(events[0]["bytes"], peak - before, now - before)
     """
     out = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -138,22 +139,22 @@ def test_memory_is_told_before_and_not_exceeded():
 def test_failing_allocations_leave_nothing_behind():
     net, images = network(), pool()
     parts = net.graph(), images, OPTIONS.core()
-    before = _core.alloc_state()[0]
+    before = _testing.alloc_state()[0]
     failures = 0
     for n in range(1, 400):
         arrays = start(net)
-        _core.alloc_fail_at(n)
+        _testing.alloc_fail_at(n)
         try:
             trainer = _core.contrast_trainer(*parts)
             _core.trainer_run(trainer, arrays, 0, np.full(1, 1e-3))
         except MemoryError:
             failures += 1
             trainer = None
-            assert _core.alloc_state()[0] == before
+            assert _testing.alloc_state()[0] == before
         else:
             break
         finally:
-            _core.alloc_fail_at(0)
+            _testing.alloc_fail_at(0)
     assert 20 <= failures < 399
 
 

@@ -1,11 +1,11 @@
 /* Features without training: a dense pyramid of gradient-orientation descriptors, in the layout of
- * scp/match.h.
+ * scp/grid.h.
  *
  * Level d has cells of s = 2^(D-d) pixels. The image is averaged over blocks of f x f pixels so
  * that a cell keeps r = min(s, 4) pixels a side. The gradient (central differences, borders
  * replicated) is projected on O = C / 16 evenly spaced directions and negative parts are cut: O
- * maps, each pooled at the corners of the cells by a tent of half width r. The square roots of the
- * 4 x 4 corners around a cell, corner by corner and O numbers each, less their mean, are its C
+ * maps, each summed at the corners of the cells under a tent of half width r. The square roots of
+ * the 4 x 4 corners around a cell, corner by corner and O numbers each, less their mean, are its C
  * channels: differences of edges in an area of 5 x 5 cells, indifferent to brightness and contrast.
  */
 #ifndef SCP_GRADIENT_H
@@ -13,14 +13,14 @@
 
 #include <stddef.h>
 
-#include "scp/match.h"
+#include "scp/grid.h"
+#include "scp/threads.h"
 
-/* features[images][cells of all levels][C], norms[images][cells of all levels] from
- * images[images][height][width], any finite range (radiographs: 0 to 1).
- * SCP_EINVAL unless height and width are positive multiples of 2^levels, channels of 16, and every
- * pixel is finite. */
+/* features[n_images][cells of all levels][C], norms[n_images][cells of all levels] from
+ * images[n_images][height << levels][width << levels], any finite range (radiographs: 0 to 1).
+ * SCP_EINVAL: the grid is unusable (scp_grid_check), or a pixel is not finite. */
 enum scp_status scp_gradient_pyramid(float *features, float *norms, const float *images,
-                                     size_t n_images, size_t height, size_t width, size_t levels,
-                                     size_t channels, const struct scp_control *control);
+                                     size_t n_images, const struct scp_grid *grid,
+                                     const struct scp_control *control);
 
 #endif

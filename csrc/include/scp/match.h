@@ -1,10 +1,8 @@
-/* Where in an image does each query point match best, and how well (the paper, Eq. 5, 7, 8).
+/* Where in an image does each query point match best, and how well (the paper, Eq. 1 and Eq. 2 with
+ * the similarity of Eq. 5; Eq. 7 and Eq. 8 where the queries are key points).
  *
- * Layout. A feature pyramid has D levels; level d = 0 .. D-1 is a grid of (height << d) x
- * (width << d) cells, coarsest first. Its features are float32 [cells of all levels][C], level
- * after level, each row-major, one vector per cell: unit length, or all zero where the norm is 0.
- * The norms of the vectors before normalisation lie beside them: float32 [cells of all levels]. A
- * query is one vector per level: float32 [D][C], with norms [D]. C is a multiple of 16.
+ * The image is a feature pyramid (scp/grid.h) of D levels and C channels. A query is one vector per
+ * level: float32 [D][C], with norms [D].
  *
  * Similarity of a query to a cell of level d, n = |query| |cell|:
  *     c_d = clamp(<query, cell> * (n / (n + epsilon)), 0, 1),  0 where n is 0.
@@ -22,31 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scp/grid.h"
 #include "scp/status.h"
 #include "scp/threads.h"
-
-#define SCP_MATCH_MAX_LEVELS 8
-#define SCP_MATCH_MAX_CHANNELS 4096
-
-struct scp_grid {
-    size_t levels, channels;
-    size_t height, width; /* of level 0, in cells */
-};
-
-/* SCP_EINVAL unless 1 <= levels <= SCP_MATCH_MAX_LEVELS, channels is a positive multiple of 16 and
- * at most SCP_MATCH_MAX_CHANNELS, height and width are positive, and the finest level has fewer
- * than 2^28 cells. */
-enum scp_status scp_grid_check(const struct scp_grid *grid, const struct scp_control *control);
-
-/* Cells of one level, and of all levels before it (d = levels: of the whole pyramid). */
-size_t scp_grid_cells(const struct scp_grid *grid, size_t level);
-size_t scp_grid_offset(const struct scp_grid *grid, size_t level);
 
 enum scp_match_mode { SCP_NEAREST = 0, SCP_BILINEAR = 1 };
 
 enum scp_match_path {
     SCP_MATCH_AUTO = 0,   /* a sample decides between the two others; few are searched */
-    SCP_MATCH_SEARCH = 1, /* prune the quadtree by upper bounds */
+    SCP_MATCH_SEARCH = 1, /* branch and bound in the quadtree */
     SCP_MATCH_DENSE = 2,  /* all cells, in blocks */
 };
 
@@ -75,10 +57,9 @@ void scp_queries_free(struct scp_queries *queries);
 
 /* value[queries], index[queries]: row-major index of p in the finest grid (nearest) or the image
  * (bilinear). SCP_EINVAL when a feature is not in [-1, 1] or a norm is negative or not finite, or
- * the queries are not of this grid's levels and channels. */
+ * the queries are not of this pyramid's levels and channels. */
 enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *stats,
-                          const struct scp_grid *grid, const float *features, const float *norms,
-                          const struct scp_queries *queries,
+                          const struct scp_pyramid *pyramid, const struct scp_queries *queries,
                           const struct scp_match_options *options,
                           const struct scp_control *control);
 

@@ -1,4 +1,4 @@
-/* From the maps a network gives to the features that are matched (scp/match.h). */
+/* From the maps a network gives to the features that are matched (scp/grid.h). */
 #ifndef SCP_PYRAMID_H
 #define SCP_PYRAMID_H
 

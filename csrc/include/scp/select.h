@@ -1,4 +1,5 @@
-/* Selection: which images to annotate. Weighted facility location (the paper, Eq. 9-10):
+/* Selection: which images to annotate. Weighted facility location: Eq. 9 of the paper is the score,
+ * Eq. 10 asks for the set with the largest.
  *
  *     score(S) = sum_q weights[q] * max_{t in S or initial} values[t][q]          (maximise)
  *
@@ -46,8 +47,8 @@ struct scp_select_input {
 
 struct scp_select; /* the prepared problem; read-only after creation, shared by threads */
 
-/* SCP_EINVAL: a value is not finite (scp_select_nonfinite tells which). */
-enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input);
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input,
+                                  const struct scp_control *control);
 void scp_select_free(struct scp_select *problem);
 
 /* Runs the sums of the calls below on a CUDA device (scp/cuda.h), which keeps a copy of the values.
@@ -55,8 +56,10 @@ void scp_select_free(struct scp_select *problem);
  * no plug-in is open, or the device failed. */
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
-/* Position of the first value that is NaN or infinite, row by row; count when there is none. */
-size_t scp_select_nonfinite(const float *values, size_t count);
+/* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
+                                 size_t count, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
@@ -71,11 +74,11 @@ enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover,
 int scp_select_violates(const struct scp_select *problem, const uint32_t *set, size_t count);
 
 /* Lazy greedy: set[*count], m rows (or as many as the budget allows), in the order they were taken,
- * INCLUDE rows first. Each step takes the row with the largest score from which m rows can still be
- * reached. Without budget and distances that depends on m in no other way, so the first rows are
+ * INCLUDE rows first. Each round takes the row with the largest score from which m rows can still
+ * be reached. Without budget and distances that depends on m in no other way, so the first rows are
  * then the answer for fewer. With a budget it also tries the order by gain per cost and keeps the
  * better answer. set has room for N. SCP_EINFEASIBLE: no such set, or none found within a fixed
- * number of search steps (only with a minimum distance). */
+ * number of search nodes (only with a minimum distance). */
 enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp_select *problem,
                                   size_t m, const struct scp_control *control);
 
@@ -86,24 +89,46 @@ enum scp_status scp_select_swap(uint32_t *set, size_t *count, size_t *swaps,
                                 const struct scp_select *problem, size_t m,
                                 const struct scp_control *control);
 
-/* The paper's random search: `draws` uniform sets of m rows, draw i from stream i of `seed`; the
- * first best wins. checkpoints[n_checkpoints], ascending, <= draws: prefix[i] becomes the best
- * score of the first checkpoints[i] draws (-infinity: none of them was feasible). With rules a draw
+/* What a random search draws: set i comes from stream i of the seed. */
+struct scp_select_draws {
+    uint64_t seed;
+    size_t count;
+    const size_t *checkpoints; /* [n_checkpoints], ascending, <= count */
+    size_t n_checkpoints;
+};
+
+/* The paper's random search: uniform sets of m rows, the first best wins. prefix[n_checkpoints]:
+ * prefix[i] becomes the best score of the first checkpoints[i] draws (-infinity: none of them was
+ * feasible). With rules a draw
  * is repeated until it is feasible, at most 100 times, then picked row by row among the rows still
  * allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws were given up. */
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
-                                  const struct scp_select *problem, size_t m, uint64_t seed,
-                                  size_t draws, const size_t *checkpoints, size_t n_checkpoints,
+                                  const struct scp_select *problem, size_t m,
+                                  const struct scp_select_draws *draws,
                                   const struct scp_control *control);
 
-/* Lagrangian upper bound: *bound >= score of every feasible set of m rows, rigorous under rounding.
- * For multipliers lambda, with base the best initial value (or the smallest of the candidates),
- *     bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq - lambda_q, 0),
- * the maximum taken exactly under size and groups, relaxed under the budget and without distances.
- * `iterations` subgradient steps from lambda[Q] (in units of scp_select's screen; NULL or all NaN:
- * from the set best[count]); the best multipliers go back to lambda. `score` is that of best. */
-enum scp_status scp_select_bound(double *bound, float *lambda, const struct scp_select *problem,
-                                 size_t m, const uint32_t *best, size_t count, double score,
+/* A set to start from: set[count] and its score. */
+struct scp_select_incumbent {
+    const uint32_t *set;
+    size_t count;
+    double score;
+};
+
+/* A solution of the Lagrangian dual: multipliers[Q] in units of scp_select's screen, and the bound
+ * they prove. */
+struct scp_select_dual {
+    double bound;
+    float *lambda;
+};
+
+/* Lagrangian upper bound: dual->bound >= score of every feasible set of m rows, rigorous under
+ * rounding. For multipliers lambda, with base the best initial value (or the smallest of the
+ * candidates), bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq -
+ * lambda_q, 0), the maximum taken exactly under size and groups, relaxed under the budget and
+ * without distances. Subgradient iterations start from dual->lambda (NULL or all NaN: from the
+ * incumbent), to which the best multipliers go back. */
+enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_select *problem,
+                                 size_t m, const struct scp_select_incumbent *incumbent,
                                  size_t iterations, const struct scp_control *control);
 
 struct scp_select_proof {
@@ -112,11 +137,11 @@ struct scp_select_proof {
     int proven;
 };
 
-/* Branch and bound from a feasible start set[*count] (replaced by the best found) and the
- * multipliers lambda[Q] of scp_select_bound. Stops after max_nodes nodes. */
+/* Branch and bound from a feasible start set[*count] (replaced by the best found) and the answer of
+ * scp_select_bound. Stops after max_nodes nodes. */
 enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select_proof *proof,
-                                 const struct scp_select *problem, size_t m, double bound,
-                                 const float *lambda, size_t max_nodes,
+                                 const struct scp_select *problem, size_t m,
+                                 const struct scp_select_dual *dual, size_t max_nodes,
                                  const struct scp_control *control);
 
 /* Proof by enumeration, for problems without rules and 2 <= m <= 5: every set of m rows whose bound

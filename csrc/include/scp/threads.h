@@ -1,9 +1,9 @@
-/* The thread pool: one per process, started on first use, shared by every caller.
+/* The thread team: one per process, started on first use, shared by every caller.
  *
  * Size = SCP_NUM_THREADS, or else the smaller of the CPU affinity and the cgroup CPU quota. The
  * calling thread works too, so size 1 starts no thread. Idle threads look for work for some 50 us
  * before they sleep. Several threads may call at once; a call
- * from inside a task runs serially. After fork the child starts a pool of its own on first use.
+ * from inside a task runs serially. After fork the child starts a team of its own on first use.
  * Tasks must write disjoint outputs: then results do not depend on the number of threads. */
 #ifndef SCP_THREADS_H
 #define SCP_THREADS_H
@@ -36,8 +36,8 @@ struct scp_control {
 enum scp_status scp_invalid(const struct scp_control *control, const char *argument, size_t at,
                             const char *rule);
 
-/* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. Long tasks may use it too: on a pool's thread
- * it does not call the poll but tells whether the caller's own has asked to stop. */
+/* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. Long tasks may use it too: on a thread of the
+ * team it does not call the poll but tells whether the caller's own has asked to stop. */
 enum scp_status scp_poll(const struct scp_control *control, size_t done, size_t total);
 
 /* One task. `worker` < scp_threads() tells which of the scratch buffers of this call is free. */
@@ -59,14 +59,14 @@ void scp_threads_pin(void);
 void scp_threads_unpin(void);
 
 /* What SCP_NUM_THREADS asks for, at most 256; 0 when it is unset or empty. SCP_EINVAL and 0: it is
- * not a whole number above 0, and the pool ignores it. */
+ * not a whole number above 0, and the team ignores it. */
 enum scp_status scp_threads_wish(size_t *count);
 
 /* Changes it (1..256); 0 returns to the default. Waits for running calls to end. SCP_EINVAL: count
  * is too large, or the caller is inside a task or a poll. */
 enum scp_status scp_threads_set(size_t count);
 
-/* Ends the pool's threads; the next call starts them again. For leak-checked tests. */
+/* Ends the team's threads; the next call starts them again. For leak-checked tests. */
 void scp_threads_shutdown(void);
 
 #endif

@@ -2,7 +2,7 @@
  * (clients j, j + 8, ...), products and sums rounded to float64 one by one, so the bits are the
  * CPU's. The eight read one sector of 32 bytes of every row; the matrix (8.8 MB at N = 150, Q =
  * 14,717) stays in the second cache level. */
-#include "search.cuh"
+#include "selection.cuh"
 
 #include <new>
 
@@ -11,11 +11,11 @@ using scp_device::pointer;
 
 /* WIDTH rows a set, in registers; 0: `width` of them, read again for every client. */
 template <int WIDTH>
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void score_kernel(
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void score_kernel(
     pointer<double> scores, pointer<const float> values, pointer<const double> weights,
     pointer<const float> base, uint64_t q, pointer<const uint32_t> sets, uint32_t width,
     uint64_t n_sets) {
-    const uint64_t at = ((uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x) / 8;
+    const uint64_t at = ((uint64_t)blockIdx.x * SCP_SELECTION_THREADS + threadIdx.x) / 8;
     const uint64_t set = at < n_sets ? at : n_sets - 1; /* whole warps stay together */
     const unsigned lane = threadIdx.x % 8;
     uint64_t rows[WIDTH ? WIDTH : 1];
@@ -85,11 +85,11 @@ struct philox {
 };
 
 /* sets[i][m]: the included rows, then the draw of stream first + i. */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void draw_kernel(
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void draw_kernel(
     pointer<uint32_t> sets, pointer<const uint32_t> open, uint32_t n_open,
     pointer<const uint32_t> included, uint32_t n_included, uint32_t m, uint64_t seed,
     uint64_t first, uint64_t n_draws) {
-    const uint64_t i = (uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x;
+    const uint64_t i = (uint64_t)blockIdx.x * SCP_SELECTION_THREADS + threadIdx.x;
     if (i >= n_draws) return;
     const uint64_t stream = first + i;
     philox rng = {
@@ -116,12 +116,12 @@ __global__ __launch_bounds__(SCP_SEARCH_THREADS) void draw_kernel(
 }
 
 /* sums[row][slot][2]: coverage_exchange over the clients of one slot; eight threads each. */
-__global__ __launch_bounds__(SCP_SEARCH_THREADS) void exchange_kernel(
+__global__ __launch_bounds__(SCP_SELECTION_THREADS) void exchange_kernel(
     pointer<double> sums, pointer<const float> values, uint64_t q, pointer<const uint32_t> rows,
     uint64_t n_pairs, uint32_t n_slots, pointer<const uint32_t> start,
     pointer<const uint32_t> client, pointer<const float> d1, pointer<const float> d2,
     pointer<const double> weight) {
-    const uint64_t at = ((uint64_t)blockIdx.x * SCP_SEARCH_THREADS + threadIdx.x) / 8;
+    const uint64_t at = ((uint64_t)blockIdx.x * SCP_SELECTION_THREADS + threadIdx.x) / 8;
     const uint64_t pair = at < n_pairs ? at : n_pairs - 1;
     const unsigned lane = threadIdx.x % 8, slot = (unsigned)(pair % n_slots);
     const uint64_t row = rows[pair / n_slots] * q;
@@ -143,9 +143,9 @@ __global__ __launch_bounds__(SCP_SEARCH_THREADS) void exchange_kernel(
 
 /* ---- host ---- */
 
-#define MOST_SETS ((size_t)1 << 22) /* per launch */
+#define MAX_SETS ((size_t)1 << 22) /* per launch */
 
-enum scp_status scp_cuda_score_on_device(struct scp_cuda_search *s, double *scores,
+enum scp_status scp_cuda_score_on_device(struct scp_cuda_selection *s, double *scores,
                                          const float *base, const uint32_t *sets, size_t width,
                                          size_t n_sets) {
     if (n_sets == 0) return SCP_OK;
@@ -154,16 +154,16 @@ enum scp_status scp_cuda_score_on_device(struct scp_cuda_search *s, double *scor
                         : width <= 5 ? score_kernel<5>
                         : width <= 8 ? score_kernel<8>
                                      : score_kernel<0>;
-    SCP_CUDA(launch(kernel, scp_blocks(8 * n_sets), SCP_SEARCH_THREADS, 0, nullptr, scores,
+    SCP_CUDA(launch(kernel, scp_blocks(8 * n_sets), SCP_SELECTION_THREADS, 0, nullptr, scores,
                     s->values.get(), s->weights.get(), base, s->q, sets, (uint32_t)width, n_sets));
     return SCP_OK;
 }
 
-extern "C" enum scp_status scp_cuda_search_open(struct scp_cuda_search **out, int device,
-                                                const struct scp_cuda_problem *problem) {
+extern "C" enum scp_status scp_cuda_selection_open(struct scp_cuda_selection **out, int device,
+                                                   const struct scp_cuda_problem *problem) {
     *out = nullptr;
     SCP_CUDA(cudaSetDevice(device));
-    struct scp_cuda_search *s = new (std::nothrow) scp_cuda_search();
+    struct scp_cuda_selection *s = new (std::nothrow) scp_cuda_selection();
     if (!s) return SCP_ENOMEM;
     s->device = device;
     s->n = problem->n;
@@ -186,16 +186,16 @@ extern "C" enum scp_status scp_cuda_search_open(struct scp_cuda_search **out, in
     return status;
 }
 
-extern "C" void scp_cuda_search_close(struct scp_cuda_search *s) {
+extern "C" void scp_cuda_selection_close(struct scp_cuda_selection *s) {
     if (s) cudaSetDevice(s->device);
     delete s;
 }
 
-extern "C" enum scp_status scp_cuda_score_sets(struct scp_cuda_search *s, double *scores,
+extern "C" enum scp_status scp_cuda_score_sets(struct scp_cuda_selection *s, double *scores,
                                                const uint32_t *sets, size_t width, size_t n_sets) {
     SCP_CUDA(cudaSetDevice(s->device));
-    for (size_t at = 0; at < n_sets; at += MOST_SETS) {
-        const size_t size = n_sets - at < MOST_SETS ? n_sets - at : MOST_SETS;
+    for (size_t at = 0; at < n_sets; at += MAX_SETS) {
+        const size_t size = n_sets - at < MAX_SETS ? n_sets - at : MAX_SETS;
         SCP_TRY(s->sets.upload(sets + at * width, size * width));
         SCP_TRY(s->scores.make(size));
         SCP_TRY(scp_cuda_score_on_device(s, s->scores.get(), s->base.get(), s->sets.get(), width,
@@ -205,21 +205,20 @@ extern "C" enum scp_status scp_cuda_score_sets(struct scp_cuda_search *s, double
     return SCP_OK;
 }
 
-extern "C" enum scp_status scp_cuda_score_draws(struct scp_cuda_search *s, double *scores,
-                                                const uint32_t *open, size_t n_open,
-                                                const uint32_t *included, size_t n_included,
-                                                size_t m, uint64_t seed, uint64_t first,
-                                                size_t n_draws) {
+extern "C" enum scp_status scp_cuda_score_draws(struct scp_cuda_selection *s, double *scores,
+                                                const struct scp_cuda_draws *draws) {
+    const size_t m = draws->m;
     SCP_CUDA(cudaSetDevice(s->device));
-    SCP_TRY(s->rows.upload(open, n_open));
-    SCP_TRY(s->included.upload(included, n_included));
-    for (size_t at = 0; at < n_draws; at += MOST_SETS) {
-        const size_t size = n_draws - at < MOST_SETS ? n_draws - at : MOST_SETS;
+    SCP_TRY(s->rows.upload(draws->open, draws->n_open));
+    SCP_TRY(s->included.upload(draws->included, draws->n_included));
+    for (size_t at = 0; at < draws->count; at += MAX_SETS) {
+        const size_t size = draws->count - at < MAX_SETS ? draws->count - at : MAX_SETS;
         SCP_TRY(s->sets.make(size * m));
         SCP_TRY(s->scores.make(size));
-        SCP_CUDA(launch(draw_kernel, scp_blocks(size), SCP_SEARCH_THREADS, 0, nullptr,
-                        s->sets.get(), s->rows.get(), (uint32_t)n_open, s->included.get(),
-                        (uint32_t)n_included, (uint32_t)m, seed, first + at, size));
+        SCP_CUDA(launch(draw_kernel, scp_blocks(size), SCP_SELECTION_THREADS, 0, nullptr,
+                        s->sets.get(), s->rows.get(), (uint32_t)draws->n_open, s->included.get(),
+                        (uint32_t)draws->n_included, (uint32_t)m, draws->seed, draws->first + at,
+                        size));
         SCP_TRY(
             scp_cuda_score_on_device(s, s->scores.get(), s->base.get(), s->sets.get(), m, size));
         SCP_TRY(s->scores.download(scores + at, size));
@@ -227,7 +226,7 @@ extern "C" enum scp_status scp_cuda_score_draws(struct scp_cuda_search *s, doubl
     return SCP_OK;
 }
 
-extern "C" enum scp_status scp_cuda_score_rows(struct scp_cuda_search *s, double *scores,
+extern "C" enum scp_status scp_cuda_score_rows(struct scp_cuda_selection *s, double *scores,
                                                const float *best, const uint32_t *rows,
                                                size_t n_rows) {
     SCP_CUDA(cudaSetDevice(s->device));
@@ -238,34 +237,39 @@ extern "C" enum scp_status scp_cuda_score_rows(struct scp_cuda_search *s, double
     return s->scores.download(scores, n_rows);
 }
 
-extern "C" enum scp_status scp_cuda_exchange(struct scp_cuda_search *s, double *gain, double *keep,
-                                             double sign, const uint32_t *rows, size_t n_rows,
-                                             const size_t *start, size_t n_slots,
-                                             const uint32_t *client, const float *d1,
-                                             const float *d2, const double *weight) {
+/* Uploads the clients and sums them for every pair of row and slot: sums[n_rows * n_slots][2]. */
+static enum scp_status sum_pairs(struct scp_cuda_selection *s, double *sums, uint32_t *starts,
+                                 const uint32_t *rows, size_t n_rows,
+                                 const struct scp_cuda_clients *c) {
+    const size_t total = c->start[c->n_slots], n_pairs = n_rows * c->n_slots;
+    for (size_t k = 0; k <= c->n_slots; k++) starts[k] = (uint32_t)c->start[k];
+    SCP_TRY(s->start.upload(starts, c->n_slots + 1));
+    SCP_TRY(s->rows.upload(rows, n_rows));
+    SCP_TRY(s->client.upload(c->client, total));
+    SCP_TRY(s->d1.upload(c->d1, total));
+    SCP_TRY(s->d2.upload(c->d2, total));
+    SCP_TRY(s->weight.upload(c->weight, total));
+    SCP_TRY(s->sums.make(2 * n_pairs));
+    SCP_CUDA(launch(exchange_kernel, scp_blocks(8 * n_pairs), SCP_SELECTION_THREADS, 0, nullptr,
+                    s->sums.get(), s->values.get(), s->q, s->rows.get(), n_pairs,
+                    (uint32_t)c->n_slots, s->start.get(), s->client.get(), s->d1.get(), s->d2.get(),
+                    s->weight.get()));
+    return s->sums.download(sums, 2 * n_pairs);
+}
+
+extern "C" enum scp_status scp_cuda_exchange(struct scp_cuda_selection *s, double *gain,
+                                             double *keep, double sign, const uint32_t *rows,
+                                             size_t n_rows,
+                                             const struct scp_cuda_clients *clients) {
+    const size_t *start = clients->start, n_slots = clients->n_slots;
     const size_t total = start[n_slots], n_pairs = n_rows * n_slots;
     if (total == 0 || n_pairs == 0) return SCP_OK;
     if (total >= UINT32_MAX) return scp_cuda_refuse("more than 2^32 clients");
     SCP_CUDA(cudaSetDevice(s->device));
     uint32_t *starts = new (std::nothrow) uint32_t[n_slots + 1];
     double *sums = new (std::nothrow) double[2 * n_pairs];
-    const auto work = [&]()->enum scp_status {
-        if (!starts || !sums) return SCP_ENOMEM;
-        for (size_t k = 0; k <= n_slots; k++) starts[k] = (uint32_t)start[k];
-        SCP_TRY(s->start.upload(starts, n_slots + 1));
-        SCP_TRY(s->rows.upload(rows, n_rows));
-        SCP_TRY(s->client.upload(client, total));
-        SCP_TRY(s->d1.upload(d1, total));
-        SCP_TRY(s->d2.upload(d2, total));
-        SCP_TRY(s->weight.upload(weight, total));
-        SCP_TRY(s->sums.make(2 * n_pairs));
-        SCP_CUDA(launch(exchange_kernel, scp_blocks(8 * n_pairs), SCP_SEARCH_THREADS, 0, nullptr,
-                        s->sums.get(), s->values.get(), s->q, s->rows.get(), n_pairs,
-                        (uint32_t)n_slots, s->start.get(), s->client.get(), s->d1.get(),
-                        s->d2.get(), s->weight.get()));
-        return s->sums.download(sums, 2 * n_pairs);
-    };
-    const enum scp_status status = work();
+    const enum scp_status status =
+        starts && sums ? sum_pairs(s, sums, starts, rows, n_rows, clients) : SCP_ENOMEM;
     for (size_t i = 0; status == SCP_OK && i < n_rows; i++)
         for (size_t k = 0; k < n_slots; k++) {
             if (start[k + 1] == start[k]) continue;

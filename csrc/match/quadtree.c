@@ -2,20 +2,21 @@
  *
  * A cell's vector is first shrunk by h = n / (n + epsilon), n = its norm times the largest query
  * norm: the factor of any query is at most that, so a bound needs no norms. Then it becomes 8-bit
- * integers, as does the query q: with what is left of them, q - Q and t - T,
+ * integers, as does the query q: with the residuals q - Q and t - T,
  *     <q, t> = <Q, T> + <q - Q, T> + <q, t - T> <= <Q, T> + |q - Q| |T| + |t - T|,
  * and <Q, T> is an exact integer times a scale on every instruction set. */
-#include "match.h"
+#include "quadtree.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "queries.h"
 #include "scp/alloc.h"
 
-/* By level: the largest square of what quantising took. */
-typedef float rests[SCP_MATCH_MAX_LEVELS];
+/* By level: the largest squared length of a residual. */
+typedef float residuals[SCP_MATCH_MAX_LEVELS];
 
-static size_t tasks(const struct scp_grid *grid) {
+static size_t build_tasks(const struct scp_grid *grid) {
     return scp_tree_roots(grid) / 16 + grid->height;
 }
 
@@ -28,59 +29,60 @@ size_t scp_tree_offset(const struct scp_grid *grid, size_t level) {
            (level ? scp_tree_roots(grid) - scp_grid_cells(grid, 0) : 0);
 }
 
-static size_t numbers(const struct scp_grid *grid) {
+static size_t identity_length(const struct scp_grid *grid) {
     const size_t roots = scp_tree_roots(grid);
     return roots > SCP_BEAM_ROOM ? roots : SCP_BEAM_ROOM;
 }
 
 size_t scp_tree_bytes(const struct scp_grid *grid) {
-    return scp_tree_offset(grid, grid->levels) * grid->channels + numbers(grid) * sizeof(uint32_t) +
-           tasks(grid) * sizeof(rests);
+    return scp_tree_offset(grid, grid->levels) * grid->channels +
+           identity_length(grid) * sizeof(uint32_t) + build_tasks(grid) * sizeof(residuals);
 }
 
-/* 127 units are the largest component of a level; of the finest, which is most of the image and
- * would have to be read once more, 1. */
-static void choose_units(struct image *image) {
+/* The largest component of a level becomes 127; in the finest, which is most of the image and
+ * would have to be read once more, a component of 1 would. */
+static void choose_factors(struct image *image) {
     const size_t channels = image->grid.channels;
     for (size_t d = 0; d < image->grid.levels; d++) {
-        float peak = 1;
+        float max_abs = 1;
         if (d + 1 < image->grid.levels)
-            peak = image->steps->peak(image->features + image->offset[d] * channels,
-                                      scp_grid_cells(&image->grid, d) * channels);
-        image->units[d] = 127 / (peak > 1e-3f && peak < 1 ? peak : 1);
+            max_abs = image->tree_kernels->peak(image->features + image->offset[d] * channels,
+                                                scp_grid_cells(&image->grid, d) * channels);
+        image->factor[d] = 127 / (max_abs > 1e-3f && max_abs < 1 ? max_abs : 1);
     }
 }
 
-struct build {
+struct build_job {
     struct image *image;
-    const float *largest;
-    rests *rest; /* [tasks] */
+    const float *max_norms;
+    residuals *residual; /* [tasks] */
 };
 
-/* Quantises four cells of level d into [C / 4][4][4]; the largest square of what it took. */
-static enum scp_status quantise_cells(const struct build *build, uint8_t *out, float *most,
-                                      size_t d, const size_t cells[4]) {
+/* Quantises four cells of level d into [C / 4][4][4]; the largest squared residual. */
+static enum scp_status quantise_cells(const struct build_job *build, uint8_t *out,
+                                      float *max_residual, size_t d, const size_t cells[4]) {
     const struct image *image = build->image;
     const size_t channels = image->grid.channels;
     const float *vectors[4];
     float scales[4], sums[8];
     for (int i = 0; i < 4; i++) {
-        const float norm = image->norms[cells[i]], n = norm * build->largest[d];
+        const float norm = image->norms[cells[i]], n = norm * build->max_norms[d];
         if (!(norm >= 0 && norm < INFINITY)) return SCP_EINVAL;
         const float factor = n < INFINITY ? n / (n + image->epsilon) : 1; /* n may overflow */
-        scales[i] = n > 0 ? image->units[d] * factor : 0;
+        scales[i] = n > 0 ? image->factor[d] * factor : 0;
         vectors[i] = image->features + cells[i] * channels;
     }
-    image->steps->quantise4(out, sums, vectors, scales, channels);
+    image->tree_kernels->quantise4(out, sums, vectors, scales, channels);
     for (int i = 0; i < 4; i++) {
         if (!(sums[4 + i] <= SCP_UNIT_LIMIT)) return SCP_EINVAL;
-        *most = sums[i] > *most ? sums[i] : *most;
+        *max_residual = sums[i] > *max_residual ? sums[i] : *max_residual;
     }
     return SCP_OK;
 }
 
 /* A group of 16 nodes of level 0; the last node fills the last group. */
-static enum scp_status build_roots(const struct build *build, float *most, size_t first) {
+static enum scp_status build_roots(const struct build_job *build, float *max_residual,
+                                   size_t first) {
     const size_t last = scp_grid_cells(&build->image->grid, 0) - 1;
     const size_t channels = build->image->grid.channels;
     uint8_t *to = build->image->tree + first * channels;
@@ -88,7 +90,7 @@ static enum scp_status build_roots(const struct build *build, float *most, size_
     for (size_t root = 0; root < 16; root += 4) {
         size_t cells[4];
         for (size_t i = 0; i < 4; i++) cells[i] = first + root + i < last ? first + root + i : last;
-        const enum scp_status status = quantise_cells(build, bytes, most, 0, cells);
+        const enum scp_status status = quantise_cells(build, bytes, max_residual, 0, cells);
         if (status != SCP_OK) return status;
         for (size_t c = 0; c < channels; c += 4) memcpy(to + c * 16 + root * 4, bytes + c * 4, 16);
     }
@@ -96,7 +98,8 @@ static enum scp_status build_roots(const struct build *build, float *most, size_
 }
 
 /* All nodes of level d > 0 under a row of level 0, row by row: features are read as they lie. */
-static enum scp_status build_below(const struct build *build, float *most, size_t d, size_t row) {
+static enum scp_status build_below(const struct build_job *build, float *max_residual, size_t d,
+                                   size_t row) {
     const struct scp_grid *grid = &build->image->grid;
     const size_t channels = grid->channels, width = grid->width << d, below = d - 1;
     const size_t cell = scp_grid_offset(grid, d) + (row << d) * width,
@@ -109,7 +112,7 @@ static enum scp_status build_below(const struct build *build, float *most, size_
             const size_t cells[4] = {at, at + 1, at + width, at + width + 1};
             const size_t node = ((x >> below) << 2 * below) + scp_tree_node(y, x & mask);
             const enum scp_status status =
-                quantise_cells(build, to + 4 * node * channels, most, d, cells);
+                quantise_cells(build, to + 4 * node * channels, max_residual, d, cells);
             if (status != SCP_OK) return status;
         }
     return SCP_OK;
@@ -117,58 +120,60 @@ static enum scp_status build_below(const struct build *build, float *most, size_
 
 /* First some of level 0, then all below its rows. */
 static enum scp_status build_task(void *context, size_t task, size_t worker) {
-    const struct build *build = context;
+    const struct build_job *build = context;
     const struct scp_grid *grid = &build->image->grid;
     const size_t groups = scp_tree_roots(grid) / 16;
-    float *most = build->rest[task];
+    float *max_residual = build->residual[task];
     (void)worker;
-    if (task < groups) return build_roots(build, &most[0], task * 16);
+    if (task < groups) return build_roots(build, &max_residual[0], task * 16);
     enum scp_status status = SCP_OK;
     for (size_t d = 1; d < grid->levels && status == SCP_OK; d++)
-        status = build_below(build, &most[d], d, task - groups);
+        status = build_below(build, &max_residual[d], d, task - groups);
     return status;
 }
 
-enum scp_status scp_tree_build(struct image *image, const float *largest,
+enum scp_status scp_tree_build(struct image *image, const float *max_norms,
                                const struct scp_control *control) {
     const struct scp_grid *grid = &image->grid;
-    const size_t n = tasks(grid);
-    struct build build = {image, largest, scp_calloc(n, sizeof *build.rest)};
+    const size_t n = build_tasks(grid);
+    struct build_job build = {image, max_norms, scp_calloc(n, sizeof *build.residual)};
     enum scp_status status = SCP_ENOMEM;
     image->tree = scp_alloc(scp_tree_offset(grid, grid->levels), grid->channels);
-    image->numbers = scp_alloc(numbers(grid), sizeof(uint32_t));
-    if (!image->tree || !image->numbers || !build.rest) goto end;
-    for (size_t i = 0; i < numbers(grid); i++) image->numbers[i] = (uint32_t)i;
+    image->identity = scp_alloc(identity_length(grid), sizeof(uint32_t));
+    if (!image->tree || !image->identity || !build.residual) goto end;
+    for (size_t i = 0; i < identity_length(grid); i++) image->identity[i] = (uint32_t)i;
     for (size_t d = 0; d < grid->levels; d++) {
         image->offset[d] = (uint32_t)scp_grid_offset(grid, d);
         image->level[d] = image->tree + scp_tree_offset(grid, d) * grid->channels;
     }
-    choose_units(image);
+    choose_factors(image);
     status = scp_parallel(n, build_task, &build, control);
     for (size_t d = 0; d < grid->levels; d++) {
-        float most = 0;
-        for (size_t t = 0; t < n; t++) most = build.rest[t][d] > most ? build.rest[t][d] : most;
-        image->rest[d] = sqrtf(most) * 1.0001f / image->units[d];
+        float square = 0;
+        for (size_t t = 0; t < n; t++)
+            square = build.residual[t][d] > square ? build.residual[t][d] : square;
+        image->residual[d] = sqrtf(square) * 1.0001f / image->factor[d];
     }
 end:
-    scp_free(build.rest);
+    scp_free(build.residual);
     return status;
 }
 
 void scp_tree_query(struct scp_tree_query *out, const struct image *image,
                     const struct query *query, size_t level) {
     const size_t channels = image->grid.channels;
-    const struct scale *scale = &query->scales[level];
-    const float rest = image->rest[level];
+    const struct quantisation *scaling = &query->scaling[level];
+    const float residual = image->residual[level];
     out->vector = query->quantised + level * channels;
-    out->sum = scale->sum;
-    out->scale = scale->step / image->units[level];
+    out->sum = scaling->sum;
+    out->scale = scaling->unit / image->factor[level];
     /* the float32 rounding of the exact value (C terms, and lengths that are 1 within 5e-4 at
      * most) and of the bound */
-    out->slack = scale->rest * (1.001f + rest) + 1.001f * rest + 4e-7f * (float)channels;
+    out->slack =
+        scaling->residual * (1.001f + residual) + 1.001f * residual + 4e-7f * (float)channels;
 }
 
 void scp_tree_free(struct image *image) {
     scp_free(image->tree);
-    scp_free(image->numbers);
+    scp_free(image->identity);
 }

@@ -1,53 +1,48 @@
-#include "steps.h"
+/* Projected subgradient iterations (Held, Wolfe, Crowder 1974) with a smoothed direction, on the
+ * float32 screen. */
+#include "subgradient.h"
 
 #include <string.h>
 
 #include "scp/alloc.h"
 #include "../kernels/kernels.h"
 
-enum scp_status scp_steps_create(struct scp_steps *s, const struct scp_select *p) {
-    const size_t n = p->in.n + 1, q = p->in.q;
+enum scp_status scp_subgradient_create(struct scp_subgradient *s, const struct scp_select *p) {
+    const size_t q = p->in.q;
     s->p = p;
     s->lambda = scp_alloc(q, sizeof *s->lambda);
     s->direction = scp_calloc(q, sizeof *s->direction);
     s->count = scp_alloc(q, sizeof *s->count);
-    s->profit = scp_alloc(n, sizeof *s->profit);
-    s->chosen = scp_alloc(n, sizeof *s->chosen);
-    s->order = scp_alloc(n, sizeof *s->order);
-    s->used = scp_alloc(n, sizeof *s->used);
-    const int ok =
-        s->lambda && s->direction && s->count && s->profit && s->chosen && s->order && s->used;
-    return ok ? SCP_OK : SCP_ENOMEM;
+    const enum scp_status status = scp_relax_create(&s->relax, p);
+    return s->lambda && s->direction && s->count ? status : SCP_ENOMEM;
 }
 
-void scp_steps_free(struct scp_steps *s) {
+void scp_subgradient_free(struct scp_subgradient *s) {
     scp_free(s->lambda);
     scp_free(s->direction);
     scp_free(s->count);
-    scp_free(s->profit);
-    scp_free(s->chosen);
-    scp_free(s->order);
-    scp_free(s->used);
+    scp_relax_free(&s->relax);
     memset(s, 0, sizeof *s);
 }
 
-double scp_steps_sum(const struct scp_steps *s) {
+double scp_subgradient_sum(const struct scp_subgradient *s) {
     return scp_kernels()->coverage_sum(s->lambda, s->p->in.q);
 }
 
-void scp_steps_reset(struct scp_steps *s) {
+void scp_subgradient_reset(struct scp_subgradient *s) {
     memset(s->direction, 0, s->p->in.q * sizeof *s->direction);
 }
 
-int scp_steps_move(struct scp_steps *s, const float *floor, const uint32_t *active, size_t n_chosen,
-                   double gap) {
+int scp_subgradient_move(struct scp_subgradient *s, const float *floor, const uint32_t *active,
+                         double gap) {
     const struct scp_kernels *kernels = scp_kernels();
     const size_t q = s->p->in.q;
     memset(s->count, 0, q * sizeof *s->count);
-    for (size_t i = 0; i < n_chosen; i++)
-        kernels->coverage_count(s->count, s->p->screen + active[s->chosen[i]] * q, s->lambda, q);
-    const double norm =
-        kernels->coverage_direct(s->direction, s->count, s->lambda, floor, SCP_STEP_MEMORY, q);
+    for (size_t i = 0; i < s->relax.count; i++)
+        kernels->coverage_count(s->count, s->p->screen + active[s->relax.chosen[i]] * q, s->lambda,
+                                q);
+    const double norm = kernels->coverage_direct(s->direction, s->count, s->lambda, floor,
+                                                 SCP_SUBGRADIENT_MEMORY, q);
     if (!(norm > 0)) return 1;
     kernels->coverage_step(s->lambda, s->direction, floor, (float)(gap / norm), q);
     return 0;

@@ -1,6 +1,7 @@
 /* The host side of similarity: queries stay on the device (in tiles where they do not fit), images
- * go through two lanes in turns, each with its stream and buffers: while one computes, the other
- * copies. */
+ * alternate between two sets of buffers, each with its stream: while one computes, the other
+ * copies.
+ */
 #include "matcher.cuh"
 
 #include <cmath>
@@ -35,7 +36,7 @@ static float slack_of(unsigned channels, unsigned padded) {
     return (float)(bfloat + sum + cpu);
 }
 
-/* Bytes on the device: for every query, and for the rest. */
+/* Bytes on the device: for every query, and for everything else. */
 static size_t query_bytes(const scp_cuda_matcher *m) {
     const size_t levels = m->grid.levels, roots = 4 * m->shape.quads;
     const size_t vectors = levels * (4 * m->grid.channels + 4 + 2 * m->shape.padded);
@@ -43,13 +44,12 @@ static size_t query_bytes(const scp_cuda_matcher *m) {
 }
 
 static size_t fixed_bytes(const scp_cuda_matcher *m) {
-    const size_t stream = (size_t)m->shape.quads * m->shape.steps * 32 * m->shape.padded;
+    const size_t stream = (size_t)m->shape.quads * m->shape.groups * 32 * m->shape.padded;
     return 2 * (4 * m->cells * (m->grid.channels + 1) + stream + 256) +
-           m->shape.steps * 16 * sizeof(scp_slot) + 256;
+           m->shape.groups * 16 * sizeof(scp_slot) + 256;
 }
 
-static enum scp_status prepare(scp_cuda_matcher *m, const struct scp_grid *grid, float epsilon,
-                               size_t max_memory) {
+static enum scp_status make_shape(scp_cuda_matcher *m, const struct scp_grid *grid, float epsilon) {
     scp_match_shape &s = m->shape;
     cudaDeviceProp properties;
     SCP_CUDA(cudaSetDevice(m->device));
@@ -70,19 +70,45 @@ static enum scp_status prepare(scp_cuda_matcher *m, const struct scp_grid *grid,
     s.epsilon = epsilon;
     s.slack = slack_of(s.channels, s.padded);
     for (size_t i = 0; i < m->n_queries * s.levels; i++)
-        s.largest[i % s.levels] = fmaxf(s.largest[i % s.levels], m->query_norms[i]);
+        s.max_norms[i % s.levels] = fmaxf(s.max_norms[i % s.levels], m->query_norms[i]);
     if (scp_screen_shared(s, m->bilinear) > properties.sharedMemPerBlockOptin)
         return scp_cuda_refuse("so many levels need more shared memory than the device has");
-    std::vector<scp_slot> slots;
-    list_slots(&slots, s.levels, 0, 0);
-    s.steps = (uint32_t)(slots.size() / 16);
     m->cells = 0;
     for (size_t d = 0; d < grid->levels; d++) m->cells += roots << 2 * d;
+    return SCP_OK;
+}
+
+static enum scp_status make_buffers(scp_cuda_matcher *m, struct image_buffers &l) {
+    const scp_match_shape &s = m->shape;
+    const size_t bounds = m->tile * 4 * s.quads;
+    SCP_CUDA(cudaStreamCreateWithFlags(&l.stream, cudaStreamNonBlocking));
+    SCP_TRY(l.features.make(m->cells * s.channels));
+    SCP_TRY(l.norms.make(m->cells));
+    SCP_TRY(l.cells.make((size_t)s.quads * s.groups * 2 * s.padded));
+    SCP_TRY(l.bounds.make(bounds));
+    if (m->bilinear) SCP_TRY(l.per_level.make(bounds * s.levels));
+    SCP_TRY(l.value.make(m->tile));
+    SCP_TRY(l.index.make(m->tile));
+    SCP_TRY(l.flag.make(1));
+    SCP_TRY(l.host_features.make(m->cells * s.channels, true));
+    SCP_TRY(l.host_norms.make(m->cells, true));
+    SCP_TRY(l.host_value.make(m->tile, true));
+    SCP_TRY(l.host_index.make(m->tile, true));
+    return l.host_flag.make(1, true);
+}
+
+static enum scp_status prepare(scp_cuda_matcher *m, const struct scp_grid *grid, float epsilon,
+                               size_t max_memory) {
+    scp_match_shape &s = m->shape;
+    SCP_TRY(make_shape(m, grid, epsilon));
+    std::vector<scp_slot> slots;
+    list_slots(&slots, s.levels, 0, 0);
+    s.groups = (uint32_t)(slots.size() / 16);
     const size_t fixed = fixed_bytes(m), each = query_bytes(m);
     if (max_memory < fixed + 16 * each) return SCP_ENOMEM;
     m->tile = (max_memory - fixed) / each / 16 * 16;
-    const size_t most = (size_t)1 << 24; /* rows of a launch */
-    if (m->tile > most) m->tile = most;
+    const size_t max_tile = (size_t)1 << 24; /* rows of a launch */
+    if (m->tile > max_tile) m->tile = max_tile;
     if (m->tile > m->n_queries) m->tile = m->n_queries;
     m->first = m->n_queries;
     SCP_TRY(m->slots.upload(slots.data(), slots.size()));
@@ -90,30 +116,14 @@ static enum scp_status prepare(scp_cuda_matcher *m, const struct scp_grid *grid,
     SCP_TRY(m->device_queries.make(m->tile * s.levels * s.channels));
     SCP_TRY(m->device_norms.make(m->tile * s.levels));
     SCP_TRY(m->fragments.make((m->tile + 15) / 16 * s.levels * s.padded * 2));
-    const size_t bounds = m->tile * 4 * s.quads;
-    for (struct lane &l : m->lanes) {
-        SCP_CUDA(cudaStreamCreateWithFlags(&l.stream, cudaStreamNonBlocking));
-        SCP_TRY(l.features.make(m->cells * s.channels));
-        SCP_TRY(l.norms.make(m->cells));
-        SCP_TRY(l.cells.make((size_t)s.quads * s.steps * 2 * s.padded));
-        SCP_TRY(l.bounds.make(bounds));
-        if (m->bilinear) SCP_TRY(l.per_level.make(bounds * s.levels));
-        SCP_TRY(l.value.make(m->tile));
-        SCP_TRY(l.index.make(m->tile));
-        SCP_TRY(l.flag.make(1));
-        SCP_TRY(l.host_features.make(m->cells * s.channels, true));
-        SCP_TRY(l.host_norms.make(m->cells, true));
-        SCP_TRY(l.host_value.make(m->tile, true));
-        SCP_TRY(l.host_index.make(m->tile, true));
-        SCP_TRY(l.host_flag.make(1, true));
-    }
+    for (struct image_buffers &l : m->buffers) SCP_TRY(make_buffers(m, l));
     return SCP_OK;
 }
 
 extern "C" void scp_cuda_matcher_close(struct scp_cuda_matcher *m) {
     if (!m) return;
     cudaSetDevice(m->device);
-    for (struct lane &l : m->lanes) {
+    for (struct image_buffers &l : m->buffers) {
         if (l.busy) cudaStreamSynchronize(l.stream);
         if (l.stream) cudaStreamDestroy(l.stream);
     }
@@ -121,20 +131,20 @@ extern "C" void scp_cuda_matcher_close(struct scp_cuda_matcher *m) {
 }
 
 extern "C" enum scp_status scp_cuda_matcher_open(struct scp_cuda_matcher **out, int device,
-                                                 const struct scp_grid *grid, const float *queries,
-                                                 const float *query_norms, size_t n_queries,
-                                                 enum scp_match_mode mode, float epsilon,
+                                                 const struct scp_grid *grid,
+                                                 const struct scp_cuda_queries *queries,
+                                                 const struct scp_match_options *options,
                                                  size_t max_memory) {
     *out = nullptr;
     struct scp_cuda_matcher *m = new (std::nothrow) scp_cuda_matcher();
     if (!m) return SCP_ENOMEM;
     m->device = device;
     m->grid = *grid;
-    m->queries = queries;
-    m->query_norms = query_norms;
-    m->n_queries = n_queries;
-    m->bilinear = mode == SCP_BILINEAR;
-    const enum scp_status status = prepare(m, grid, epsilon, max_memory);
+    m->queries = queries->vectors;
+    m->query_norms = queries->norms;
+    m->n_queries = queries->count;
+    m->bilinear = options->mode == SCP_BILINEAR;
+    const enum scp_status status = prepare(m, grid, options->epsilon, max_memory);
     if (status != SCP_OK)
         scp_cuda_matcher_close(m);
     else
@@ -168,7 +178,7 @@ static enum scp_status load_queries(scp_cuda_matcher *m, size_t first) {
 #define COPY(to, from, count, kind)                                                                \
     SCP_CUDA(cudaMemcpyAsync(to, from, (count) * sizeof *(to), kind, l.stream))
 
-static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t image,
+static enum scp_status start_image(scp_cuda_matcher *m, struct image_buffers &l, size_t image,
                                    const float *features, const float *norms) {
     const scp_match_shape &s = m->shape;
     const size_t numbers = m->cells * s.channels;
@@ -184,9 +194,10 @@ static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t i
     SCP_TRY(scp_launch_pack_cells(l.cells.get(), l.features.get(), l.norms.get(), m->slots.get(), s,
                                   l.stream));
     const auto refine = [&](bool bilinear) {
-        return scp_launch_refine(l.value.get(), l.index.get(), l.bounds.get(), l.features.get(),
-                                 l.norms.get(), m->device_queries.get(), m->device_norms.get(), s,
-                                 bilinear, l.stream);
+        const scp_exact_inputs inputs = {l.features.get(), l.norms.get(), m->device_queries.get(),
+                                         m->device_norms.get()};
+        return scp_launch_refine(l.value.get(), l.index.get(), l.bounds.get(), inputs, s, bilinear,
+                                 l.stream);
     };
     SCP_TRY(
         scp_launch_screen(l.bounds.get(), m->fragments.get(), l.cells.get(), s, false, l.stream));
@@ -203,8 +214,8 @@ static enum scp_status start_image(scp_cuda_matcher *m, struct lane &l, size_t i
     return SCP_OK;
 }
 
-/* Waits for a lane and takes its answers. */
-static enum scp_status finish_image(scp_cuda_matcher *m, struct lane &l, float *value,
+/* Waits for an image and takes its answers. */
+static enum scp_status finish_image(scp_cuda_matcher *m, struct image_buffers &l, float *value,
                                     int32_t *index) {
     if (!l.busy) return SCP_OK;
     l.busy = false;
@@ -226,11 +237,11 @@ static enum scp_status run_all(scp_cuda_matcher *m, float *value, int32_t *index
             if (control && control->poll &&
                 control->poll(control->data, tile * n_images + i, tiles * n_images))
                 return SCP_EINTERRUPTED;
-            struct lane &l = m->lanes[i % 2];
+            struct image_buffers &l = m->buffers[i % 2];
             SCP_TRY(finish_image(m, l, value, index));
             SCP_TRY(start_image(m, l, i, features[i], norms[i]));
         }
-        for (struct lane &l : m->lanes) SCP_TRY(finish_image(m, l, value, index));
+        for (struct image_buffers &l : m->buffers) SCP_TRY(finish_image(m, l, value, index));
     }
     return SCP_OK;
 }
@@ -242,7 +253,7 @@ extern "C" enum scp_status scp_cuda_matcher_run(struct scp_cuda_matcher *m, floa
     if (m->n_queries == 0 || n_images == 0) return SCP_OK;
     SCP_CUDA(cudaSetDevice(m->device));
     const enum scp_status status = run_all(m, value, index, features, norms, n_images, control);
-    for (struct lane &l : m->lanes) { /* after a failure: nothing may run on */
+    for (struct image_buffers &l : m->buffers) { /* after a failure: nothing may run on */
         if (l.busy) cudaStreamSynchronize(l.stream);
         l.busy = false;
     }

@@ -3,7 +3,7 @@
  * pack.cu    checks vectors; float32 to bfloat16 in the order in which the screen reads
  * screen.cu  tensor cores: an upper bound of the similarity of every query below every root
  * refine.cu  exact search of the roots whose bound reaches the best value
- * match.cu   queries in tiles, images through two streams
+ * matcher.cu queries in tiles, images through two streams
  *
  * Roots are the cells of level 0, four of them (a quad) side by side. A group is 16 cells of one
  * level: the four children of one node in each of the four trees of a quad. Groups come in depth
@@ -12,8 +12,8 @@
  * group is child 2 k + j in tree t: a thread of the tensor core product (lane % 4 == t) then holds
  * all four children of its own tree and needs nothing from other lanes. At level 0 the four
  * children are the root itself, four times. */
-#ifndef SCP_CUDA_MATCH_CUH
-#define SCP_CUDA_MATCH_CUH
+#ifndef SCP_CUDA_SIMILARITY_CUH
+#define SCP_CUDA_SIMILARITY_CUH
 
 #include "plugin.cuh"
 
@@ -24,13 +24,13 @@
 struct scp_match_shape {
     uint32_t levels, channels, padded; /* padded: channels of the bfloat16 copies */
     uint32_t height, width;            /* of level 0 */
-    uint32_t roots, quads, steps;      /* steps: groups of a quad */
+    uint32_t roots, quads, groups;     /* groups: of a quad */
     uint32_t queries, tiles;           /* tiles of 16 queries */
     float epsilon, slack;
-    float largest[SCP_MATCH_MAX_LEVELS]; /* norm of any query */
+    float max_norms[SCP_MATCH_MAX_LEVELS]; /* of all queries */
 };
 
-/* Where row `row` of group `step` lies: level, row and column below its root, tree of the quad. */
+/* Where a row of a group lies: level, row and column below its root, tree of the quad. */
 struct scp_slot {
     uint8_t level, y, x, tree;
 };
@@ -48,7 +48,7 @@ enum scp_status scp_launch_check(uint32_t *flag, const float *vectors, const flo
 /* fragments[tiles][levels][padded / 16][32 lanes]: what a lane holds of a tile of 16 queries. */
 enum scp_status scp_launch_pack_queries(uint4 *fragments, const float *queries,
                                         const scp_match_shape &shape, cudaStream_t stream);
-/* cells[quads][steps][16][padded / 8]: vectors times n / (n + epsilon), n with the largest norm of
+/* cells[quads][groups][16][padded / 8]: vectors times n / (n + epsilon), n with the largest norm of
  * a query, chunks swizzled. */
 enum scp_status scp_launch_pack_cells(uint4 *cells, const float *features, const float *norms,
                                       const scp_slot *slots, const scp_match_shape &shape,
@@ -63,9 +63,14 @@ enum scp_status scp_launch_screen(float *bounds, const uint4 *fragments, const u
 /* Bounds of bilinear mode: the product over levels of the largest of the 3 x 3 roots. */
 enum scp_status scp_launch_spread(float *bounds, const float *per_level,
                                   const scp_match_shape &shape, cudaStream_t stream);
+
+/* What an exact similarity is computed from: one image and the tile's queries, on the device. */
+struct scp_exact_inputs {
+    const float *features, *norms;
+    const float *queries, *query_norms;
+};
 enum scp_status scp_launch_refine(float *value, int32_t *index, const float *bounds,
-                                  const float *features, const float *norms, const float *queries,
-                                  const float *query_norms, const scp_match_shape &shape,
+                                  const scp_exact_inputs &inputs, const scp_match_shape &shape,
                                   bool bilinear, cudaStream_t stream);
 
 #endif

@@ -1,10 +1,10 @@
-/* A selection problem on the device, shared by search.cu, ascent.cu and enumerate.cu. */
-#ifndef SCP_CUDA_SEARCH_CUH
-#define SCP_CUDA_SEARCH_CUH
+/* A selection problem on the device, shared by scores.cu, ascent.cu and enumerate.cu. */
+#ifndef SCP_CUDA_SELECTION_CUH
+#define SCP_CUDA_SELECTION_CUH
 
 #include "plugin.cuh"
 
-struct scp_cuda_search {
+struct scp_cuda_selection {
     int device;
     size_t n, q;
     scp_array<float> values, screen_owned, base;
@@ -37,14 +37,14 @@ static __device__ __forceinline__ double scp_lanes_sum(double x) {
 }
 
 /* Threads of a block, in all kernels of the search. */
-#define SCP_SEARCH_THREADS 256u
+#define SCP_SELECTION_THREADS 256u
 
 static inline unsigned scp_blocks(size_t threads) {
-    return (unsigned)((threads + SCP_SEARCH_THREADS - 1) / SCP_SEARCH_THREADS);
+    return (unsigned)((threads + SCP_SELECTION_THREADS - 1) / SCP_SELECTION_THREADS);
 }
 
 /* Scores of sets[n_sets][width] on the device, covered by base; the sets are rows. */
-enum scp_status scp_cuda_score_on_device(struct scp_cuda_search *s, double *scores,
+enum scp_status scp_cuda_score_on_device(struct scp_cuda_selection *s, double *scores,
                                          const float *base, const uint32_t *sets, size_t width,
                                          size_t n_sets);
 

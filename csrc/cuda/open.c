@@ -1,4 +1,5 @@
-/* Finds the CUDA plug-in. Nothing here needs CUDA; without dlopen there is no plug-in. */
+/* Opens the CUDA plug-in, the only file of this folder in the core. Nothing here needs CUDA;
+ * without dlopen there is no plug-in. */
 #include "scp/cuda.h"
 
 #include <dlfcn.h>
