@@ -36,6 +36,7 @@ TYPES = {
     "progress": "Callable[[int, int], object]",
     "tuple": "tuple[Any, ...]",
     "options": "dict[str, Any]",
+    "named": "dict[str, NDArray[np.float32]]",
 }
 
 

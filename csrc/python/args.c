@@ -119,6 +119,31 @@ static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject 
     return 0;
 }
 
+/* The dict is copied, so that its arrays stay whatever the caller does with it meanwhile. */
+static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      void **field) {
+    static const struct scp_arg entry = {.dtype = F32, .flags = WRITE, .shape = "n"};
+    if (!PyDict_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a dict of arrays, got %s", row->name,
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    in->converted = PyDict_Copy(object);
+    if (!in->converted) return -1;
+    struct scp_named *named = *field =
+        scp_calloc((size_t)PyDict_GET_SIZE(in->converted) + 1, sizeof *named);
+    if (!named) return PyErr_NoMemory(), -1;
+    PyObject *name, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
+        struct scp_arg one = entry;
+        one.name = PyUnicode_AsUTF8(name);
+        const PyArrayObject *array = one.name ? array_of(&one, value, one.shape) : NULL;
+        if (!array) return -1;
+        *named = (struct scp_named){one.name, PyArray_DATA(array), (size_t)PyArray_DIM(array, 0)};
+    }
+    return 0;
+}
+
 static void store(void *field, size_t size, uint64_t value) {
     const uint32_t narrow = (uint32_t)value;
     memcpy(field, size == sizeof narrow ? (const void *)&narrow : &value, size);
@@ -200,6 +225,29 @@ static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject 
 static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
                       size_t size);
 
+/* Room for a struct, as long as the call. */
+static char *take(struct scp_args *in, size_t size) {
+    char *data = in->structs + in->used;
+    in->used += (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    if (in->used > sizeof in->structs) Py_FatalError("scp: structs are too large");
+    return data;
+}
+
+/* Whole numbers among the options are lengths too. */
+static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                        void **field) {
+    char *options = *field = take(in, row->table->size);
+    if (scp_py_options(options, row->table, object)) return -1;
+    for (size_t i = 0; i < row->table->count; i++) {
+        const struct scp_option *option = &row->table->rows[i];
+        uint64_t value;
+        if (option->type != SCP_OPTION_COUNT) continue;
+        memcpy(&value, options + option->at, sizeof value);
+        if (bind(in, option->name, strlen(option->name), value, option->name)) return -1;
+    }
+    return 0;
+}
+
 static int read_tuple(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       void **field) {
     Py_ssize_t n = 0;
@@ -209,10 +257,7 @@ static int read_tuple(struct scp_args *in, const struct scp_arg *row, PyObject *
                      Py_TYPE(object)->tp_name);
         return -1;
     }
-    char *data = in->structs + in->used;
-    in->used += (row->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    if (in->used > sizeof in->structs) Py_FatalError("scp: structs are too large");
-    *field = data;
+    char *data = *field = take(in, row->size);
     for (Py_ssize_t i = 0; i < n; i++)
         if (read_value(in, row->rows + i, PyTuple_GET_ITEM(object, i), data + row->rows[i].at,
                        row->rows[i].size))
@@ -245,8 +290,12 @@ static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *
         return read_array(in, row, object, row->shape, field);
     case KIND_ARRAYS:
         return read_arrays(in, row, object, field);
+    case KIND_NAMED:
+        return read_named(in, row, object, field);
     case KIND_TUPLE:
         return read_tuple(in, row, object, field);
+    case KIND_OPTIONS:
+        return read_options(in, row, object, field);
     case KIND_TEXT:
         if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
         *(char **)field = PyBytes_AS_STRING(in->converted);
@@ -438,7 +487,8 @@ PyObject *scp_args_call(PyObject *module, const struct scp_function *function, P
     for (size_t i = 0; i < SCP_ARGS_MAX; i++) {
         Py_XDECREF(in.results[i]);
         if (function->args[i].kind == KIND_END) break;
-        if (function->args[i].kind == KIND_ARRAYS) scp_free(in.values[i].data);
+        const enum scp_kind kind = function->args[i].kind;
+        if (kind == KIND_ARRAYS || kind == KIND_NAMED) scp_free(in.values[i].data);
         if (function->args[i].kind == KIND_MADE) scp_free(in.made);
         if (function->args[i].kind == KIND_NEW && in.made) function->args[i].type->free(in.made);
     }

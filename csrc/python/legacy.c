@@ -80,8 +80,3 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
     scp_py_raise(module, status, where);
     return -1;
 }
-
-const struct scp_graph *scp_py_graph_of(PyObject *module, PyObject *object, const char *name) {
-    const struct scp_object *graph = scp_py_object(module, object, name, &scp_py_graph);
-    return graph ? graph->core : NULL;
-}

@@ -2,6 +2,8 @@
  * options back as a dict from names to values; what it leaves out has its first value. */
 #include "args.h"
 
+#include <string.h>
+
 #include "scp/options.h"
 #include "scp/views.h"
 
@@ -166,37 +168,25 @@ static PyObject *row_dict(const struct scp_option *row) {
                          choices, "unit", row->unit, "meaning", row->meaning);
 }
 
-struct options {
-    const char *table;
-    PyObject *rows;
-};
-
-static const struct scp_arg options_args[] = {
-    TEXT(options, table, .note = "train or refine"),
-    MADE(options, rows,
-         "list of dicts: name, type (count, real, reals, flag, choice, strength), default, min, "
-         "max, choices, unit, meaning"),
-    END,
-};
-
-static int options(struct options *a, struct scp_args *args) {
+static PyObject *make_rows(struct scp_args *in) {
+    const char *name = DATA(table);
     const struct scp_option_table *table = NULL;
-    (void)args;
     for (size_t i = 0; i < scp_option_tables_count; i++)
-        if (strcmp(scp_option_tables[i]->name, a->table) == 0) table = scp_option_tables[i];
-    if (!table) {
-        PyErr_Format(PyExc_ValueError, "table must be train or refine, got '%s'", a->table);
-        return -1;
-    }
+        if (strcmp(scp_option_tables[i]->name, name) == 0) table = scp_option_tables[i];
+    if (!table)
+        return PyErr_Format(PyExc_ValueError, "table must be train or refine, got '%s'", name);
     PyObject *rows = PyList_New(0);
     for (size_t i = 0; rows && i < table->count; i++) {
         PyObject *row = row_dict(&table->rows[i]);
         if (!row || PyList_Append(rows, row)) Py_CLEAR(rows);
         Py_XDECREF(row);
     }
-    a->rows = rows;
-    return rows ? 0 : -1;
+    return rows;
 }
-BODY(options, "Every option of a training (scp/options.h).")
 
-const struct scp_function *const scp_py_options_functions[] = {&options_function, NULL};
+MAKER(options, "Every option of a training (scp/options.h).",
+      TEXT("table", .note = "train or refine"),
+      MADE("rows", make_rows,
+           "list of dicts: name, type, default, min, max, choices, unit, meaning"))
+
+const scp_functions scp_py_options_functions = {&options_function, NULL};

@@ -90,8 +90,7 @@ FUNCTION(contrast_measure, "What a trainer of features will hold, and its arrays
     struct scp_training training;
     const enum scp_status status = contrast(&training, in, SCP_MEASURE);
     if (status != SCP_OK) return status;
-    *(size_t *)TO(side) =
-        scp_crop_side(DATA(options), SIZE(height), SIZE(width), training.losses);
+    *(size_t *)TO(side) = scp_crop_side(DATA(options), SIZE(height), SIZE(width), training.losses);
     return keep_arrays(in, &training);
 }
 
@@ -145,8 +144,8 @@ FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's
                                    SIZE(width), SIZE(channels), SIZE(channels)};
     const struct scp_voting voting = {(enum scp_vote)SIZE(vote), SIZE(candidates),
                                       (float)NUMBER(radius), (float)NUMBER(window)};
-    return scp_refine_vote(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(factor),
-                           &voting, in->control);
+    return scp_refine_vote(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(factor), &voting,
+                           in->control);
 }
 
 const scp_functions scp_py_train_functions = {&trainer_run_function,

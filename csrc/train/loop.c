@@ -156,8 +156,9 @@ void scp_trainer_free(struct scp_trainer *t) {
     scp_free(t);
 }
 
-const struct scp_training *scp_trainer_training(const struct scp_trainer *t) {
-    return &t->is;
+const struct scp_array *scp_trainer_arrays(const struct scp_trainer *t, size_t *count) {
+    *count = t->n_arrays;
+    return t->arrays;
 }
 
 /* ---- a step ---- */

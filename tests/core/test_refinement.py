@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference import refinement as twin
 from scp.training import TRANSFORMS
 
@@ -30,7 +30,7 @@ def options(strengths=STRENGTHS, **values) -> dict:
 
 def draw(pool, marks, how, channels=1, step=0):
     items = how["labelled"] * bool(len(marks[2])) + how["pseudo"] * bool(len(marks[3]))
-    return _core.refine_sample(pool, *marks, how, items, channels, step)
+    return _testing.refine_sample(pool, *marks, how, items, channels, step)
 
 
 # ---- sampling ----
@@ -120,7 +120,7 @@ def test_a_point_that_leaves_the_view_has_no_weight():
 )
 def test_bad_options_are_refused(name, value, message):
     with pytest.raises(ValueError, match=message):
-        _core.refine_sample(POOL, *labels(), options(**{name: value}), 4, 1, 0)
+        _testing.refine_sample(POOL, *labels(), options(**{name: value}), 4, 1, 0)
 
 
 def test_bad_labels_are_refused():
@@ -137,10 +137,10 @@ def test_bad_labels_are_refused():
         ((points, weights, labelled[:0], pseudo), "items must be labelled"),
         ((points, weights, labelled[:0], pseudo[:0]), "labelled, pseudo must give one image"),
         ((points[:, :0], weights[:, :0], labelled, pseudo), "points must have 1 to 1024 landmarks"),
-        ((points, weights[:4], labelled, pseudo), "weights must have length 5 along axis 0"),
+        ((points, weights[:4], labelled, pseudo), "weights: images must be 5, as in pool, got 4"),
     ]:
         with pytest.raises(ValueError, match=message):
-            _core.refine_sample(POOL, *marks, options(), 4, 1, 0)
+            _testing.refine_sample(POOL, *marks, options(), 4, 1, 0)
 
 
 def test_a_step_without_labelled_images_has_pseudo_labelled_ones_only():
@@ -170,7 +170,7 @@ def problem(factor=2, batch=2, landmarks=3, seed=0):
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_objective_has_the_twins_numbers(factor):
     maps, points, weights, height, width = problem(factor)
-    losses, gradient = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    losses, gradient = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     expected, slope = twin.objective(
         maps.astype(np.float64), points, weights, height, width, 4.5, 2.0
     )
@@ -204,7 +204,7 @@ def test_a_disc_by_hand():
     points = np.array([[[5, 4]], [[0, 0]]], np.float32)
     weights = np.ones((2, 1), np.float32)
     maps = np.zeros((2, 10, 12, 16), np.float32)
-    losses, gradient = _core.refine_objective(maps, points, weights, 10, 12, 1.5, 1.0)
+    losses, gradient = _testing.refine_objective(maps, points, weights, 10, 12, 1.5, 1.0)
     disc = gradient[..., 0] < 0
     assert disc[0, 3:6, 4:7].all()
     assert disc[0].sum() == 9
@@ -223,7 +223,9 @@ def test_a_disc_on_a_coarser_map_by_hand():
     """Stride 2: pixel 1 of the map lies at 2.5 of the image."""
     points = np.array([[[2.5, 2.5]]], np.float32)
     maps = np.zeros((1, 4, 4, 16), np.float32)
-    _, gradient = _core.refine_objective(maps, points, np.ones((1, 1), np.float32), 8, 8, 2.1, 1.0)
+    _, gradient = _testing.refine_objective(
+        maps, points, np.ones((1, 1), np.float32), 8, 8, 2.1, 1.0
+    )
     disc = np.zeros((4, 4), bool)
     disc[1, 0:3] = disc[0:3, 1] = True
     assert np.array_equal(gradient[0, ..., 0] < 0, disc)
@@ -232,16 +234,16 @@ def test_a_disc_on_a_coarser_map_by_hand():
 
 def test_without_weights_nothing_is_lost():
     maps, points, weights, height, width = problem()
-    losses, gradient = _core.refine_objective(maps, points, 0 * weights, height, width, 4.5, 2.0)
+    losses, gradient = _testing.refine_objective(maps, points, 0 * weights, height, width, 4.5, 2.0)
     assert (losses == 0).all()
     assert (gradient == 0).all()
 
 
 def test_weight_zero_is_the_absence_of_a_landmark():
     maps, points, weights, height, width = problem()
-    one = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    one = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     points[0, 2] = np.nan
-    two = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    two = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     assert np.array_equal(one[0], two[0])
     assert np.array_equal(one[1], two[1])
 
@@ -250,11 +252,11 @@ def test_extreme_logits_stay_finite():
     maps, points, weights, height, width = problem()
     for value in (-1e4, -90, 90, 1e4):
         maps[..., :3] = value
-        losses, gradient = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+        losses, gradient = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
         assert np.isfinite(losses).all()
         assert np.isfinite(gradient).all()
     maps[0, 0, 0, 0] = np.nan
-    losses, _ = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    losses, _ = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     assert not np.isfinite(losses[0])
 
 
@@ -263,7 +265,7 @@ def test_threads_and_sets_do_not_change_the_objective():
     runs = []
     for threads in (1, 3):
         _core.set_threads(threads)
-        runs.append(_core.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
+        runs.append(_testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
     assert np.array_equal(runs[0][0], runs[1][0])
     assert np.array_equal(runs[0][1], runs[1][1])
 
@@ -282,7 +284,7 @@ def test_bad_maps_are_refused():
         ((maps, points, weights, height, width, 4.5, -2.0), "focal must be at least 0"),
     ]:
         with pytest.raises(ValueError, match=message):
-            _core.refine_objective(*change)
+            _testing.refine_objective(*change)
 
 
 # ---- voting ----

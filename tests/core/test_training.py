@@ -49,7 +49,7 @@ def options(strengths, batch=3, points=6, seed=5, margin=0.1, cubic=0, replicate
 
 
 def draw(pool, o, channels=1, step=0, side=32):
-    return _core.contrast_sample(pool, o, side, channels, step)
+    return _testing.contrast_sample(pool, o, side, channels, step)
 
 
 # ---- views ----
@@ -272,6 +272,12 @@ KINDS = [
 ]
 
 
+def objective(image, crop, *rest):
+    """Losses, and new arrays for the gradients in the maps of either view."""
+    gradients = [[np.full_like(m, np.nan) for m in maps] for maps in (image, crop)]
+    return _testing.contrast_objective(image, crop, *gradients, *rest), *gradients
+
+
 def doubles(case):
     image, crop, *rest = case
     return [m.astype(float) for m in image], [m.astype(float) for m in crop], *rest
@@ -281,7 +287,7 @@ def doubles(case):
 @pytest.mark.parametrize("channels", [16, 32, 80])
 def test_objective_is_the_twin_s(kind, channels):
     data = case(channels=channels)
-    losses, *ours = _core.contrast_objective(*data, kind)
+    losses, *ours = objective(*data, kind)
     wanted, *twin = training.objective(*doubles(data), kind)
     np.testing.assert_allclose(losses, wanted, rtol=2e-5)
     for a, b in zip(ours[0] + ours[1], twin[0] + twin[1], strict=True):
@@ -311,7 +317,7 @@ def test_the_coarsest_level_is_seen_whole_and_others_in_a_window():
     image, crop, *rest = case(points=1, batch=1)
     rest[0][:], rest[1][:] = 5, (30.0, 20.0)
     kind = KINDS[0]
-    _, gradients, _ = _core.contrast_objective(image, crop, *rest, kind)
+    _, gradients, _ = objective(image, crop, *rest, kind)
     assert (gradients[0] != 0).any(-1).all()
     touched = (gradients[2][0] != 0).any(-1)
     row, column = 20 // 2, 30 // 2
@@ -323,12 +329,12 @@ def test_the_coarsest_level_is_seen_whole_and_others_in_a_window():
 def test_marked_pairs_do_not_count():
     image, crop, cp, ip, *sizes = case(points=3)
     cp[1, 2] = ip[1, 2] = -1
-    ours = _core.contrast_objective(image, crop, cp, ip, *sizes, KINDS[0])
+    ours = objective(image, crop, cp, ip, *sizes, KINDS[0])
     twin = training.objective(*doubles((image, crop)), cp, ip, *sizes, KINDS[0])
     np.testing.assert_allclose(ours[0], twin[0], rtol=2e-5)
     assert np.abs(ours[1][2] - twin[1][2]).max() <= 1e-5
     cp[:] = -1
-    losses, *gradients = _core.contrast_objective(image, crop, cp, ip, *sizes, KINDS[0])
+    losses, *gradients = objective(image, crop, cp, ip, *sizes, KINDS[0])
     assert not losses.any() and not any(g.any() for g in gradients[0] + gradients[1])
 
 
@@ -336,7 +342,7 @@ def test_zero_vectors_are_harmless():
     image, crop, *rest = case()
     for view in (*image, *crop):
         view[:, ::2] = 0
-    losses, *gradients = _core.contrast_objective(image, crop, *rest, KINDS[0])
+    losses, *gradients = objective(image, crop, *rest, KINDS[0])
     wanted, *twin = training.objective(*doubles((image, crop)), *rest, KINDS[0])
     np.testing.assert_allclose(losses, wanted, rtol=2e-5)
     for a, b in zip(gradients[0] + gradients[1], twin[0] + twin[1], strict=True):
@@ -348,7 +354,7 @@ def test_equal_features_cost_the_logarithm_of_the_cells():
     crop = [np.ones((1, 3, 3, 16), np.float32)]
     points = np.zeros((1, 4, 2), np.int32), np.zeros((1, 4, 2), np.float32)
     plain = kind("plain", 1, 0.1, 0, 0, 1e-3)
-    losses, *_ = _core.contrast_objective(image, crop, *points, 48, 64, 24, plain)
+    losses, *_ = objective(image, crop, *points, 48, 64, 24, plain)
     assert losses[0] == pytest.approx(np.log(48), rel=1e-6)
 
 
@@ -359,7 +365,7 @@ def test_objective_has_the_same_bits_at_any_threads_and_isa():
         _testing.set_isa(isa)
         for threads in (1, 2, 3):
             _core.set_threads(threads)
-            losses, a, b = _core.contrast_objective(*data, KINDS[0])
+            losses, a, b = objective(*data, KINDS[0])
             want = want or (losses, *a, *b)
             for x, y in zip((losses, *a, *b), want, strict=True):
                 np.testing.assert_array_equal(x, y)
@@ -368,7 +374,7 @@ def test_objective_has_the_same_bits_at_any_threads_and_isa():
 def test_not_a_number_shows_in_the_loss_of_its_level():
     image, crop, *rest = case()
     image[1][:] = np.nan
-    losses, *_ = _core.contrast_objective(image, crop, *rest, KINDS[1])
+    losses, *_ = objective(image, crop, *rest, KINDS[1])
     assert np.isfinite(losses).tolist() == [True, False, True]
 
 
@@ -390,26 +396,26 @@ def test_not_a_number_shows_in_the_loss_of_its_level():
 )
 def test_bad_objective_options(name, value, message):
     with pytest.raises(ValueError, match=message):
-        _core.contrast_objective(*case(), KINDS[0] | {name: value})
+        objective(*case(), KINDS[0] | {name: value})
 
 
 def test_bad_objective_arrays():
     image, crop, cp, ip, *sizes = case()
     far = np.where(cp >= 0, 999, cp).astype(np.int32)
     with pytest.raises(ValueError, match=r"crop_points\[0, 0, 0\] must lie in the crop, got 999"):
-        _core.contrast_objective(image, crop, far, ip, *sizes, KINDS[0])
+        objective(image, crop, far, ip, *sizes, KINDS[0])
     for places in (ip + 1e6, ip * np.float32(np.nan)):
         with pytest.raises(ValueError, match=r"image_points\[0, 0, 0\] must lie in the image"):
-            _core.contrast_objective(image, crop, cp, places, *sizes, KINDS[0])
-    with pytest.raises(ValueError, match="image_points must have length 7 along axis 1"):
-        _core.contrast_objective(image, crop, cp, ip[:, :1].copy(), *sizes, KINDS[0])
+            objective(image, crop, cp, places, *sizes, KINDS[0])
+    with pytest.raises(ValueError, match="image_points: pairs must be 7, as in crop_points"):
+        objective(image, crop, cp, ip[:, :1].copy(), *sizes, KINDS[0])
     odd = [np.zeros((2, 6, 8, 20), np.float32)], [np.zeros((2, 3, 3, 20), np.float32)]
     with pytest.raises(ValueError, match="level 0 must have equal channels, padded to 16"):
-        _core.contrast_objective(*odd, cp, ip, *sizes, KINDS[2])
+        objective(*odd, cp, ip, *sizes, KINDS[2])
     with pytest.raises(ValueError, match="level 1 must not be larger than the view"):
-        _core.contrast_objective(image, crop, cp, ip, 10, 10, sizes[2], KINDS[0])
-    with pytest.raises(ValueError, match="as many each"):
-        _core.contrast_objective(image, crop[:2], cp, ip, *sizes, KINDS[0])
+        objective(image, crop, cp, ip, 10, 10, sizes[2], KINDS[0])
+    with pytest.raises(ValueError, match="crop: levels must be 3, as in image, got 2"):
+        objective(image, crop[:2], cp, ip, *sizes, KINDS[0])
 
 
 # ---- optimisers ----
@@ -434,7 +440,7 @@ def test_adam_is_the_twin_s(n, options):
     for step in range(4):
         gradients = rng.standard_normal(n).astype(np.float32)
         rate = 1e-3 * (step + 1)
-        _core.train_adam(*ours, gradients, step, rate, options)
+        _testing.train_adam(*ours, gradients, step, rate, options)
         twin = training.adam(*twin, gradients.astype(float), step, rate, options)
     for a, b in zip(ours, twin, strict=True):
         assert np.abs(a - b).max(initial=0) <= 3e-6 * (1 + np.abs(b).max(initial=0))
@@ -450,7 +456,7 @@ def test_adam_has_the_same_bits_at_any_threads_and_isa():
         for threads in (1, 2, 3):
             _core.set_threads(threads)
             p, m, v, g = start.copy()
-            _core.train_adam(p, m, v, g, 6, 1e-3, adam(clip=10.0))
+            _testing.train_adam(p, m, v, g, 6, 1e-3, adam(clip=10.0))
             want = want or (p, m, v)
             for a, b in zip((p, m, v), want, strict=True):
                 np.testing.assert_array_equal(a, b)
@@ -459,7 +465,7 @@ def test_adam_has_the_same_bits_at_any_threads_and_isa():
 def test_the_decay_is_part_of_the_gradient():
     """Coupled L2: without any gradient a first step moves every weight by the whole rate."""
     p, m, v, g = np.array([[2, -3], [0, 0], [0, 0], [0, 0]], np.float32)
-    _core.train_adam(p, m, v, g, 0, 0.01, adam())
+    _testing.train_adam(p, m, v, g, 0, 0.01, adam())
     np.testing.assert_allclose(p, [1.99, -2.99], rtol=1e-5)
 
 
@@ -476,7 +482,7 @@ def test_the_decay_is_part_of_the_gradient():
 )
 def test_bad_adam_options(rate, change, message):
     with pytest.raises(ValueError, match=message):
-        _core.train_adam(*np.zeros((4, 5), np.float32), 0, rate, adam() | change)
+        _testing.train_adam(*np.zeros((4, 5), np.float32), 0, rate, adam() | change)
 
 
 @pytest.mark.parametrize("n", [0, 1, 33, 70_000])
@@ -491,7 +497,7 @@ def test_sgd_is_the_twin_s(n, momentum, nesterov, decay, clip):
     for step in range(4):
         gradients = rng.standard_normal(n).astype(np.float32)
         rate = 1e-2 * (step + 1)
-        _core.train_sgd(*ours, gradients, rate, (momentum, nesterov, decay, clip))
+        _testing.train_sgd(*ours, gradients, rate, (momentum, nesterov, decay, clip))
         twin = training.sgd(*twin, gradients.astype(float), rate, momentum, nesterov, decay, clip)
     for a, b in zip(ours, twin, strict=True):
         assert np.abs(a - b).max(initial=0) <= 3e-6 * (1 + np.abs(b).max(initial=0))
@@ -501,24 +507,24 @@ def test_a_teacher_is_the_twin_s():
     rng = np.random.default_rng(5)
     teacher, student = rng.standard_normal((2, 70_000)).astype(np.float32)
     want = training.moving_average(teacher.astype(float), student, 0.99)
-    _core.train_average(teacher, student, 0.99)
+    _testing.train_average(teacher, student, 0.99)
     assert np.abs(teacher - want).max() <= 1e-6
-    _core.train_average(teacher, student, 0.0)
+    _testing.train_average(teacher, student, 0.0)
     np.testing.assert_array_equal(teacher, student)
     with pytest.raises(ValueError, match="train_average"):
-        _core.train_average(teacher, student, 1.5)
+        _testing.train_average(teacher, student, 1.5)
 
 
 def test_optimisers_have_the_same_bits_at_any_threads_and_isa():
     start = np.random.default_rng(3).standard_normal((4, 100_003)).astype(np.float32)
     want = None
     for isa in _core.isas():
-        _core.set_isa(isa)
+        _testing.set_isa(isa)
         for threads in (1, 2, 3):
             _core.set_threads(threads)
             p, v, g, teacher = start.copy()
-            _core.train_sgd(p, v, g, 1e-3, (0.9, True, 1e-2, 10.0))
-            _core.train_average(teacher, p, 0.9)
+            _testing.train_sgd(p, v, g, 1e-3, (0.9, True, 1e-2, 10.0))
+            _testing.train_average(teacher, p, 0.9)
             want = want or (p, v, teacher)
             for a, b in zip((p, v, teacher), want, strict=True):
                 np.testing.assert_array_equal(a, b)

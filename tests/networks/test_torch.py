@@ -207,7 +207,9 @@ def test_training_steps_go_where_pytorch_goes():
         twin.train().parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
     for step in range(3):
-        images, crops, place, target, _ = _core.contrast_sample(pool, options.core(), 32, 1, step)
+        images, crops, place, target, _ = _testing.contrast_sample(
+            pool, options.core(), 32, 1, step
+        )
         inside = (place >= 0).all()
         assert inside, "the comparison needs a place for every pair"
         views = [torch.from_numpy(v.transpose(0, 3, 1, 2).copy()) for v in (images, crops)]

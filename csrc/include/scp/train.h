@@ -183,7 +183,9 @@ struct scp_trainer;
 enum scp_status scp_trainer_create(struct scp_trainer **trainer,
                                    const struct scp_training *training);
 void scp_trainer_free(struct scp_trainer *trainer);
-const struct scp_training *scp_trainer_training(const struct scp_trainer *trainer);
+
+/* Its arrays, as scp_training_arrays; they live as long as the trainer. */
+const struct scp_array *scp_trainer_arrays(const struct scp_trainer *trainer, size_t *count);
 
 /* Runs steps first .. first + count - 1 on arrays (in the order of scp_training_arrays), step
  * first + i with rates[i]; losses[count][losses].
