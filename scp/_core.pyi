@@ -36,6 +36,10 @@ class Problem:
 class Queries:
     """Vectors to search for: checked, ordered and quantised."""
 
+@final
+class Trainer:
+    """A training that can be run; serves one call at a time."""
+
 def threads() -> int:
     """Threads that a call may use.
 
@@ -469,4 +473,118 @@ def cuda_match(
     progress: callable(done, total) or None
     -> value: float32 [images][queries]
     -> index: int32 [images][queries]
+    """
+
+def options(table: str | os.PathLike[str]) -> list[Any]:
+    """Every option of a training (scp/options.h).
+
+    table: str or path; train or refine
+    -> rows: list of dicts: name, type, default, min, max, choices, unit, meaning
+    """
+
+def trainer_run(
+    trainer: Trainer,
+    arrays: dict[str, NDArray[np.float32]],
+    first: SupportsIndex,
+    rates: NDArray[np.float64],
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.float64], int]:
+    """Steps first, first + 1, .. of a training.
+
+    trainer: Trainer
+    arrays: dict of float32 [n], changed in place
+    first: int from 0 to 17592186044415; number of the first step
+    rates: float64 [steps]; learning rates
+    progress: callable(done, total) or None
+    -> losses: float64 [steps][losses]
+    -> done: int; fewer than steps: a loss is not finite
+    """
+
+def contrast_measure(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any], int]:
+    """What a trainer of features will hold, and its arrays.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> bytes: int; with the present number of threads
+    -> arrays: dict from names to lengths
+    -> side: int; pixels of the crop
+    """
+
+def contrast_trainer(graph: Graph, pool: NDArray[np.float32], options: dict[str, Any]) -> Trainer:
+    """A trainer of features; its losses are those of the levels.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> object: Trainer
+    """
+
+def refine_measure(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of refinement will hold, and its arrays.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
+    labelled_rows: uint32 [n_labelled]
+    pseudo_rows: uint32 [n_pseudo]
+    options: dict of options
+    -> bytes: int; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def refine_trainer(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of refinement; its losses: heat maps, offsets in x, in y.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
+    labelled_rows: uint32 [n_labelled]
+    pseudo_rows: uint32 [n_pseudo]
+    options: dict of options
+    -> object: Trainer
+    """
+
+def refine_vote(
+    map: NDArray[np.float32],
+    landmarks: SupportsIndex,
+    factor: SupportsIndex,
+    vote: Literal["count", "weighted"],
+    candidates: SupportsIndex,
+    radius: float,
+    window: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Landmarks of one image, in its pixels, from the network's output.
+
+    map: float32 [height][width][channels]
+    landmarks: int from 1 to 1024
+    factor: int from 1 to 32768; how many times the image is larger
+    vote: one of count, weighted
+    candidates: int from 1 to 4294967295
+    radius: float; pixels of the image
+    window: float; pixels of the image
+    -> xy: float64 [landmarks][2]
+    -> confidence: float64 [landmarks]
     """

@@ -33,6 +33,7 @@ TYPES = {
     "real": "float",
     "flag": "bool",
     "text": "str | os.PathLike[str]",
+    "named": "dict[str, NDArray[np.float32]]",
     "progress": "Callable[[int, int], object]",
     "options": "dict[str, Any]",
 }

@@ -90,6 +90,43 @@ static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject 
     return 0;
 }
 
+/* The dict is copied, so that its arrays stay whatever the caller does with it meanwhile. */
+static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      void **field) {
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    in->converted = PyDict_Copy(object);
+    if (!in->converted) return -1;
+    struct scp_named *named = *field =
+        scp_calloc((size_t)PyDict_GET_SIZE(in->converted) + 1, sizeof *named);
+    if (!named) return PyErr_NoMemory(), -1;
+    PyObject *name, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
+        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), F32, "*", .flags = WRITE);
+        void *data;
+        if (!entry.name || read_array(in, &entry, value, entry.shape, &data)) return -1;
+        const size_t length = (size_t)PyArray_DIM((PyArrayObject *)value, 0);
+        *named = (struct scp_named){entry.name, data, length};
+    }
+    return 0;
+}
+
+/* Whole numbers among the options are lengths too. */
+static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                        void **field) {
+    char *options = *field = scp_calloc(1, row->table->size);
+    if (!options) return PyErr_NoMemory(), -1;
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    if (scp_py_options(options, row->table, object)) return -1;
+    for (size_t i = 0; i < row->table->count; i++) {
+        const struct scp_option *option = &row->table->rows[i];
+        uint64_t value;
+        if (option->type != SCP_OPTION_COUNT) continue;
+        memcpy(&value, options + option->at, sizeof value);
+        if (bind(in, option->name, value, option->name)) return -1;
+    }
+    return 0;
+}
+
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
     const struct scp_arg row = COUNT(name, min, max);
     PyObject *number = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
@@ -158,6 +195,8 @@ static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *
     if (!object) return 0;
     if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, &value->data);
     if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, &value->data);
+    if (row->kind == KIND_NAMED) return read_named(in, row, object, &value->data);
+    if (row->kind == KIND_OPTIONS) return read_options(in, row, object, &value->data);
     if (row->kind == KIND_OBJECT) return read_object(in, row, object, &value->data);
     if (row->kind == KIND_PROGRESS)
         return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
@@ -337,11 +376,12 @@ PyObject *scp_args_call(PyObject *module, const struct scp_function *function, P
     PyObject *result = failed ? NULL : collect(&in);
     if (in.busy) atomic_flag_clear(&in.busy->busy);
     for (size_t i = 0; i < SCP_ARGS_MAX; i++) {
+        const struct scp_arg *row = function->args + i;
         Py_XDECREF(in.results[i]);
-        if (function->args[i].kind == KIND_END) break;
-        if (function->args[i].kind == KIND_ARRAYS) scp_free(in.values[i].data);
-        if (function->args[i].kind == KIND_MADE) scp_free(in.made);
-        if (function->args[i].kind == KIND_NEW && in.made) function->args[i].type->free(in.made);
+        if (row->kind == KIND_END) break;
+        if (row->kind >= KIND_ARRAYS && row->kind <= KIND_OPTIONS) scp_free(in.values[i].data);
+        if (row->kind == KIND_MADE) scp_free(in.made);
+        if (row->kind == KIND_NEW && in.made) row->type->free(in.made);
     }
     Py_XDECREF(in.converted);
     return result;

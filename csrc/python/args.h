@@ -31,14 +31,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scp/options.h"
 #include "scp/status.h"
 #include "scp/threads.h"
 
 enum scp_kind {
     KIND_END,
     KIND_ARRAY,
-    KIND_ARRAYS, /* a tuple or list of arrays; the first dimension is their number */
-    KIND_COUNT,  /* an integer from min to max */
+    KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_OPTIONS, /* a dict of options: the struct of `table` */
+    KIND_COUNT,   /* an integer from min to max */
     KIND_REAL,
     KIND_FLAG,
     KIND_CHOICE, /* one of the words: its number */
@@ -76,6 +79,7 @@ struct scp_arg {
     double number; /* default */
     const char *const *words;
     const struct scp_py_type *type;
+    const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
     const char *room;                       /* OUT: its shape before the code says how long it is */
 };
@@ -83,6 +87,8 @@ struct scp_arg {
 /* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
 #define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
 #define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define NAMED(n, ...) {.kind = KIND_NAMED, .name = n, __VA_ARGS__}
+#define OPTIONS(n, t, ...) {.kind = KIND_OPTIONS, .name = n, .table = t, __VA_ARGS__}
 #define COUNT(n, low, high, ...)                                                                   \
     {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
 #define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
@@ -136,7 +142,7 @@ struct scp_args {
     const struct scp_function *function;
     PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
     PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
-    PyObject *converted;             /* owned: the bytes of a text */
+    PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
     union scp_value {
         void *data;
@@ -174,6 +180,16 @@ struct scp_function {
     enum scp_status (*run)(struct scp_args *in);
     PyCFunctionWithKeywords entry;
 };
+
+/* One entry of a dict of arrays. */
+struct scp_named {
+    const char *name; /* NULL: after the last */
+    float *data;
+    size_t length;
+};
+
+/* options.c: the struct of a table from a dict; -1 with an exception. */
+int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
 
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
 PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
@@ -223,7 +239,7 @@ struct scp_object {
     const struct scp_py_type t = {t##_free, __VA_ARGS__};
 
 extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
-    scp_py_plan;
+    scp_py_plan, scp_py_trainer;
 
 int scp_py_add_types(PyObject *module);
 struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
@@ -237,8 +253,10 @@ void scp_describe(char *text, size_t size, const struct scp_arg *row);
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
 
+/* The functions of a topic; the topics. Both are ended by NULL. */
 typedef const struct scp_function *scp_functions[];
 extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
-    scp_py_nn_functions, scp_py_cuda_functions;
+    scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
+extern const struct scp_function *const *const scp_py_topics[];
 
 #endif

@@ -19,11 +19,15 @@ static void add(struct text *t, const char *format, ...) {
     if (t->size >= sizeof t->data) Py_FatalError("scp: a docstring is too long");
 }
 
-static const char *const kinds[] = {
-    [KIND_COUNT] = "int",      [KIND_REAL] = "float",
-    [KIND_FLAG] = "bool",      [KIND_TEXT] = "str or path",
-    [KIND_ARRAYS] = "arrays ", [KIND_PROGRESS] = "callable(done, total)",
-    [KIND_MADE] = ""};
+static const char *const kinds[] = {[KIND_COUNT] = "int",
+                                    [KIND_REAL] = "float",
+                                    [KIND_FLAG] = "bool",
+                                    [KIND_TEXT] = "str or path",
+                                    [KIND_NAMED] = "dict of float32 [n], changed in place",
+                                    [KIND_OPTIONS] = "dict of options",
+                                    [KIND_ARRAYS] = "arrays ",
+                                    [KIND_PROGRESS] = "callable(done, total)",
+                                    [KIND_MADE] = ""};
 static const char *const dtypes[] = {[F32] = "float32", [F64] = "float64", [U8] = "uint8",
                                      [U32] = "uint32",  [I32] = "int32",   [I64] = "int64"};
 

@@ -2,8 +2,9 @@
  * only, and cannot be pickled: no core outlives its process. */
 #include "args.h"
 
-static const struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem, &scp_py_matcher,
-                                                  &scp_py_graph, &scp_py_plan};
+static const struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem,
+                                                  &scp_py_matcher, &scp_py_graph,
+                                                  &scp_py_plan,    &scp_py_trainer};
 #define TYPES (sizeof types / sizeof types[0])
 
 static const char *short_name(const struct scp_py_type *type) {

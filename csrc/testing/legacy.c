@@ -80,9 +80,3 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
     scp_py_raise(module, status, where);
     return -1;
 }
-
-const struct scp_graph *scp_py_graph_of(PyObject *module, PyObject *object, const char *name) {
-    if (scp_py_is(module, object, &scp_py_graph)) return ((struct scp_object *)object)->core;
-    PyErr_Format(PyExc_TypeError, "%s must be a Graph", name);
-    return NULL;
-}
