@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
+from ..features import FeatureExtractor, GradientExtractor
 from ..landmarks import Landmarks
 from ..progress import Progress, renamed, watch
 from .matches import grid_scales
@@ -25,7 +28,7 @@ from .votes import AGREE, RULES, combine
 PSEUDO_TEMPLATES = 10
 
 
-def usual_views(extractor, mode: str = "bilinear") -> int:
+def usual_views(extractor: FeatureExtractor | GradientExtractor, mode: str = "bilinear") -> int:
     """How many of VIEWS vote where nobody says: all with trained features; one with gradient
     features, which know too little of where they are in a larger image, and as in the paper."""
     return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
@@ -102,7 +105,7 @@ class LandmarkDetector:
 
     def __init__(
         self,
-        extractor,
+        extractor: FeatureExtractor | GradientExtractor,
         *,
         rule: str = "agreeing",
         mode: str = "bilinear",
@@ -119,16 +122,20 @@ class LandmarkDetector:
         self.templates_: Templates | None = None
         self.pseudo_templates_: list[str] = []
 
-    def get_params(self, deep: bool = True) -> dict:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {k: getattr(self, k) for k in ("extractor", "rule", "mode", "views")}
 
-    def set_params(self, **params) -> LandmarkDetector:
+    def set_params(self, **params: Any) -> LandmarkDetector:
         """Other arguments of the constructor; the templates are forgotten."""
         self.__init__(**{**self.get_params(), **params})
         return self
 
-    def fit(self, images: Dataset | Iterable[np.ndarray], landmarks=None) -> LandmarkDetector:
+    def fit(
+        self,
+        images: Dataset | Iterable[np.ndarray],
+        landmarks: ArrayLike | Landmarks | None = None,
+    ) -> LandmarkDetector:
         """Take the annotated images as templates.
 
         Args:
@@ -239,7 +246,9 @@ class LandmarkDetector:
         return self.templates_
 
 
-def annotated(images: Dataset | Iterable[np.ndarray], landmarks=None) -> Dataset:
+def annotated(
+    images: Dataset | Iterable[np.ndarray], landmarks: ArrayLike | Landmarks | None = None
+) -> Dataset:
     """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
     if not isinstance(images, Dataset):
         if landmarks is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .pyramid import FeaturePyramid, Grids, aligned
@@ -34,7 +36,7 @@ class GradientExtractor(Grids):
         """The same features for images of another size."""
         return GradientExtractor(size, self.levels, self.channels)
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,
