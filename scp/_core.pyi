@@ -71,8 +71,8 @@ def random_words(
 ) -> NDArray[np.uint32]:
     """The first words of a stream of Philox4x32-10 (scp/random.h).
 
-    seed: int
-    stream: int
+    seed: int from 0 to 18446744073709551615
+    stream: int from 0 to 18446744073709551615
     count: int from 0 to 2305843009213693951
     -> words: uint32 [count]
     """
@@ -85,8 +85,8 @@ def random_subset(
 ) -> NDArray[np.uint32]:
     """m different numbers below n, ascending.
 
-    seed: int
-    stream: int
+    seed: int from 0 to 18446744073709551615
+    stream: int from 0 to 18446744073709551615
     m: int from 0 to 4294967295
     n: int from 0 to 4294967295
     -> subset: uint32 [m]
@@ -162,7 +162,7 @@ def match(
     height: int from 1 to 65535; of the coarsest level, as width
     width: int from 1 to 65535
     bilinear: bool
-    path: auto, search, dense
+    path: one of auto, search, dense
     epsilon: float
     progress: callable(done, total) or None
     -> value: float32 [queries]
@@ -206,7 +206,7 @@ def select_problem(
     weights: float64 [clients]
     roles: uint8 [images]; enum scp_role
     groups: uint32 [images] or None
-    quota: int; at most so many of a group
+    quota: int from 0 on; at most so many of a group
     costs: float64 [images] or None
     budget: float
     distances: float64 [images][images] or None
@@ -252,7 +252,7 @@ def select_greedy(
     """Lazy greedy, in the order of the picks.
 
     problem: Problem
-    m: int; -1: as many as the budget allows
+    m: int from -1 on; -1: as many as the budget allows
     progress: callable(done, total) or None
     -> found: uint32 [count]
     """
@@ -266,7 +266,7 @@ def select_swap(
     """Best-improvement exchanges from a feasible set.
 
     problem: Problem
-    m: int; -1: as many as the budget allows
+    m: int from -1 on; -1: as many as the budget allows
     set: uint32 [size]
     progress: callable(done, total) or None
     -> found: uint32 [count]
@@ -284,9 +284,9 @@ def select_random(
     """The paper's random search.
 
     problem: Problem
-    m: int; -1: as many as the budget allows
-    seed: int
-    draws: int
+    m: int from -1 on; -1: as many as the budget allows
+    seed: int from 0 to 18446744073709551615
+    draws: int from 1 on
     checkpoints: int64 [points]; ascending, at most draws
     progress: callable(done, total) or None
     -> found: uint32 [count]
@@ -305,10 +305,10 @@ def select_bound(
     """Lagrangian upper bound of the score of every feasible set.
 
     problem: Problem
-    m: int; -1: as many as the budget allows
+    m: int from -1 on; -1: as many as the budget allows
     set: uint32 [size]
     score: float; of the set
-    iterations: int
+    iterations: int from 0 on
     multipliers: float32 [clients], changed in place; NaN: none yet
     progress: callable(done, total) or None
     -> bound: float
@@ -326,11 +326,11 @@ def select_exact(
     """Branch and bound from a feasible set and select_bound's multipliers.
 
     problem: Problem
-    m: int; -1: as many as the budget allows
+    m: int from -1 on; -1: as many as the budget allows
     set: uint32 [size]
     bound: float
     multipliers: float32 [clients]
-    max_nodes: int
+    max_nodes: int from 0 on
     progress: callable(done, total) or None
     -> found: uint32 [count]
     -> score: float
@@ -351,7 +351,7 @@ def select_enumerate(
     problem: Problem
     set: uint32 [size]
     multipliers: float32 [clients]
-    max_sets: int
+    max_sets: int from 0 on
     progress: callable(done, total) or None
     -> found: uint32 [count]
     -> score: float
@@ -417,8 +417,8 @@ def plan_forward(
     parameters: float32 [parameters]
     state: float32 [state] or None; a training plan changes it in place
     images: float32 [batch][height][width][channels]; plan_backward reads them again
-    seed: int
-    step: int
+    seed: int from 0 to 18446744073709551615
+    step: int from 0 to 18446744073709551615
     progress: callable(done, total) or None
     -> outputs: list of float32 [batch][h][w][c]
     """
@@ -455,7 +455,7 @@ def cuda_matcher(
     device: int from 0 to 2147483647
     bilinear: bool
     epsilon: float
-    max_memory: int; bytes on the device
+    max_memory: int from 0 on; bytes on the device
     -> object: Matcher
     """
 
@@ -581,7 +581,7 @@ def refine_vote(
     map: float32 [height][width][channels]
     landmarks: int from 1 to 1024
     factor: int from 1 to 32768; how many times the image is larger
-    vote: count, weighted
+    vote: one of count, weighted
     candidates: int from 1 to 4294967295
     radius: float; pixels of the image
     window: float; pixels of the image

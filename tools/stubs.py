@@ -33,21 +33,25 @@ TYPES = {
     "real": "float",
     "flag": "bool",
     "text": "str | os.PathLike[str]",
-    "progress": "Callable[[int, int], object]",
-    "tuple": "tuple[Any, ...]",
-    "options": "dict[str, Any]",
     "named": "dict[str, NDArray[np.float32]]",
+    "progress": "Callable[[int, int], object]",
+    "options": "dict[str, Any]",
 }
 
 
 def type_of(kind: str, text: str, argument: bool) -> str:
     """The annotation of a row that takes or gives `text`, such as "float32 [cells]"."""
+    text = text.removesuffix(" or None")
     if kind == "array":
         return f"NDArray[np.{text.split()[0]}]"
     if kind == "arrays":
         return f"Sequence[NDArray[np.{text.split()[1]}]]"
     if kind == "choice":
-        return "Literal[" + ", ".join(f'"{word}"' for word in text.split(", ")) + "]"
+        return (
+            "Literal["
+            + ", ".join(f'"{word}"' for word in text.removeprefix("one of ").split(", "))
+            + "]"
+        )
     if kind in ("object", "value") or not argument:
         return text
     return TYPES[kind]

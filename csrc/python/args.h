@@ -39,9 +39,8 @@ enum scp_kind {
     KIND_END,
     KIND_ARRAY,
     KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
-    KIND_NAMED,   /* a dict of float32 [n], changed in place: struct scp_named, then NULL */
-    KIND_TUPLE,   /* a C struct from a tuple: one value for each of `rows` */
-    KIND_OPTIONS, /* the struct of `table` from a dict: names and values that are no first ones */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_OPTIONS, /* a dict of options: the struct of `table` */
     KIND_COUNT,   /* an integer from min to max */
     KIND_REAL,
     KIND_FLAG,
@@ -60,10 +59,9 @@ enum {
     OPTIONAL = 1,
     NONE = 2,  /* None is allowed, for a null pointer */
     WRITE = 4, /* the array is changed in place */
-    COPY = 8,  /* in a tuple: the array's values go to the field, not its address */
-    KEEP = 16, /* the object that this call makes keeps it alive */
-    LEND = 32, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 64, /* an object that serves one call at a time */
+    KEEP = 8,  /* the object that this call makes keeps it alive */
+    LEND = 16, /* argument 0 keeps it alive until something else is lent */
+    BUSY = 32, /* an object that serves one call at a time */
 };
 
 enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
@@ -81,18 +79,14 @@ struct scp_arg {
     double number; /* default */
     const char *const *words;
     const struct scp_py_type *type;
-    const struct scp_arg *rows;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
     const char *room;                       /* OUT: its shape before the code says how long it is */
-    size_t at, size; /* of a row of a tuple: its field; of a TUPLE: the struct */
 };
 
-/* After these may follow DEFAULT(...), INTO(...), .flags = ..., .note = "...". */
+/* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
 #define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
 #define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define TUPLE(n, type, r, ...)                                                                     \
-    {.kind = KIND_TUPLE, .name = n, .size = sizeof(type), .rows = r, __VA_ARGS__}
 #define NAMED(n, ...) {.kind = KIND_NAMED, .name = n, __VA_ARGS__}
 #define OPTIONS(n, t, ...) {.kind = KIND_OPTIONS, .name = n, .table = t, __VA_ARGS__}
 #define COUNT(n, low, high, ...)                                                                   \
@@ -109,7 +103,6 @@ struct scp_arg {
 #define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
 
 #define DEFAULT(value) .flags = OPTIONAL, .number = (value)
-#define INTO(type, field) .at = offsetof(type, field), .size = sizeof(((type *)0)->field)
 
 /* ---- call.c: the frame around a core call ---- */
 
@@ -127,14 +120,19 @@ void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases t
 void scp_call_end(struct scp_py_call *call);
 
 /* Sets the exception of a status, and of what the core named. Returns NULL. */
-struct scp_args;
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
+
+/* Sets the exception: the argument must be what its row says. Returns -1. */
+int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object);
 
 /* ---- args.c ---- */
 
+/* The next word of a shape; 0 at its end. */
+typedef char scp_word[24];
+int scp_shape_next(const char **shape, scp_word word);
+
 /* One call. */
 #define SCP_ARGS_MAX 24
-#define SCP_ARGS_BYTES 2048
 
 struct scp_args {
     const struct scp_control *control;
@@ -146,21 +144,21 @@ struct scp_args {
     PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
     PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
-    union {
+    union scp_value {
         void *data;
         uint64_t count;
         double real;
         int number;
     } values[SCP_ARGS_MAX]; /* of row i */
-    struct {
-        const char *name, *from;
-        size_t length, value;
+    struct scp_dim {
+        scp_word name;
+        const char *from;
+        size_t length;
     } dims[SCP_ARGS_MAX];
-    size_t n_dims, used;
-    _Alignas(max_align_t) char structs[SCP_ARGS_BYTES]; /* of tuples and options */
+    size_t n_dims;
 };
 
-/* For the code, by name. The data of an array, core of an object, struct of a tuple, text (NULL:
+/* For the code, by name. The data of an array, core of an object, text (NULL:
  * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
  */
 #define DATA(name) scp_data(in, #name)
@@ -245,9 +243,7 @@ extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, 
 
 int scp_py_add_types(PyObject *module);
 struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
-/* `object` when it is of that type (borrowed), or NULL with an exception. */
-struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
-                                 const struct scp_py_type *type);
+int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
 
 /* ---- doc.c ---- */
 
@@ -257,11 +253,10 @@ void scp_describe(char *text, size_t size, const struct scp_arg *row);
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
 
+/* The functions of a topic; the topics. Both are ended by NULL. */
 typedef const struct scp_function *scp_functions[];
 extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
     scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
-
-/* The next word of a shape, NULL at its end. */
-const char *scp_shape_next(const char **shape, size_t *length);
+extern const struct scp_function *const *const scp_py_topics[];
 
 #endif

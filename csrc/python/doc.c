@@ -32,23 +32,21 @@ static const char *const dtypes[] = {[F32] = "float32", [F64] = "float64", [U8] 
                                      [U32] = "uint32",  [I32] = "int32",   [I64] = "int64"};
 
 static void add_type(struct text *t, const struct scp_arg *row) {
-    const char *word, *shape = row->shape;
-    size_t length;
+    const char *shape = row->shape;
+    scp_word word;
     if ((size_t)row->kind < sizeof kinds / sizeof kinds[0] && kinds[row->kind])
         add(t, "%s", kinds[row->kind]);
     if (row->shape) add(t, "%s ", dtypes[row->dtype]);
-    while (shape && (word = scp_shape_next(&shape, &length))) add(t, "[%.*s]", (int)length, word);
-    if (row->kind == KIND_COUNT && row->max < INT64_MAX)
-        add(t, " from %lld to %llu", (long long)row->min, (unsigned long long)row->max);
+    while (shape && scp_shape_next(&shape, word)) add(t, "[%s]", word);
+    if (row->kind == KIND_COUNT)
+        add(t, row->max == PY_SSIZE_T_MAX ? " from %lld on" : " from %lld to %llu",
+            (long long)row->min, (unsigned long long)row->max);
     if (row->kind == KIND_VALUE)
         add(t, row->dtype == F64 ? "float" : row->dtype == BOOL ? "bool" : "int");
     if (row->type) add(t, "%s", row->type->name + sizeof "scp._core." - 1);
-    for (int i = 0; row->words && row->words[i]; i++) add(t, "%s%s", i ? ", " : "", row->words[i]);
-    for (const struct scp_arg *sub = row->rows; sub && sub->kind != KIND_END; sub++) {
-        add(t, "%s%s ", sub == row->rows ? "(" : ", ", sub->name);
-        add_type(t, sub);
-        if (sub[1].kind == KIND_END) add(t, ")");
-    }
+    for (int i = 0; row->words && row->words[i]; i++)
+        add(t, "%s%s", i ? ", " : "one of ", row->words[i]);
+    if (row->flags & NONE) add(t, " or None");
 }
 
 static void add_default(struct text *t, const struct scp_arg *row) {
@@ -74,7 +72,6 @@ static char *doc_of(const struct scp_function *function) {
     for (row = function->args; row->kind != KIND_END; row++) {
         add(&t, row->kind <= KIND_LAST ? "\n%s: " : "\n-> %s: ", row->name);
         add_type(&t, row);
-        if (row->flags & NONE) add(&t, " or None");
         if (row->flags & WRITE) add(&t, ", changed in place");
         if (row->note) add(&t, row->kind == KIND_MADE ? "%s" : "; %s", row->note);
     }

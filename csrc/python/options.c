@@ -18,30 +18,35 @@ static const struct scp_option *row_called(const struct scp_option_table *table,
     return NULL;
 }
 
-/* A number in the row's range. */
-static int read_number(double *out, const struct scp_option *row, PyObject *value) {
-    char range[64];
-    *out = PyFloat_AsDouble(value);
-    if (*out == -1 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "%s must be a number, got %s", row->name,
-                         Py_TYPE(value)->tp_name);
-        return -1;
-    }
-    if (*out >= row->min.real && *out <= row->max.real) return 0;
-    PyOS_snprintf(range, sizeof range, "%g to %g", row->min.real, row->max.real);
-    PyErr_Format(PyExc_ValueError, "%s must be %s, got %R", row->name, range, value);
+/* Says what the option must be. -1. */
+static int refuse(const struct scp_option *row, PyObject *exception, PyObject *value) {
+    char text[256];
+    if (row->choices)
+        PyOS_snprintf(text, sizeof text, "one of %.*s", (int)strlen(row->choices) - 1,
+                      row->choices);
+    else
+        PyOS_snprintf(text, sizeof text, "%g to %g", row->min.real, row->max.real);
+    PyErr_Format(exception, "%s must be %s, got %R", row->name, text, value);
     return -1;
 }
 
-static int read_numbers(double *out, size_t *count, size_t max, const struct scp_option *row,
-                        PyObject *value) {
-    PyObject *list = PySequence_Fast(value, "options: a sequence of numbers is needed");
-    int failed = !list;
+static int read_number(double *out, const struct scp_option *row, PyObject *value) {
+    *out = PyFloat_AsDouble(value);
+    if (PyErr_Occurred())
+        return PyErr_ExceptionMatches(PyExc_TypeError) ? refuse(row, PyExc_TypeError, value) : -1;
+    return *out >= row->min.real && *out <= row->max.real ? 0
+                                                          : refuse(row, PyExc_ValueError, value);
+}
+
+/* min to max numbers, each in the row's range. */
+static int read_numbers(double *out, size_t *count, size_t min, size_t max,
+                        const struct scp_option *row, PyObject *value) {
+    PyObject *list = PySequence_Fast(value, row->name);
     *count = list ? (size_t)PySequence_Fast_GET_SIZE(list) : 0;
-    if (list && *count > max) {
-        PyErr_Format(PyExc_ValueError, "%s must hold at most %zu numbers, got %zu", row->name, max,
-                     *count);
+    int failed = !list;
+    if (list && (*count < min || *count > max)) {
+        PyErr_Format(PyExc_ValueError, "%s must be %zu to %zu numbers, got %zu", row->name, min,
+                     max, *count);
         failed = 1;
     }
     for (size_t i = 0; !failed && i < *count; i++)
@@ -53,29 +58,20 @@ static int read_numbers(double *out, size_t *count, size_t max, const struct scp
 static int read_strength(float *strength, const struct scp_option *row, PyObject *value) {
     double both[SCP_VIEWS];
     size_t count;
-    if (read_numbers(both, &count, SCP_VIEWS, row, value)) return -1;
-    if (count != SCP_VIEWS) {
-        PyErr_Format(PyExc_ValueError, "%s must hold a strength for either view", row->name);
-        return -1;
-    }
+    if (read_numbers(both, &count, SCP_VIEWS, SCP_VIEWS, row, value)) return -1;
     for (int v = 0; v < SCP_VIEWS; v++) strength[v * SCP_TRANSFORMS] = (float)both[v];
     return 0;
 }
 
 static int read_choice(int *number, const struct scp_option *row, PyObject *value) {
-    const char *name = row->choices;
-    for (*number = 0; *name; *number += 1) {
-        size_t length = 0;
-        while (name[length] != ' ') length++;
-        PyObject *choice = PyUnicode_FromStringAndSize(name, (Py_ssize_t)length);
-        if (!choice) return -1;
-        const int same = PyObject_RichCompareBool(choice, value, Py_EQ);
-        Py_DECREF(choice);
-        if (same) return same < 0 ? -1 : 0;
+    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL,
+               *name = row->choices;
+    for (*number = 0; text && *name; *number += 1) {
+        const size_t length = strcspn(name, " ");
+        if (strlen(text) == length && !memcmp(text, name, length)) return 0;
         name += length + 1;
     }
-    PyErr_Format(PyExc_ValueError, "%s must be one of %s(got %R)", row->name, row->choices, value);
-    return -1;
+    return PyErr_Occurred() ? -1 : refuse(row, PyExc_ValueError, value);
 }
 
 static int read_row(char *options, const struct scp_option *row, PyObject *value) {
@@ -87,7 +83,7 @@ static int read_row(char *options, const struct scp_option *row, PyObject *value
     case SCP_OPTION_REAL:
         return read_number(field, row, value);
     case SCP_OPTION_REALS:
-        return read_numbers(reals->value, &reals->count, SCP_OPTION_MAX_REALS, row, value);
+        return read_numbers(reals->value, &reals->count, 0, SCP_OPTION_MAX_REALS, row, value);
     case SCP_OPTION_FLAG:
         return (*(int *)field = PyObject_IsTrue(value)) < 0 ? -1 : 0;
     case SCP_OPTION_CHOICE:
@@ -104,10 +100,6 @@ int scp_py_options(void *options, const struct scp_option_table *table, PyObject
     PyObject *name, *value;
     Py_ssize_t at = 0;
     scp_options_default(options, table);
-    if (!PyDict_Check(dict)) {
-        PyErr_Format(PyExc_TypeError, "options must be a dict, got %s", Py_TYPE(dict)->tp_name);
-        return -1;
-    }
     while (PyDict_Next(dict, &at, &name, &value)) {
         const struct scp_option *row = row_called(table, name);
         if (!row || read_row(options, row, value)) return -1;
@@ -149,23 +141,16 @@ static PyObject *first_value(const struct scp_option *row) {
     }
 }
 
-static PyObject *row_dict(const struct scp_option *row) {
+static PyObject *limit(const struct scp_option *row, const union scp_option_value *value) {
     const int whole = row->type == SCP_OPTION_COUNT || row->type == SCP_OPTION_FLAG;
-    PyObject *first = first_value(row), *choices = first ? choices_of(row) : NULL;
-    PyObject *least =
-        whole ? PyLong_FromUnsignedLongLong(row->min.count) : PyFloat_FromDouble(row->min.real);
-    PyObject *most =
-        whole ? PyLong_FromUnsignedLongLong(row->max.count) : PyFloat_FromDouble(row->max.real);
-    if (!first || !choices || !least || !most) {
-        Py_XDECREF(first);
-        Py_XDECREF(choices);
-        Py_XDECREF(least);
-        Py_XDECREF(most);
-        return NULL;
-    }
+    return whole ? PyLong_FromUnsignedLongLong(value->count) : PyFloat_FromDouble(value->real);
+}
+
+static PyObject *row_dict(const struct scp_option *row) {
     return Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:N,s:s,s:s}", "name", row->name, "type",
-                         types[row->type], "default", first, "min", least, "max", most, "choices",
-                         choices, "unit", row->unit, "meaning", row->meaning);
+                         types[row->type], "default", first_value(row), "min",
+                         limit(row, &row->min), "max", limit(row, &row->max), "choices",
+                         choices_of(row), "unit", row->unit, "meaning", row->meaning);
 }
 
 static PyObject *make_rows(struct scp_args *in) {

@@ -1,5 +1,5 @@
 /* scp._testing: convolution of maps. Networks call the core themselves. */
-#include "../python/legacy.h"
+#include "legacy.h"
 
 #include "../nn/conv.h"
 #include "scp/alloc.h"

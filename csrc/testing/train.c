@@ -14,18 +14,16 @@ FUNCTION(train_adam, "One step of Adam, in place.", ARRAY("parameters", F32, "n"
                     NUMBER(rate), &optimiser);
 }
 
-static const struct scp_arg sgd_rows[] = {REAL("momentum", INTO(struct scp_optimiser, momentum)),
-                                          FLAG("nesterov", INTO(struct scp_optimiser, nesterov)),
-                                          REAL("decay", INTO(struct scp_optimiser, weight_decay)),
-                                          REAL("clip", INTO(struct scp_optimiser, clip)),
-                                          {.kind = KIND_END}};
-
 FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
          ARRAY("parameters", F32, "n", .flags = WRITE), ARRAY("velocity", F32, "n", .flags = WRITE),
-         ARRAY("gradients", F32, "n"), REAL("rate"),
-         TUPLE("optimiser", struct scp_optimiser, sgd_rows)) {
+         ARRAY("gradients", F32, "n"), REAL("rate"), REAL("momentum"), FLAG("nesterov"),
+         REAL("decay"), REAL("clip")) {
+    const struct scp_optimiser optimiser = {.momentum = (float)NUMBER(momentum),
+                                            .nesterov = (int)SIZE(nesterov),
+                                            .weight_decay = (float)NUMBER(decay),
+                                            .clip = (float)NUMBER(clip)};
     return scp_sgd(DATA(parameters), DATA(velocity), DATA(gradients), SIZE(n), NUMBER(rate),
-                   DATA(optimiser));
+                   &optimiser);
 }
 
 FUNCTION(train_average, "A teacher follows its student, in place.",

@@ -115,7 +115,7 @@ def test_a_point_that_leaves_the_view_has_no_weight():
         ("radius", np.nan, "radius must be"),
         ("focal", -1.0, "focal must be 0 to"),
         ("inputs", "negative", "inputs must be one of unit centred"),
-        ("labelled", 40000, "labelled must be from 0 to 4096"),
+        ("labelled", 40000, "labelled must be int from 0 to 4096"),
     ],
 )
 def test_bad_options_are_refused(name, value, message):
@@ -351,11 +351,11 @@ def test_very_low_heat_still_votes():
 def test_bad_votes_are_refused():
     maps = np.zeros((4, 4, 16), np.float32)
     for change, message in [
-        ((maps, 0, 1, "count", 3, 4.0, 2.0), "landmarks must be from 1"),
+        ((maps, 0, 1, "count", 3, 4.0, 2.0), "landmarks must be int from 1"),
         ((maps, 6, 1, "count", 3, 4.0, 2.0), "map must have 3 channels per landmark"),
-        ((maps, 1, 0, "count", 3, 4.0, 2.0), "factor must be from 1"),
+        ((maps, 1, 0, "count", 3, 4.0, 2.0), "factor must be int from 1"),
         ((maps, 1, 1, "most", 3, 4.0, 2.0), "vote must be one of count, weighted, got 'most'"),
-        ((maps, 1, 1, "count", 0, 4.0, 2.0), "candidates must be from 1"),
+        ((maps, 1, 1, "count", 0, 4.0, 2.0), "candidates must be int from 1"),
         ((maps, 1, 1, "count", 3, 0.0, 2.0), "radius must be above 0, finite"),
         ((maps, 1, 1, "count", 3, 4.0, np.nan), "window must be above 0, finite"),
     ]:

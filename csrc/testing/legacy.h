@@ -2,7 +2,7 @@
 #ifndef SCP_PYTHON_LEGACY_H
 #define SCP_PYTHON_LEGACY_H
 
-#include "args.h"
+#include "../python/args.h"
 
 #define SCP_PY_READ 0
 #define SCP_PY_WRITE 1
