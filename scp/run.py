@@ -26,7 +26,7 @@ from .progress import Progress, watch
 from .report import landmarks_in, show_landmarks, write_report
 from .runs import RunFolder, read_log, run_settings, unfinished
 from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import Choice, describe, more_sizes, select, warnings_of
+from .selection import Choice, chosen_ids, describe, more_sizes, select, warnings_of
 from .similarity import (
     Estimate,
     SimilarityJob,
@@ -381,12 +381,7 @@ class Run:
         path = Path(self.path or "", SELECTION)
         if self.path is None or not path.is_file():
             raise ValueError(f"there is no {path}: run scp select first, or give templates")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            ids = [str(entry["id"]) for entry in content["selected"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
-        return self.dataset.rows(ids, str(path))
+        return self.dataset.rows(chosen_ids(path), str(path))
 
     def annotated(self, templates: Landmarks | Dataset | None = None) -> Dataset:
         """Annotated images with their landmarks; arguments as in `detect`."""

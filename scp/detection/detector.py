@@ -1,5 +1,5 @@
 """Template matching: landmarks of a few annotated images, found in all the others (the paper,
-Eq. 1-4).
+Eq. 1, Eq. 2, Eq. 3 and Eq. 4).
 
 Every template says of every landmark where it is in an image and how similar it looks there. One
 rule makes one answer of these votes. A template votes once per view: template and image are resized
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,6 @@ class Detections:
         return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         rows = []
         for name, column in zip(self.names, self.confidence.T, strict=True):
             rows.append(

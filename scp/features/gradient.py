@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .pyramid import FeaturePyramid, Grids, aligned
 
 
@@ -47,8 +48,6 @@ class GradientExtractor(Grids):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""
-        from .. import _core
-
         image = np.ascontiguousarray(image, np.float32)
         if image.shape != tuple(self.size):
             raise ValueError(f"image must have shape {tuple(self.size)}, got {image.shape}")

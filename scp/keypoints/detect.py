@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
+
 METHODS = ("sift", "surf", "orb", "random")
 # Options of each detector and their defaults.
 OPTIONS: dict[str, dict[str, float]] = {
@@ -183,8 +185,6 @@ def _random(
 ) -> np.ndarray:
     """Uniform points in the border box, in the order drawn: enough that `count` of them usually
     keep their distance. A longer request begins with the same points."""
-    from .. import _core
-
     if not 0 <= seed < 1 << 64 or not 0 <= index < 1 << 64:
         raise ValueError(f"seed and index must be in [0, 2**64), got {seed} and {index}")
     words = _core.random_words(seed, index, 2 * (20 * count if min_distance > 0 else count))
@@ -221,8 +221,6 @@ def _from_opencv(points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _surf(image, hessian_threshold, octaves, octave_layers):
-    from .. import _core
-
     found = _core.surf(image, hessian_threshold, octaves, octave_layers)
     return found[:, :2], found[:, 3]
 
