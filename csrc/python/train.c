@@ -1,6 +1,6 @@
 /* scp._core: the loop of every training (scp/train.h), and the trainings: of features
  * (scp/contrast.h) and of refinement (scp/refine.h). */
-#include "train.h"
+#include "trainings.h"
 
 #include <string.h>
 
@@ -129,11 +129,13 @@ FUNCTION(refine_trainer, "A trainer of refinement; its losses: heat maps, offset
     return status == SCP_OK ? make_trainer(in, &training) : status;
 }
 
+_Static_assert(sizeof SCP_VOTE_NAMES(SCP_CHOICE_NAME) == sizeof "count weighted ", "votes");
+
 FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",
          ARRAY("map", float32, "[height][width][channels]"),
          COUNT("landmarks", 1, SCP_REFINE_MAX_LANDMARKS),
          COUNT("factor", 1, 32768, .note = "how many times the image is larger"),
-         CHOICE("vote", SCP_VOTE_NAMES(SCP_CHOICE_NAME)), COUNT("candidates", 1, UINT32_MAX),
+         CHOICE("vote", "count weighted"), COUNT("candidates", 1, UINT32_MAX),
          REAL("radius", .note = "pixels of the image"),
          REAL("window", .note = "pixels of the image"), OUT("xy", float64, "[landmarks][2]"),
          OUT("confidence", float64, "[landmarks]")) {

@@ -1,5 +1,5 @@
 /* scp._testing: convolution of maps. Networks call the core themselves. */
-#include "legacy.h"
+#include "conv_args.h"
 
 #include "../nn/conv.h"
 #include "scp/alloc.h"

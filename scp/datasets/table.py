@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..landmarks import Landmarks
 from ..landmarks.read import read_with_places
 from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
@@ -16,10 +18,10 @@ from .reading import DatasetError
 
 
 def table(
-    file: str | os.PathLike,
-    image_root: str | os.PathLike,
+    file: str | os.PathLike[str],
+    image_root: str | os.PathLike[str],
     *,
-    spacing=None,
+    spacing: ArrayLike | str | os.PathLike[str] | None = None,
     category: str | None = None,
     unmatched: str = "raise",
     on_error: str = "raise",
@@ -108,7 +110,7 @@ def _spacing(spacing, ids: list[str]) -> np.ndarray | None:
     return np.tile(value, (len(ids), 1))
 
 
-def read_spacing(path: str | os.PathLike, ids: list[str]) -> np.ndarray:
+def read_spacing(path: str | os.PathLike[str], ids: list[str]) -> np.ndarray:
     """Millimetres per pixel of each image from a CSV image,sy,sx; float64 [N][2], (sy, sx).
 
     Names match as those of `Landmarks.rows`. Lines of other images are not used.
@@ -116,8 +118,6 @@ def read_spacing(path: str | os.PathLike, ids: list[str]) -> np.ndarray:
     Raises:
         DatasetError: names the file, the line or the image.
     """
-    from ..landmarks import Landmarks
-
     rows: dict[str, tuple[float, float]] = {}
     header: list[str] | None = None
     for number, cells in csv_lines(path, read_text(path)):

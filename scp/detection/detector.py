@@ -1,5 +1,5 @@
 """Template matching: landmarks of a few annotated images, found in all the others (the paper,
-Eq. 1-4).
+Eq. 1, Eq. 2, Eq. 3 and Eq. 4).
 
 Every template says of every landmark where it is in an image and how similar it looks there. One
 rule makes one answer of these votes. A template votes once per view: template and image are resized
@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
+from ..features import FeatureExtractor, GradientExtractor
 from ..landmarks import Landmarks
 from ..progress import Progress, renamed, watch
 from .matches import grid_scales
@@ -25,7 +29,7 @@ from .votes import AGREE, RULES, combine
 PSEUDO_TEMPLATES = 10
 
 
-def usual_views(extractor, mode: str = "bilinear") -> int:
+def usual_views(extractor: FeatureExtractor | GradientExtractor, mode: str = "bilinear") -> int:
     """How many of VIEWS vote where nobody says: all with trained features; one with gradient
     features, which know too little of where they are in a larger image, and as in the paper."""
     return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
@@ -71,8 +75,6 @@ class Detections:
         return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         rows = []
         for name, column in zip(self.names, self.confidence.T, strict=True):
             rows.append(
@@ -102,7 +104,7 @@ class LandmarkDetector:
 
     def __init__(
         self,
-        extractor,
+        extractor: FeatureExtractor | GradientExtractor,
         *,
         rule: str = "agreeing",
         mode: str = "bilinear",
@@ -119,16 +121,20 @@ class LandmarkDetector:
         self.templates_: Templates | None = None
         self.pseudo_templates_: list[str] = []
 
-    def get_params(self, deep: bool = True) -> dict:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {k: getattr(self, k) for k in ("extractor", "rule", "mode", "views")}
 
-    def set_params(self, **params) -> LandmarkDetector:
+    def set_params(self, **params: Any) -> LandmarkDetector:
         """Other arguments of the constructor; the templates are forgotten."""
         self.__init__(**{**self.get_params(), **params})
         return self
 
-    def fit(self, images: Dataset | Iterable[np.ndarray], landmarks=None) -> LandmarkDetector:
+    def fit(
+        self,
+        images: Dataset | Iterable[np.ndarray],
+        landmarks: ArrayLike | Landmarks | None = None,
+    ) -> LandmarkDetector:
         """Take the annotated images as templates.
 
         Args:
@@ -239,7 +245,9 @@ class LandmarkDetector:
         return self.templates_
 
 
-def annotated(images: Dataset | Iterable[np.ndarray], landmarks=None) -> Dataset:
+def annotated(
+    images: Dataset | Iterable[np.ndarray], landmarks: ArrayLike | Landmarks | None = None
+) -> Dataset:
     """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
     if not isinstance(images, Dataset):
         if landmarks is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..datasets import Dataset
-from ..features import FeaturePyramid
+from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from ..similarity import match
 from .views import VIEWS, Views
 
@@ -26,7 +28,12 @@ class Templates:
     """
 
     def __init__(
-        self, extractor, images: Dataset, mode: str = "bilinear", views=VIEWS[:1], cycles=False
+        self,
+        extractor: FeatureExtractor | GradientExtractor,
+        images: Dataset,
+        mode: str = "bilinear",
+        views: Sequence[tuple[float, float]] = VIEWS[:1],
+        cycles: bool = False,
     ):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")

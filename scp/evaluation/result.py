@@ -8,11 +8,17 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..landmarks.csv import _quoted
+from ..report import accuracy, plots
 from ..runs import naming, writing
 from . import metrics
+
+if TYPE_CHECKING:
+    from ..report.svg import Drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +60,8 @@ class Evaluation:
     level: float
     resamples: int
     seed: int
-    grid: dict | None = None
-    faces: dict | None = None
+    grid: dict[str, Any] | None = None
+    faces: dict[str, Any] | None = None
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -126,14 +132,12 @@ class Evaluation:
             f"<th>MRE, {self.unit}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
-    def plot(self):
+    def plot(self) -> Drawing:
         """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
         and .svg files."""
-        from ..report.plots import error_figure
+        return plots.error_figure(self.errors, self.names, self.radii, self.unit)
 
-        return error_figure(self.errors, self.names, self.radii, self.unit)
-
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The content of metrics.json: numbers, lists and texts; None for what is unknown."""
         landmarks, images = self.by_landmark(), self.by_image()
         return {
@@ -185,7 +189,7 @@ class Evaluation:
             for k, name in enumerate(names)
         ]
 
-    def write(self, folder: str | os.PathLike, pictures: bool = True) -> list[Path]:
+    def write(self, folder: str | os.PathLike[str], pictures: bool = True) -> list[Path]:
         """Write the evaluation into a folder, each file whole or not at all.
 
         metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (`plot`),
@@ -199,8 +203,6 @@ class Evaluation:
         Returns:
             the paths written.
         """
-        from ..report.accuracy import render
-
         folder = Path(folder)
         with naming(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -208,7 +210,7 @@ class Evaluation:
         files = {
             "metrics.json": content.encode("utf-8", "replace"),
             "metrics.csv": self.csv().encode("utf-8", "replace"),
-            "evaluation.html": render(self, pictures).encode("utf-8"),
+            "evaluation.html": accuracy.render(self, pictures).encode("utf-8"),
             "metrics.svg": f"{self.plot()}\n".encode(),
         }
         for name, data in files.items():
@@ -221,8 +223,6 @@ class Evaluation:
 
         Cells of what is absent are empty.
         """
-        from ..landmarks.csv import _quoted
-
         lines = [f"image,landmark,x,y,true_x,true_y,error_{self.unit}"]
         for i, image in enumerate(self.ids):
             for k, name in enumerate(self.names):

@@ -3,11 +3,12 @@
 from .choose import extractor_for
 from .gradient import GradientExtractor
 from .learned import FeatureExtractor
-from .pyramid import FeaturePyramid, aligned, cell_offsets
+from .pyramid import Extractor, FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 from .train import train
 
 __all__ = [
+    "Extractor",
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from .. import _core
 from .pyramid import FeaturePyramid, Grids, aligned
 
 
@@ -34,7 +37,7 @@ class GradientExtractor(Grids):
         """The same features for images of another size."""
         return GradientExtractor(size, self.levels, self.channels)
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,
@@ -45,8 +48,6 @@ class GradientExtractor(Grids):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""
-        from .. import _core
-
         image = np.ascontiguousarray(image, np.float32)
         if image.shape != tuple(self.size):
             raise ValueError(f"image must have shape {tuple(self.size)}, got {image.shape}")

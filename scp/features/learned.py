@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
 from .pyramid import FeaturePyramid, Grids, aligned, cell_offsets
 from .store import PyramidStore
+
+if TYPE_CHECKING:
+    from ..training import TrainedState
 
 
 class FeatureExtractor(Grids):
@@ -55,8 +58,8 @@ class FeatureExtractor(Grids):
         size: tuple[int, int] | None = None,
         *,
         network: Mapping[str, Any] | None = None,
-        weights: str | os.PathLike | None = None,
-        **options,
+        weights: str | os.PathLike[str] | None = None,
+        **options: Any,
     ):
         from ..training import TrainingOptions
 
@@ -66,7 +69,7 @@ class FeatureExtractor(Grids):
         plain = TrainingOptions().set(**PRESETS[preset].training)
         self.training = plain.set(seed=seed, **options)
         self.model: Model | None = None
-        self.trained = None
+        self.trained: TrainedState | None = None
         self.start = ""
         self._set_size(PRESETS[preset].size if size is None else size)
 
@@ -74,7 +77,7 @@ class FeatureExtractor(Grids):
     def seed(self) -> int:
         return self.training.seed
 
-    def get_params(self, deep: bool = True) -> dict:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor."""
         names = ("preset", "seed", "size", "weights")
         return {
@@ -83,7 +86,7 @@ class FeatureExtractor(Grids):
             **self.options,
         }
 
-    def set_params(self, **params) -> FeatureExtractor:
+    def set_params(self, **params: Any) -> FeatureExtractor:
         """Other arguments of the constructor; what was trained is forgotten."""
         self.__init__(**{**self.get_params(), **params})
         return self
@@ -119,10 +122,10 @@ class FeatureExtractor(Grids):
         *,
         minutes: float | None = None,
         steps: int | None = None,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: bool | None = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> FeatureExtractor:
         """Train on unlabelled images.
 
@@ -242,7 +245,7 @@ class FeatureExtractor(Grids):
         other._set_size(size)
         return other
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,
@@ -282,7 +285,7 @@ class FeatureExtractor(Grids):
         self,
         images: Dataset | np.ndarray | Iterable[np.ndarray],
         max_memory: int | None = None,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> PyramidStore:
         """The pyramids of images (as in `fit`): a sequence of FeaturePyramid.
 
@@ -291,7 +294,9 @@ class FeatureExtractor(Grids):
         self._trained()
         return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
 
-    def fit_transform(self, images, **options) -> PyramidStore:
+    def fit_transform(
+        self, images: Dataset | np.ndarray | Iterable[np.ndarray], **options: Any
+    ) -> PyramidStore:
         """`fit` with these options, then `transform`."""
         return self.fit(images, **options).transform(images)
 
@@ -302,12 +307,14 @@ class FeatureExtractor(Grids):
 
     # ---- files ----
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file (docs/files.md)."""
         save_model(path, self._trained())
 
     @classmethod
-    def load(cls, path: str | os.PathLike, size: tuple[int, int] | None = None) -> FeatureExtractor:
+    def load(
+        cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None
+    ) -> FeatureExtractor:
         """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
         from ..training import TrainingOptions
@@ -321,7 +328,7 @@ class FeatureExtractor(Grids):
         return self
 
 
-def _is_model(path: str | os.PathLike) -> bool:
+def _is_model(path: str | os.PathLike[str]) -> bool:
     try:
         return read_safetensors(path, lambda _: False)[0].get("format") == "model"
     except ValueError:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..runs.fingerprints import of_arrays
 from ..training import (
     Job,
     TrainedState,
     TrainingOptions,
     run_job,
 )
-from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
 
 
@@ -23,7 +23,7 @@ def train(
     images: np.ndarray | Iterable[np.ndarray],
     network,
     options: TrainingOptions | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
     *,
     minutes: float | None = None,
     steps: int | None = None,
@@ -32,7 +32,7 @@ def train(
     progress: bool | None = None,
     callback: Callable[[dict[str, Any]], object] | None = None,
 ) -> TrainedState:
-    """Trains `network` on images without labels.
+    """Trains `network` on images without labels (objective="plain": the paper, Eq. 11).
 
     Args:
         images: float32 [N][H][W] in 0..1, all of one size, or an iterable of [H][W].
@@ -70,7 +70,7 @@ def train(
         arrays=arrays,
         initial={"parameters": parameters, "state": state},
         losses=[f"level {d}" for d in range(len(network.outputs))],
-        identity={"network": network.digest(), "images": digest_of(pool)},
+        identity={"network": network.digest(), "images": of_arrays(pool)},
         facts={"crop": side},
     )
     return run_job(job, options, run_dir, resume=resume, progress=progress, callback=callback)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from .. import _core
+
 METHODS = ("sift", "surf", "orb", "random")
 # Options of each detector and their defaults.
-OPTIONS = {
+OPTIONS: dict[str, dict[str, float]] = {
     "sift": {
         "contrast_threshold": 0.04,
         "edge_threshold": 10.0,
@@ -38,7 +41,7 @@ _RANGES = {
     "fast_threshold": (1, 255),
 }
 # SIFT settings of the paper's data sets, to pass on: detect(image, **PRESETS["hand"]).
-PRESETS = {
+PRESETS: dict[str, dict[str, float]] = {
     "head": {"contrast_threshold": 0.04, "edge_threshold": 10.0, "min_distance": 10.0},
     "hand": {"contrast_threshold": 0.01, "edge_threshold": 10.0, "min_distance": 10.0},
     "leg": {"contrast_threshold": 0.01, "edge_threshold": 8.0, "min_distance": 150.0**0.5},
@@ -71,7 +74,7 @@ def detect(
     seed: int = 0,
     index: int = 0,
     label: str | None = None,
-    **options,
+    **options: Any,
 ) -> KeyPoints:
     """Key points of a grey image.
 
@@ -182,8 +185,6 @@ def _random(
 ) -> np.ndarray:
     """Uniform points in the border box, in the order drawn: enough that `count` of them usually
     keep their distance. A longer request begins with the same points."""
-    from .. import _core
-
     if not 0 <= seed < 1 << 64 or not 0 <= index < 1 << 64:
         raise ValueError(f"seed and index must be in [0, 2**64), got {seed} and {index}")
     words = _core.random_words(seed, index, 2 * (20 * count if min_distance > 0 else count))
@@ -220,8 +221,6 @@ def _from_opencv(points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _surf(image, hessian_threshold, octaves, octave_layers):
-    from .. import _core
-
     found = _core.surf(image, hessian_threshold, octaves, octave_layers)
     return found[:, :2], found[:, 3]
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
+from ..datasets import DatasetError, to_original
 from ..progress import Progress, watch
-from ..runs import KnownImages
+from ..runs import KnownImages, RunFolder
+from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
+from .detect import detect
 
-
-def to_16_bits(image: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as uint16: what is kept of an image, and what its digest is of."""
-    return np.rint(image * 65535).astype(np.uint16)
-
-
-def from_16_bits(levels: np.ndarray) -> np.ndarray:
-    """float32 in [0, 1]."""
-    return levels.astype(np.float32) * np.float32(1 / 65535)
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..features import Extractor
 
 
 class Pool:
@@ -36,22 +33,21 @@ class Pool:
 
     def __init__(
         self,
-        dataset,
-        extractor,
-        keypoints="sift",
-        count=100,
-        seed=0,
+        dataset: Dataset,
+        extractor: Extractor,
+        keypoints: str = "sift",
+        count: int = 100,
+        seed: int = 0,
         progress: Progress = False,
-        folder=None,
-        **options,
+        folder: RunFolder | None = None,
+        **options: Any,
     ):
         import cv2
 
-        from ..datasets import to_original
-        from .detect import detect
-
         self.dataset, self.extractor = dataset, extractor
-        self.points, self.empty, self.digests = [], [], []
+        self.points: list[np.ndarray] = []
+        self.empty: list[str] = []
+        self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],
@@ -96,7 +92,7 @@ class Pool:
         return image
 
     def _digest(self, i: int) -> str:
-        return hashlib.sha256(self._grids[i]).hexdigest()
+        return of_image(self._grids[i])
 
     def image(self, i: int) -> np.ndarray:
         """Image i on the grid, float32 in [0, 1] (kept in 16 bits).
@@ -107,8 +103,6 @@ class Pool:
         if self._grids[i] is None:
             self._decode(i)
             if self._digest(i) != self.digests[i]:
-                from ..datasets import DatasetError
-
                 raise DatasetError(
                     f"{self.dataset.path(i)}: the image changed since its key points were found; "
                     f"delete {KNOWN} in the run folder and start again"

@@ -16,12 +16,13 @@ from __future__ import annotations
 import os
 
 from ..errors import DatasetError
+from .coco import parse_coco
 from .csv import _KEYS, _long, _wide
 from .table import Landmarks
 from .text import csv_lines, read_text
 
 
-def read_landmarks(path: str | os.PathLike, category: str | None = None) -> Landmarks:
+def read_landmarks(path: str | os.PathLike[str], category: str | None = None) -> Landmarks:
     """The landmarks of a long or wide CSV, or of COCO key points.
 
     Images and landmarks keep the order in which the file first names them; of COCO, the order of
@@ -41,8 +42,6 @@ def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
-        from .coco import parse_coco
-
         found = parse_coco(path, text, category).landmarks()
         return found, [f"images[{i}]" for i in range(len(found))]
     if category is not None:

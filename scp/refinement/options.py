@@ -11,7 +11,7 @@ INPUTS = {"unit": (1.0, 0.0), "centred": (2.0, -1.0)}  # scale and shift of what
 class RefinementOptions(Options):
     """How to refine; `steps` are those of a round, `minutes` those of all rounds."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.batch == 0:
             raise ValueError("labelled, pseudo: one of them must be above 0")

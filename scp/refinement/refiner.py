@@ -20,9 +20,9 @@ from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
 from ..progress import Progress, watch
 from ..runs import read_safetensors
+from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, TrainedState, run_job
-from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
 from .labels import _core_labels, _labels, _rows, factor_of
 from .options import INPUTS, RefinementOptions
@@ -91,8 +91,8 @@ class LandmarkRefiner:
         size: tuple[int, int] | None = None,
         *,
         network: Mapping[str, Any] | None = None,
-        weights: FeatureExtractor | str | os.PathLike | None = None,
-        **options,
+        weights: FeatureExtractor | str | os.PathLike[str] | None = None,
+        **options: Any,
     ):
         entry = refinement(preset)
         self.preset, self.weights, self.network_options = preset, weights, dict(network or {})
@@ -129,10 +129,10 @@ class LandmarkRefiner:
         rounds: int = 1,
         minutes: float | None = None,
         steps: int | None = None,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: Progress = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> LandmarkRefiner:
         """Train.
 
@@ -211,8 +211,8 @@ class LandmarkRefiner:
             losses=LOSSES,
             identity={
                 "network": network.digest(),
-                "images": digest_of(images),
-                "labels": digest_of(*labels[:2], *rows),
+                "images": of_arrays(images),
+                "labels": of_arrays(*labels[:2], *rows),
             },
             verb=f"refine {number}",
             checkpoint=f"refine{number}.checkpoint.safetensors",
@@ -388,12 +388,12 @@ class LandmarkRefiner:
 
     # ---- files ----
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file."""
         save_model(path, self._trained())
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> LandmarkRefiner:
+    def load(cls, path: str | os.PathLike[str]) -> LandmarkRefiner:
         """A trained refiner from a file of `save` or a run folder with refined.safetensors."""
         path, model, options = load_trained(path, REFINED, RefinementOptions, True)
         names = model.training.get("names")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import ArrayLike
+
 from .solve import MAX_NODES, select
 
 
@@ -28,21 +32,22 @@ class TemplateSelector:
         self.max_nodes = max_nodes
         self.device = device
 
-    def get_params(self, deep: bool = True) -> dict:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         names = "n_templates", "method", "random_state", "draws", "max_nodes", "device"
         return {name: getattr(self, name) for name in names}
 
-    def set_params(self, **params) -> TemplateSelector:
+    def set_params(self, **params: Any) -> TemplateSelector:
         for name, value in params.items():
             if name not in self.get_params():
                 raise ValueError(f"{name!r} is no parameter of TemplateSelector")
             setattr(self, name, value)
         return self
 
-    def fit(self, values, y=None, **rules) -> TemplateSelector:
+    def fit(self, values: ArrayLike, y: object = None, **rules: Any) -> TemplateSelector:
         """Choose rows of values [N][Q]; rules: weights, initial, groups, ... of `select`."""
         params = self.get_params()
-        self.selection_ = select(values, params.pop("n_templates"), **params, **rules)
+        del params["n_templates"]
+        self.selection_ = select(values, self.n_templates, **params, **rules)
         self.selected_ = self.selection_.selected
         self.gains_ = self.selection_.gains
         self.score_ = self.selection_.score

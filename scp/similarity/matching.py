@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _core
@@ -40,7 +42,7 @@ def match(
     path: str = "auto",
     device: str = "auto",
     progress: Progress = False,
-) -> tuple[np.ndarray, np.ndarray, dict]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """The best match of every query in one image, exactly as brute force finds it.
 
     Args:

@@ -8,12 +8,15 @@ Nothing in such a file can be executed.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .._version import __version__
+from ..runs import read_safetensors, write_safetensors
+from ..runs.fingerprints import of_arrays
 
 FORMAT, VERSION = "checkpoint", 1
 IGNORED = ("log_every", "checkpoint_seconds")  # options that change no weight
@@ -33,20 +36,8 @@ class Checkpoint:
     identity: dict[str, Any]
 
 
-def digest_of(*arrays: np.ndarray) -> str:
-    """Of bytes and shapes of float32 arrays."""
-    content = hashlib.blake2b(digest_size=20)
-    for array in arrays:
-        content.update(repr(array.shape).encode())
-        content.update(np.ascontiguousarray(array, "<f4").data)
-    return content.hexdigest()
-
-
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes the file; the one that was there stays whole until the new one is."""
-    from .._version import __version__
-    from ..runs import write_safetensors
-
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -55,20 +46,21 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress,
         "seconds": checkpoint.seconds,
         "losses": checkpoint.losses,
-        "digest": digest_of(*checkpoint.arrays.values()),
+        "digest": of_arrays(*checkpoint.arrays.values()),
         **checkpoint.identity,
     }
     write_safetensors(path, header, checkpoint.arrays)
 
 
-def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any]) -> Checkpoint:
-    """Reads the file for a run with arrays of these sizes, in this order, and this identity.
+def load_checkpoint(
+    path: Path, sizes: dict[str, int], identity: dict[str, Any], defaults: dict[str, Any]
+) -> Checkpoint:
+    """Reads the file for a run with arrays of these sizes, in this order, and this identity. An
+    option that the file does not name is newer than the file: it had its default then.
 
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
     """
-    from ..runs import read_safetensors
-
     header, arrays = read_safetensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint of scp")
@@ -84,7 +76,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
                 f"{path}: {name} must be float32 [{n}], got {arrays[name].dtype} "
                 f"{list(arrays[name].shape)}"
             )
-    if digest_of(*(arrays[n] for n in sizes)) != header.get("digest"):
+    if of_arrays(*(arrays[n] for n in sizes)) != header.get("digest"):
         raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
@@ -92,6 +84,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
         raise ValueError(f"{path}: the header has no options")
+    old = defaults | old
     for name in sorted({*old, *new} - set(IGNORED)):
         if old.get(name) != new.get(name):
             raise ValueError(

@@ -6,9 +6,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ..options import Option, real, table
+
+T = TypeVar("T")
 
 _STRENGTHS = [row for row in table("train") if row.type == "strength"]
 
@@ -66,11 +68,11 @@ def _read_transforms(value: Any) -> tuple[Transform, ...]:
     return tuple(sorted(value, key=lambda t: list(TRANSFORMS).index(t.name)))
 
 
-def options_of(name: str) -> Callable[[type], type]:
+def options_of(name: str) -> Callable[[type[T]], type[T]]:
     """A decorator: the class becomes a frozen dataclass whose fields are the options of the core's
     table of that name; all transforms together are the field `transforms`."""
 
-    def decorate(cls: type) -> type:
+    def decorate(cls: type[T]) -> type[T]:
         rows = table(name)
         cls.ROWS = {row.name: row for row in rows if row.type != "strength"}
         cls.__annotations__ = {}
@@ -98,9 +100,10 @@ class Options:
 
     if TYPE_CHECKING:  # fields come from the table
 
+        def __init__(self, **values: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, row in self.ROWS.items():
             object.__setattr__(self, name, row.read(getattr(self, name)))
         object.__setattr__(self, "transforms", _read_transforms(self.transforms))

@@ -47,6 +47,14 @@ def test_package_is_marked_as_typed():
     assert Path(scp.__file__).with_name("py.typed").exists()
 
 
+def test_folders_of_tests_mirror_the_package():
+    folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "._"}
+    packages = {p.parent.name for p in Path(scp.__file__).parent.glob("*/__init__.py")}
+    others = {"benchmarks", "c", "core", "cuda", "cuda_host", "docs", "package", "support"}
+    assert packages - {"reference"} <= folders <= packages | others  # twins: tests/core
+    assert list((ROOT / "tests").glob("test_*.py")) == []
+
+
 def test_infeasible_error_is_a_value_error():
     assert issubclass(_core.InfeasibleError, ValueError)
 

@@ -99,9 +99,9 @@ struct scp_select_draws {
 
 /* The paper's random search: uniform sets of m rows, the first best wins. prefix[n_checkpoints]:
  * prefix[i] becomes the best score of the first checkpoints[i] draws (-infinity: none of them was
- * feasible). With rules a draw
- * is repeated until it is feasible, at most 100 times, then picked row by row among the rows still
- * allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws were given up. */
+ * feasible). With rules a draw is repeated until it is feasible, at most 100 times, then picked row
+ * by row among the rows still allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws
+ * were given up. */
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
                                   const struct scp_select *problem, size_t m,
                                   const struct scp_select_draws *draws,
@@ -123,9 +123,12 @@ struct scp_select_dual {
 
 /* Lagrangian upper bound: dual->bound >= score of every feasible set of m rows, rigorous under
  * rounding. For multipliers lambda, with base the best initial value (or the smallest of the
- * candidates), bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq -
- * lambda_q, 0), the maximum taken exactly under size and groups, relaxed under the budget and
- * without distances. Subgradient iterations start from dual->lambda (NULL or all NaN: from the
+ * candidates),
+ *
+ *     bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq - lambda_q, 0),
+ *
+ * the maximum taken exactly under size and groups, relaxed under the budget and without distances.
+ * Subgradient iterations start from dual->lambda (NULL or all NaN: from the
  * incumbent), to which the best multipliers go back. */
 enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_select *problem,
                                  size_t m, const struct scp_select_incumbent *incumbent,

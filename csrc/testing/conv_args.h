@@ -1,6 +1,6 @@
-/* What csrc/testing/conv.c uses until it is rows of args.h. */
-#ifndef SCP_PYTHON_LEGACY_H
-#define SCP_PYTHON_LEGACY_H
+/* Arguments of csrc/testing/conv.c, one by one. */
+#ifndef SCP_TESTING_CONV_ARGS_H
+#define SCP_TESTING_CONV_ARGS_H
 
 #include "../python/args.h"
 
