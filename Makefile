@@ -64,7 +64,7 @@ cuda: $(VENV)/stamp-test ## the CUDA plug-in for sm_80 and sm_90, warnings are e
 sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	tests/c/run.sh asan
 	rm -rf build/asan
-	CC=gcc SCP_SANITIZE=address,undefined SCP_DEBUG=1 $(BIN)/python setup.py --quiet \
+	CC=gcc SCP_SANITIZE=address,undefined SCP_DEBUG=1 SCP_TESTING=1 $(BIN)/python setup.py --quiet \
 	    build --build-base build/asan-objects --build-lib build/asan
 	PYTHONPATH=build/asan PYTHONSAFEPATH=1 PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \

@@ -118,19 +118,19 @@ class Ours:
         self.w = rng.standard_normal((ky, kx, c, o), np.float32)
         self.dw, self.bias, self.db = np.zeros_like(self.w), *np.zeros((2, o), np.float32)
         of = lambda n: tuple(np.full((1, up(n)), v, np.float32) for v in (1, 0.1, 0.1))  # noqa: E731
-        self.pending = of(c) if fused and c >= 16 else None  # images are read as they are
-        self.pull = (self.y.copy(), of(o), of(o)) if fused else None
+        self.deferred = of(c) if fused and c >= 16 else None  # images are read as they are
+        self.backward = (self.y.copy(), of(o), of(o)) if fused else None
         floats = _testing.conv_workspace(self.x, self.w, self.g, True)
         self.space = np.zeros(floats + 16, np.float32)
 
     def forward(self):
         _testing.conv_forward(
-            self.y, self.x, self.w, self.bias, self.g, self.pending, workspace=self.space
+            self.y, self.x, self.w, self.bias, self.g, self.deferred, workspace=self.space
         )
 
     def data(self):
         _testing.conv_backward_data(
-            self.dz, False, self.dy, self.w, self.g, self.pull, workspace=self.space
+            self.dz, False, self.dy, self.w, self.g, self.backward, workspace=self.space
         )
 
     def weights(self):
@@ -140,8 +140,8 @@ class Ours:
             self.x,
             self.dy,
             self.g,
-            self.pending,
-            self.pull,
+            self.deferred,
+            self.backward,
             workspace=self.space,
         )
 

@@ -14,103 +14,74 @@ static int is_argument(const struct scp_arg *row) {
 
 /* ---- dimensions ---- */
 
-const char *scp_shape_next(const char **shape, size_t *length) {
-    const char *word = *shape + strspn(*shape, " ");
-    *length = strcspn(word, " ");
-    *shape = word + *length;
-    return *length ? word : NULL;
+int scp_shape_next(const char **shape, scp_word word) {
+    *shape += strspn(*shape, " []");
+    const size_t length = strcspn(*shape, " []");
+    if (length >= sizeof(scp_word)) Py_FatalError(*shape);
+    memcpy(word, *shape, length);
+    word[length] = 0;
+    *shape += length;
+    return length > 0;
 }
 
-/* The number of that dimension in in->dims; n_dims: it is not known. */
-static size_t find_dim(const struct scp_args *in, const char *word, size_t length) {
-    size_t i = 0;
-    while (i < in->n_dims &&
-           (in->dims[i].length != length || memcmp(in->dims[i].name, word, length) != 0))
-        i++;
-    return i;
-}
-
-/* Says that the dimension has that value; -1 when something else was said before. */
-static int bind(struct scp_args *in, const char *word, size_t length, size_t value,
-                const char *from) {
-    if (*word == '*') return 0;
-    const size_t i = find_dim(in, word, length);
-    const int fixed = *word <= '9';
-    if (!fixed && i == in->n_dims) {
-        in->dims[i].name = word, in->dims[i].length = length;
-        in->dims[i].value = value, in->dims[i].from = from;
-        in->n_dims++;
-        return 0;
-    }
-    const size_t wanted = fixed ? (size_t)atoi(word) : in->dims[i].value;
-    if (wanted == value) return 0;
-    PyObject *name = PyUnicode_FromStringAndSize(word, (Py_ssize_t)length);
-    if (name && fixed)
-        PyErr_Format(PyExc_ValueError, "%s must have length %U, got %zu", from, name, value);
-    else if (name)
-        PyErr_Format(PyExc_ValueError, "%s: %U must be %zu, as in %s, got %zu", from, name, wanted,
-                     in->dims[i].from, value);
-    Py_XDECREF(name);
-    return -1;
-}
-
-/* ---- arguments: each into its field, 8 bytes of in->values or what INTO says ---- */
-
-/* `object` as an array of the row's dtype and number of dimensions; NULL with an exception. */
-static PyArrayObject *array_of(const struct scp_arg *row, PyObject *object, const char *shape) {
-    int axes = 0;
-    for (size_t length; scp_shape_next(&shape, &length);) axes++;
-    const int is_array = PyArray_Check(object);
-    PyArrayObject *array = (PyArrayObject *)object;
-    const int right_type = is_array && PyArray_EquivTypenums(PyArray_TYPE(array), row->dtype) &&
-                           PyArray_ISNOTSWAPPED(array);
-    const int wanted =
-        NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | (row->flags & WRITE ? NPY_ARRAY_WRITEABLE : 0);
-    if (right_type && PyArray_NDIM(array) == axes && PyArray_CHKFLAGS(array, wanted)) return array;
-    char text[128];
-    scp_describe(text, sizeof text, row);
-    PyObject *dtype = is_array ? PyObject_GetAttrString(object, "dtype") : NULL;
-    PyObject *sizes = is_array ? PyObject_GetAttrString(object, "shape") : NULL;
-    if (sizes && dtype)
-        PyErr_Format(right_type ? PyExc_ValueError : PyExc_TypeError,
-                     "%s must be %s%s, got %S of shape %R%s", row->name,
-                     row->flags & WRITE ? "writable, " : "", text, dtype, sizes,
-                     PyArray_CHKFLAGS(array, wanted) ? "" : ", read-only or not contiguous");
-    else if (!is_array)
-        PyErr_Format(PyExc_TypeError, "%s must be a numpy array, got %s", row->name,
-                     Py_TYPE(object)->tp_name);
-    Py_XDECREF(dtype);
-    Py_XDECREF(sizes);
+/* Where the length of that dimension is; NULL: it is not known. */
+static struct scp_dim *find_dim(const struct scp_args *in, const char *word) {
+    for (size_t i = 0; i < in->n_dims; i++)
+        if (!strcmp(in->dims[i].name, word)) return (struct scp_dim *)&in->dims[i];
     return NULL;
 }
 
+static struct scp_dim *add_dim(struct scp_args *in, const char *word, const char *from) {
+    if (in->n_dims == SCP_ARGS_MAX) Py_FatalError(word);
+    struct scp_dim *dim = &in->dims[in->n_dims++];
+    strcpy(dim->name, word);
+    dim->from = from;
+    return dim;
+}
+
+/* Says that the dimension has that length; -1 when something else was said before. */
+static int bind(struct scp_args *in, const char *word, size_t length, const char *from) {
+    struct scp_dim *dim = find_dim(in, word);
+    if (*word == '*') return 0;
+    if (*word > '9' && !dim) return add_dim(in, word, from)->length = length, 0;
+    const size_t wanted = dim ? dim->length : (size_t)atoi(word);
+    if (length != wanted)
+        PyErr_Format(PyExc_ValueError, "%s: %s must be %zu%s%s, got %zu", from,
+                     dim ? word : "a side", wanted, dim ? ", as in " : "", dim ? dim->from : "",
+                     length);
+    return length == wanted ? 0 : -1;
+}
+
+/* ---- arguments ---- */
+
 static int read_array(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       const char *shape, void **data) {
-    PyArrayObject *array = array_of(row, object, shape);
-    if (!array) return -1;
-    const char *word;
-    size_t length;
-    for (int axis = 0; (word = scp_shape_next(&shape, &length)); axis++)
-        if (bind(in, word, length, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
+    PyArrayObject *array = (PyArrayObject *)object;
+    const char *left = shape;
+    scp_word word;
+    int axes = 0;
+    while (scp_shape_next(&left, word)) axes++;
+    if (!PyArray_Check(object) || !PyArray_EquivTypenums(PyArray_TYPE(array), row->dtype) ||
+        !PyArray_ISNOTSWAPPED(array))
+        return scp_refuse(row, PyExc_TypeError, object);
+    if (PyArray_NDIM(array) != axes || !PyArray_ISCARRAY_RO(array) ||
+        (row->flags & WRITE && !PyArray_ISWRITEABLE(array)))
+        return scp_refuse(row, PyExc_ValueError, object);
+    for (int axis = 0; scp_shape_next(&shape, word); axis++)
+        if (bind(in, word, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
     *data = PyArray_DATA(array);
-    if (row->flags & COPY && (size_t)PyArray_NBYTES(array) > row->size)
-        return PyErr_Format(PyExc_ValueError, "%s must be shorter", row->name), -1;
-    if (row->flags & COPY) memcpy(data, PyArray_DATA(array), (size_t)PyArray_NBYTES(array));
     return 0;
 }
 
 static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                        void **field) {
     const char *shape = row->shape;
-    size_t length;
-    const char *word = scp_shape_next(&shape, &length);
-    if (!PyTuple_Check(object) && !PyList_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s must be a tuple or list of arrays, got %s", row->name,
-                     Py_TYPE(object)->tp_name);
-        return -1;
-    }
+    scp_word word;
+    if (!PyTuple_Check(object) && !PyList_Check(object))
+        return scp_refuse(row, PyExc_TypeError, object);
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(object);
-    if (bind(in, word, length, (size_t)n, row->name)) return -1;
+    scp_shape_next(&shape, word);
+    if (bind(in, word, (size_t)n, row->name)) return -1;
     void **pointers = *field = scp_alloc((size_t)n, sizeof *pointers);
     if (!pointers) return PyErr_NoMemory(), -1;
     for (Py_ssize_t i = 0; i < n; i++)
@@ -119,18 +90,50 @@ static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject 
     return 0;
 }
 
-static void store(void *field, size_t size, uint64_t value) {
-    const uint32_t narrow = (uint32_t)value;
-    memcpy(field, size == sizeof narrow ? (const void *)&narrow : &value, size);
+/* The dict is copied, so that its arrays stay whatever the caller does with it meanwhile. */
+static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      void **field) {
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    in->converted = PyDict_Copy(object);
+    if (!in->converted) return -1;
+    struct scp_named *named = *field =
+        scp_calloc((size_t)PyDict_GET_SIZE(in->converted) + 1, sizeof *named);
+    if (!named) return PyErr_NoMemory(), -1;
+    PyObject *name, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
+        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), float32, "[*]", .flags = WRITE);
+        void *data;
+        if (!entry.name || read_array(in, &entry, value, entry.shape, &data)) return -1;
+        const size_t length = (size_t)PyArray_DIM((PyArrayObject *)value, 0);
+        *named = (struct scp_named){entry.name, data, length};
+    }
+    return 0;
+}
+
+/* Whole numbers among the options are lengths too. */
+static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                        void **field) {
+    char *options = *field = scp_calloc(1, row->table->size);
+    if (!options) return PyErr_NoMemory(), -1;
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    if (scp_py_options(options, row->table, object)) return -1;
+    for (size_t i = 0; i < row->table->count; i++) {
+        const struct scp_option *option = &row->table->rows[i];
+        uint64_t value;
+        if (option->type != SCP_OPTION_COUNT) continue;
+        memcpy(&value, options + option->at, sizeof value);
+        if (bind(in, option->name, value, option->name)) return -1;
+    }
+    return 0;
 }
 
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
-    if (!PyIndex_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s must be an int, got %s", name, Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    PyObject *number = PyNumber_Index(object);
-    if (!number) return -1;
+    char text[64];
+    PyOS_snprintf(text, sizeof text, "int from %lld to %llu", (long long)min,
+                  (unsigned long long)max);
+    const struct scp_arg row = {.name = name, .text = text};
+    PyObject *number = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
+    if (!number) return PyErr_Occurred() ? -1 : scp_refuse(&row, PyExc_TypeError, object);
     int beyond;
     const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
     int good = beyond == 0 && value >= min && (value < 0 || (uint64_t)value <= max);
@@ -140,125 +143,74 @@ int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max
         good = !PyErr_Occurred() && *out <= max;
         PyErr_Clear();
     }
-    if (!good)
-        PyErr_Format(PyExc_ValueError, "%s must be from %lld to %llu, got %S", name, (long long)min,
-                     (unsigned long long)max, number);
+    if (!good) scp_refuse(&row, PyExc_ValueError, number);
     Py_DECREF(number);
     return good ? 0 : -1;
 }
 
-static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size) {
-    uint64_t value = (uint64_t)(int64_t)row->number;
-    if (object && scp_py_integer(object, row->name, row->min, row->max, &value)) return -1;
-    store(field, size, value);
-    if (value == UINT64_MAX) return 0; /* -1 is no length */
-    return bind(in, row->name, strlen(row->name), value, row->name);
+static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      uint64_t *count) {
+    *count = (uint64_t)(int64_t)row->number;
+    if (object && scp_py_integer(object, row->name, row->min, row->max, count)) return -1;
+    return *count == UINT64_MAX ? 0 : bind(in, row->name, *count, row->name); /* -1: no length */
 }
 
-static int read_real(const struct scp_arg *row, PyObject *object, void *field, size_t size) {
-    const double value = object ? PyFloat_AsDouble(object) : row->number;
-    if (value == -1 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "%s must be a number, got %s", row->name,
-                         Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    const float narrow = (float)value;
-    memcpy(field, size == sizeof narrow ? (const void *)&narrow : &value, size);
-    return 0;
+static int read_real(const struct scp_arg *row, PyObject *object, double *real) {
+    *real = object ? PyFloat_AsDouble(object) : row->number;
+    if (*real != -1 || !PyErr_Occurred()) return 0;
+    return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
+}
+
+static int read_flag(struct scp_args *in, const struct scp_arg *row, PyObject *object, int *field) {
+    *field = object ? PyObject_IsTrue(object) : (int)row->number;
+    return *field < 0 ? -1 : bind(in, row->name, (size_t)*field, row->name);
+}
+
+int scp_py_word(int *number, const char *words, PyObject *object) {
+    const char *text = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
+    scp_word word;
+    for (*number = 0; text && scp_shape_next(&words, word); *number += 1)
+        if (!strcmp(text, word)) return 0;
+    return -1;
 }
 
 static int read_choice(const struct scp_arg *row, PyObject *object, int *field) {
-    int i = object ? 0 : (int)row->number;
-    while (object && row->words[i] &&
-           (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, row->words[i])))
-        i++;
-    *field = i;
-    if (row->words[i]) return 0;
-    PyObject *words = PyUnicode_FromString(row->words[0]);
-    for (i = 1; words && row->words[i]; i++)
-        Py_SETREF(words, PyUnicode_FromFormat("%U, %s", words, row->words[i]));
-    if (words)
-        PyErr_Format(PyExc_ValueError, "%s must be one of %U, got %R", row->name, words, object);
-    Py_XDECREF(words);
-    return -1;
+    *field = (int)row->number;
+    if (!object || !scp_py_word(field, row->words, object)) return 0;
+    return PyErr_Occurred() ? -1 : scp_refuse(row, PyExc_ValueError, object);
 }
 
 static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                        void **field) {
-    const struct scp_object *o = scp_py_object(in->module, object, row->name, row->type);
-    if (!o) return -1;
-    const char *word, *sizes = row->type->sizes;
-    size_t length;
-    for (size_t i = 0; (word = scp_shape_next(&sizes, &length)); i++)
-        if (bind(in, word, length, o->sizes[i], row->name)) return -1;
+    const struct scp_object *o = (const struct scp_object *)object;
+    if (!scp_py_is(in->module, object, row->type)) return scp_refuse(row, PyExc_TypeError, object);
+    const char *sizes = row->type->sizes;
+    scp_word word;
+    for (size_t i = 0; scp_shape_next(&sizes, word); i++)
+        if (bind(in, word, o->sizes[i], row->name)) return -1;
     *field = o->core;
     return 0;
 }
 
-static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size);
-
-static int read_tuple(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                      void **field) {
-    Py_ssize_t n = 0;
-    while (row->rows[n].kind != KIND_END) n++;
-    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != n) {
-        PyErr_Format(PyExc_TypeError, "%s must be a tuple of %zd values, got %s", row->name, n,
-                     Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    char *data = in->structs + in->used;
-    in->used += (row->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    if (in->used > sizeof in->structs) Py_FatalError("scp: structs are too large");
-    *field = data;
-    for (Py_ssize_t i = 0; i < n; i++)
-        if (read_value(in, row->rows + i, PyTuple_GET_ITEM(object, i), data + row->rows[i].at,
-                       row->rows[i].size))
-            return -1;
-    return 0;
-}
-
 /* object NULL: the default. */
-static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object, void *field,
-                      size_t size) {
+static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      union scp_value *value) {
     if (object == Py_None && row->flags & NONE) return 0;
-    switch (row->kind) {
-    case KIND_COUNT:
-        return read_count(in, row, object, field, size);
-    case KIND_REAL:
-        return read_real(row, object, field, size);
-    case KIND_FLAG:
-        *(int *)field = object ? PyObject_IsTrue(object) : (int)row->number;
-        return *(int *)field < 0
-                   ? -1
-                   : bind(in, row->name, strlen(row->name), (size_t)*(int *)field, row->name);
-    case KIND_CHOICE:
-        return read_choice(row, object, field);
-    default:
-        break;
-    }
+    if (row->kind == KIND_COUNT) return read_count(in, row, object, &value->count);
+    if (row->kind == KIND_REAL) return read_real(row, object, &value->real);
+    if (row->kind == KIND_FLAG) return read_flag(in, row, object, &value->number);
+    if (row->kind == KIND_CHOICE) return read_choice(row, object, &value->number);
     if (!object) return 0;
-    switch (row->kind) {
-    case KIND_ARRAY:
-        return read_array(in, row, object, row->shape, field);
-    case KIND_ARRAYS:
-        return read_arrays(in, row, object, field);
-    case KIND_TUPLE:
-        return read_tuple(in, row, object, field);
-    case KIND_TEXT:
-        if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
-        *(char **)field = PyBytes_AS_STRING(in->converted);
-        return 0;
-    case KIND_OBJECT:
-        return read_object(in, row, object, field);
-    default:
-        if (object == Py_None || PyCallable_Check(object)) return 0;
-        PyErr_Format(PyExc_TypeError, "progress must be callable or None, got %s",
-                     Py_TYPE(object)->tp_name);
-        return -1;
-    }
+    if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, &value->data);
+    if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, &value->data);
+    if (row->kind == KIND_NAMED) return read_named(in, row, object, &value->data);
+    if (row->kind == KIND_OPTIONS) return read_options(in, row, object, &value->data);
+    if (row->kind == KIND_OBJECT) return read_object(in, row, object, &value->data);
+    if (row->kind == KIND_PROGRESS)
+        return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
+    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
+    value->data = PyBytes_AS_STRING(in->converted);
+    return 0;
 }
 
 /* All arguments of the call. */
@@ -278,7 +230,7 @@ static int read_all(struct scp_args *in, PyObject *values, PyObject *keywords) {
                                      o + 5, o + 6, o + 7, o + 8, o + 9, o + 10, o + 11))
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (read_value(in, rows + i, o[i], &in->values[i], sizeof in->values[i])) return -1;
+        if (read_value(in, rows + i, o[i], &in->values[i])) return -1;
     for (size_t i = 0; i < n; i++) {
         struct scp_object *object = (struct scp_object *)(rows[i].flags & BUSY ? o[i] : o[0]);
         if (rows[i].flags & LEND) Py_XSETREF(object->lent, Py_NewRef(o[i]));
@@ -309,16 +261,18 @@ void *scp_data(const struct scp_args *in, const char *name) {
 }
 
 size_t scp_size(const struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 0), d = find_dim(in, name, strlen(name));
+    const size_t i = find_row(in, name, 0);
     const enum scp_kind kind = i < SCP_ARGS_MAX ? in->function->args[i].kind : KIND_END;
     if (kind == KIND_COUNT) return in->values[i].count;
     if (kind == KIND_FLAG || kind == KIND_CHOICE) return (size_t)in->values[i].number;
-    if (d == in->n_dims) Py_FatalError(name);
-    return in->dims[d].value;
+    const struct scp_dim *dim = find_dim(in, name);
+    if (!dim) Py_FatalError(name);
+    return dim->length;
 }
 
 PyObject *scp_given(const struct scp_args *in, const char *name) {
-    return in->objects[find_row(in, name, 0)];
+    const size_t i = find_row(in, name, 0);
+    return i < SCP_ARGS_MAX ? in->objects[i] : NULL;
 }
 
 double scp_real(const struct scp_args *in, const char *name) {
@@ -328,24 +282,22 @@ double scp_real(const struct scp_args *in, const char *name) {
 }
 
 void *scp_to(struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 1), d = find_dim(in, name, strlen(name));
-    const int object = i < SCP_ARGS_MAX && in->function->args[i].kind >= KIND_NEW;
-    if (i < SCP_ARGS_MAX) return object ? (void *)&in->made : &in->values[i];
-    if (d == SCP_ARGS_MAX) Py_FatalError(name);
-    if (d == in->n_dims) in->dims[in->n_dims++].name = name, in->dims[d].length = strlen(name);
-    return &in->dims[d].value;
+    const size_t i = find_row(in, name, 1);
+    if (i < SCP_ARGS_MAX && in->function->args[i].kind >= KIND_NEW) return &in->made;
+    if (i < SCP_ARGS_MAX) return &in->values[i];
+    struct scp_dim *dim = find_dim(in, name);
+    return dim ? &dim->length : &add_dim(in, name, name)->length;
 }
 
 /* ---- results ---- */
 
 static PyObject *new_array(const struct scp_args *in, const struct scp_arg *row) {
     npy_intp lengths[NPY_MAXDIMS];
-    const char *word, *shape = row->room ? row->room : row->shape;
-    size_t length;
+    const char *shape = row->room ? row->room : row->shape;
+    scp_word word;
     int axes = 0;
-    for (; (word = scp_shape_next(&shape, &length)); axes++)
-        lengths[axes] =
-            *word <= '9' ? atoi(word) : (npy_intp)in->dims[find_dim(in, word, length)].value;
+    for (; scp_shape_next(&shape, word); axes++)
+        lengths[axes] = *word <= '9' ? atoi(word) : (npy_intp)scp_size(in, word);
     return PyArray_ZEROS(axes, lengths, row->dtype, 0);
 }
 
@@ -365,25 +317,24 @@ static int allocate(struct scp_args *in) {
 /* The core into its object, with what it borrows and the sizes that the object knows. */
 static int fill(struct scp_args *in, struct scp_object *object) {
     const struct scp_arg *rows = in->function->args;
-    const char *word, *sizes = object->type->sizes;
-    size_t length;
+    const char *sizes = object->type->sizes;
+    scp_word word;
     object->core = in->made;
     in->made = NULL;
-    for (size_t n = 0; (word = scp_shape_next(&sizes, &length)); n++) {
-        const size_t d = find_dim(in, word, length);
-        if (d < in->n_dims) object->sizes[n] = in->dims[d].value;
-    }
+    for (size_t n = 0; scp_shape_next(&sizes, word); n++) object->sizes[n] = scp_size(in, word);
     object->kept = PyList_New(0);
     for (size_t i = 0; object->kept && is_argument(rows + i); i++)
         if (rows[i].flags & KEEP && PyList_Append(object->kept, in->objects[i])) return -1;
     return object->kept ? 0 : -1;
 }
 
-static int shorten(PyObject *array, size_t count) {
-    npy_intp shape[NPY_MAXDIMS];
-    PyArray_Dims dims = {shape, PyArray_NDIM((PyArrayObject *)array)};
-    memcpy(shape, PyArray_DIMS((PyArrayObject *)array), (size_t)dims.len * sizeof *shape);
-    shape[0] = (npy_intp)count;
+/* A row of numbers to the length that the code has set. */
+static int shorten(const struct scp_args *in, const struct scp_arg *row, PyObject *array) {
+    const char *shape = row->shape;
+    scp_word word;
+    scp_shape_next(&shape, word);
+    npy_intp length = (npy_intp)scp_size(in, word);
+    PyArray_Dims dims = {&length, 1};
     PyObject *none = PyArray_Resize((PyArrayObject *)array, &dims, 0, NPY_CORDER);
     Py_XDECREF(none);
     return none ? 0 : -1;
@@ -398,12 +349,11 @@ static PyObject *collect(struct scp_args *in) {
         if (is_argument(row)) continue;
         if (row->kind == KIND_MADE) *result = row->make(in);
         if (row->kind == KIND_VALUE)
-            *result = row->dtype == F64    ? PyFloat_FromDouble(in->values[i].real)
-                      : row->dtype == BOOL ? PyBool_FromLong(in->values[i].number)
-                                           : PyLong_FromUnsignedLongLong(in->values[i].count);
+            *result = row->dtype == float64   ? PyFloat_FromDouble(in->values[i].real)
+                      : row->dtype == boolean ? PyBool_FromLong(in->values[i].number)
+                                              : PyLong_FromUnsignedLongLong(in->values[i].count);
         if (!*result || (row->kind == KIND_NEW && fill(in, (struct scp_object *)*result)) ||
-            (row->room && shorten(*result, scp_size(in, row->shape))) ||
-            PyList_Append(list, *result))
+            (row->room && shorten(in, row, *result)) || PyList_Append(list, *result))
             Py_CLEAR(list);
     }
     if (!list || PyList_GET_SIZE(list) > 1) {
@@ -420,8 +370,7 @@ static PyObject *collect(struct scp_args *in) {
 
 static int run(struct scp_args *in) {
     if (!in->function->run) return 0;
-    const size_t i = find_row(in, "progress", 0);
-    scp_call_begin(&in->call, i < SCP_ARGS_MAX ? in->objects[i] : NULL);
+    scp_call_begin(&in->call, scp_given(in, "progress"));
     in->control = &in->call.control;
     const enum scp_status status = in->function->run(in);
     scp_call_end(&in->call);
@@ -436,11 +385,12 @@ PyObject *scp_args_call(PyObject *module, const struct scp_function *function, P
     PyObject *result = failed ? NULL : collect(&in);
     if (in.busy) atomic_flag_clear(&in.busy->busy);
     for (size_t i = 0; i < SCP_ARGS_MAX; i++) {
+        const struct scp_arg *row = function->args + i;
         Py_XDECREF(in.results[i]);
-        if (function->args[i].kind == KIND_END) break;
-        if (function->args[i].kind == KIND_ARRAYS) scp_free(in.values[i].data);
-        if (function->args[i].kind == KIND_MADE) scp_free(in.made);
-        if (function->args[i].kind == KIND_NEW && in.made) function->args[i].type->free(in.made);
+        if (row->kind == KIND_END) break;
+        if (row->kind >= KIND_ARRAYS && row->kind <= KIND_OPTIONS) scp_free(in.values[i].data);
+        if (row->kind == KIND_MADE) scp_free(in.made);
+        if (row->kind == KIND_NEW && in.made) row->type->free(in.made);
     }
     Py_XDECREF(in.converted);
     return result;

@@ -2,17 +2,17 @@
  * rows come the parsing, the checks and their sentences, the docstring and scp/_core.pyi.
  *
  *     FUNCTION(match, "The best match of every query in one image (scp/match.h).",
- *              ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+ *              ARRAY("features", float32, "[cells][channels]"), ARRAY("norms", float32, "[cells]"),
  *              OBJECT("queries", &scp_py_queries), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
- *              OUT("value", F32, "queries")) {
+ *              OUT("value", float32, "[queries]")) {
  *         return scp_match(DATA(value), DATA(features), DATA(norms), SIZE(cells), ...);
  *     }
  *
- * A shape is a list of dimensions: a name means the same length wherever it occurs in the call, "2"
- * a fixed one, "*" any. Arrays, counts and the sizes of objects (scp_py_type) give names their
- * lengths; results are allocated by them. The code runs without the GIL and must not touch Python;
- * what it names in the control's error becomes the exception. Nothing is converted on the way: a
- * wrong dtype, order or shape is an error. */
+ * In a shape, a name means the same length wherever it occurs in the call, 2 a fixed one, * any.
+ * Arrays, counts and the sizes of objects (scp_py_type) give names their lengths; results are
+ * allocated by them. The code runs without the GIL and must not touch Python; what it names in the
+ * control's error becomes the exception. Nothing is converted on the way: a wrong dtype, order or
+ * shape is an error. */
 #ifndef SCP_PYTHON_ARGS_H
 #define SCP_PYTHON_ARGS_H
 
@@ -31,15 +31,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scp/options.h"
 #include "scp/status.h"
 #include "scp/threads.h"
 
 enum scp_kind {
     KIND_END,
     KIND_ARRAY,
-    KIND_ARRAYS, /* a tuple or list of arrays; the first dimension is their number */
-    KIND_TUPLE,  /* a C struct from a tuple: one value for each of `rows` */
-    KIND_COUNT,  /* an integer from min to max */
+    KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_OPTIONS, /* a dict of options: the struct of `table` */
+    KIND_COUNT,   /* an integer from min to max */
     KIND_REAL,
     KIND_FLAG,
     KIND_CHOICE, /* one of the words: its number */
@@ -48,7 +50,7 @@ enum scp_kind {
     KIND_PROGRESS,
     KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
     KIND_OUT,                  /* an array, allocated before the call */
-    KIND_VALUE,                /* a number: F64, I64 or BOOL */
+    KIND_VALUE,                /* a number: float64, int64 or boolean */
     KIND_NEW,                  /* an object for the core in in->made */
     KIND_MADE,                 /* what `make` returns */
 };
@@ -57,53 +59,50 @@ enum {
     OPTIONAL = 1,
     NONE = 2,  /* None is allowed, for a null pointer */
     WRITE = 4, /* the array is changed in place */
-    COPY = 8,  /* in a tuple: the array's values go to the field, not its address */
-    KEEP = 16, /* the object that this call makes keeps it alive */
-    LEND = 32, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 64, /* an object that serves one call at a time */
+    KEEP = 8,  /* the object that this call makes keeps it alive */
+    LEND = 16, /* argument 0 keeps it alive until something else is lent */
+    BUSY = 32, /* an object that serves one call at a time */
 };
 
-enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
-enum { I32 = NPY_INT32, I64 = NPY_INT64, BOOL = NPY_BOOL };
+enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };
+enum { uint8 = NPY_UINT8, uint32 = NPY_UINT32, int32 = NPY_INT32, int64 = NPY_INT64 };
 
 struct scp_args;
 
 struct scp_arg {
-    const char *name;
+    const char *name, *text; /* text: what it is, for people */
     enum scp_kind kind;
     int dtype, flags;
-    const char *shape, *note;
+    const char *shape, *note, *words;
     int64_t min;
     uint64_t max;
     double number; /* default */
-    const char *const *words;
     const struct scp_py_type *type;
-    const struct scp_arg *rows;
+    const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
-    const char *room;                       /* OUT: its shape before the code says how long it is */
-    size_t at, size; /* of a row of a tuple: its field; of a TUPLE: the struct */
+    const char *room; /* OUT of one dimension: its length before the code says how much is used */
 };
 
-/* After these may follow DEFAULT(...), INTO(...), .flags = ..., .note = "...". */
-#define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define TUPLE(n, type, r, ...)                                                                     \
-    {.kind = KIND_TUPLE, .name = n, .size = sizeof(type), .rows = r, __VA_ARGS__}
+/* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
+#define ROW(k, n, t, ...) {.kind = KIND_##k, .name = n, .text = t, __VA_ARGS__}
+#define ARRAY(n, t, s, ...) ROW(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define ARRAYS(n, t, s, ...) ROW(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define NAMED(n, ...) ROW(NAMED, n, "dict of float32 arrays, changed in place", __VA_ARGS__)
+#define OPTIONS(n, t, ...) ROW(OPTIONS, n, "dict of options", .table = t, __VA_ARGS__)
 #define COUNT(n, low, high, ...)                                                                   \
-    {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
-#define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
-#define FLAG(n, ...) {.kind = KIND_FLAG, .name = n, __VA_ARGS__}
-#define CHOICE(n, w, ...) {.kind = KIND_CHOICE, .name = n, .words = w, __VA_ARGS__}
-#define TEXT(n, ...) {.kind = KIND_TEXT, .name = n, __VA_ARGS__}
-#define OBJECT(n, t, ...) {.kind = KIND_OBJECT, .name = n, .type = t, __VA_ARGS__}
-#define PROGRESS {.kind = KIND_PROGRESS, .name = "progress", .flags = OPTIONAL | NONE}
-#define OUT(n, t, s, ...) {.kind = KIND_OUT, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define VALUE(n, t, ...) {.kind = KIND_VALUE, .name = n, .dtype = t, __VA_ARGS__}
-#define NEW(t) {.kind = KIND_NEW, .name = "object", .type = t}
-#define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
+    ROW(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
+#define REAL(n, ...) ROW(REAL, n, "float", __VA_ARGS__)
+#define FLAG(n, ...) ROW(FLAG, n, "bool", __VA_ARGS__)
+#define CHOICE(n, w, ...) ROW(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
+#define TEXT(n, ...) ROW(TEXT, n, "str or path", __VA_ARGS__)
+#define OBJECT(n, t, ...) ROW(OBJECT, n, NULL, .type = t, __VA_ARGS__)
+#define PROGRESS ROW(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
+#define OUT(n, t, s, ...) ROW(OUT, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define VALUE(n, t, ...) ROW(VALUE, n, #t, .dtype = t, __VA_ARGS__)
+#define NEW(t) ROW(NEW, "object", NULL, .type = t)
+#define MADE(n, maker, t) ROW(MADE, n, t, .make = maker)
 
 #define DEFAULT(value) .flags = OPTIONAL, .number = (value)
-#define INTO(type, field) .at = offsetof(type, field), .size = sizeof(((type *)0)->field)
 
 /* ---- call.c: the frame around a core call ---- */
 
@@ -121,14 +120,19 @@ void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases t
 void scp_call_end(struct scp_py_call *call);
 
 /* Sets the exception of a status, and of what the core named. Returns NULL. */
-struct scp_args;
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
+
+/* Sets the exception: the argument must be what its row says. Returns -1. */
+int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object);
 
 /* ---- args.c ---- */
 
+/* The next word of a shape; 0 at its end. */
+typedef char scp_word[24];
+int scp_shape_next(const char **shape, scp_word word);
+
 /* One call. */
 #define SCP_ARGS_MAX 24
-#define SCP_ARGS_BYTES 2048
 
 struct scp_args {
     const struct scp_control *control;
@@ -138,23 +142,23 @@ struct scp_args {
     const struct scp_function *function;
     PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
     PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
-    PyObject *converted;             /* owned: the bytes of a text */
+    PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
-    union {
+    union scp_value {
         void *data;
         uint64_t count;
         double real;
         int number;
     } values[SCP_ARGS_MAX]; /* of row i */
-    struct {
-        const char *name, *from;
-        size_t length, value;
+    struct scp_dim {
+        scp_word name;
+        const char *from;
+        size_t length;
     } dims[SCP_ARGS_MAX];
-    size_t n_dims, used;
-    _Alignas(max_align_t) char structs[SCP_ARGS_BYTES]; /* of tuples */
+    size_t n_dims;
 };
 
-/* For the code, by name. The data of an array, core of an object, struct of a tuple, text (NULL:
+/* For the code, by name. The data of an array, core of an object, text (NULL:
  * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
  */
 #define DATA(name) scp_data(in, #name)
@@ -176,6 +180,19 @@ struct scp_function {
     enum scp_status (*run)(struct scp_args *in);
     PyCFunctionWithKeywords entry;
 };
+
+/* One entry of a dict of arrays. */
+struct scp_named {
+    const char *name; /* NULL: after the last */
+    float *data;
+    size_t length;
+};
+
+/* options.c: the struct of a table from a dict; -1 with an exception. */
+int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
+
+/* Which of the words, divided by spaces, a str is: 0; -1, perhaps with an exception. */
+int scp_py_word(int *number, const char *words, PyObject *object);
 
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
 PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
@@ -225,27 +242,26 @@ struct scp_object {
     const struct scp_py_type t = {t##_free, __VA_ARGS__};
 
 extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
-    scp_py_plan;
+    scp_py_plan, scp_py_trainer;
 
 int scp_py_add_types(PyObject *module);
 struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
-/* `object` when it is of that type (borrowed), or NULL with an exception. */
-struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
-                                 const struct scp_py_type *type);
+int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
 
 /* ---- doc.c ---- */
 
-/* What the row takes: "float32 [cells][channels]". */
-void scp_describe(char *text, size_t size, const struct scp_arg *row);
+/* What the row takes: "float32 [cells][channels] or None". */
+#define SCP_TEXT(row)                                                                              \
+    (row)->type ? (row)->type->name + sizeof "scp._core." - 1 : (row)->text,                       \
+        (row)->flags & NONE ? " or None" : ""
 
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
 
+/* The functions of a topic; the topics. Both are ended by NULL. */
 typedef const struct scp_function *scp_functions[];
 extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
-    scp_py_nn_functions, scp_py_cuda_functions;
-
-/* The next word of a shape, NULL at its end. */
-const char *scp_shape_next(const char **shape, size_t *length);
+    scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
+extern const struct scp_function *const *const scp_py_topics[];
 
 #endif

@@ -1,4 +1,4 @@
-/* The frame around a core call, and the exceptions it ends with. */
+/* The frame around a core call, and the exceptions of a call. */
 #include "args.h"
 
 #include <string.h>
@@ -46,21 +46,29 @@ void scp_call_end(struct scp_py_call *call) {
     PyEval_RestoreThread(call->thread);
 }
 
-/* ---- exceptions ---- */
+/* ---- what is wrong, in one sentence ---- */
 
-/* The row of that name and its object, also inside a tuple; NULL when there is none. */
-static const struct scp_arg *named(const struct scp_arg *rows, PyObject *const *objects,
-                                   const char *name, PyObject **object) {
-    for (size_t i = 0; rows[i].kind != KIND_END && rows[i].kind <= KIND_LAST; i++) {
-        *object = objects[i];
-        if (!strcmp(rows[i].name, name)) return rows + i;
-        if (rows[i].kind != KIND_TUPLE || !*object || *object == Py_None) continue;
-        const struct scp_arg *row =
-            named(rows[i].rows, PySequence_Fast_ITEMS(*object), name, object);
-        if (row) return row;
-    }
-    *object = NULL;
-    return NULL;
+/* A number or text as it is, of anything else what it is: "float64 of shape (3, 4)". */
+static PyObject *got(PyObject *object) {
+    if (PyLong_Check(object) || PyFloat_Check(object) || PyUnicode_Check(object))
+        return PyObject_Repr(object);
+    if (!PyArray_Check(object)) return PyUnicode_FromString(Py_TYPE(object)->tp_name);
+    PyArrayObject *array = (PyArrayObject *)object;
+    PyObject *shape = PyObject_GetAttrString(object, "shape"), *text = NULL;
+    if (shape)
+        text = PyUnicode_FromFormat("%S of shape %R%s%s", (PyObject *)PyArray_DESCR(array), shape,
+                                    PyArray_IS_C_CONTIGUOUS(array) ? "" : ", not contiguous",
+                                    PyArray_ISWRITEABLE(array) ? "" : ", read-only");
+    Py_XDECREF(shape);
+    return text;
+}
+
+/* "features must be float32 [cells][channels], got float64 of shape (3, 4)". */
+int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object) {
+    PyObject *what = got(object);
+    if (what) PyErr_Format(exception, "%s must be %s%s, got %U", row->name, SCP_TEXT(row), what);
+    Py_XDECREF(what);
+    return -1;
 }
 
 /* "values[4, 6] must be finite, got nan". */
@@ -78,22 +86,21 @@ static void raise_entry(PyObject *exception, const struct scp_error *e, PyArrayO
     Py_XDECREF(value);
 }
 
+/* What the core named, which may be none of the arguments: "layer 3 is not legal". */
 static void raise_named(PyObject *exception, const struct scp_args *in) {
     const struct scp_error *e = &in->call.error;
-    PyObject *object = NULL, *shape = NULL;
-    const struct scp_arg *row = named(in->function->args, in->objects, e->argument, &object);
-    const int array = object && row->kind == KIND_ARRAY && object != Py_None;
+    PyObject *object = scp_given(in, e->argument);
+    const int array = object && PyArray_Check(object);
+    PyObject *what = object && (!array || e->at == SCP_SHAPE) ? got(object) : NULL;
     if (array && e->at < SCP_SHAPE)
         raise_entry(exception, e, (PyArrayObject *)object);
     else if (e->at < SCP_SHAPE)
         PyErr_Format(exception, "%s %zu %s", e->argument, e->at, e->rule);
-    else if (array && e->at == SCP_SHAPE && (shape = PyObject_GetAttrString(object, "shape")))
-        PyErr_Format(exception, "%s %s, got shape %R", e->argument, e->rule, shape);
-    else if (object && row->kind >= KIND_COUNT && row->kind <= KIND_TEXT)
-        PyErr_Format(exception, "%s %s, got %R", e->argument, e->rule, object);
-    else
+    else if (what)
+        PyErr_Format(exception, "%s %s, got %U", e->argument, e->rule, what);
+    else if (!PyErr_Occurred())
         PyErr_Format(exception, "%s %s", e->argument, e->rule);
-    Py_XDECREF(shape);
+    Py_XDECREF(what);
 }
 
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status) {

@@ -2,24 +2,20 @@
 #define SCP_PY_MAIN
 #include "args.h"
 
-#include "legacy.h"
-
 int scp_py_read_environment(void); /* base.c */
 #ifdef SCP_TESTING
 int scp_testing_add(PyObject *module); /* csrc/testing */
 #endif
 
+const struct scp_function *const *const scp_py_topics[] = {
+    scp_py_base_functions, scp_py_match_functions,   scp_py_select_functions, scp_py_nn_functions,
+    scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions,  NULL};
+
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
-    const struct scp_function *const *const topics[] = {
-        scp_py_base_functions, scp_py_match_functions, scp_py_select_functions, scp_py_nn_functions,
-        scp_py_cuda_functions};
     if (PyArray_ImportNumPyAPI() < 0 || scp_py_add_types(module)) return -1;
-    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
-        if (scp_py_add_functions(module, module, topics[i])) return -1;
-    if (PyModule_AddFunctions(module, scp_py_train_methods) ||
-        PyModule_AddFunctions(module, scp_py_refine_methods))
-        return -1;
+    for (size_t i = 0; scp_py_topics[i]; i++)
+        if (scp_py_add_functions(module, module, scp_py_topics[i])) return -1;
     state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
                                                   "No set of images satisfies the constraints.",
                                                   PyExc_ValueError, NULL);

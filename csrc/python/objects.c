@@ -2,8 +2,9 @@
  * only, and cannot be pickled: no core outlives its process. */
 #include "args.h"
 
-static const struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem, &scp_py_matcher,
-                                                  &scp_py_graph, &scp_py_plan};
+static const struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem,
+                                                  &scp_py_matcher, &scp_py_graph,
+                                                  &scp_py_plan,    &scp_py_trainer};
 #define TYPES (sizeof types / sizeof types[0])
 
 static const char *short_name(const struct scp_py_type *type) {
@@ -23,20 +24,14 @@ static void dealloc(PyObject *self) {
 /* <scp._core.Queries: queries=100, levels=5, channels=64> */
 static PyObject *repr(PyObject *self) {
     const struct scp_object *object = (const struct scp_object *)self;
-    const char *sizes = object->type->sizes, *word;
-    PyObject *text = PyUnicode_FromFormat("<%s:", object->type->name);
-    size_t length;
-    for (size_t i = 0; text && (word = scp_shape_next(&sizes, &length)); i++) {
-        PyObject *name = PyUnicode_FromStringAndSize(word, (Py_ssize_t)length);
-        if (name)
-            Py_SETREF(text, PyUnicode_FromFormat("%U%s %U=%zu", text, i ? "," : "", name,
-                                                 object->sizes[i]));
-        else
-            Py_CLEAR(text);
-        Py_XDECREF(name);
-    }
-    if (text) Py_SETREF(text, PyUnicode_FromFormat("%U>", text));
-    return text;
+    const char *sizes = object->type->sizes;
+    char text[256];
+    scp_word word;
+    int used = PyOS_snprintf(text, sizeof text, "<%s:", object->type->name);
+    for (size_t i = 0; scp_shape_next(&sizes, word); i++)
+        used += PyOS_snprintf(text + used, sizeof text - (size_t)used, "%s %s=%zu", i ? "," : "",
+                              word, object->sizes[i]);
+    return PyUnicode_FromFormat("%s>", text);
 }
 
 int scp_py_add_types(PyObject *module) {
@@ -73,10 +68,6 @@ struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type) 
     return object;
 }
 
-struct scp_object *scp_py_object(PyObject *module, PyObject *object, const char *name,
-                                 const struct scp_py_type *type) {
-    if (Py_IS_TYPE(object, type_of(module, type))) return (struct scp_object *)object;
-    PyErr_Format(PyExc_TypeError, "%s must be of type %s, got %s", name, type->name,
-                 Py_TYPE(object)->tp_name);
-    return NULL;
+int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type) {
+    return Py_IS_TYPE(object, type_of(module, type));
 }

@@ -1,5 +1,5 @@
 /* scp._testing: convolution of maps. Networks call the core themselves. */
-#include "../python/legacy.h"
+#include "conv_args.h"
 
 #include "../nn/conv.h"
 #include "scp/alloc.h"
@@ -12,11 +12,11 @@ struct conv_call {
     struct scp_backward backward;
 };
 
-static int read_deferred(struct scp_deferred *pending, PyObject *object, const char *name,
+static int read_deferred(struct scp_deferred *deferred, PyObject *object, const char *name,
                          size_t batch, size_t channels) {
     const float *values[3];
     size_t rows = 1;
-    *pending = (struct scp_deferred){NULL, NULL, NULL, 0};
+    *deferred = (struct scp_deferred){NULL, NULL, NULL, 0};
     if (object == Py_None) return 0;
     if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
         PyErr_Format(PyExc_TypeError, "%s must be (scale, shift, slope)", name);
@@ -30,46 +30,49 @@ static int read_deferred(struct scp_deferred *pending, PyObject *object, const c
         if (scp_py_length(a, name, 0, rows == 1 ? 1 : (npy_intp)batch)) return -1;
         values[i] = PyArray_DATA(a);
     }
-    *pending = (struct scp_deferred){values[0], values[1], values[2],
-                                     rows == 1 ? 0 : scp_lanes_up(channels)};
+    *deferred = (struct scp_deferred){values[0], values[1], values[2],
+                                      rows == 1 ? 0 : scp_lanes_up(channels)};
     return 0;
 }
 
 /* (raw, (scale, shift, slope), None or (a, b, c)) */
-static int read_backward(struct scp_backward *pull, PyObject *object, const struct scp_map *map) {
+static int read_backward(struct scp_backward *backward, PyObject *object,
+                         const struct scp_map *map) {
     struct scp_deferred norm;
-    *pull = (struct scp_backward){.a = NULL};
+    *backward = (struct scp_backward){.a = NULL};
     if (object == Py_None) return 0;
     if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
-        PyErr_SetString(PyExc_TypeError, "pull must be (raw, (scale, shift, slope), (a, b, c))");
+        PyErr_SetString(PyExc_TypeError,
+                        "backward must be (raw, (scale, shift, slope), (a, b, c))");
         return -1;
     }
     PyArrayObject *raw =
-        scp_py_array(PyTuple_GET_ITEM(object, 0), "pull", NPY_FLOAT32, 4, SCP_PY_READ);
-    if (!raw || scp_py_length(raw, "pull", 0, (npy_intp)map->batch) ||
-        scp_py_length(raw, "pull", 1, (npy_intp)map->height) ||
-        scp_py_length(raw, "pull", 2, (npy_intp)map->width))
+        scp_py_array(PyTuple_GET_ITEM(object, 0), "backward", NPY_FLOAT32, 4, SCP_PY_READ);
+    if (!raw || scp_py_length(raw, "backward", 0, (npy_intp)map->batch) ||
+        scp_py_length(raw, "backward", 1, (npy_intp)map->height) ||
+        scp_py_length(raw, "backward", 2, (npy_intp)map->width))
         return -1;
     if ((size_t)PyArray_DIM(raw, 3) < map->channels) {
-        PyErr_SetString(PyExc_ValueError, "pull must have as many channels as the gradient");
+        PyErr_SetString(PyExc_ValueError, "backward must have as many channels as the gradient");
         return -1;
     }
-    pull->raw = *map;
-    pull->raw.data = PyArray_DATA(raw);
-    pull->raw.stride = (size_t)PyArray_DIM(raw, 3);
-    if (read_deferred(&pull->deferred, PyTuple_GET_ITEM(object, 1), "pull", map->batch,
+    backward->raw = *map;
+    backward->raw.data = PyArray_DATA(raw);
+    backward->raw.stride = (size_t)PyArray_DIM(raw, 3);
+    if (read_deferred(&backward->deferred, PyTuple_GET_ITEM(object, 1), "backward", map->batch,
                       map->channels) ||
-        read_deferred(&norm, PyTuple_GET_ITEM(object, 2), "pull", map->batch, map->channels))
+        read_deferred(&norm, PyTuple_GET_ITEM(object, 2), "backward", map->batch, map->channels))
         return -1;
-    if (!pull->deferred.scale) {
-        PyErr_SetString(PyExc_TypeError, "pull must have (scale, shift, slope)");
-        return -1;
-    }
-    if (norm.scale && norm.image_step != pull->deferred.image_step) {
-        PyErr_SetString(PyExc_ValueError, "pull must have as many rows in all its coefficients");
+    if (!backward->deferred.scale) {
+        PyErr_SetString(PyExc_TypeError, "backward must have (scale, shift, slope)");
         return -1;
     }
-    pull->a = norm.scale, pull->b = norm.shift, pull->c = norm.slope;
+    if (norm.scale && norm.image_step != backward->deferred.image_step) {
+        PyErr_SetString(PyExc_ValueError,
+                        "backward must have as many rows in all its coefficients");
+        return -1;
+    }
+    backward->a = norm.scale, backward->b = norm.shift, backward->c = norm.slope;
     return 0;
 }
 
@@ -179,14 +182,14 @@ static PyObject *conv_workspace(PyObject *module, PyObject *args) {
 }
 
 static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"y",       "x",       "weights",   "bias",     "geometry", "pending",
+    static char *names[] = {"y",       "x",       "weights",   "bias",     "geometry", "deferred",
                             "first_y", "first_x", "workspace", "progress", NULL};
-    PyObject *y, *x, *weights_object, *bias_object, *geometry, *pending = Py_None;
+    PyObject *y, *x, *weights_object, *bias_object, *geometry, *deferred = Py_None;
     PyObject *work = Py_None, *progress = Py_None, *result = NULL;
     Py_ssize_t first_y = 0, first_x = 0;
     struct conv_call c;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OnnOO:conv_forward", names, &y, &x,
-                                     &weights_object, &bias_object, &geometry, &pending, &first_y,
+                                     &weights_object, &bias_object, &geometry, &deferred, &first_y,
                                      &first_x, &work, &progress))
         return NULL;
     PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
@@ -199,7 +202,7 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
     }
     if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
         read_map(&c.y, y, "y", SCP_PY_WRITE, c.conv.out, first_y) || check_sizes(&c) ||
-        read_deferred(&c.deferred, pending, "pending", c.x.batch, c.conv.in))
+        read_deferred(&c.deferred, deferred, "deferred", c.x.batch, c.conv.in))
         return NULL;
     scp_threads_pin();
     struct space space;
@@ -217,22 +220,23 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
 }
 
 static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"dz",       "accumulate", "dy",        "weights",  "geometry", "pull",
-                            "first_dz", "first_dy",   "workspace", "progress", NULL};
-    PyObject *dz, *dy, *weights_object, *geometry, *pull = Py_None;
+    static char *names[] = {"dz",        "accumulate", "dy",       "weights",
+                            "geometry",  "backward",   "first_dz", "first_dy",
+                            "workspace", "progress",   NULL};
+    PyObject *dz, *dy, *weights_object, *geometry, *backward = Py_None;
     PyObject *work = Py_None, *progress = Py_None, *result = NULL;
     Py_ssize_t first_dz = 0, first_dy = 0;
     int accumulate;
     struct conv_call c;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OpOOO|OnnOO:conv_backward_data", names, &dz,
-                                     &accumulate, &dy, &weights_object, &geometry, &pull, &first_dz,
-                                     &first_dy, &work, &progress))
+                                     &accumulate, &dy, &weights_object, &geometry, &backward,
+                                     &first_dz, &first_dy, &work, &progress))
         return NULL;
     PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
     if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress) ||
         read_map(&c.x, dz, "dz", SCP_PY_WRITE, c.conv.in, first_dz) ||
         read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
-        read_backward(&c.backward, pull, &c.y))
+        read_backward(&c.backward, backward, &c.y))
         return NULL;
     scp_threads_pin();
     struct space space;
@@ -251,16 +255,16 @@ static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *
 
 static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObject *keywords) {
     static char *names[] = {"weight_grads", "bias_grads", "x",        "dy",
-                            "geometry",     "pending",    "pull",     "first_x",
+                            "geometry",     "deferred",   "backward", "first_x",
                             "first_dy",     "workspace",  "progress", NULL};
     PyObject *grads_object, *bias_object, *x, *dy, *geometry;
-    PyObject *pending = Py_None, *pull = Py_None, *work = Py_None, *progress = Py_None,
+    PyObject *deferred = Py_None, *backward = Py_None, *work = Py_None, *progress = Py_None,
              *result = NULL;
     Py_ssize_t first_x = 0, first_dy = 0;
     struct conv_call c;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO|OOnnOO:conv_backward_weights", names,
-                                     &grads_object, &bias_object, &x, &dy, &geometry, &pending,
-                                     &pull, &first_x, &first_dy, &work, &progress))
+                                     &grads_object, &bias_object, &x, &dy, &geometry, &deferred,
+                                     &backward, &first_x, &first_dy, &work, &progress))
         return NULL;
     PyArrayObject *grads = scp_py_array(grads_object, "weight_grads", NPY_FLOAT32, 4, SCP_PY_WRITE);
     if (!grads || read_conv(&c.conv, grads, geometry) || scp_py_progress(progress)) return NULL;
@@ -272,8 +276,8 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
     }
     if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
         read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
-        read_deferred(&c.deferred, pending, "pending", c.x.batch, c.conv.in) ||
-        read_backward(&c.backward, pull, &c.y))
+        read_deferred(&c.deferred, deferred, "deferred", c.x.batch, c.conv.in) ||
+        read_backward(&c.backward, backward, &c.y))
         return NULL;
     scp_threads_pin();
     struct space space;
@@ -299,14 +303,15 @@ PyMethodDef scp_testing_conv_methods[] = {
     {"conv_workspace", conv_workspace, METH_VARARGS,
      "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."},
     METHOD(conv_forward,
-           "conv_forward(y, x, weights, bias, geometry, pending=None, first_y=0, first_x=0, "
+           "conv_forward(y, x, weights, bias, geometry, deferred=None, first_y=0, first_x=0, "
            "workspace=None, progress=None)\n\nConvolution of maps (csrc/nn/conv.h)."),
     METHOD(conv_backward_data,
-           "conv_backward_data(dz, accumulate, dy, weights, geometry, pull=None, first_dz=0, "
+           "conv_backward_data(dz, accumulate, dy, weights, geometry, backward=None, first_dz=0, "
            "first_dy=0, workspace=None, progress=None)\n\nIts gradient at the input."),
-    METHOD(conv_backward_weights,
-           "conv_backward_weights(weight_grads, bias_grads, x, dy, geometry, pending=None, "
-           "pull=None, first_x=0, first_dy=0, workspace=None, progress=None)\n\nIts gradients at "
-           "weights and bias, added to what is there."),
+    METHOD(
+        conv_backward_weights,
+        "conv_backward_weights(weight_grads, bias_grads, x, dy, geometry, deferred=None, "
+        "backward=None, first_x=0, first_dy=0, workspace=None, progress=None)\n\nIts gradients at "
+        "weights and bias, added to what is there."),
     {NULL, NULL, 0, NULL},
 };

@@ -2,16 +2,15 @@
 #include "../python/args.h"
 
 static const char *const kinds[] = {
-    [KIND_ARRAY] = "array",       [KIND_ARRAYS] = "arrays", [KIND_TUPLE] = "tuple",
-    [KIND_COUNT] = "count",       [KIND_REAL] = "real",     [KIND_FLAG] = "flag",
-    [KIND_CHOICE] = "choice",     [KIND_TEXT] = "text",     [KIND_OBJECT] = "object",
-    [KIND_PROGRESS] = "progress", [KIND_OUT] = "array",     [KIND_VALUE] = "value",
-    [KIND_NEW] = "object",        [KIND_MADE] = "made"};
+    [KIND_ARRAY] = "array", [KIND_ARRAYS] = "arrays", [KIND_COUNT] = "count",
+    [KIND_REAL] = "real",   [KIND_FLAG] = "flag",     [KIND_CHOICE] = "choice",
+    [KIND_TEXT] = "text",   [KIND_OBJECT] = "object", [KIND_PROGRESS] = "progress",
+    [KIND_OUT] = "array",   [KIND_VALUE] = "value",   [KIND_NEW] = "object",
+    [KIND_MADE] = "made",   [KIND_NAMED] = "named",   [KIND_OPTIONS] = "options"};
 
 /* name, kind, what it takes, note, is it an argument, may it be left out, may it be None. */
 static PyObject *row_of(const struct scp_arg *row) {
-    char text[512];
-    scp_describe(text, sizeof text, row);
+    const char *text = row->type ? row->type->name + sizeof "scp._core." - 1 : row->text;
     return Py_BuildValue("(ssszNNN)", row->name, kinds[row->kind], text, row->note,
                          PyBool_FromLong(row->kind <= KIND_LAST),
                          PyBool_FromLong(row->flags & OPTIONAL),
@@ -29,14 +28,11 @@ static PyObject *function_of(const struct scp_function *function) {
 }
 
 static PyObject *make_functions(struct scp_args *in) {
-    static const struct scp_function *const *const topics[] = {
-        scp_py_base_functions, scp_py_match_functions, scp_py_select_functions, scp_py_nn_functions,
-        scp_py_cuda_functions};
     PyObject *list = PyList_New(0);
     (void)in;
-    for (size_t t = 0; t < sizeof topics / sizeof topics[0]; t++)
-        for (size_t i = 0; list && topics[t][i]; i++) {
-            PyObject *entry = function_of(topics[t][i]);
+    for (size_t t = 0; scp_py_topics[t]; t++)
+        for (size_t i = 0; list && scp_py_topics[t][i]; i++) {
+            PyObject *entry = function_of(scp_py_topics[t][i]);
             if (!entry || PyList_Append(list, entry)) Py_CLEAR(list);
             Py_XDECREF(entry);
         }

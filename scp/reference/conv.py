@@ -35,13 +35,13 @@ def size(geometry: Geometry, kernel: tuple[int, int], height: int, width: int) -
     return result[0], result[1]
 
 
-def pending(x: Array, scale: Array, shift: Array, slope: Array) -> Array:
+def deferred(x: Array, scale: Array, shift: Array, slope: Array) -> Array:
     """Normalisation and activation as they are read; coefficients [batch or 1][channels]."""
     t = scale[:, None, None] * x + shift[:, None, None]
     return np.where(t > 0, t, slope[:, None, None] * t)
 
 
-def pull(
+def backward(
     dz: Array, raw: Array, scale: Array, shift: Array, slope: Array, norm: tuple | None = None
 ) -> Array:
     """The gradient at `raw` from the gradient dz behind its norm and activation.

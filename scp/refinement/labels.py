@@ -55,7 +55,7 @@ def _labels(pool, xy, weights, rows, truth):
 
 
 def _core_labels(pool, size, xy, weights, rows, truth):
-    """The labels tuple of scp._core, on the grid."""
+    """The labels of scp._core, on the grid: points, weights, rows with labels, all others."""
     xy, weights = xy.copy(), weights.copy()
     xy[rows], weights[rows] = truth, 1
     absent = ~np.isfinite(xy).all(axis=-1)

@@ -25,7 +25,7 @@ from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, TrainedState, run_job
 from ..training.loop import as_pool, with_length
 from .labels import _core_labels, _labels, _rows, factor_of
-from .options import INPUTS, VOTES, RefinementOptions
+from .options import INPUTS, RefinementOptions
 
 ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
@@ -182,8 +182,10 @@ class LandmarkRefiner:
                 if callback is not None:
                     callback({**event, "round": number, "rounds": rounds})
 
-            job = self._job(network, images, labels, options, number)
-            self.trained = run_job(job, network, options, run, initial, resume, progress, tell)
+            job = self._job(network, initial, images, labels, options, number)
+            self.trained = run_job(
+                job, options, run, resume=resume, progress=progress, callback=tell
+            )
             self._keep(network, len(pool), rows, number, options)
             if not self.trained.finished:
                 return self
@@ -197,25 +199,21 @@ class LandmarkRefiner:
             self.save(Path(run, REFINED))
         return self
 
-    def _job(self, network, images, labels, options, number) -> Job:
-        sample = (
-            options.seed,
-            options.labelled if len(labels[2]) else 0,
-            options.pseudo if len(labels[3]) else 0,
-            options.interpolation == "cubic",
-            options.border == "replicate",
-            *INPUTS[options.inputs],
-            self.radius,
-            options.focal,
-            options.strengths()[0],
-        )
-        parts = network.graph(), images, labels, sample, options.adam()
+    def _job(self, network, initial, images, labels, options, number) -> Job:
+        parts = network.graph(), images, *labels, options.core()
+        size, arrays = _core.refine_measure(*parts)
         rows = [r.astype(np.float32) for r in labels[2:]]
         return Job(
-            create=lambda: _core.refiner_create(*parts),
-            bytes=_core.refiner_bytes(*parts),
+            create=lambda: _core.refine_trainer(*parts),
+            bytes=size,
+            arrays=arrays,
+            initial=dict(zip(("parameters", "state"), initial, strict=True)),
             losses=LOSSES,
-            identity={"images": of_arrays(images), "labels": of_arrays(*labels[:2], *rows)},
+            identity={
+                "network": network.digest(),
+                "images": of_arrays(images),
+                "labels": of_arrays(*labels[:2], *rows),
+            },
             verb=f"refine {number}",
             checkpoint=f"refine{number}.checkpoint.safetensors",
             log=f"refine{number}.jsonl",
@@ -376,7 +374,7 @@ class LandmarkRefiner:
             maps,
             len(self.names),
             factor,
-            VOTES.index(self.options.vote),
+            self.options.vote,
             candidates,
             self.radius,
             self.options.window * self.radius,

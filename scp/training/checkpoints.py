@@ -1,8 +1,9 @@
 """Checkpoints of training: everything a run needs to go on as if it had never stopped.
 
-One safetensors file, written beside and renamed: float32 `parameters`, `state`, `first_moment`,
-`second_moment`, and in the header the step, the options, what network and images the run has, and a
-digest of the tensors. Nothing in such a file can be executed.
+One safetensors file, written beside and renamed: the float32 arrays of the training by name
+(`parameters`, `state`, `first_moment`, `second_moment` where there is one network and Adam), and in
+the header the step, the options, what network and images the run has, and a digest of the arrays.
+Nothing in such a file can be executed.
 """
 
 from __future__ import annotations
@@ -18,17 +19,16 @@ from ..runs import read_safetensors, write_safetensors
 from ..runs.fingerprints import of_arrays
 
 FORMAT, VERSION = "checkpoint", 1
-TENSORS = ("parameters", "state", "first_moment", "second_moment")
 IGNORED = ("log_every", "checkpoint_seconds")  # options that change no weight
 
 
 @dataclass
 class Checkpoint:
-    """Attributes: tensors: name -> float32 [n]. step, progress, seconds: how far the run is.
+    """Attributes: arrays: name -> float32 [n]. step, progress, seconds: how far the run is.
     losses: as last logged. identity: digests of "network" and of what is learned from ("images",
     ..); "options"."""
 
-    tensors: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
     step: int
     progress: float
     seconds: float
@@ -46,34 +46,37 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress,
         "seconds": checkpoint.seconds,
         "losses": checkpoint.losses,
-        "digest": of_arrays(*(checkpoint.tensors[n] for n in TENSORS)),
+        "digest": of_arrays(*checkpoint.arrays.values()),
         **checkpoint.identity,
     }
-    write_safetensors(path, header, {n: checkpoint.tensors[n] for n in TENSORS})
+    write_safetensors(path, header, checkpoint.arrays)
 
 
-def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any]) -> Checkpoint:
-    """Reads the file for a run with tensors of these sizes and this identity.
+def load_checkpoint(
+    path: Path, sizes: dict[str, int], identity: dict[str, Any], defaults: dict[str, Any]
+) -> Checkpoint:
+    """Reads the file for a run with arrays of these sizes, in this order, and this identity. An
+    option that the file does not name is newer than the file: it had its default then.
 
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
     """
-    header, tensors = read_safetensors(path)
+    header, arrays = read_safetensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint of scp")
     if header.get("version") != VERSION:
         raise ValueError(f"{path}: layout {header.get('version')}, but this scp reads {VERSION}")
-    if header.get("network") != identity["network"]:
+    if header.get("network") != identity.get("network"):
         raise ValueError(f"{path}: it belongs to another network; {ANEW}")
-    if set(tensors) != set(TENSORS):
-        raise ValueError(f"{path}: it must hold {', '.join(TENSORS)}, got {sorted(tensors)}")
+    if set(arrays) != set(sizes):
+        raise ValueError(f"{path}: it must hold {', '.join(sizes)}, got {sorted(arrays)}")
     for name, n in sizes.items():
-        if tensors[name].dtype != np.float32 or tensors[name].shape != (n,):
+        if arrays[name].dtype != np.float32 or arrays[name].shape != (n,):
             raise ValueError(
-                f"{path}: {name} must be float32 [{n}], got {tensors[name].dtype} "
-                f"{list(tensors[name].shape)}"
+                f"{path}: {name} must be float32 [{n}], got {arrays[name].dtype} "
+                f"{list(arrays[name].shape)}"
             )
-    if of_arrays(*(tensors[n] for n in TENSORS)) != header.get("digest"):
+    if of_arrays(*(arrays[n] for n in sizes)) != header.get("digest"):
         raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
@@ -81,6 +84,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
         raise ValueError(f"{path}: the header has no options")
+    old = defaults | old
     for name in sorted({*old, *new} - set(IGNORED)):
         if old.get(name) != new.get(name):
             raise ValueError(
@@ -96,7 +100,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the header is damaged: {error!r}") from None
-    copies = {n: np.array(tensors[n], np.float32) for n in TENSORS}  # writable
+    copies = {n: np.array(arrays[n], np.float32) for n in sizes}  # writable
     return Checkpoint(copies, *numbers, identity)
 
 

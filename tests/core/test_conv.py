@@ -82,7 +82,7 @@ class Case:
         self.dy = rng.standard_normal((batch, *self.to, o)).astype(np.float32)
         self.raw = rng.standard_normal((batch, *self.to, o)).astype(np.float32)
         rows = batch if rows else 1
-        self.pending = coefficients(rng, rows, c)
+        self.deferred = coefficients(rng, rows, c)
         self.norm = coefficients(rng, rows, o), coefficients(rng, rows, o)
         self.known = {}
 
@@ -92,21 +92,23 @@ class Case:
             self.known[key] = compute()
         return self.known[key]
 
-    def z(self, pending):
+    def z(self, deferred):
         x = self.x.astype(np.float64)
         c = x.shape[3]
         return (
-            reference.pending(x, *(p[:, :c].astype(float) for p in self.pending)) if pending else x
+            reference.deferred(x, *(p[:, :c].astype(float) for p in self.deferred))
+            if deferred
+            else x
         )
 
-    def dx(self, pull):
+    def dx(self, backward):
         dy = self.dy.astype(np.float64)
         o = dy.shape[3]
-        if not pull:
+        if not backward:
             return dy
-        pending, norm = (tuple(p[:, :o].astype(float) for p in n) for n in self.norm)
-        return reference.pull(
-            dy, self.raw.astype(float), *pending, norm if pull == "norm" else None
+        deferred, norm = (tuple(p[:, :o].astype(float) for p in n) for n in self.norm)
+        return reference.backward(
+            dy, self.raw.astype(float), *deferred, norm if backward == "norm" else None
         )
 
 
@@ -127,12 +129,12 @@ def factor_of(case):
     return WINOGRAD if (ky, kx, g.stride, g.dilation) == (3, 3, 1, 1) else 1.0
 
 
-def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
+def check_forward(case, deferred=False, bias=True, wide=True, slice_=False):
     batch, _, _, c, o, ky, kx, g = case.shape
-    z, w = case.z(pending), case.w.astype(np.float64)
+    z, w = case.z(deferred), case.w.astype(np.float64)
     b = case.bias if bias else None
     exact, size = case.twin(
-        ("forward", pending, bias),
+        ("forward", deferred, bias),
         lambda: (
             reference.forward(z, w, b, g),
             reference.forward(np.abs(z), np.abs(w), np.abs(b) if bias else None, g),
@@ -142,7 +144,7 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
     x = spread(case.x, up(c) + extra if wide else c, first)
     y = np.full((batch, *case.to, up(o) + extra if wide else o), np.nan, np.float32)
     _testing.conv_forward(
-        y, x, case.w, b, tuple(g), case.pending if pending else None, first, first
+        y, x, case.w, b, tuple(g), case.deferred if deferred else None, first, first
     )
     close(y[..., first : first + o], exact, size, ky * kx * c, factor_of(case))
     if wide:
@@ -151,11 +153,11 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
     return y
 
 
-def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
+def check_data(case, backward=None, accumulate=False, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
-    dx, w = case.dx(pull), case.w.astype(np.float64)
+    dx, w = case.dx(backward), case.w.astype(np.float64)
     exact, size = case.twin(
-        ("data", pull),
+        ("data", backward),
         lambda: (
             reference.backward_data(dx, w, g, height, width),
             reference.backward_data(np.abs(dx), np.abs(w), g, height, width),
@@ -169,11 +171,11 @@ def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
         dz[..., first : first + c] = case.x
         exact = exact + case.x
         size = size + np.abs(case.x)
-    pulled = None
-    if pull:
+    through = None
+    if backward:
         raw = spread(case.raw, up(o) if wide else o)
-        pulled = (raw, case.norm[0], case.norm[1] if pull == "norm" else None)
-    _testing.conv_backward_data(dz, accumulate, dy, case.w, tuple(g), pulled, first, first)
+        through = (raw, case.norm[0], case.norm[1] if backward == "norm" else None)
+    _testing.conv_backward_data(dz, accumulate, dy, case.w, tuple(g), through, first, first)
     close(dz[..., first : first + c], exact, size, ky * kx * o, factor_of(case))
     if wide:
         assert (dz[..., first + c : first + up(c)] == 0).all()
@@ -181,11 +183,11 @@ def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
     return dz
 
 
-def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=False):
+def check_weights(case, deferred=False, backward=None, bias=True, wide=True, slice_=False):
     batch, height, width, c, o, ky, kx, g = case.shape
-    z, dx = case.z(pending), case.dx(pull)
+    z, dx = case.z(deferred), case.dx(backward)
     (exact, exact_bias), (size, size_bias) = case.twin(
-        ("weights", pending, pull),
+        ("weights", deferred, backward),
         lambda: (
             reference.backward_weights(z, dx, g, (ky, kx)),
             reference.backward_weights(np.abs(z), np.abs(dx), g, (ky, kx)),
@@ -194,14 +196,22 @@ def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=F
     extra, first = (32, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     dy = spread(case.dy, up(o) + extra if wide else o, first)
-    pulled = None
-    if pull:
+    through = None
+    if backward:
         raw = spread(case.raw, up(o) if wide else o)
-        pulled = (raw, case.norm[0], case.norm[1] if pull == "norm" else None)
+        through = (raw, case.norm[0], case.norm[1] if backward == "norm" else None)
     grads = case.w.copy()
     bias_grads = case.bias.copy() if bias else None
     _testing.conv_backward_weights(
-        grads, bias_grads, x, dy, tuple(g), case.pending if pending else None, pulled, first, first
+        grads,
+        bias_grads,
+        x,
+        dy,
+        tuple(g),
+        case.deferred if deferred else None,
+        through,
+        first,
+        first,
     )
     terms = batch * max(height, case.to[0]) * max(width, case.to[1])
     close(grads, exact + case.w, size + np.abs(case.w), terms, factor_of(case))
@@ -229,9 +239,9 @@ def test_reads_through_pending_and_pull(shape, rows):
         _testing.set_isa(isa)
         for wide in (True, False):
             check_forward(case, True, False, wide)
-            for pull in ("norm", "scale"):
-                check_data(case, pull, pull == "norm", wide)
-                check_weights(case, True, pull, wide, wide)
+            for backward in ("norm", "scale"):
+                check_data(case, backward, backward == "norm", wide)
+                check_weights(case, True, backward, wide, wide)
 
 
 @pytest.mark.parametrize("shape", MARKED, ids=str)
@@ -280,9 +290,9 @@ def test_the_pull_is_the_gradient_of_the_pending_transform():
     raw, dz = rng.standard_normal((2, 2, 3, 4, 5))
     scale, shift, slope = rng.uniform(0.2, 1, (3, 1, 5))
     step = 1e-6
-    plus, minus = (reference.pending(raw + s, scale, shift, slope) for s in (step, -step))
+    plus, minus = (reference.deferred(raw + s, scale, shift, slope) for s in (step, -step))
     expected = dz * (plus - minus) / (2 * step)
-    assert np.abs(reference.pull(dz, raw, scale, shift, slope) - expected).max() <= 1e-7
+    assert np.abs(reference.backward(dz, raw, scale, shift, slope) - expected).max() <= 1e-7
 
 
 def test_bad_arguments_are_named():
@@ -295,7 +305,7 @@ def test_bad_arguments_are_named():
         ((y, x, w, np.zeros(3, np.float32), good), "bias"),
         ((y, x[:, :, :, :8].copy(), w, None, good), "x must"),
         ((y.astype(np.float64), x, w, None, good), "y must"),
-        ((y, x, w, None, good, (x, x, x)), "pending"),
+        ((y, x, w, None, good, (x, x, x)), "deferred"),
     ]:
         with pytest.raises((ValueError, TypeError), match=word):
             _testing.conv_forward(*arguments)

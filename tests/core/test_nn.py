@@ -237,7 +237,7 @@ def test_bad_calls_name_the_argument():
     parameters, state, images, _ = problem(net, (1, 8, 8))
     with pytest.raises(TypeError, match="graph"):
         _core.plan_create(None, 1, 8, 8, True)
-    with pytest.raises(ValueError, match="batch must be from 1 to 65535, got 0"):
+    with pytest.raises(ValueError, match="batch must be int from 1 to 65535, got 0"):
         _core.plan_create(net.graph(), 0, 8, 8, True)
     small = chain(lambda n, x: n.max_pool(n.max_pool(x)))
     with pytest.raises(ValueError, match="layer 2 does not fit"):

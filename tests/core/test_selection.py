@@ -199,7 +199,11 @@ def test_progress_exceptions_reach_the_caller():
             TypeError,
             r"set must be uint32 \[size\], got int64 of shape",
         ),
-        (lambda p: _core.select_score(object(), rows(1)), TypeError, "problem must be of type"),
+        (
+            lambda p: _core.select_score(object(), rows(1)),
+            TypeError,
+            "problem must be Problem, got object",
+        ),
         (lambda p: _core.select_greedy(p, 15), ValueError, "m must be"),
         (lambda p: _core.select_greedy(p, -2), ValueError, "m must be"),
         (lambda p: _core.select_greedy(p, -1), _core.InfeasibleError, "select_greedy"),
@@ -211,9 +215,9 @@ def test_progress_exceptions_reach_the_caller():
         *(
             (lambda p, seed=seed: _core.select_random(p, 2, seed, 10, np.array([10])), error, text)
             for seed, error, text in (
-                (-1, ValueError, "seed must be from 0 to 18446744073709551615, got -1"),
-                (2**64, ValueError, "seed must be from 0 to .*, got 18446744073709551616"),
-                (0.5, TypeError, "seed must be an int, got float"),
+                (-1, ValueError, "seed must be int from 0 to 18446744073709551615, got -1"),
+                (2**64, ValueError, "seed must be int from 0 to .*, got 18446744073709551616"),
+                (0.5, TypeError, "seed must be int from .*, got 0.5"),
             )
         ),
         (

@@ -190,7 +190,6 @@ def test_a_step_lowers_the_loss(form):
 def test_training_steps_go_where_pytorch_goes():
     """Losses and the way of the parameters over three steps on the views that the core draws."""
     from scp.features import train
-    from scp.features.train import core_options
     from scp.training import TrainingOptions
 
     net = build("laptop", encoder=(16, 32, 32), depths=(1, 1, 1), decoder=(32, 16), channels=16)
@@ -207,9 +206,10 @@ def test_training_steps_go_where_pytorch_goes():
     adam = torch.optim.Adam(
         twin.train().parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
-    sample = core_options(options, 32, 3)[0]
     for step in range(3):
-        images, crops, place, target, _ = _core.train_sample(pool, sample, 1, step)
+        images, crops, place, target, _ = _testing.contrast_sample(
+            pool, options.core(), 32, 1, step
+        )
         inside = (place >= 0).all()
         assert inside, "the comparison needs a place for every pair"
         views = [torch.from_numpy(v.transpose(0, 3, 1, 2).copy()) for v in (images, crops)]

@@ -13,13 +13,6 @@ HEADERS = [p for p in FILES if p.suffix in (".h", ".cuh")]
 PUBLIC = sorted((CSRC / "include" / "scp").glob("*.h"))
 FOLDERS = sorted({p.parent.relative_to(CSRC).as_posix() for p in FILES})
 
-# Folders and headers that do not keep the rules yet. Empty it.
-NOT_YET = {
-    "python",
-    "train",
-    "include/scp/refine.h",
-    "include/scp/train.h",
-}
 MAX_PARAMETERS = 8
 MAX_LINES = 75
 
@@ -46,14 +39,6 @@ ONE_MEANING = {
         {"include/scp", "kernels", "nn", "python", "testing", "train"},
     ),
 }
-
-
-def checked(files):
-    """Those that keep the rules already."""
-    for path in files:
-        name = path.relative_to(CSRC)
-        if not {name.as_posix(), name.parent.as_posix()} & NOT_YET:
-            yield path
 
 
 def code(path: Path) -> str:
@@ -127,20 +112,15 @@ def circle(edges: dict):
     return next((found for node in sorted(edges) if (found := visit(node, []))), [])
 
 
-def test_the_list_of_exceptions_names_what_exists():
-    names = {*FOLDERS, *(p.relative_to(CSRC).as_posix() for p in HEADERS)}
-    assert names >= NOT_YET
-
-
 def test_sources_say_first_what_they_are():
     sources = [p for p in FILES if p.suffix in (".c", ".cu")]
-    silent = [str(p) for p in checked(sources) if not p.read_text().startswith("/* ")]
+    silent = [str(p) for p in sources if not p.read_text().startswith("/* ")]
     assert silent == []
-    assert [str(p) for p in checked(HEADERS) if not p.read_text().startswith("/* ")] == []
+    assert [str(p) for p in HEADERS if not p.read_text().startswith("/* ")] == []
 
 
 def test_no_two_headers_have_one_name():
-    names = [p.stem for p in checked(HEADERS)]
+    names = [p.stem for p in HEADERS]
     assert sorted(n for n in set(names) if names.count(n) > 1) == []
 
 
@@ -151,7 +131,7 @@ def test_headers_include_each_other_in_no_circle():
 def test_modules_depend_on_each_other_in_no_circle():
     """A module is a source with its private header."""
     edges = {}
-    for path in checked(FILES):
+    for path in FILES:
         module = path.with_suffix("")
         uses = {p.with_suffix("") for p in includes(path) if p not in PUBLIC}
         edges.setdefault(module, set()).update(uses - {module})
@@ -179,27 +159,21 @@ def test_folders_look_into_few_others():
 
 @pytest.mark.parametrize("header", PUBLIC, ids=lambda p: p.name)
 def test_functions_take_few_arguments(header):
-    if header not in set(checked(PUBLIC)):
-        pytest.skip("not yet")
     many = {name: n for name, n in parameters(header) if n > MAX_PARAMETERS}
     assert many == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_functions_fit_on_a_screen(folder):
-    if folder in NOT_YET:
-        pytest.skip("not yet")
-    files = [p for p in checked(FILES) if p.parent == CSRC / folder]
+    files = [p for p in FILES if p.parent == CSRC / folder]
     long = {f"{p.name}: {name}": n for p in files for name, n in functions(p) if n > MAX_LINES}
     assert long == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_words_are_those_of_the_field(folder):
-    if folder in NOT_YET:
-        pytest.skip("not yet")
     found = set()
-    for path in (p for p in checked(FILES) if p.parent == CSRC / folder):
+    for path in (p for p in FILES if p.parent == CSRC / folder):
         for identifier in set(re.findall(r"\b[A-Za-z_]\w*", code(path))):
             words = set(identifier.lower().split("_"))
             for word in words & set(PRIVATE_WORDS):
@@ -216,7 +190,7 @@ def test_words_are_those_of_the_field(folder):
 
 def test_equations_are_cited_one_by_one():
     """A search for "Eq. 8" finds what computes it."""
-    for path in checked(FILES):
+    for path in FILES:
         text = re.sub(r"\s*\n \* ?", " ", path.read_text())
         assert re.findall(r"Eqs?\. ?\d+ ?(?:-|,|to|and) ?\d+", text) == [], path
         assert "Eqs." not in text, path

@@ -1,4 +1,6 @@
-#include "legacy.h"
+/* Arguments of csrc/testing/conv.c, one by one: maps whose channels start anywhere are no rows of
+ * args.h. */
+#include "conv_args.h"
 
 #include "scp/cuda.h"
 
@@ -79,9 +81,4 @@ int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status statu
     if (status == SCP_OK) return 0;
     scp_py_raise(module, status, where);
     return -1;
-}
-
-const struct scp_graph *scp_py_graph_of(PyObject *module, PyObject *object, const char *name) {
-    const struct scp_object *graph = scp_py_object(module, object, name, &scp_py_graph);
-    return graph ? graph->core : NULL;
 }

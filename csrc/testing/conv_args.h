@@ -1,8 +1,8 @@
-/* What the bindings of training and refinement use until they are rows of args.h. */
-#ifndef SCP_PYTHON_LEGACY_H
-#define SCP_PYTHON_LEGACY_H
+/* Arguments of csrc/testing/conv.c, one by one. */
+#ifndef SCP_TESTING_CONV_ARGS_H
+#define SCP_TESTING_CONV_ARGS_H
 
-#include "args.h"
+#include "../python/args.h"
 
 #define SCP_PY_READ 0
 #define SCP_PY_WRITE 1
@@ -15,10 +15,5 @@ int scp_py_progress(PyObject *progress);
 void scp_py_begin(struct scp_py_call *call, PyObject *progress);
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where);
-struct scp_graph;
-const struct scp_graph *scp_py_graph_of(PyObject *module, PyObject *object, const char *name);
-
-extern PyMethodDef scp_py_train_methods[];
-extern PyMethodDef scp_py_refine_methods[];
 
 #endif
