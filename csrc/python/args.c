@@ -328,11 +328,13 @@ static int fill(struct scp_args *in, struct scp_object *object) {
     return object->kept ? 0 : -1;
 }
 
-static int shorten(PyObject *array, size_t count) {
-    npy_intp shape[NPY_MAXDIMS];
-    PyArray_Dims dims = {shape, PyArray_NDIM((PyArrayObject *)array)};
-    memcpy(shape, PyArray_DIMS((PyArrayObject *)array), (size_t)dims.len * sizeof *shape);
-    shape[0] = (npy_intp)count;
+/* A row of numbers to the length that the code has set. */
+static int shorten(const struct scp_args *in, const struct scp_arg *row, PyObject *array) {
+    const char *shape = row->shape;
+    scp_word word;
+    scp_shape_next(&shape, word);
+    npy_intp length = (npy_intp)scp_size(in, word);
+    PyArray_Dims dims = {&length, 1};
     PyObject *none = PyArray_Resize((PyArrayObject *)array, &dims, 0, NPY_CORDER);
     Py_XDECREF(none);
     return none ? 0 : -1;
@@ -351,8 +353,7 @@ static PyObject *collect(struct scp_args *in) {
                       : row->dtype == boolean ? PyBool_FromLong(in->values[i].number)
                                               : PyLong_FromUnsignedLongLong(in->values[i].count);
         if (!*result || (row->kind == KIND_NEW && fill(in, (struct scp_object *)*result)) ||
-            (row->room && shorten(*result, scp_size(in, row->shape))) ||
-            PyList_Append(list, *result))
+            (row->room && shorten(in, row, *result)) || PyList_Append(list, *result))
             Py_CLEAR(list);
     }
     if (!list || PyList_GET_SIZE(list) > 1) {

@@ -80,7 +80,7 @@ struct scp_arg {
     const struct scp_py_type *type;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
-    const char *room;                       /* OUT: its shape before the code says how long it is */
+    const char *room; /* OUT of one dimension: its length before the code says how much is used */
 };
 
 /* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
