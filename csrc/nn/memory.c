@@ -1,5 +1,5 @@
-/* The slab of a plan. Greedy: the largest buffer first, each at the lowest place free over its
- * life. */
+/* The slab of a plan. Greedy: the largest buffer first, each at the lowest place free in its life.
+ */
 #include "memory.h"
 
 #include <stdlib.h>
