@@ -1,5 +1,4 @@
-/* The slab of a plan. Greedy: the largest buffer first, each at the lowest place free in its life.
- */
+/* The slab of a plan: the largest buffer first, each at the lowest free place. */
 #include "memory.h"
 
 #include <stdlib.h>
