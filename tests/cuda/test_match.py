@@ -194,7 +194,7 @@ def test_bad_vectors_and_sizes_are_refused(device):
         with pytest.raises(ValueError, match="finite norms"):
             _core.cuda_match(_core.cuda_matcher(q, qn, 2, 2, 0), (p.features,), (norms,))
     same(p, q, qn, device)  # and nothing is left behind
-    with pytest.raises(ValueError, match="features must have length"):
+    with pytest.raises(ValueError, match="features: cells must be 20, as in matcher, got 19"):
         _core.cuda_match(_core.cuda_matcher(q, qn, 2, 2, 0), (p.features[1:],), (p.norms,))
     wide = np.zeros((1, 1, 272), np.float32)
     with pytest.raises(RuntimeError, match="256 channels"):
