@@ -7,13 +7,14 @@
 
 With features that are learned from the images first:
 
-    scp.FeatureExtractor("laptop").fit(pool, minutes=10, run="runs/mine")
+    scp.FeatureExtractor(preset="laptop").fit(pool, minutes=10, run="runs/mine")
 
 When the images chosen are annotated, their landmarks are found in all the others:
 
     extractor = scp.FeatureExtractor.load("runs/mine")
     marks = scp.read_landmarks("marks.csv")            # of the images chosen
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), marks)
+    detector = scp.LandmarkDetector(extractor=extractor)
+    detector.fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
@@ -21,7 +22,7 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
-from . import datasets, devices, keypoints
+from . import datasets, devices, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .choice import Choice
@@ -29,7 +30,8 @@ from .detection import Detections, LandmarkDetector, combine, match_templates
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
-from .refinement import LandmarkRefiner, Refined
+from .refinement import LandmarkRefiner, confidence_weights
+from .report import write_report
 from .run import Run, choose
 from .selection import Selection, TemplateSelector, select, verify
 from .similarity import (
@@ -40,6 +42,7 @@ from .similarity import (
     image_distances,
     match,
 )
+from .threads import get_threads, set_threads
 
 __all__ = [
     "Choice",
@@ -53,7 +56,6 @@ __all__ = [
     "LandmarkRefiner",
     "Landmarks",
     "Queries",
-    "Refined",
     "Run",
     "Selection",
     "SimilarityJob",
@@ -63,16 +65,34 @@ __all__ = [
     "client_weights",
     "code_direction",
     "combine",
+    "confidence_weights",
     "datasets",
     "devices",
     "evaluate",
+    "experiments",
+    "get_threads",
     "image_distances",
     "keypoints",
     "match",
     "match_templates",
     "metrics",
+    "networks",
     "read_landmarks",
     "select",
+    "set_threads",
     "verify",
     "write_landmarks",
+    "write_report",
 ]
+
+
+def __getattr__(name: str):
+    if name == "experiments":  # only when asked for: nothing else needs it
+        import importlib
+
+        return importlib.import_module(".experiments", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,8 +6,9 @@ import argparse
 import shlex
 import sys
 
-from .. import _core, devices
+from .. import devices
 from .._version import __version__
+from ..threads import set_threads
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     args.command_text = shlex.join(["scp", *argv])
     try:
         if getattr(args, "threads", None) is not None:
-            _core.set_threads(args.threads)
+            set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
     except KeyboardInterrupt:

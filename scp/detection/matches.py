@@ -10,7 +10,6 @@ import numpy as np
 from ..datasets import Dataset
 from ..progress import Progress, watch
 from .templates import Templates
-from .views import VIEWS
 from .votes import AGREE, combine
 
 
@@ -58,7 +57,7 @@ def match_templates(
     images: Dataset | None = None,
     mode: str = "bilinear",
     *,
-    views: Sequence[tuple[float, float]] = VIEWS[:1],
+    views: int | Sequence[tuple[float, float]] = 1,
     progress: Progress = False,
     kept=None,
 ) -> Matches:
@@ -66,6 +65,7 @@ def match_templates(
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
+    mode, views: see `LandmarkDetector`; one view if nothing is said.
     kept: a `scp.runs.KeptImages` of the same inputs: an image that it knows is not searched again.
     Memory: 20 bytes per template, view, image and landmark, and one pyramid.
     """
@@ -87,7 +87,7 @@ def match_templates(
                 kept.append(xy[:, :, i], similarity[:, :, i])
         if bar:
             bar(i + 1, len(images))
-    scales = grid_scales(images, extractor.size)
+    scales = grid_scales(images, extractor.grid_size)
     return Matches(xy, similarity, counts, scales, index.views.weights)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..features import FeaturePyramid
 from ..similarity import match
-from .views import VIEWS, Views
+from .views import Views
 
 MODES = ("bilinear", "nearest", "paper")
 
@@ -21,13 +21,11 @@ class Templates:
             "nearest": the cell that holds the landmark, positions are centres of 2 x 2 pixels;
             "paper": as "nearest", but all positions are truncated to whole pixels and the upper
             left pixel is the answer, as in the authors' code.
-        views: (degrees, zoom) pairs.
+        views: so many of VIEWS, or (degrees, zoom) pairs.
         cycles: keep the templates' pyramids, for `cycle`.
     """
 
-    def __init__(
-        self, extractor, images: Dataset, mode: str = "bilinear", views=VIEWS[:1], cycles=False
-    ):
+    def __init__(self, extractor, images: Dataset, mode: str = "bilinear", views=1, cycles=False):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         self.extractor, self.mode = extractor, mode

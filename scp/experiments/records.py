@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -99,7 +100,7 @@ def record(
     mode: str = "bilinear",
     way: str = "original",
     views: int = 1,
-    folder: RunFolder | None = None,
+    folder: str | os.PathLike | None = None,
     name: str = "matches",
     progress: Progress = None,
 ) -> Record:
@@ -128,6 +129,7 @@ def record(
         },
         sort_keys=True,
     )
+    folder = RunFolder.of(folder)
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
         with contextlib.ExitStack() as stack:
@@ -141,7 +143,7 @@ def record(
                 templates,
                 images,
                 mode,
-                views=VIEWS[:views],
+                views=views,
                 progress=renamed(progress, f"matching {name}"),
                 kept=part,
             )
@@ -152,8 +154,8 @@ def record(
         kept = Matches(
             *kept,
             np.ones((len(templates), len(images)), bool),
-            grid_scales(images, extractor.size),
-            view_weights(VIEWS[:views]),
+            grid_scales(images, extractor.grid_size),
+            view_weights(views),
         )
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
@@ -163,7 +165,7 @@ def record(
         np.asarray(images.landmarks, np.float64),
         images.spacing,
         shapes,
-        tuple(extractor.size),
+        tuple(extractor.grid_size),
         way,
         own,
     )
@@ -172,8 +174,6 @@ def record(
 def digest(dataset: Dataset) -> str:
     """SHA-256 of what tells a data set's images from others without decoding them: ids, shapes,
     landmarks, the files' sizes."""
-    import os
-
     sums = hashlib.sha256()
     for i, name in enumerate(dataset.ids):
         path = dataset.path(i)

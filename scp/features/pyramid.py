@@ -132,25 +132,3 @@ class FeaturePyramid:
         return np.stack(rows, axis=1).astype(np.float32), np.stack(lengths, axis=1).astype(
             np.float32
         )
-
-
-class Grids:
-    """The sizes that follow from `size` (H, W), `levels` and `channels` of an extractor."""
-
-    size: tuple[int, int]
-    levels: int
-    channels: int
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of level 0 in cells."""
-        return self.size[0] >> self.levels, self.size[1] >> self.levels
-
-    @property
-    def cells(self) -> int:
-        """Cells of all levels."""
-        return int(cell_offsets(self.levels, *self.grid)[-1])
-
-    def pyramid_bytes(self) -> int:
-        """Memory of one pyramid."""
-        return self.cells * (self.channels + 1) * 4

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._version import __version__
 from ..progress import Progress, watch
-from ..runs import KnownImages
+from ..runs import KnownImages, RunFolder
 from ..runs.images import NAME as KNOWN
 
 
@@ -28,9 +28,9 @@ class Pool:
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        extractor: features; its `size` is the grid.
-        keypoints: method of `scp.keypoints.detect`; count, seed and options: its arguments.
-        folder: a RunFolder; images it knows (`scp.runs.images`) are decoded when used only.
+        extractor: features; its `grid_size` is the grid.
+        keypoints: method of `scp.keypoints.detect`; count, random_state and options: its arguments.
+        run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
     """
 
@@ -40,9 +40,9 @@ class Pool:
         extractor,
         keypoints="sift",
         count=100,
-        seed=0,
+        random_state=0,
         progress: Progress = False,
-        folder=None,
+        run=None,
         **options,
     ):
         import cv2
@@ -51,12 +51,13 @@ class Pool:
         from .detect import detect
 
         self.dataset, self.extractor = dataset, extractor
+        folder = RunFolder.of(run)
         self.points, self.empty, self.digests = [], [], []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],
-            "size": list(extractor.size),
-            "keypoints": {"method": keypoints, "count": count, "seed": seed, **options},
+            "size": list(extractor.grid_size),
+            "keypoints": {"method": keypoints, "count": count, "seed": random_state, **options},
         }
         known = KnownImages(folder, dataset, settings)
         original, responses = [], []
@@ -70,14 +71,16 @@ class Pool:
                 image = self._decode(i)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
-                    points = detect(image, keypoints, count, seed=seed, index=i, **options)
+                    points = detect(
+                        image, keypoints, count, random_state=random_state, index=i, **options
+                    )
                 xy, response, digest = points.xy, points.response, self._digest(i)
                 known.add(i, before, digest)
             if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
             self.points.append(xy)
             self.digests.append(digest)
-            original.append(to_original(xy, dataset.shape(i), extractor.size))
+            original.append(to_original(xy, dataset.shape(i), extractor.grid_size))
             responses.append(response)
             if bar:
                 bar(i + 1, len(dataset))
@@ -91,7 +94,7 @@ class Pool:
             known.write()
 
     def _decode(self, i: int) -> np.ndarray:
-        image = self.dataset.grid(i, self.extractor.size)
+        image = self.dataset.grid(i, self.extractor.grid_size)
         self._grids[i] = to_16_bits(image)
         return image
 

@@ -4,10 +4,12 @@
     x = net.input(1)
     x = net.relu(net.batch_norm(net.conv(x, 32, stride=2, kernel=4, name="stem")))
     net.output(net.conv(x, 16, kernel=1, name="head"))
-    parameters, state = net.initial(seed=0)
+    parameters, state = net.initial(random_state=0)
 
 Every method appends a layer and returns its number. The network owns no weights: these are two flat
 float32 arrays, `parameters` and `state` (running statistics), in the order of `blocks`.
+
+    (maps,) = net.run(images, parameters, state)
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from .. import _core
+from .plans import Plans
 
 OPS = (
     "input",
@@ -85,7 +88,7 @@ class Network:
         self.names: list[str] = []
         self.channels: list[int] = []
         self.outputs: list[int] = []
-        self._graph = None
+        self._changed()
 
     # ---- layers ----
 
@@ -198,7 +201,7 @@ class Network:
         if self._number(x) in self.outputs:
             raise ValueError(f"output: layer {self.names[x]} is an output already")
         self.outputs = sorted([*self.outputs, int(x)])
-        self._graph = None
+        self._changed()
         return x
 
     # ---- what the core reads ----
@@ -348,8 +351,8 @@ class Network:
 
     # ---- weights ----
 
-    def initial(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Fresh parameters float32 [P] and state float32 [S]; they depend on the seed only."""
+    def initial(self, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Fresh parameters float32 [P] and state float32 [S]; they depend on random_state only."""
         parameters = np.zeros(self.n_parameters, np.float32)
         state = np.zeros(self.n_state, np.float32)
         for i, (l, (at, n, state_at, _)) in enumerate(zip(self.layers, self.blocks, strict=True)):
@@ -360,7 +363,7 @@ class Network:
             elif n:
                 fan = l.channels if l.op == "transposed" else self.channels[l.inputs[0]]
                 fan *= l.kernel_y * l.kernel_x
-                words = _core.random_words(seed, STREAM + i, int(n))
+                words = _core.random_words(random_state, STREAM + i, int(n))
                 u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
                 if self.inits[i] == "he":
                     u *= np.float32(np.sqrt(6 / fan))
@@ -390,7 +393,50 @@ class Network:
                     out[f"{name}.bias"] = parameters[at + weights : at + n]
         return out
 
+    # ---- running ----
+
+    def run(
+        self, images: np.ndarray, parameters: np.ndarray, state: np.ndarray
+    ) -> list[np.ndarray]:
+        """What the network answers, as after training: a map per output, in their order.
+
+        Args:
+            images: [H][W], or several [N][H][W]; or with their channels, [N][H][W][C]. Grey images
+                go into every channel. Values as the network learned them: 0..1 with the presets.
+            parameters, state: its weights, of `initial` or a `Model`.
+
+        Returns:
+            float32 [h][w][c] for one image [H][W], else [N][h][w][c]. Any number of threads may
+            call this at the same time.
+        """
+        images = np.asarray(images, np.float32)
+        one = images.ndim == 2
+        batch = images[None] if one else images
+        if batch.ndim == 3:
+            batch = np.repeat(batch[..., None], self.image_channels, axis=3)
+        if batch.ndim != 4 or batch.shape[3] != self.image_channels or batch.size == 0:
+            raise ValueError(
+                f"images must be [H][W], [N][H][W] or [N][H][W][{self.image_channels}], got "
+                f"{list(images.shape)}"
+            )
+        plans = self._plans = self._plans or Plans(self)
+        found = [
+            plans.run(np.ascontiguousarray(batch[i : i + 1]), parameters, state)
+            for i in range(len(batch))
+        ]
+        if len(found) == 1:
+            return [maps[0] for maps in found[0]] if one else found[0]
+        return [np.concatenate(maps) for maps in zip(*found, strict=True)]
+
+    def __getstate__(self) -> dict:
+        """The layers; what the core made of them is made again."""
+        return {**vars(self), "_graph": None, "_plans": None}
+
     # ---- inside ----
+
+    def _changed(self) -> None:
+        self._graph: object | None = None  # of the core
+        self._plans: Plans | None = None
 
     def _replay(
         self,
@@ -450,7 +496,7 @@ class Network:
         self.names.append(name)
         self.channels.append(width)
         self.inits.append(self.init)
-        self._graph = None
+        self._changed()
         return number
 
     def _map(self, name, x, op, **fields) -> int:

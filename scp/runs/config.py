@@ -34,7 +34,9 @@ def run_settings(path: str | os.PathLike) -> tuple[dict, dict, dict, dict]:
             "keypoints": points.pop("method"),
             "count": points.pop("count"),
             "keypoint_options": points,
-            **{name: similarity[name] for name in ("mode", "epsilon", "objective")},
+            "mode": similarity["mode"],
+            "epsilon": similarity["epsilon"],
+            "score": similarity["objective"],
             "random_state": asked.pop("random_state"),
         }
         extractor = {"features": features["features"], "size": tuple(features["size"])}

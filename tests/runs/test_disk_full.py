@@ -44,7 +44,7 @@ def progress(stage, done, total):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, resource.RLIM_INFINITY))
 
 def job(progress):
-    return choose(scp.datasets.folder(images), 3, features=scp.GradientExtractor((128, 128)),
+    return choose(scp.datasets.folder(images), 3, features=scp.GradientExtractor(size=(128, 128)),
                   count=30, run=run, duplicates=False, progress=progress)
 
 try:
