@@ -18,6 +18,7 @@ def extractor_for(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     model: str | os.PathLike | None = None,
+    levels: int | None = None,
 ) -> FeatureExtractor | GradientExtractor:
     """The features that a run uses.
 
@@ -26,7 +27,7 @@ def extractor_for(
         features: "trained", those of weights.safetensors there; "gradient", without training;
             "auto": trained where there is such a file, else gradient.
         size: (H, W) of the grid; None: that of the training, or 384 x 384.
-        channels: of gradient features, 64 if None.
+        channels, levels: of gradient features; None: 64 and 5.
         model: the file of a model, instead of the one in the folder.
     """
     if features not in FEATURES:
@@ -36,9 +37,13 @@ def extractor_for(
     if features == "gradient" or (features == "auto" and model is None and not there):
         if model is not None:
             raise ValueError("model: gradient features have none")
-        return GradientExtractor(size=size or (384, 384), channels=channels or 64).check()
+        extractor = GradientExtractor(
+            size=size or (384, 384), levels=levels or 5, channels=channels or 64
+        )
+        return extractor.check()
     if not there:
         raise FileNotFoundError(f"features: there is no {path or WEIGHTS}; train first (scp train)")
-    if channels is not None:
-        raise ValueError("channels: those of trained features are given by their network")
+    for name, value in (("channels", channels), ("levels", levels)):
+        if value is not None:
+            raise ValueError(f"{name}: those of trained features are given by their network")
     return FeatureExtractor.load(path, size)

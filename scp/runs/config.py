@@ -41,7 +41,7 @@ def run_settings(path: str | os.PathLike) -> tuple[dict, dict, dict, dict]:
         }
         extractor = {"features": features["features"], "size": tuple(features["size"])}
         if features["features"] == "gradient":
-            extractor["channels"] = features["channels"]
+            extractor |= {name: features[name] for name in ("channels", "levels")}
         return config["dataset"], extractor, options, {"m": None, **asked}
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the settings of a run ({error!r})") from None
