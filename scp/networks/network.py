@@ -409,6 +409,7 @@ class Network:
             float32 [h][w][c] for one image [H][W], else [N][h][w][c]. Any number of threads may
             call this at the same time.
         """
+        self.graph()  # an error where there is no output
         images = np.asarray(images, np.float32)
         one = images.ndim == 2
         batch = images[None] if one else images
