@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE := $(shell find csrc -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh') setup.py
 
-.PHONY: help demo test lint format cuda sanitize tsan portable neon ctest package bench clean
+.PHONY: help demo test lint format types cuda sanitize tsan portable neon ctest package bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -44,6 +44,9 @@ format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 	$(BIN)/ruff format .
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs $(BIN)/clang-format -i
 
+types: $(VENV)/stamp-types $(VENV)/stamp-build ## types of what scp exports are complete
+	$(BIN)/python tools/check_types.py
+
 ctest: ## C tests, warnings are errors; CC=clang for another compiler
 	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
 
@@ -61,7 +64,7 @@ cuda: $(VENV)/stamp-test ## the CUDA plug-in for sm_80 and sm_90, warnings are e
 sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	tests/c/run.sh asan
 	rm -rf build/asan
-	CC=gcc SCP_SANITIZE=address,undefined SCP_DEBUG=1 $(BIN)/python setup.py --quiet \
+	CC=gcc SCP_SANITIZE=address,undefined SCP_DEBUG=1 SCP_TESTING=1 $(BIN)/python setup.py --quiet \
 	    build --build-base build/asan-objects --build-lib build/asan
 	PYTHONPATH=build/asan PYTHONSAFEPATH=1 PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
@@ -112,7 +115,7 @@ $(VENV)/stamp-build: $(VENV)/stamp-install $(NATIVE)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(VENV)/stamp-lint: $(VENV)/stamp-venv pyproject.toml
+$(VENV)/stamp-lint $(VENV)/stamp-types: $(VENV)/stamp-%: $(VENV)/stamp-venv pyproject.toml
 	$(PIP) $$($(BIN)/python -c 'import tomllib; \
-	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])')
+	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"])')
 	@touch $@

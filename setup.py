@@ -3,7 +3,8 @@
 Switches (environment): SCP_DEBUG=1 (assertions, -O1 -g), SCP_SANITIZE=address,undefined (or
 thread), SCP_CUDA=auto|0|1 (the plug-in scp/libscp_cuda.so: where nvcc is found; never; or fail),
 SCP_CUDA_ARCHS="80 90" (compute capabilities; the last one also as PTX for newer GPUs), SCP_JOBS=n
-(compilers at once; default: all CPUs).
+(compilers at once; default: all CPUs), SCP_TESTING=0|1 (the module scp._testing, for tests and
+benchmarks, inside scp._core; default: in editable and in-place builds only).
 """
 
 import os
@@ -18,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 
 root = Path(__file__).parent
 sources = sorted(p.relative_to(root).as_posix() for p in (root / "csrc").glob("*/*.c"))
+testing = [source for source in sources if source.startswith("csrc/testing/")]
 headers = sorted(p.relative_to(root).as_posix() for p in (root / "csrc").rglob("*.h"))
 
 # No fused multiply-add and no fast-math: results are the same bits on every instruction set.
@@ -40,6 +42,21 @@ if not jobs.isdecimal() or int(jobs) < 1:
 
 class ParallelBuild(build_ext):
     """Compiles the sources of the extension side by side."""
+
+    def run(self):
+        development = self.inplace or getattr(self, "editable_mode", False)
+        (core,) = self.extensions
+        if os.environ.get("SCP_TESTING", str(int(development))) not in ("", "0"):
+            core.sources = core.sources + testing
+            core.define_macros = [("SCP_TESTING", "1")]
+        # Other switches than those of the last build: as if the sources had changed.
+        stamp = Path(self.build_temp, "switches")
+        switches = repr((flags, links, core.define_macros))
+        if not stamp.exists() or stamp.read_text() != switches:
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(switches)
+        core.depends = [*headers, str(stamp)]
+        super().run()
 
     def build_extensions(self):
         compile_some = self.compiler.compile
@@ -117,7 +134,7 @@ setup(
     ext_modules=[
         Extension(
             "scp._core",
-            sources=sources,
+            sources=[source for source in sources if source not in testing],
             depends=headers,
             include_dirs=["csrc/include", numpy.get_include()],
             extra_compile_args=flags,

@@ -32,7 +32,6 @@ from scp.detection import VIEWS, Matches, match_templates, usual_views
 from scp.evaluation import metrics
 from scp.keypoints import Pool
 
-RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the success detection rates
 SIZES = (1, 2, 3, 5, 10)  # templates in SCP's picks
 SETS = ("confident", "agreeing")  # rules for several templates: the paper's, ours
 DRAWS = 200  # random sets that SCP's five are compared with
@@ -120,9 +119,9 @@ def distinct(data, train, test, cache=None):
 
 
 def detection_rates(errors):
-    """Percentage of errors below each of RADII (strictly), by radius."""
-    rates = metrics.detection_rates(errors, RADII)
-    return {f"{r:g}": float(v) for r, v in zip(RADII, rates, strict=True)}
+    """Percentage of errors below each of metrics.RADII (strictly), by radius."""
+    rates = metrics.detection_rates(errors)
+    return {f"{r:g}": float(v) for r, v in zip(metrics.RADII, rates, strict=True)}
 
 
 @dataclass

@@ -24,7 +24,7 @@ from common import arguments, finish, header
 from limits import Limits
 from peers import interpreter, run
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference.conv import Geometry, size
 
 SAME = Geometry(1, 1, 1, 1)
@@ -120,21 +120,21 @@ class Ours:
         of = lambda n: tuple(np.full((1, up(n)), v, np.float32) for v in (1, 0.1, 0.1))  # noqa: E731
         self.pending = of(c) if fused and c >= 16 else None  # images are read as they are
         self.pull = (self.y.copy(), of(o), of(o)) if fused else None
-        floats = _core.conv_workspace(self.x, self.w, self.g, True)
+        floats = _testing.conv_workspace(self.x, self.w, self.g, True)
         self.space = np.zeros(floats + 16, np.float32)
 
     def forward(self):
-        _core.conv_forward(
+        _testing.conv_forward(
             self.y, self.x, self.w, self.bias, self.g, self.pending, workspace=self.space
         )
 
     def data(self):
-        _core.conv_backward_data(
+        _testing.conv_backward_data(
             self.dz, False, self.dy, self.w, self.g, self.pull, workspace=self.space
         )
 
     def weights(self):
-        _core.conv_backward_weights(
+        _testing.conv_backward_weights(
             self.dw,
             self.db,
             self.x,

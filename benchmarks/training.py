@@ -24,7 +24,7 @@ import numpy as np
 from common import arguments, finish, header
 from peers import Session, interpreter
 
-from scp import _core
+from scp import _core, _testing
 from scp.features import train
 from scp.networks import PRESETS, build
 from scp.training import TrainingOptions
@@ -138,7 +138,7 @@ class Ours:
                 plan, maps, seconds = self.forward(self.o.batch, side, True)
                 pulls = [np.ones_like(m) for m in maps]
                 start = time.perf_counter()
-                _core.plan_backward(plan, gradients, None, self.parameters, pulls, None)
+                _testing.plan_backward(plan, gradients, None, self.parameters, pulls, None)
                 total += seconds + time.perf_counter() - start
             out.append(total)
         return out[1:]

@@ -25,7 +25,6 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 from . import datasets, devices, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
-from .choice import Choice
 from .detection import Detections, LandmarkDetector, combine, match_templates
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
@@ -33,7 +32,7 @@ from .landmarks import Landmarks, read_landmarks, write_landmarks
 from .refinement import LandmarkRefiner, confidence_weights
 from .report import write_report
 from .run import Run, choose
-from .selection import Selection, TemplateSelector, select, verify
+from .selection import Choice, Selection, TemplateSelector, select, verify
 from .similarity import (
     Queries,
     SimilarityJob,

@@ -1,196 +1,406 @@
-"""The C core. Arrays must have exactly the stated dtype and be C-contiguous; nothing is converted.
+"""The C core. Written by tools/stubs.py: do not edit.
 
-Every count is an int from 0 on (anything with __index__ will do). Errors name the argument:
-TypeError for a wrong type or dtype, ValueError for a wrong value, shape or order, MemoryError,
-InfeasibleError, or what a progress callback or signal handler raised.
+Arrays must have exactly the stated dtype and be C-contiguous; nothing is converted. Dimensions of
+one name are of one length. Errors name the argument: TypeError for a wrong type or dtype,
+ValueError for a wrong value, shape or order, MemoryError, InfeasibleError, or what a progress
+callback or signal handler raised.
 """
 
 import os
-from collections.abc import Callable
-from typing import SupportsIndex
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, SupportsIndex, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Progress = Callable[[int, int], object]
+@final
+class Graph:
+    """A network, checked."""
 
 class InfeasibleError(ValueError):
     """No set of images satisfies the constraints."""
 
-# ---- threads, instruction sets ----
+@final
+class Matcher:
+    """Queries on a CUDA device."""
 
-def threads() -> int: ...
-def set_threads(count: SupportsIndex, /) -> None: ...
-def isa() -> str: ...
-def isas() -> list[str]: ...
-def set_isa(name: str | None, /) -> None: ...
+@final
+class Plan:
+    """A network bound to a batch of images; serves one call at a time."""
 
-# ---- random numbers: Philox4x32-10 under key = seed, counter = (block, stream) ----
+@final
+class Problem:
+    """A selection problem, prepared; keeps its arrays alive."""
+
+@final
+class Queries:
+    """Vectors to search for: checked, ordered and quantised."""
+
+@final
+class Trainer:
+    """A training that can be run; serves one call at a time."""
+
+def threads() -> int:
+    """Threads that a call may use.
+
+    -> count: int
+    """
+
+def set_threads(count: SupportsIndex) -> None:
+    """Change the number of threads.
+
+    count: int from 0 to 256; 0: the default
+    """
+
+def isa() -> str:
+    """The instruction set in use.
+
+    -> name: str
+    """
+
+def isas() -> list[str]:
+    """The instruction sets that this machine can run, the best last.
+
+    -> names: list[str]
+    """
 
 def random_words(
-    seed: SupportsIndex, stream: SupportsIndex, count: SupportsIndex, /
-) -> NDArray[np.uint32]: ...
+    seed: SupportsIndex,
+    stream: SupportsIndex,
+    count: SupportsIndex,
+) -> NDArray[np.uint32]:
+    """The first words of a stream of Philox4x32-10 (scp/random.h).
+
+    seed: int from 0 to 18446744073709551615
+    stream: int from 0 to 18446744073709551615
+    count: int from 0 to 2305843009213693951
+    -> words: uint32 [count]
+    """
+
 def random_subset(
-    seed: SupportsIndex, stream: SupportsIndex, m: SupportsIndex, n: SupportsIndex, /
-) -> NDArray[np.uint32]: ...
+    seed: SupportsIndex,
+    stream: SupportsIndex,
+    m: SupportsIndex,
+    n: SupportsIndex,
+) -> NDArray[np.uint32]:
+    """m different numbers below n, ascending.
 
-# ---- hooks for tests ----
+    seed: int from 0 to 18446744073709551615
+    stream: int from 0 to 18446744073709551615
+    m: int from 0 to 4294967295
+    n: int from 0 to 4294967295
+    -> subset: uint32 [m]
+    """
 
-def alloc_state() -> tuple[int, int]: ...
-def alloc_fail_at(n: SupportsIndex, /) -> None: ...
-def pool_probe(
-    tasks: SupportsIndex, microseconds: SupportsIndex, progress: Progress | None = None
-) -> None: ...
+def surf(
+    image: NDArray[np.uint8],
+    threshold: float,
+    octaves: SupportsIndex,
+    octave_layers: SupportsIndex,
+) -> NDArray[np.float64]:
+    """Fast-Hessian key points (scp/surf.h).
 
-# ---- features and matching ----
+    image: uint8 [height][width]
+    threshold: float
+    octaves: int from 1 to 10
+    octave_layers: int from 1 to 1000
+    -> points: float64 [n][4]: x, y, filter side, response
+    """
 
 def gradient_pyramid(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],
     images: NDArray[np.float32],
     levels: SupportsIndex,
-    progress: Progress | None = None,
-) -> None: ...
+    progress: Callable[[int, int], object] | None = None,
+) -> None:
+    """Pyramids of gradient features of images (scp/gradient.h).
+
+    features: float32 [images][cells][channels], changed in place
+    norms: float32 [images][cells], changed in place
+    images: float32 [images][height][width]
+    levels: int from 1 to 8
+    progress: callable(done, total) or None
+    """
+
 def pyramid_pack(
-    features: NDArray[np.float32], norms: NDArray[np.float32], map: NDArray[np.float32], /
-) -> None: ...
-def match_queries(queries: NDArray[np.float32], query_norms: NDArray[np.float32], /) -> object: ...
+    features: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    map: NDArray[np.float32],
+) -> None:
+    """One level of a pyramid from a network's map (scp/pyramid.h).
+
+    features: float32 [cells][width], changed in place
+    norms: float32 [cells], changed in place
+    map: float32 [cells][channels]
+    """
+
+def match_queries(queries: NDArray[np.float32], query_norms: NDArray[np.float32]) -> Queries:
+    """Queries for match; copies the vectors and their norms.
+
+    queries: float32 [queries][levels][channels]
+    query_norms: float32 [queries][levels]
+    -> object: Queries
+    """
+
 def match(
     features: NDArray[np.float32],
     norms: NDArray[np.float32],
-    queries: object,
+    queries: Queries,
     height: SupportsIndex,
     width: SupportsIndex,
     bilinear: bool = False,
-    path: int = 0,
-    epsilon: float = 1e-3,
-    progress: Progress | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int, bool]]: ...
+    path: Literal["auto", "search", "dense"] = "auto",
+    epsilon: float = 0.001,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], int, int, bool]:
+    """The best match of every query in one image (scp/match.h).
+
+    features: float32 [cells][channels]
+    norms: float32 [cells]
+    queries: Queries
+    height: int from 1 to 65535; of the coarsest level, as width
+    width: int from 1 to 65535
+    bilinear: bool
+    path: one of auto, search, dense
+    epsilon: float
+    progress: callable(done, total) or None
+    -> value: float32 [queries]
+    -> index: int32 [queries]
+    -> dots: int; dot products evaluated
+    -> brute: int; those of brute force
+    -> dense: bool; the path taken
+    """
+
 def match_bytes(
     levels: SupportsIndex,
     channels: SupportsIndex,
     height: SupportsIndex,
     width: SupportsIndex,
     bilinear: bool,
-    /,
-) -> int: ...
+) -> int:
+    """Working memory of match with the present number of threads.
 
-# ---- selection: a prepared problem is an opaque object; m = -1: as many as the budget allows ----
+    levels: int from 1 to 8
+    channels: int from 1 to 4096
+    height: int from 1 to 65535
+    width: int from 1 to 65535
+    bilinear: bool
+    -> bytes: int
+    """
 
 def select_problem(
     values: NDArray[np.float32],
     weights: NDArray[np.float64],
     roles: NDArray[np.uint8],
     groups: NDArray[np.uint32] | None,
-    quota: int,
+    quota: SupportsIndex,
     costs: NDArray[np.float64] | None,
     budget: float,
     distances: NDArray[np.float64] | None,
     min_distance: float,
-    /,
-) -> object: ...
-def select_score(problem: object, set: NDArray[np.uint32], /) -> float: ...
+) -> Problem:
+    """Prepare a selection problem (scp/select.h).
+
+    values: float32 [images][clients]
+    weights: float64 [clients]
+    roles: uint8 [images]; enum scp_role
+    groups: uint32 [images] or None
+    quota: int from 0 on; at most so many of a group
+    costs: float64 [images] or None
+    budget: float
+    distances: float64 [images][images] or None
+    min_distance: float
+    -> object: Problem
+    """
+
+def select_attach(problem: Problem, device: SupportsIndex) -> None:
+    """Run the problem's sums on a CUDA device from now on.
+
+    problem: Problem
+    device: int from 0 to 2147483647
+    """
+
+def select_score(problem: Problem, set: NDArray[np.uint32]) -> float:
+    """Score of a set of rows.
+
+    problem: Problem
+    set: uint32 [size]
+    -> score: float
+    """
+
 def select_explain(
-    problem: object, set: NDArray[np.uint32], /
-) -> tuple[
-    NDArray[np.uint32], NDArray[np.float64], float, NDArray[np.int64], NDArray[np.float32]
-]: ...
-def select_violates(problem: object, set: NDArray[np.uint32], /) -> bool: ...
+    problem: Problem,
+    set: NDArray[np.uint32],
+) -> tuple[NDArray[np.uint32], NDArray[np.float64], float, NDArray[np.int64], NDArray[np.float32]]:
+    """Pick order of a set, what each pick adds, and who covers whom.
+
+    problem: Problem
+    set: uint32 [size]
+    -> found: uint32 [count]
+    -> gains: float64 [size]
+    -> score: float
+    -> cover: int64 [clients]
+    -> cover_value: float32 [clients]
+    """
+
 def select_greedy(
-    problem: object, m: int, progress: Progress | None = None, /
-) -> NDArray[np.uint32]: ...
+    problem: Problem,
+    m: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.uint32]:
+    """Lazy greedy, in the order of the picks.
+
+    problem: Problem
+    m: int from -1 on; -1: as many as the budget allows
+    progress: callable(done, total) or None
+    -> found: uint32 [count]
+    """
+
 def select_swap(
-    problem: object, m: int, set: NDArray[np.uint32], progress: Progress | None = None, /
-) -> tuple[NDArray[np.uint32], int]: ...
+    problem: Problem,
+    m: SupportsIndex,
+    set: NDArray[np.uint32],
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.uint32], int]:
+    """Best-improvement exchanges from a feasible set.
+
+    problem: Problem
+    m: int from -1 on; -1: as many as the budget allows
+    set: uint32 [size]
+    progress: callable(done, total) or None
+    -> found: uint32 [count]
+    -> swaps: int
+    """
+
 def select_random(
-    problem: object,
-    m: int,
+    problem: Problem,
+    m: SupportsIndex,
     seed: SupportsIndex,
-    draws: int,
+    draws: SupportsIndex,
     checkpoints: NDArray[np.int64],
-    progress: Progress | None = None,
-    /,
-) -> tuple[NDArray[np.uint32], NDArray[np.float64]]: ...
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+    """The paper's random search.
+
+    problem: Problem
+    m: int from -1 on; -1: as many as the budget allows
+    seed: int from 0 to 18446744073709551615
+    draws: int from 1 on
+    checkpoints: int64 [points]; ascending, at most draws
+    progress: callable(done, total) or None
+    -> found: uint32 [count]
+    -> prefix: float64 [points]; best score of the first so many draws
+    """
+
 def select_bound(
-    problem: object,
-    m: int,
+    problem: Problem,
+    m: SupportsIndex,
     set: NDArray[np.uint32],
     score: float,
-    iterations: int,
+    iterations: SupportsIndex,
     multipliers: NDArray[np.float32],
-    progress: Progress | None = None,
-    /,
-) -> float: ...
+    progress: Callable[[int, int], object] | None = None,
+) -> float:
+    """Lagrangian upper bound of the score of every feasible set.
+
+    problem: Problem
+    m: int from -1 on; -1: as many as the budget allows
+    set: uint32 [size]
+    score: float; of the set
+    iterations: int from 0 on
+    multipliers: float32 [clients], changed in place; NaN: none yet
+    progress: callable(done, total) or None
+    -> bound: float
+    """
+
 def select_exact(
-    problem: object,
-    m: int,
+    problem: Problem,
+    m: SupportsIndex,
     set: NDArray[np.uint32],
     bound: float,
     multipliers: NDArray[np.float32],
-    max_nodes: int,
-    progress: Progress | None = None,
-    /,
-) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
-def select_attach(problem: object, device: int, /) -> None: ...
+    max_nodes: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.uint32], float, float, int, bool]:
+    """Branch and bound from a feasible set and select_bound's multipliers.
+
+    problem: Problem
+    m: int from -1 on; -1: as many as the budget allows
+    set: uint32 [size]
+    bound: float
+    multipliers: float32 [clients]
+    max_nodes: int from 0 on
+    progress: callable(done, total) or None
+    -> found: uint32 [count]
+    -> score: float
+    -> bound: float
+    -> nodes: int; or sets looked at
+    -> proven: bool
+    """
+
 def select_enumerate(
-    problem: object,
+    problem: Problem,
     set: NDArray[np.uint32],
     multipliers: NDArray[np.float32],
-    max_sets: int,
-    progress: Progress | None = None,
-    /,
-) -> tuple[NDArray[np.uint32], float, float, int, bool]: ...
+    max_sets: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.uint32], float, float, int, bool]:
+    """Score every set of that size that the multipliers do not exclude.
 
-# ---- CUDA (csrc/include/scp/cuda.h); scp.devices opens the plug-in ----
+    problem: Problem
+    set: uint32 [size]
+    multipliers: float32 [clients]
+    max_sets: int from 0 on
+    progress: callable(done, total) or None
+    -> found: uint32 [count]
+    -> score: float
+    -> bound: float
+    -> nodes: int; or sets looked at
+    -> proven: bool
+    """
 
-def cuda_open(path: str | os.PathLike[str], /) -> None: ...
-def cuda_devices() -> list[tuple[str, int, int, int, int]]: ...
-def cuda_matcher(
-    queries: NDArray[np.float32],
-    query_norms: NDArray[np.float32],
-    height: int,
-    width: int,
-    device: int,
-    bilinear: bool = False,
-    epsilon: float = 1e-3,
-    max_memory: int = 9223372036854775807,
-) -> object: ...
-def cuda_match(
-    matcher: object,
-    features: tuple[NDArray[np.float32], ...],
-    norms: tuple[NDArray[np.float32], ...],
-    progress: Progress | None = None,
-    /,
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]: ...
+def graph_create(ints: NDArray[np.int32], floats: NDArray[np.float32]) -> Graph:
+    """A network from its layers.
 
-# ---- key points ----
-
-def surf(
-    image: NDArray[np.uint8], threshold: float, octaves: int, octave_layers: int
-) -> NDArray[np.float64]: ...
-
-# ---- networks (csrc/include/scp/nn.h); build them with scp.networks.Network ----
-
-Graph = object  # capsules
-Plan = object
-
-def graph_create(ints: NDArray[np.int32], floats: NDArray[np.float32], /) -> Graph:
-    """ints [n][16], floats [n][4]: the rows of Network.ints and Network.floats."""
-
-def graph_blocks(graph: Graph, /) -> tuple[int, int, int, NDArray[np.int64]]:
-    """Parameters, state and outputs of the graph; [n][4]: offset and number of a layer's
-    parameters, offset and number of its state."""
+    ints: int32 [layers][16]; Network.ints: struct scp_layer
+    floats: float32 [layers][4]; Network.floats
+    -> object: Graph
+    """
 
 def plan_bytes(
-    graph: Graph, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, train: bool, /
+    graph: Graph,
+    batch: SupportsIndex,
+    height: SupportsIndex,
+    width: SupportsIndex,
+    train: bool,
 ) -> int:
-    """Memory that plan_create takes, with the present number of threads."""
+    """Memory that plan_create takes, with the present number of threads.
+
+    graph: Graph
+    batch: int from 1 to 65535
+    height: int from 1 to 65535
+    width: int from 1 to 65535
+    train: bool
+    -> bytes: int
+    """
 
 def plan_create(
-    graph: Graph, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, train: bool, /
-) -> Plan: ...
-def plan_shapes(plan: Plan, /) -> NDArray[np.int64]:
-    """[n][4]: height, width, channels and multiply-adds (of one image) of every layer."""
+    graph: Graph,
+    batch: SupportsIndex,
+    height: SupportsIndex,
+    width: SupportsIndex,
+    train: bool,
+) -> Plan:
+    """A graph bound to a batch and an image size.
+
+    graph: Graph
+    batch: int from 1 to 65535
+    height: int from 1 to 65535
+    width: int from 1 to 65535
+    train: bool
+    -> object: Plan
+    """
 
 def plan_forward(
     plan: Plan,
@@ -199,182 +409,182 @@ def plan_forward(
     images: NDArray[np.float32],
     seed: SupportsIndex,
     step: SupportsIndex,
-    progress: Progress | None,
-    /,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[NDArray[np.float32]]:
-    """The outputs [B][H][W][C] for images [B][H][W][C]. A training plan updates state in place
-    (None: it does not) and keeps the images for plan_backward: they must not change before it."""
+    """Runs the network on images.
 
-def plan_backward(
-    plan: Plan,
-    gradients: NDArray[np.float32],
-    input_gradient: NDArray[np.float32] | None,
-    parameters: NDArray[np.float32],
-    output_gradients: list[NDArray[np.float32]],
-    progress: Progress | None,
-    /,
-) -> None:
-    """Adds to gradients; overwrites input_gradient [B][H][W][C]."""
+    plan: Plan
+    parameters: float32 [parameters]
+    state: float32 [state] or None; a training plan changes it in place
+    images: float32 [batch][height][width][channels]; plan_backward reads them again
+    seed: int from 0 to 18446744073709551615
+    step: int from 0 to 18446744073709551615
+    progress: callable(done, total) or None
+    -> outputs: list of float32 [batch][h][w][c]
+    """
 
-# ---- convolution of maps, for tests and benchmarks. Maps: [B][H][W][stride], channels from first_*
-# on; geometry: stride, dilation, pad_y, pad_x, transposed; coefficients: [B or 1][channels rounded
-# up to 16]; pull: (raw, (scale, shift, slope), None or (a, b, c)) ----
+def cuda_open(path: str | os.PathLike[str]) -> None:
+    """Open the CUDA plug-in; OSError says why it cannot be.
 
-ConvGeometry = tuple[int, int, int, int, bool]
-ConvCoefficients = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-ConvPull = tuple[NDArray[np.float32], ConvCoefficients, ConvCoefficients | None]
+    path: str or path
+    -> opened: None
+    """
 
-def conv_workspace(
-    x: NDArray[np.float32], weights: NDArray[np.float32], geometry: ConvGeometry, train: bool, /
-) -> int: ...
-def conv_forward(
-    y: NDArray[np.float32],
-    x: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    bias: NDArray[np.float32] | None,
-    geometry: ConvGeometry,
-    pending: ConvCoefficients | None = None,
-    first_y: int = 0,
-    first_x: int = 0,
-    workspace: NDArray[np.float32] | None = None,
-    progress: Progress | None = None,
-) -> None: ...
-def conv_backward_data(
-    dz: NDArray[np.float32],
-    accumulate: bool,
-    dy: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    geometry: ConvGeometry,
-    pull: ConvPull | None = None,
-    first_dz: int = 0,
-    first_dy: int = 0,
-    workspace: NDArray[np.float32] | None = None,
-    progress: Progress | None = None,
-) -> None: ...
-def conv_backward_weights(
-    weight_grads: NDArray[np.float32],
-    bias_grads: NDArray[np.float32] | None,
-    x: NDArray[np.float32],
-    dy: NDArray[np.float32],
-    geometry: ConvGeometry,
-    pending: ConvCoefficients | None = None,
-    pull: ConvPull | None = None,
-    first_x: int = 0,
-    first_dy: int = 0,
-    workspace: NDArray[np.float32] | None = None,
-    progress: Progress | None = None,
-) -> None: ...
+def cuda_devices() -> list[tuple[str, int, int, int, int]]:
+    """The devices; OSError says why there is none.
 
-# ---- training (scp/train.h); options are tuples made by scp.features.train.core_options:
-# sample: seed, batch, crop, points, point_margin, cubic, replicate, strengths float32 [2][T];
-# objective: kind, window, temperature, margin, limit, epsilon, weights float32 [D];
-# adam: beta1, beta2, epsilon, weight_decay, clip ----
+    -> devices: list[tuple[str, int, int, int, int]]: name, major, minor, processors, bytes
+    """
 
-Trainer = object
-
-def train_sample(
-    pool: NDArray[np.float32], sample: tuple, channels: SupportsIndex, step: SupportsIndex, /
-) -> tuple[
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.int32],
-    NDArray[np.float32],
-    NDArray[np.uint32],
-]:
-    """images [B][H][W][C], crops [B][P][P][C], crop_points, image_points [B][K][2], sources [B]."""
-
-def train_objective(
-    image: list[NDArray[np.float32]],
-    crop: list[NDArray[np.float32]],
-    crop_points: NDArray[np.int32],
-    image_points: NDArray[np.float32],
+def cuda_matcher(
+    queries: NDArray[np.float32],
+    query_norms: NDArray[np.float32],
     height: SupportsIndex,
     width: SupportsIndex,
-    side: SupportsIndex,
-    objective: tuple,
-    /,
-) -> tuple[NDArray[np.float64], list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """Losses [D] and the gradients in the maps [B][H_d][W_d][C], C % 16 == 0, of both views."""
+    device: SupportsIndex,
+    bilinear: bool = False,
+    epsilon: float = 0.001,
+    max_memory: SupportsIndex = 4611686018427387904,
+) -> Matcher:
+    """Queries on a device, for cuda_match (scp/cuda.h).
 
-def train_adam(
-    parameters: NDArray[np.float32],
-    m: NDArray[np.float32],
-    v: NDArray[np.float32],
-    gradients: NDArray[np.float32],
-    step: SupportsIndex,
-    rate: float,
-    adam: tuple,
-    /,
-) -> None:
-    """One step, in place. step counts from 0."""
+    queries: float32 [queries][levels][channels]
+    query_norms: float32 [queries][levels]
+    height: int from 1 to 65535; of the coarsest level, as width
+    width: int from 1 to 65535
+    device: int from 0 to 2147483647
+    bilinear: bool
+    epsilon: float
+    max_memory: int from 0 on; bytes on the device
+    -> object: Matcher
+    """
 
-def trainer_bytes(
-    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
-) -> int:
-    """Memory that trainer_create and trainer_run take, with the present number of threads."""
+def cuda_match(
+    matcher: Matcher,
+    features: Sequence[NDArray[np.float32]],
+    norms: Sequence[NDArray[np.float32]],
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """The best match of every query in every image of the tuples.
 
-def trainer_create(
-    graph: Graph, pool: NDArray[np.float32], sample: tuple, objective: tuple, adam: tuple, /
-) -> Trainer: ...
+    matcher: Matcher
+    features: arrays float32 [images][cells][channels]
+    norms: arrays float32 [images][cells]
+    progress: callable(done, total) or None
+    -> value: float32 [images][queries]
+    -> index: int32 [images][queries]
+    """
+
+def options(table: str | os.PathLike[str]) -> list[Any]:
+    """Every option of a training (scp/options.h).
+
+    table: str or path; train or refine
+    -> rows: list of dicts: name, type, default, min, max, choices, unit, meaning
+    """
+
 def trainer_run(
     trainer: Trainer,
-    parameters: NDArray[np.float32],
-    state: NDArray[np.float32],
-    m: NDArray[np.float32],
-    v: NDArray[np.float32],
+    arrays: dict[str, NDArray[np.float32]],
     first: SupportsIndex,
     rates: NDArray[np.float64],
-    progress: Progress | None,
-    /,
+    progress: Callable[[int, int], object] | None = None,
 ) -> tuple[NDArray[np.float64], int]:
-    """Steps first, first + 1, .. in place; their losses [n][D] and how many were done: fewer than
-    n when a loss is not finite. D: the levels, or the three parts of refinement."""
+    """Steps first, first + 1, .. of a training.
 
-# ---- refinement (scp/refine.h); labels: points float32 [N][L][2], weights float32 [N][L], labelled
-# uint32 [M], pseudo uint32 [K]; options: seed, labelled, pseudo, cubic, replicate, scale, shift,
-# radius, focal, strengths float32 [T] ----
+    trainer: Trainer
+    arrays: dict of float32 [n], changed in place
+    first: int from 0 to 17592186044415; number of the first step
+    rates: float64 [steps]; learning rates
+    progress: callable(done, total) or None
+    -> losses: float64 [steps][losses]
+    -> done: int; fewer than steps: a loss is not finite
+    """
 
-def refine_sample(
+def contrast_measure(
+    graph: Graph,
     pool: NDArray[np.float32],
-    labels: tuple,
-    options: tuple,
-    channels: SupportsIndex,
-    step: SupportsIndex,
-    /,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]:
-    """images [B][H][W][C], points [B][L][2], weights [B][L], sources [B]."""
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any], int]:
+    """What a trainer of features will hold, and its arrays.
 
-def refine_objective(
-    map: NDArray[np.float32],
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> bytes: int; with the present number of threads
+    -> arrays: dict from names to lengths
+    -> side: int; pixels of the crop
+    """
+
+def contrast_trainer(graph: Graph, pool: NDArray[np.float32], options: dict[str, Any]) -> Trainer:
+    """A trainer of features; its losses are those of the levels.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> object: Trainer
+    """
+
+def refine_measure(
+    graph: Graph,
+    pool: NDArray[np.float32],
     points: NDArray[np.float32],
     weights: NDArray[np.float32],
-    height: SupportsIndex,
-    width: SupportsIndex,
-    radius: float,
-    focal: float,
-    /,
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Losses [3] (heat maps, x, y) and the gradient in map [B][h][w][C], C >= 3 L."""
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of refinement will hold, and its arrays.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
+    labelled_rows: uint32 [n_labelled]
+    pseudo_rows: uint32 [n_pseudo]
+    options: dict of options
+    -> bytes: int; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def refine_trainer(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    labelled_rows: NDArray[np.uint32],
+    pseudo_rows: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of refinement; its losses: heat maps, offsets in x, in y.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
+    labelled_rows: uint32 [n_labelled]
+    pseudo_rows: uint32 [n_pseudo]
+    options: dict of options
+    -> object: Trainer
+    """
 
 def refine_vote(
     map: NDArray[np.float32],
     landmarks: SupportsIndex,
     factor: SupportsIndex,
-    kind: int,
+    vote: Literal["count", "weighted"],
     candidates: SupportsIndex,
     radius: float,
     window: float,
-    /,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """xy [L][2] in pixels of the image and confidence [L] from one image's map [h][w][C]; kind: 0
-    count, 1 weighted."""
+    """Landmarks of one image, in its pixels, from the network's output.
 
-def refiner_bytes(
-    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
-) -> int:
-    """Memory that refiner_create and trainer_run take, with the present number of threads."""
-
-def refiner_create(
-    graph: Graph, pool: NDArray[np.float32], labels: tuple, options: tuple, adam: tuple, /
-) -> Trainer:
-    """For trainer_run; its losses are [n][3]."""
+    map: float32 [height][width][channels]
+    landmarks: int from 1 to 1024
+    factor: int from 1 to 32768; how many times the image is larger
+    vote: one of count, weighted
+    candidates: int from 1 to 4294967295
+    radius: float; pixels of the image
+    window: float; pixels of the image
+    -> xy: float64 [landmarks][2]
+    -> confidence: float64 [landmarks]
+    """

@@ -35,7 +35,7 @@ class Estimator:
                     params.update({f"{name}__{key}": v for key, v in nested.items()})
         return params
 
-    def set_params(self, **params) -> Self:
+    def set_params(self, **params: Any) -> Self:
         """Other arguments of the constructor; what was fitted is forgotten."""
         names, nested = self._defaults(), {}
         for name, value in params.items():

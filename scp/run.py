@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import time
@@ -15,7 +16,6 @@ import numpy as np
 
 from . import devices
 from ._version import versions
-from .choice import Choice, describe
 from .datasets import Dataset, find_duplicates
 from .datasets import folder as open_folder
 from .detection import (
@@ -31,7 +31,7 @@ from .progress import Progress, watch
 from .report import landmarks_in, show_landmarks, write_report
 from .runs import RunFolder, read_log, run_settings, unfinished
 from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import more_sizes, select
+from .selection import Choice, describe, more_sizes, select, warnings_of
 from .similarity import (
     Estimate,
     SimilarityJob,
@@ -80,7 +80,7 @@ class Run:
     def __init__(
         self,
         dataset: Dataset,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         *,
         features: str | FeatureExtractor | GradientExtractor = "auto",
         keypoints: str = "sift",
@@ -114,7 +114,11 @@ class Run:
 
     @classmethod
     def open(
-        cls, run: str | os.PathLike, dataset: Dataset | None = None, *, progress: Progress = None
+        cls,
+        run: str | os.PathLike[str],
+        dataset: Dataset | None = None,
+        *,
+        progress: Progress = None,
     ) -> Run:
         """The run that a run folder holds, with the settings of its config.toml.
 
@@ -155,7 +159,9 @@ class Run:
         finally:
             self.elapsed[name] = time.perf_counter() - start
 
-    def check(self, m, rules: dict) -> tuple[list[int] | None, dict]:
+    def check(
+        self, m: int | Sequence[int] | None, rules: dict[str, Any]
+    ) -> tuple[list[int] | None, dict[str, Any]]:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
@@ -254,7 +260,7 @@ class Run:
         *,
         method: str = "swap",
         min_distance: float | None = None,
-        **rules,
+        **rules: Any,
     ) -> Choice:
         """The images to annotate; writes config.toml and selection.json.
 
@@ -347,7 +353,7 @@ class Run:
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
         pseudo_templates: int | None = None,
-        out: str | os.PathLike | None = None,
+        out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Detections:
         """The landmarks of annotated images, found in all images; landmarks.csv is written and the
@@ -407,7 +413,10 @@ class Run:
         return self.dataset.subset(self.chosen())
 
     def keep(
-        self, landmarks: Landmarks, templates: Sequence[int], out: str | os.PathLike | None = None
+        self,
+        landmarks: Landmarks,
+        templates: Sequence[int],
+        out: str | os.PathLike[str] | None = None,
     ) -> bool:
         """Write landmarks found, to landmarks.csv of the run folder or to `out`; those of the
         folder are shown in its report too. Returns whether there is a report that shows them.
@@ -422,30 +431,14 @@ class Run:
 
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
-        notes = []
+        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
-            notes.append(
-                "the training in this run folder has not finished: gradient features are used"
-            )
-        if self.dataset.skipped:
-            name, reason = self.dataset.skipped[0]
-            left = len(self.dataset.skipped)
-            notes.append(
-                f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
-                f"{'' if left == 1 else 'first '}{name}: {reason}"
-            )
-        if pairs := self.duplicate_pairs:
-            named = ", ".join(f"{a} = {b}" for a, b, _ in pairs[:5])
-            more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-            notes.append(f"{len(pairs)} pairs of images show the same picture: {named}{more}")
-        if empty := self._pool.empty:
-            notes.append(
-                f"{len(empty)} images have no key points and count as not covered: "
-                f"{', '.join(empty[:5])}"
+            notes.insert(
+                0, "the training in this run folder has not finished: gradient features are used"
             )
         return notes
 
-    def parameters(self) -> dict[str, dict]:
+    def parameters(self) -> dict[str, dict[str, Any]]:
         """The settings, a table per stage, as config.toml has them."""
         training = self._training()
         return {
@@ -493,12 +486,12 @@ def choose(
     m: int | Sequence[int] | None = 5,
     *,
     method: str = "swap",
-    run: str | os.PathLike | None = None,
+    run: str | os.PathLike[str] | None = None,
     features: str | FeatureExtractor | GradientExtractor = "auto",
     random_state: int = 0,
     report: bool = True,
     progress: Progress = None,
-    **options,
+    **options: Any,
 ) -> Choice:
     """Which M images to annotate, with files and a report in `run`: the stages of `Run` at once.
 
@@ -509,7 +502,8 @@ def choose(
         options: other settings of `Run` (keypoints, count, mode, score, device, ...) and rules
             of `Run.select` (initial, exclude, groups, min_distance, ...).
     """
-    settings = {name: options.pop(name) for name in _SETTINGS if name in options}
+    names = set(inspect.signature(Run).parameters) & set(options)
+    settings = {name: options.pop(name) for name in names}
     stages = Run(
         dataset, run, features=features, random_state=random_state, progress=progress, **settings
     )
@@ -517,19 +511,6 @@ def choose(
     if report and run is not None:
         stages.report()
     return choice
-
-
-_SETTINGS = (
-    "keypoints",
-    "count",
-    "keypoint_options",
-    "mode",
-    "epsilon",
-    "score",
-    "max_memory",
-    "device",
-    "duplicates",
-)
 
 
 def _row_numbers(rules: dict, ids: list[str]) -> dict:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import scp
-from scp import _core
+from scp import _core, _testing
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def core_settings() -> Iterator[None]:
     """Puts the instruction set and the number of threads back after every test."""
     isa = _core.isa()
     yield
-    _core.set_isa(isa)
+    _testing.set_isa(isa)
     _core.set_threads(0)
 
 

@@ -66,6 +66,8 @@ def main() -> None:
             "import scp; from scp import _core; print(scp.__version__, scp.__file__, _core.isa())"
         )
         run(python, "-c", code, cwd=empty)
+        code = "import scp, sys; sys.exit('scp._testing' in sys.modules)"  # for development only
+        run(python, "-c", code, cwd=empty)
         run(empty / "env" / "bin" / "scp", "--help", cwd=empty)
 
 

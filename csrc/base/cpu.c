@@ -1,4 +1,4 @@
-/* Instruction sets: detection, and the one in use.*/
+/* Instruction sets: detection, and the one in use. */
 #include "scp/cpu.h"
 
 #include <stdatomic.h>

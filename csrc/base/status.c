@@ -1,6 +1,8 @@
 /* The texts of the status codes. */
 #include "scp/status.h"
 
+#include "scp/threads.h"
+
 const char *scp_status_text(enum scp_status status) {
     switch (status) {
     case SCP_OK:
@@ -21,4 +23,10 @@ const char *scp_status_text(enum scp_status status) {
         break;
     }
     return "unknown status";
+}
+
+enum scp_status scp_invalid(const struct scp_control *control, const char *argument, size_t at,
+                            const char *rule) {
+    if (control && control->error) *control->error = (struct scp_error){argument, at, rule};
+    return SCP_EINVAL;
 }

@@ -146,7 +146,7 @@ static enum scp_status describe_image(void *context, size_t task, size_t worker)
 enum scp_status scp_gradient_pyramid(float *features, float *norms, const float *images,
                                      size_t n_images, const struct scp_grid *grid,
                                      const struct scp_control *control) {
-    enum scp_status status = scp_grid_check(grid);
+    enum scp_status status = scp_grid_check(grid, control);
     if (status != SCP_OK) return status;
     struct pyramid_job w = {.features = features,
                             .norms = norms,
@@ -165,6 +165,7 @@ enum scp_status scp_gradient_pyramid(float *features, float *norms, const float 
     w.cosines = table;
     w.sines = table + w.directions;
     status = scp_parallel(n_images, describe_image, &w, control);
+    if (status == SCP_EINVAL) scp_invalid(control, "images", SCP_WHOLE, "must be finite");
     scp_free(table);
     return status;
 }

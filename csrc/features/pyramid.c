@@ -53,7 +53,11 @@ static enum scp_status pack_block(void *context, size_t task, size_t worker) {
 enum scp_status scp_pyramid_pack(float *features, float *norms, const float *map, size_t cells,
                                  size_t channels, size_t stride, size_t width,
                                  const struct scp_control *control) {
-    if (channels > stride || channels > width) return SCP_EINVAL;
+    if (channels > stride || channels > width)
+        return scp_invalid(control, "map", SCP_SHAPE, "must have at most the channels of features");
     struct pack_job p = {features, norms, map, cells, channels, stride, width};
-    return scp_parallel((cells + BLOCK - 1) / BLOCK, pack_block, &p, control);
+    const enum scp_status status =
+        scp_parallel((cells + BLOCK - 1) / BLOCK, pack_block, &p, control);
+    if (status == SCP_EINVAL) scp_invalid(control, "map", SCP_WHOLE, "must be finite");
+    return status;
 }

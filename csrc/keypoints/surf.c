@@ -181,19 +181,27 @@ static enum scp_status search_octave(struct found *found, struct layer *layers,
     return SCP_OK;
 }
 
-static int valid(size_t height, size_t width, const struct scp_surf_options *options) {
-    if (height < 1 || width < 1 || height > MAX_PIXELS || width > MAX_PIXELS) return 0;
-    if (!(options->threshold >= 0.0 && options->threshold < INFINITY)) return 0;
-    if (options->octaves < 1 || options->octaves > 10) return 0;
-    if (options->octave_layers < 1 || options->octave_layers > 1000) return 0;
-    return 3 * lobe_of(options->octaves - 1, options->octave_layers + 1) <= SCP_SURF_MAX_SIDE;
+static enum scp_status check(size_t height, size_t width, const struct scp_surf_options *options,
+                             const struct scp_control *control) {
+    if (height < 1 || width < 1 || height > MAX_PIXELS || width > MAX_PIXELS)
+        return scp_invalid(control, "image", SCP_SHAPE, "must have sides from 1 to 2^24");
+    if (!(options->threshold >= 0.0 && options->threshold < INFINITY))
+        return scp_invalid(control, "threshold", SCP_WHOLE, "must be finite and >= 0");
+    if (options->octaves < 1 || options->octaves > 10)
+        return scp_invalid(control, "octaves", SCP_WHOLE, "must be from 1 to 10");
+    if (options->octave_layers < 1 || options->octave_layers > 1000 ||
+        3 * lobe_of(options->octaves - 1, options->octave_layers + 1) > SCP_SURF_MAX_SIDE)
+        return scp_invalid(control, "octave_layers", SCP_WHOLE,
+                           "must be above 0, and filters at most 4095 pixels wide");
+    return SCP_OK;
 }
 
 enum scp_status scp_surf_detect(struct scp_surf_point **points, size_t *count, const uint8_t *image,
                                 size_t height, size_t width, const struct scp_surf_options *options,
                                 const struct scp_control *control) {
-    if (!valid(height, width, options)) return SCP_EINVAL;
-    enum scp_status status = SCP_ENOMEM;
+    enum scp_status status = check(height, width, options, control);
+    if (status != SCP_OK) return status;
+    status = SCP_ENOMEM;
     const unsigned layer_count = options->octave_layers + 2;
     struct found found = {.points = scp_alloc(256, sizeof *found.points), .capacity = 256};
     struct layer *layers = scp_calloc(layer_count, sizeof *layers);

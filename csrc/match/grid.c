@@ -3,13 +3,18 @@
 
 #define MAX_CELLS ((size_t)1 << 28)
 
-enum scp_status scp_grid_check(const struct scp_grid *grid) {
-    if (grid->levels < 1 || grid->levels > SCP_MATCH_MAX_LEVELS) return SCP_EINVAL;
+enum scp_status scp_grid_check(const struct scp_grid *grid, const struct scp_control *control) {
+    if (grid->levels < 1 || grid->levels > SCP_MATCH_MAX_LEVELS)
+        return scp_invalid(control, "levels", SCP_WHOLE, "must be from 1 to 8");
     if (grid->channels == 0 || grid->channels % 16 || grid->channels > SCP_MATCH_MAX_CHANNELS)
-        return SCP_EINVAL;
-    if (grid->height == 0 || grid->width == 0) return SCP_EINVAL;
+        return scp_invalid(control, "channels", SCP_WHOLE,
+                           "must be a multiple of 16, from 16 to 4096");
+    if (grid->height == 0) return scp_invalid(control, "height", SCP_WHOLE, "must be above 0");
+    if (grid->width == 0) return scp_invalid(control, "width", SCP_WHOLE, "must be above 0");
     const size_t limit = MAX_CELLS >> 2 * (grid->levels - 1);
-    if (grid->height >= limit || grid->width >= limit / grid->height) return SCP_EINVAL;
+    if (grid->height >= limit || grid->width >= limit / grid->height)
+        return scp_invalid(control, "height and width", SCP_WHOLE,
+                           "must give fewer than 2^28 cells in the finest level");
     return SCP_OK;
 }
 

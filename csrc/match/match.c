@@ -129,7 +129,7 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                           const struct scp_match_options *options,
                           const struct scp_control *control) {
     const struct scp_grid *grid = &pyramid->grid;
-    enum scp_status status = scp_grid_check(grid);
+    enum scp_status status = scp_grid_check(grid, control);
     const size_t n_queries = queries->count;
     struct match_job w = {.image = {.grid = *grid,
                                     .features = pyramid->features,
@@ -147,8 +147,11 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
     for (size_t d = 0; d < SCP_MATCH_MAX_LEVELS; d++) w.image.beam_share[d] = 0.5f;
     *stats = (struct scp_match_stats){0};
     if (status != SCP_OK) return status;
-    if (queries->levels != grid->levels || queries->channels != grid->channels) return SCP_EINVAL;
-    if (!(options->epsilon >= 0 && options->epsilon < INFINITY)) return SCP_EINVAL;
+    if (queries->levels != grid->levels || queries->channels != grid->channels)
+        return scp_invalid(control, "queries", SCP_WHOLE,
+                           "must have the grid's levels and channels");
+    if (!(options->epsilon >= 0 && options->epsilon < INFINITY))
+        return scp_invalid(control, "epsilon", SCP_WHOLE, "must be finite and >= 0");
     if (n_queries == 0) return SCP_OK;
 
     const size_t threads = scp_threads();
@@ -164,6 +167,9 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
     if (w.path == SCP_MATCH_AUTO && n_queries <= SAMPLE)
         w.path = SCP_MATCH_SEARCH; /* the sample would answer them all */
     status = scp_tree_build(&w.image, queries->max_norms, control);
+    if (status == SCP_EINVAL)
+        scp_name_vectors(control, "features", "norms", pyramid->norms,
+                         scp_grid_offset(grid, grid->levels));
     if (status == SCP_OK && w.path == SCP_MATCH_AUTO) status = choose_path(&w, control);
     if (status == SCP_OK) status = match_all(&w, &stats->dots, control);
     stats->brute = (uint64_t)n_queries * scp_grid_offset(grid, grid->levels);

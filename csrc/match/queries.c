@@ -53,13 +53,22 @@ static enum scp_status quantise_some(void *context, size_t task, size_t worker) 
     return SCP_OK;
 }
 
+enum scp_status scp_name_vectors(const struct scp_control *control, const char *vectors_name,
+                                 const char *norms_name, const float *norms, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(norms[i] >= 0 && norms[i] < INFINITY))
+            return scp_invalid(control, norms_name, i, "must be finite and >= 0");
+    return scp_invalid(control, vectors_name, SCP_WHOLE, "must be unit vectors");
+}
+
 enum scp_status scp_queries_create(struct scp_queries **queries, const float *vectors,
                                    const float *norms, size_t count, size_t levels, size_t channels,
                                    const struct scp_control *control) {
     const struct scp_grid grid = {levels, channels, 1, 1};
-    enum scp_status status = scp_grid_check(&grid);
+    enum scp_status status = scp_grid_check(&grid, control);
     if (status != SCP_OK) return status;
-    if (count > UINT32_MAX) return SCP_EINVAL;
+    if (count > UINT32_MAX)
+        return scp_invalid(control, "queries", SCP_SHAPE, "must be fewer than 2^32");
     struct scp_queries *q = scp_calloc(1, sizeof *q);
     if (!q) return SCP_ENOMEM;
     q->count = count, q->levels = levels, q->channels = channels;
@@ -75,6 +84,8 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
         room ? scp_queries_order(q->order, q->heads, vectors, count, levels, channels) : SCP_ENOMEM;
     if (status == SCP_OK)
         status = scp_parallel((count + CHUNK - 1) / CHUNK, quantise_some, &job, control);
+    if (status == SCP_EINVAL)
+        scp_name_vectors(control, "queries", "query_norms", norms, count * levels);
     if (status != SCP_OK) {
         scp_queries_free(q);
         return status;

@@ -40,4 +40,8 @@ static inline struct query scp_query(const struct scp_queries *q, size_t place) 
                           q->heads[place]};
 }
 
+/* After SCP_EINVAL about vectors or norms[count]: says which of the two. SCP_EINVAL. */
+enum scp_status scp_name_vectors(const struct scp_control *control, const char *vectors_name,
+                                 const char *norms_name, const float *norms, size_t count);
+
 #endif

@@ -110,7 +110,9 @@ static enum scp_status other_pull(struct scp_plan *plan, const struct scp_step *
 
 enum scp_status scp_plan_backward(struct scp_plan *plan, float *gradients, float *input_gradient,
                                   const float *parameters, const struct scp_control *control) {
-    if (!plan->train || !plan->ready) return SCP_EINVAL;
+    if (!plan->train) return scp_invalid(control, "plan", SCP_WHOLE, "must be one for training");
+    if (!plan->ready)
+        return scp_invalid(control, "plan", SCP_WHOLE, "must have run forward: no plan_forward");
     enum scp_status status = scp_plan_reserve(plan);
     plan->ready = 0;
     plan->values[0].grad = plan->values[0].map;

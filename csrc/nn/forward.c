@@ -118,7 +118,8 @@ static enum scp_status compute(struct scp_plan *plan, const struct scp_step *ste
 enum scp_status scp_plan_forward(struct scp_plan *plan, const float *parameters, float *state,
                                  const float *images, uint64_t seed, uint64_t step,
                                  const struct scp_control *control) {
-    if (!plan->train && !state && plan->graph->n_state) return SCP_EINVAL;
+    if (!plan->train && !state && plan->graph->n_state)
+        return scp_invalid(control, "state", SCP_WHOLE, "must be given outside training");
     enum scp_status status = scp_plan_reserve(plan);
     plan->ready = 0;
     plan->seed = seed + 0x9E3779B97F4A7C15u * step;

@@ -1,35 +1,45 @@
 /* scp._core: the module itself. Functions live in one file per topic. */
 #define SCP_PY_MAIN
-#include "binding.h"
+#include "args.h"
 
-int scp_py_read_environment(PyObject *module); /* base.c */
+int scp_py_read_environment(void); /* base.c */
+#ifdef SCP_TESTING
+int scp_testing_add(PyObject *module); /* csrc/testing */
+#endif
+
+const struct scp_function *const *const scp_py_topics[] = {
+    scp_py_base_functions, scp_py_match_functions,   scp_py_select_functions, scp_py_nn_functions,
+    scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions,  NULL};
 
 static int execute(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
-    PyMethodDef *const tables[] = {
-        scp_py_base_methods,   scp_py_match_methods,  scp_py_surf_methods,
-        scp_py_select_methods, scp_py_conv_methods,   scp_py_nn_methods,
-        scp_py_train_methods,  scp_py_refine_methods, scp_py_cuda_methods};
-    if (PyArray_ImportNumPyAPI() < 0) return -1;
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        if (PyModule_AddFunctions(module, tables[i])) return -1;
+    if (PyArray_ImportNumPyAPI() < 0 || scp_py_add_types(module)) return -1;
+    for (size_t i = 0; scp_py_topics[i]; i++)
+        if (scp_py_add_functions(module, module, scp_py_topics[i])) return -1;
     state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
                                                   "No set of images satisfies the constraints.",
                                                   PyExc_ValueError, NULL);
     if (!state->infeasible || PyModule_AddObjectRef(module, "InfeasibleError", state->infeasible))
         return -1;
-    return scp_py_read_environment(module);
+#ifdef SCP_TESTING
+    if (scp_testing_add(module)) return -1;
+#endif
+    return scp_py_read_environment();
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg) {
     struct scp_py_state *state = PyModule_GetState(module);
     Py_VISIT(state->infeasible);
+    for (size_t i = 0; i < sizeof state->types / sizeof state->types[0]; i++)
+        Py_VISIT(state->types[i]);
     return 0;
 }
 
 static int clear(PyObject *module) {
     struct scp_py_state *state = PyModule_GetState(module);
     Py_CLEAR(state->infeasible);
+    for (size_t i = 0; i < sizeof state->types / sizeof state->types[0]; i++)
+        Py_CLEAR(state->types[i]);
     return 0;
 }
 
@@ -51,8 +61,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "scp._core",
-    .m_doc =
-        "The C core of scp. See scp/_core.pyi for signatures and csrc/include/scp for meaning.",
+    .m_doc = "The C core of scp; csrc/include/scp says what the functions mean.",
     .m_size = sizeof(struct scp_py_state),
     .m_slots = slots,
     .m_traverse = traverse,

@@ -10,7 +10,8 @@
 
 #define BLOCK 2048 /* clients per task: a row's piece is 8 KiB */
 
-size_t scp_select_nonfinite(const float *values, size_t count) {
+/* Position of the first value that is NaN or infinite; count when there is none. */
+static size_t find_nonfinite(const float *values, size_t count) {
     for (size_t at = 0; at < count; at += BLOCK) {
         const size_t end = count - at < BLOCK ? count : at + BLOCK;
         uint32_t bad = 0;
@@ -43,7 +44,7 @@ static enum scp_status scan_block(void *context, size_t task, size_t worker) {
     for (size_t i = 0; i < size; i++) base[i] = INFINITY, high[i] = 0;
     for (size_t t = 0; t < in->n; t++) {
         const float *row = in->values + t * in->q + at;
-        if (scp_select_nonfinite(row, size) < size) return SCP_EINVAL;
+        if (find_nonfinite(row, size) < size) return SCP_EINVAL;
         if (in->roles[t] != SCP_EXCLUDE) kernels->coverage_range(base, high, row, size);
     }
     for (size_t k = 0; k < p->n_initial; k++) {
@@ -114,7 +115,7 @@ out:
     return status;
 }
 
-static enum scp_status list_roles(struct scp_select *p) {
+static enum scp_status list_roles(struct scp_select *p, const struct scp_control *control) {
     const struct scp_select_input *in = &p->in;
     p->candidates = scp_alloc(in->n, sizeof(uint32_t));
     p->included = scp_alloc(in->n, sizeof(uint32_t));
@@ -126,7 +127,10 @@ static enum scp_status list_roles(struct scp_select *p) {
     const size_t quota = in->quota < in->n ? in->quota : in->n;
     for (size_t g = 0; g < in->n; g++) p->quota_left[g] = (uint32_t)quota;
     for (uint32_t t = 0; t < in->n; t++) {
-        if (in->roles[t] > SCP_EXCLUDE || (in->groups && in->groups[t] >= in->n)) return SCP_EINVAL;
+        if (in->roles[t] > SCP_EXCLUDE)
+            return scp_invalid(control, "roles", t, "must be a role, from 0 to 3");
+        if (in->groups && in->groups[t] >= in->n)
+            return scp_invalid(control, "groups", t, "must be below the number of rows");
         if (in->roles[t] == SCP_INCLUDE) p->included[p->n_included++] = t;
         if (in->roles[t] == SCP_INITIAL) p->initial[p->n_initial++] = t;
         if (in->roles[t] == SCP_FREE) p->open[p->n_open++] = t;
@@ -138,16 +142,19 @@ static enum scp_status list_roles(struct scp_select *p) {
     return SCP_OK;
 }
 
-enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input) {
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input,
+                                  const struct scp_control *control) {
     *out = NULL;
-    if (input->n == 0 || input->q == 0 || input->n >= UINT32_MAX) return SCP_EINVAL;
+    if (input->n == 0 || input->q == 0 || input->n >= UINT32_MAX)
+        return scp_invalid(control, "values", SCP_SHAPE,
+                           "must have 1 to 2^32 - 2 rows and a column");
     enum scp_status status = SCP_ENOMEM;
     struct scan_job job = {0};
     struct scp_select *p = scp_calloc(1, sizeof *p);
     if (!p) return SCP_ENOMEM;
     p->in = *input;
     p->budget = input->budget + 1e-9 * fabs(input->budget);
-    status = list_roles(p);
+    status = list_roles(p, control);
     if (status != SCP_OK) goto fail;
     status = SCP_ENOMEM;
     p->base = scp_alloc(input->q, sizeof(float));
@@ -156,6 +163,9 @@ enum scp_status scp_select_create(struct scp_select **out, const struct scp_sele
     if (!p->base || !p->floor || !job.high) goto fail;
     job.p = p;
     status = scp_parallel((input->q + BLOCK - 1) / BLOCK, scan_block, &job, NULL);
+    if (status == SCP_EINVAL)
+        scp_invalid(control, "values", find_nonfinite(input->values, input->n * input->q),
+                    "must be a finite number");
     if (status != SCP_OK) goto fail;
     for (size_t q = 0; q < input->q; q++) p->size += input->weights[q] * (double)job.high[q];
     p->score_error = ((double)input->q / 8 + 16) * 0x1p-53 * p->size;
@@ -168,6 +178,21 @@ fail:
     scp_free(job.high);
     scp_select_free(p);
     return status;
+}
+
+enum scp_status scp_select_check(const struct scp_select *p, size_t m, const uint32_t *set,
+                                 size_t count, const struct scp_control *control) {
+    if (m != SCP_SELECT_ANY && m > p->in.n)
+        return scp_invalid(control, "m", SCP_WHOLE, "must be at most the number of rows");
+    if (count > p->in.n)
+        return scp_invalid(control, "set", SCP_SHAPE, "must be no longer than the number of rows");
+    uint8_t *seen = scp_calloc(p->in.n, 1);
+    if (!seen) return SCP_ENOMEM;
+    size_t i = 0;
+    while (i < count && set[i] < p->in.n && !seen[set[i]]) seen[set[i++]] = 1;
+    scp_free(seen);
+    if (i == count) return SCP_OK;
+    return scp_invalid(control, "set", i, "must hold different numbers below the number of rows");
 }
 
 enum scp_status scp_select_attach(struct scp_select *p, int device) {

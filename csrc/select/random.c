@@ -192,7 +192,11 @@ enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
                                   const struct scp_select_draws *draws,
                                   const struct scp_control *control) {
     const int any = m == SCP_SELECT_ANY;
-    if (draws->count == 0) return SCP_EINVAL;
+    if (draws->count == 0) return scp_invalid(control, "draws", SCP_WHOLE, "must be above 0");
+    const size_t *points = draws->checkpoints;
+    for (size_t i = 0; i < draws->n_checkpoints; i++)
+        if (points[i] > draws->count || points[i] <= (i ? points[i - 1] : 0))
+            return scp_invalid(control, "checkpoints", i, "must ascend within 1 to draws");
     if ((any && !p->in.costs) || p->n_candidates == 0 || (!any && m > p->n_candidates) ||
         (!any && m < p->n_included))
         return SCP_EINFEASIBLE;

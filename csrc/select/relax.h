@@ -4,8 +4,8 @@
 
 #include "problem.h"
 
-/* The largest sum of rho over at most r rows of active[count] under group quotas, given that
- * taken[n_taken] is in the set already, relaxed by a multiplier on the budget; distances ignored.
+/* The largest sum of rho over at most r rows of active[count] under group quotas, where
+ * taken[n_taken] is in the set already; relaxed by a multiplier on the budget, distances ignored.
  */
 struct scp_relax_problem {
     const struct scp_select *p;

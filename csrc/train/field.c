@@ -1,3 +1,4 @@
+/* Smooth fields: a few nodes, Catmull-Rom between them, along whole rows or at single places. */
 #include "view.h"
 
 #include <math.h>

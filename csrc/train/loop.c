@@ -1,144 +1,265 @@
-#include "../nn/graph.h"
+/* The loop of steps that every training runs: losses, gradients, optimisers, teachers. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "scp/alloc.h"
 #include "scp/train.h"
-#include "steps.h"
 
 struct scp_trainer {
-    const struct scp_graph *graph;
-    struct scp_pool pool;
-    struct scp_train_options options;
-    struct scp_plan *plan[SCP_VIEWS];
-    struct scp_output outputs[SCP_VIEWS][SCP_TRAIN_MAX_LEVELS];
-    struct scp_batch batch;
-    float *gradients;
-    size_t levels, parameters;
+    struct scp_training is;
+    struct scp_array arrays[SCP_TRAIN_MAX_ARRAYS];
+    size_t n_arrays;
+    size_t moments[SCP_TRAIN_MAX];   /* the first array of a group's */
+    float *gradients[SCP_TRAIN_MAX]; /* of a model; NULL: nothing of it ever moves */
+    float *before; /* all arrays as they were before the step; NULL where there is one phase */
 };
 
-struct sizes {
-    size_t images, crops, pairs, parameters; /* floats, floats, pairs, floats */
-};
+/* ---- what there is ---- */
 
-/* What sampling and the objective hold for a moment, at most: cells are not more than pixels. */
-static size_t scratch(const struct scp_graph *graph, const struct scp_pool *pool, size_t batch) {
-    size_t channels = 0;
-    for (size_t i = 0; i < graph->count; i++)
-        if (graph->layers[i].output && graph->channels[i] > channels) channels = graph->channels[i];
-    const size_t per_thread = 5 * pool->height * pool->width + 2 * (channels + 16);
-    const size_t sums = SCP_TRAIN_MAX_LEVELS * batch + scp_graph_parameters(graph) / 1024;
-    return scp_threads() * (per_thread + 2 * pool->width) * sizeof(float) + sums * sizeof(double);
+static size_t add(struct scp_array *rows, size_t at, const char *owner, const char *what,
+                  size_t length) {
+    snprintf(rows[at].name, sizeof rows[at].name, "%s%s%s", owner, *owner ? "." : "", what);
+    rows[at].length = length;
+    return at + 1;
 }
 
-static enum scp_status size_up(struct sizes *sizes, size_t *bytes, const struct scp_graph *graph,
-                               const struct scp_pool *pool, const struct scp_sample_options *o) {
-    const size_t channels = graph->channels[0];
-    size_t total = 0;
-    sizes->images = o->batch * pool->height * pool->width * channels;
-    sizes->crops = o->batch * o->crop * o->crop * channels;
-    sizes->pairs = o->batch * o->points;
-    sizes->parameters = scp_graph_parameters(graph);
-    total += (sizes->images + sizes->crops + sizes->parameters) * sizeof(float);
-    total += sizes->pairs * 2 * (sizeof(int32_t) + sizeof(float));
-    total += (o->batch + pool->count) * sizeof(uint32_t);
-    total += scratch(graph, pool, o->batch) + sizeof(struct scp_trainer);
-    *bytes = total;
-    return channels == 1 || channels == 3 ? SCP_OK : SCP_EINVAL;
-}
-
-enum scp_status scp_train_create(struct scp_trainer **out, size_t *bytes, size_t *bad,
-                                 const struct scp_graph *graph, const struct scp_pool *pool,
-                                 const struct scp_train_options *options) {
-    const struct scp_sample_options *o = &options->sample;
-    const size_t levels = scp_graph_outputs(graph);
-    struct sizes sizes;
-    size_t plan_bytes[SCP_VIEWS] = {0};
-    *bad = SIZE_MAX;
-    enum scp_status status = scp_sample_check(o, pool);
-    if (status != SCP_OK) return status;
-    if (levels < 1 || levels > SCP_TRAIN_MAX_LEVELS) return SCP_EINVAL;
-    status = size_up(&sizes, bytes, graph, pool, o);
-    if (status != SCP_OK) return status;
-
-    struct scp_trainer *t = scp_calloc(1, sizeof *t);
-    if (!t) return SCP_ENOMEM;
-    *t = (struct scp_trainer){.graph = graph,
-                              .pool = *pool,
-                              .options = *options,
-                              .levels = levels,
-                              .parameters = sizes.parameters};
-    for (int view = 0; view < SCP_VIEWS; view++) {
-        const size_t height = view == SCP_VIEW_CROP ? o->crop : pool->height;
-        const size_t width = view == SCP_VIEW_CROP ? o->crop : pool->width;
-        status = scp_plan_create(out ? &t->plan[view] : NULL, &plan_bytes[view], bad, graph,
-                                 o->batch, height, width, SCP_PLAN_TRAIN);
-        if (status != SCP_OK) goto done;
-        *bytes += plan_bytes[view];
+size_t scp_training_arrays(struct scp_array *rows, const struct scp_training *t) {
+    size_t n = 0;
+    for (size_t m = 0; m < t->n_models; m++) {
+        n = add(rows, n, t->models[m].name, "parameters", t->models[m].parameters);
+        n = add(rows, n, t->models[m].name, "state", t->models[m].state);
     }
-    if (!out) goto done;
-    *bad = SIZE_MAX;
-    for (int view = 0; view < SCP_VIEWS; view++)
-        for (size_t d = 0; d < levels; d++) scp_plan_output(&t->outputs[view][d], t->plan[view], d);
+    for (size_t g = 0; g < t->n_groups; g++) {
+        const struct scp_group *group = &t->groups[g];
+        if (group->optimiser.kind == SCP_SGD) {
+            n = add(rows, n, group->name, "velocity", group->count);
+        } else {
+            n = add(rows, n, group->name, "first_moment", group->count);
+            n = add(rows, n, group->name, "second_moment", group->count);
+        }
+    }
+    return n;
+}
+
+static int moves(const struct scp_training *t, size_t model) {
+    for (size_t g = 0; g < t->n_groups; g++)
+        if (t->groups[g].model == model) return 1;
+    return 0;
+}
+
+static size_t numbers_before(const struct scp_training *t) {
+    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+    const size_t n = t->phases > 1 ? scp_training_arrays(rows, t) : 0;
+    size_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += rows[i].length;
+    return sum;
+}
+
+void scp_training_of_network(struct scp_training *t, size_t parameters, size_t state,
+                             const struct scp_train_options *options) {
+    t->models[0] = (struct scp_model){.name = "", .parameters = parameters, .state = state};
+    t->groups[0] =
+        (struct scp_group){.name = "", .count = parameters, .rate = 1, .phases = 1, .every = 1};
+    scp_optimiser_of(&t->groups[0].optimiser, options);
+    t->n_models = t->n_groups = t->phases = 1;
+}
+
+size_t scp_training_bytes(const struct scp_training *t) {
+    size_t numbers = numbers_before(t);
+    for (size_t m = 0; m < t->n_models; m++)
+        if (moves(t, m)) numbers += t->models[m].parameters;
+    return t->bytes + numbers * sizeof(float) + sizeof(struct scp_trainer);
+}
+
+/* ---- making one ---- */
+
+static int too_long(const char *name) {
+    return strlen(name) + sizeof ".second_moment" > SCP_ARRAY_NAME;
+}
+
+static int good_model(const struct scp_training *t, size_t m) {
+    const struct scp_model *model = &t->models[m];
+    if (too_long(model->name)) return 0;
+    if (!model->is_teacher) return 1;
+    return model->student < t->n_models && model->student != m &&
+           t->models[model->student].parameters == model->parameters && !moves(t, m) &&
+           model->momentum >= 0 && model->momentum <= 1;
+}
+
+static int good_group(const struct scp_training *t, size_t g) {
+    const struct scp_group *group = &t->groups[g];
+    if (group->model >= t->n_models || (unsigned)group->optimiser.kind >= SCP_OPTIMISER_KINDS)
+        return 0;
+    const size_t room = t->models[group->model].parameters;
+    if (group->first > room || group->count > room - group->first) return 0;
+    if (group->every == 0 || group->phases == 0 || group->phases >> t->phases) return 0;
+    if (!(group->rate >= 0 && group->rate < INFINITY) || too_long(group->name)) return 0;
+    for (size_t h = 0; h < g; h++) {
+        const struct scp_group *other = &t->groups[h];
+        if (other->model == group->model && other->phases & group->phases &&
+            other->first < group->first + group->count &&
+            group->first < other->first + other->count)
+            return 0;
+    }
+    return 1;
+}
+
+static int good(const struct scp_training *t) {
+    if (t->n_models > SCP_TRAIN_MAX || t->n_groups > SCP_TRAIN_MAX) return 0;
+    if (t->phases == 0 || t->phases > 31 || t->losses == 0) return 0;
+    for (size_t m = 0; m < t->n_models; m++)
+        if (!good_model(t, m)) return 0;
+    for (size_t g = 0; g < t->n_groups; g++)
+        if (!good_group(t, g)) return 0;
+    return 1;
+}
+
+enum scp_status scp_trainer_create(struct scp_trainer **out, const struct scp_training *training) {
+    enum scp_status status = SCP_ENOMEM;
+    struct scp_trainer *t = scp_calloc(1, sizeof *t);
+    if (!t) {
+        training->free(training->self);
+        return status;
+    }
+    t->is = *training;
     status = SCP_EINVAL;
-    for (size_t d = 1; d < levels; d++)
-        if (t->outputs[0][d].height < t->outputs[0][d - 1].height) goto done;
+    if (!good(training)) goto done;
     status = SCP_ENOMEM;
-    t->batch.channels = graph->channels[0];
-    t->batch.images = scp_alloc(sizes.images, sizeof(float));
-    t->batch.crops = scp_alloc(sizes.crops, sizeof(float));
-    t->batch.crop_points = scp_alloc(sizes.pairs, 2 * sizeof(int32_t));
-    t->batch.image_points = scp_alloc(sizes.pairs, 2 * sizeof(float));
-    t->batch.sources = scp_alloc(o->batch, sizeof(uint32_t));
-    t->gradients = scp_alloc(sizes.parameters, sizeof(float));
-    if (!t->batch.images || !t->batch.crops || !t->batch.crop_points || !t->batch.image_points ||
-        !t->batch.sources || !t->gradients)
-        goto done;
+    t->n_arrays = scp_training_arrays(t->arrays, training);
+    size_t at = 2 * training->n_models;
+    for (size_t g = 0; g < training->n_groups; g++) {
+        t->moments[g] = at;
+        at += training->groups[g].optimiser.kind == SCP_SGD ? 1 : 2;
+    }
+    for (size_t m = 0; m < training->n_models; m++) {
+        if (!moves(training, m)) continue;
+        t->gradients[m] = scp_alloc(training->models[m].parameters, sizeof(float));
+        if (!t->gradients[m]) goto done;
+    }
+    if (training->phases > 1) {
+        t->before = scp_alloc(numbers_before(training), sizeof(float));
+        if (!t->before) goto done;
+    }
     *out = t;
     return SCP_OK;
 done:
-    scp_train_free(t);
+    scp_trainer_free(t);
     return status;
 }
 
-void scp_train_free(struct scp_trainer *t) {
+void scp_trainer_free(struct scp_trainer *t) {
     if (!t) return;
-    for (int view = 0; view < SCP_VIEWS; view++) scp_plan_free(t->plan[view]);
-    scp_free(t->batch.images);
-    scp_free(t->batch.crops);
-    scp_free(t->batch.crop_points);
-    scp_free(t->batch.image_points);
-    scp_free(t->batch.sources);
-    scp_free(t->gradients);
+    t->is.free(t->is.self);
+    for (size_t m = 0; m < SCP_TRAIN_MAX; m++) scp_free(t->gradients[m]);
+    scp_free(t->before);
     scp_free(t);
 }
 
-static enum scp_status forward(void *self, double *losses, const float *parameters, float *state,
-                               uint64_t step, const struct scp_control *control) {
-    struct scp_trainer *t = self;
-    const struct scp_sample_options *o = &t->options.sample;
-    const float *views[SCP_VIEWS] = {t->batch.images, t->batch.crops};
-    enum scp_status status = scp_sample(&t->batch, &t->pool, o, step, control);
-    for (int view = 0; status == SCP_OK && view < SCP_VIEWS; view++)
-        status = scp_plan_forward(t->plan[view], parameters, state, views[view], o->seed,
-                                  step * SCP_VIEWS + (uint64_t)view, control);
-    if (status != SCP_OK) return status;
-    return scp_objective(losses, t->outputs[SCP_VIEW_IMAGE], t->outputs[SCP_VIEW_CROP], t->levels,
-                         o->batch, t->batch.crop_points, t->batch.image_points, o->points,
-                         t->pool.height, t->pool.width, o->crop, &t->options.objective, control);
+const struct scp_array *scp_trainer_arrays(const struct scp_trainer *t, size_t *count) {
+    *count = t->n_arrays;
+    return t->arrays;
 }
 
-static enum scp_status backward(void *self, float *gradients, const float *parameters,
-                                const struct scp_control *control) {
-    struct scp_trainer *t = self;
-    enum scp_status status = SCP_OK;
-    for (int view = 0; status == SCP_OK && view < SCP_VIEWS; view++)
-        status = scp_plan_backward(t->plan[view], gradients, NULL, parameters, control);
+/* ---- a step ---- */
+
+static int moves_now(const struct scp_group *group, size_t phase, uint64_t step) {
+    return group->phases >> phase & 1 && step % group->every == 0;
+}
+
+/* How often the group has moved before: Adam's number of the move. */
+static uint64_t moved(const struct scp_group *group, size_t phase, uint64_t step) {
+    uint64_t in_a_step = 0, earlier = 0;
+    for (size_t k = 0; k < 32; k++) {
+        in_a_step += group->phases >> k & 1;
+        earlier += k < phase && group->phases >> k & 1;
+    }
+    return step / group->every * in_a_step + earlier;
+}
+
+static enum scp_status move(struct scp_trainer *t, float *const *arrays, size_t g, size_t phase,
+                            uint64_t step, double rate) {
+    const struct scp_group *group = &t->is.groups[g];
+    float *parameters = arrays[2 * group->model] + group->first;
+    const float *gradients = t->gradients[group->model] + group->first;
+    float *const *moments = arrays + t->moments[g];
+    rate *= group->rate;
+    if (group->optimiser.kind == SCP_SGD)
+        return scp_sgd(parameters, moments[0], gradients, group->count, rate, &group->optimiser);
+    return scp_adam(parameters, moments[0], moments[1], gradients, group->count,
+                    moved(group, phase, step), rate, &group->optimiser);
+}
+
+static int finite(const double *losses, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(losses[i])) return 0;
+    return 1;
+}
+
+/* Losses, gradients and moves of one phase. *stopped: a loss is not finite, nothing has moved. */
+static enum scp_status run_phase(struct scp_trainer *t, double *losses, int *stopped,
+                                 float *const *arrays, size_t phase, uint64_t step, double rate,
+                                 const struct scp_control *control) {
+    const struct scp_training *is = &t->is;
+    struct scp_values values[SCP_TRAIN_MAX];
+    for (size_t m = 0; m < is->n_models; m++)
+        values[m] = (struct scp_values){arrays[2 * m], arrays[2 * m + 1], NULL};
+    for (size_t g = 0; g < is->n_groups; g++) {
+        const size_t m = is->groups[g].model;
+        if (!moves_now(&is->groups[g], phase, step) || values[m].gradients) continue;
+        values[m].gradients = t->gradients[m];
+        memset(t->gradients[m], 0, is->models[m].parameters * sizeof(float));
+    }
+    enum scp_status status = is->forward(is->self, phase, losses, values, step, control);
+    *stopped = status == SCP_OK && !finite(losses, is->losses);
+    if (status != SCP_OK || *stopped) return status;
+    status = is->backward(is->self, phase, values, control);
+    for (size_t g = 0; status == SCP_OK && g < is->n_groups; g++)
+        if (moves_now(&is->groups[g], phase, step)) status = move(t, arrays, g, phase, step, rate);
     return status;
 }
 
-enum scp_status scp_train_run(struct scp_trainer *t, double *losses, size_t *done,
-                              float *parameters, float *state, float *m, float *v, uint64_t first,
-                              const double *rates, size_t count,
-                              const struct scp_control *control) {
-    const struct train_steps steps = {
-        t, forward, backward, t->levels, t->parameters, t->gradients, &t->options.adam};
-    return train_steps(&steps, losses, done, parameters, state, m, v, first, rates, count, control);
+/* Copies all arrays into `before`, or back. */
+static void keep_arrays(struct scp_trainer *t, float *const *arrays, int back) {
+    float *before = t->before;
+    for (size_t i = 0; before && i < t->n_arrays; i++) {
+        const size_t bytes = t->arrays[i].length * sizeof(float);
+        memcpy(back ? arrays[i] : before, back ? before : arrays[i], bytes);
+        before += t->arrays[i].length;
+    }
+}
+
+static enum scp_status run_step(struct scp_trainer *t, double *losses, int *stopped,
+                                float *const *arrays, uint64_t step, double rate,
+                                const struct scp_control *control) {
+    enum scp_status status = SCP_OK;
+    *stopped = 0;
+    memset(losses, 0, t->is.losses * sizeof *losses);
+    keep_arrays(t, arrays, 0);
+    for (size_t phase = 0; status == SCP_OK && !*stopped && phase < t->is.phases; phase++)
+        status = run_phase(t, losses, stopped, arrays, phase, step, rate, control);
+    if (*stopped) keep_arrays(t, arrays, 1);
+    for (size_t m = 0; status == SCP_OK && !*stopped && m < t->is.n_models; m++) {
+        const struct scp_model *model = &t->is.models[m];
+        if (model->is_teacher)
+            status = scp_moving_average(arrays[2 * m], arrays[2 * model->student],
+                                        model->parameters, model->momentum);
+    }
+    return status;
+}
+
+enum scp_status scp_trainer_run(struct scp_trainer *t, double *losses, size_t *done,
+                                float *const *arrays, uint64_t first, const double *rates,
+                                size_t count, const struct scp_control *control) {
+    enum scp_status status = SCP_OK;
+    *done = 0;
+    for (size_t i = 0; status == SCP_OK && i < count; i++) {
+        int stopped;
+        status =
+            run_step(t, losses + i * t->is.losses, &stopped, arrays, first + i, rates[i], control);
+        if (status != SCP_OK || stopped) break;
+        *done = i + 1;
+        status = scp_poll(control, i + 1, count);
+    }
+    return status;
 }

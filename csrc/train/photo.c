@@ -1,3 +1,5 @@
+/* The photometric part of a view: blur, brightness, contrast, gamma, shades, noise, in this order.
+ */
 #include "view.h"
 
 #include <math.h>

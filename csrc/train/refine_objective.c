@@ -1,3 +1,5 @@
+/* Losses and the gradient of refinement: every task is a row of one item's map. The discs are found
+ * first, as spans of pixels in each row. */
 #include <math.h>
 #include <string.h>
 
@@ -10,11 +12,10 @@ struct span {
 };
 
 struct work {
-    double *sums;       /* [batch][rows][SCP_REFINE_LOSSES] */
-    struct span *spans; /* [batch][rows][landmarks] */
+    double *sums;       /* [items][rows][SCP_REFINE_LOSSES] */
+    struct span *spans; /* [items][rows][landmarks] */
     const struct scp_output *map;
-    const float *points, *weights;
-    size_t landmarks;
+    const struct scp_refine_batch *batch;
     double factor, radius;
     double pixel, disc; /* d(loss) / d(focal or offset term of one pixel) for a weight of 1 */
 };
@@ -29,21 +30,22 @@ static int inside(const struct work *w, double dx, double dy) {
 
 /* Spans of item b's landmark l; returns the pixels in the disc. */
 static size_t disc(struct work *w, size_t b, size_t l) {
-    const float *point = w->points + 2 * (b * w->landmarks + l);
-    const double x = (double)point[0], y = (double)point[1], reach = w->radius / w->factor + 1;
+    const size_t landmarks = w->batch->landmarks;
+    const float *point = w->batch->points + 2 * (b * landmarks + l);
+    const double x = (double)point[0], y = (double)point[1], extent = w->radius / w->factor + 1;
     const double column = (x + 0.5) / w->factor - 0.5, row = (y + 0.5) / w->factor - 0.5;
     const size_t height = w->map->height, width = w->map->width;
-    struct span *spans = w->spans + b * height * w->landmarks + l;
+    struct span *spans = w->spans + b * height * landmarks + l;
     size_t count = 0;
-    for (size_t j = 0; j < height; j++) spans[j * w->landmarks] = (struct span){0, 0};
-    if (!(column + reach >= 0 && column - reach < (double)width && row + reach >= 0 &&
-          row - reach < (double)height))
+    for (size_t j = 0; j < height; j++) spans[j * landmarks] = (struct span){0, 0};
+    if (!(column + extent >= 0 && column - extent < (double)width && row + extent >= 0 &&
+          row - extent < (double)height))
         return 0;
-    const size_t left = column > reach ? (size_t)(column - reach) : 0;
-    for (size_t j = row > reach ? (size_t)(row - reach) : 0; j < height && (double)j <= row + reach;
-         j++) {
-        struct span *s = spans + j * w->landmarks;
-        for (size_t i = left; i < width && (double)i <= column + reach; i++) {
+    const size_t left = column > extent ? (size_t)(column - extent) : 0;
+    for (size_t j = row > extent ? (size_t)(row - extent) : 0;
+         j < height && (double)j <= row + extent; j++) {
+        struct span *s = spans + j * landmarks;
+        for (size_t i = left; i < width && (double)i <= column + extent; i++) {
             if (!inside(w, x - centre(w, i), y - centre(w, j))) continue;
             if (s->end == 0) s->first = (uint16_t)i;
             s->end = (uint16_t)(i + 1);
@@ -70,7 +72,8 @@ static float sign(float x) {
 static enum scp_status map_row(void *context, size_t task, size_t worker) {
     const struct work *w = context;
     const struct scp_output *m = w->map;
-    const size_t item = task / m->height, row = task % m->height, landmarks = w->landmarks;
+    const size_t item = task / m->height, row = task % m->height;
+    const size_t landmarks = w->batch->landmarks;
     const struct span *spans = w->spans + task * landmarks;
     const float *values = m->values + task * m->width * m->stride;
     float *gradient = m->gradient + task * m->width * m->stride;
@@ -78,8 +81,8 @@ static enum scp_status map_row(void *context, size_t task, size_t worker) {
     (void)worker;
     memset(gradient, 0, m->width * m->stride * sizeof *gradient);
     for (size_t l = 0; l < landmarks; l++) {
-        const float weight = w->weights[item * landmarks + l];
-        const float *point = w->points + 2 * (item * landmarks + l);
+        const float weight = w->batch->weights[item * landmarks + l];
+        const float *point = w->batch->points + 2 * (item * landmarks + l);
         const float pull = (float)(w->pixel * (double)weight);
         const float push = (float)(w->disc * (double)weight);
         double heat = 0, x = 0, y = 0;
@@ -109,41 +112,59 @@ static enum scp_status map_row(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
-enum scp_status scp_refine_objective(double losses[SCP_REFINE_LOSSES], const struct scp_output *map,
-                                     const float *points, const float *weights, size_t batch,
-                                     size_t landmarks, size_t height, size_t width, float radius,
-                                     float focal_weight, const struct scp_control *control) {
-    struct work w = {.map = map, .points = points, .weights = weights, .landmarks = landmarks};
-    if (batch == 0 || landmarks == 0 || landmarks > SCP_REFINE_MAX_LANDMARKS) return SCP_EINVAL;
-    if (map->height == 0 || map->width == 0 || map->channels < 3 * landmarks) return SCP_EINVAL;
+static enum scp_status check(const struct scp_output *map, const struct scp_refine_batch *b,
+                             const struct scp_control *control) {
+    const size_t height = b->height, width = b->width;
+    if (b->items == 0 || b->landmarks == 0 || b->landmarks > SCP_REFINE_MAX_LANDMARKS)
+        return SCP_EINVAL;
+    if (map->height == 0 || map->width == 0 || map->channels < 3 * b->landmarks)
+        return scp_invalid(control, "map", SCP_SHAPE, "must have 3 channels per landmark");
     if (height > 1u << 15 || width > 1u << 15 || height % map->height || width % map->width ||
         height / map->height != width / map->width)
-        return SCP_EINVAL;
-    if (!(radius > 0 && radius <= 1 << 15 && focal_weight >= 0 && focal_weight < INFINITY))
-        return SCP_EINVAL;
-    for (size_t i = 0; i < batch * landmarks; i++)
-        if (!(weights[i] >= 0 && weights[i] <= 1) ||
-            (weights[i] > 0 && !(isfinite(points[2 * i]) && isfinite(points[2 * i + 1]))))
-            return SCP_EINVAL;
-    const size_t tasks = batch * map->height;
-    enum scp_status status = SCP_ENOMEM;
-    w.factor = (double)(height / map->height);
-    w.radius = (double)radius;
-    w.sums = scp_alloc(tasks * SCP_REFINE_LOSSES, sizeof *w.sums);
-    w.spans = scp_calloc(tasks * landmarks, sizeof *w.spans);
-    if (!w.sums || !w.spans) goto done;
+        return scp_invalid(control, "map", SCP_SHAPE, "must be smaller by one whole factor");
+    for (size_t i = 0; i < b->items * b->landmarks; i++)
+        if (!(b->weights[i] >= 0 && b->weights[i] <= 1))
+            return scp_invalid(control, "weights", i, "must be 0 to 1");
+        else if (b->weights[i] > 0 &&
+                 !(isfinite(b->points[2 * i]) && isfinite(b->points[2 * i + 1])))
+            return scp_invalid(control, "points", 2 * i, "must be finite where there is a weight");
+    return SCP_OK;
+}
 
+/* Spans of all discs, and what a pixel of a map and of a disc weighs. */
+static void find_discs(struct work *w, float focal_weight) {
+    const struct scp_refine_batch *batch = w->batch;
     double weight = 0, covered = 0;
-    for (size_t b = 0; b < batch; b++)
-        for (size_t l = 0; l < landmarks; l++) {
-            const double one = (double)weights[b * landmarks + l];
+    for (size_t b = 0; b < batch->items; b++)
+        for (size_t l = 0; l < batch->landmarks; l++) {
+            const double one = (double)batch->weights[b * batch->landmarks + l];
             if (!(one > 0)) continue;
             weight += one;
-            covered += one * (double)disc(&w, b, l);
+            covered += one * (double)disc(w, b, l);
         }
-    const double pixels = weight * (double)(map->height * map->width);
-    w.pixel = weight > 0 ? (double)focal_weight / pixels : 0;
-    w.disc = covered > 0 ? 1 / covered : 0;
+    const double pixels = weight * (double)(w->map->height * w->map->width);
+    w->pixel = weight > 0 ? (double)focal_weight / pixels : 0;
+    w->disc = covered > 0 ? 1 / covered : 0;
+}
+
+enum scp_status scp_refine_objective(double losses[SCP_REFINE_LOSSES], const struct scp_output *map,
+                                     const struct scp_refine_batch *batch, float radius,
+                                     float focal_weight, const struct scp_control *control) {
+    struct work w = {.map = map, .batch = batch};
+    enum scp_status status = check(map, batch, control);
+    if (status != SCP_OK) return status;
+    if (!(radius > 0 && radius <= 1 << 15))
+        return scp_invalid(control, "radius", SCP_WHOLE, "must be above 0, at most 32768");
+    if (!(focal_weight >= 0 && focal_weight < INFINITY))
+        return scp_invalid(control, "focal", SCP_WHOLE, "must be at least 0, finite");
+    const size_t tasks = batch->items * map->height;
+    status = SCP_ENOMEM;
+    w.factor = (double)(batch->height / map->height);
+    w.radius = (double)radius;
+    w.sums = scp_alloc(tasks * SCP_REFINE_LOSSES, sizeof *w.sums);
+    w.spans = scp_calloc(tasks * batch->landmarks, sizeof *w.spans);
+    if (!w.sums || !w.spans) goto done;
+    find_discs(&w, focal_weight);
     status = scp_parallel(tasks, map_row, &w, control);
     if (status != SCP_OK) goto done;
     double sums[SCP_REFINE_LOSSES] = {0};

@@ -1,3 +1,4 @@
+/* The views of a step of refinement, and where their landmarks lie. */
 #include <math.h>
 
 #include "scp/alloc.h"
@@ -7,35 +8,55 @@
 #define REFINE_KEY 0x5343505f5245464eu
 #define STREAMS 4 /* of an item: 0 its view and 1 its noise */
 
+static size_t labelled_of(const struct scp_refine_options *o, const struct scp_labels *labels) {
+    return labels->n_labelled ? o->labelled : 0;
+}
+
+static size_t pseudo_of(const struct scp_refine_options *o, const struct scp_labels *labels) {
+    return labels->n_pseudo ? o->pseudo : 0;
+}
+
+size_t scp_refine_items(const struct scp_refine_options *o, const struct scp_labels *labels) {
+    return labelled_of(o, labels) + pseudo_of(o, labels);
+}
+
+static int within(const uint32_t *rows, size_t n, size_t count) {
+    for (size_t i = 0; i < n; i++)
+        if (rows[i] >= count) return 0;
+    return 1;
+}
+
 enum scp_status scp_refine_check(const struct scp_refine_options *o, const struct scp_pool *pool,
-                                 const struct scp_labels *labels) {
+                                 const struct scp_labels *labels,
+                                 const struct scp_control *control) {
     size_t numbers, pixels;
-    const size_t batch = o->labelled + o->pseudo;
-    if (pool->count == 0 || pool->count > UINT32_MAX || pool->height == 0 || pool->width == 0)
-        return SCP_EINVAL;
-    if (pool->height > 1u << 15 || pool->width > 1u << 15) return SCP_EINVAL;
-    if (labels->landmarks == 0 || labels->landmarks > SCP_REFINE_MAX_LANDMARKS) return SCP_EINVAL;
-    if (o->labelled > 1u << 15 || o->pseudo > 1u << 15 || batch == 0) return SCP_EINVAL;
-    if ((o->labelled && !labels->n_labelled) || (o->pseudo && !labels->n_pseudo)) return SCP_EINVAL;
-    if (!(o->radius > 0 && o->radius <= 1 << 15)) return SCP_EINVAL;
-    if (!(o->focal >= 0 && o->focal < INFINITY)) return SCP_EINVAL;
-    if (!isfinite(o->scale) || !isfinite(o->shift)) return SCP_EINVAL;
-    for (int t = 0; t < SCP_TRANSFORMS; t++)
-        if (!(o->strength[t] >= 0 && o->strength[t] <= 180)) return SCP_EINVAL;
-    for (size_t i = 0; i < labels->n_labelled; i++)
-        if (labels->labelled[i] >= pool->count) return SCP_EINVAL;
-    for (size_t i = 0; i < labels->n_pseudo; i++)
-        if (labels->pseudo[i] >= pool->count) return SCP_EINVAL;
+    const size_t items = scp_refine_items(o, labels);
+    const enum scp_status status = scp_options_check(&scp_refine_table, o, control);
+    if (status != SCP_OK) return status;
+    if (items == 0)
+        return scp_invalid(control, "labelled, pseudo", SCP_WHOLE,
+                           "must give one image per step or more");
+    if (pool->count == 0 || pool->count > UINT32_MAX || pool->height == 0 || pool->width == 0 ||
+        pool->height > 1u << 15 || pool->width > 1u << 15)
+        return scp_invalid(control, "pool", SCP_SHAPE,
+                           "must hold images of 1 to 32768 pixels a side");
+    if (labels->landmarks == 0 || labels->landmarks > SCP_REFINE_MAX_LANDMARKS)
+        return scp_invalid(control, "points", SCP_SHAPE, "must have 1 to 1024 landmarks");
+    if (!within(labels->labelled, labels->n_labelled, pool->count))
+        return scp_invalid(control, "labelled_rows", SCP_WHOLE, "must be images of the pool");
+    if (!within(labels->pseudo, labels->n_pseudo, pool->count))
+        return scp_invalid(control, "pseudo_rows", SCP_WHOLE, "must be images of the pool");
     if (scp_size_mul(pool->height, pool->width, &pixels) ||
         scp_size_mul(pixels, pool->count, &numbers) || scp_size_mul(numbers, 4, &numbers) ||
-        scp_size_mul(pixels, batch, &numbers) || scp_size_mul(numbers, 16, &numbers) ||
+        scp_size_mul(pixels, items, &numbers) || scp_size_mul(numbers, 16, &numbers) ||
         scp_size_mul(pool->count, labels->landmarks, &numbers))
         return SCP_ENOMEM;
     for (size_t i = 0; i < numbers; i++) {
-        if (!(labels->weights[i] >= 0 && labels->weights[i] <= 1)) return SCP_EINVAL;
+        if (!(labels->weights[i] >= 0 && labels->weights[i] <= 1))
+            return scp_invalid(control, "weights", i, "must be 0 to 1");
         if (labels->weights[i] > 0 &&
             !(isfinite(labels->points[2 * i]) && isfinite(labels->points[2 * i + 1])))
-            return SCP_EINVAL;
+            return scp_invalid(control, "points", 2 * i, "must be finite where there is a weight");
     }
     return SCP_OK;
 }
@@ -64,26 +85,31 @@ static void place(float *points, float *weights, const struct work *w, size_t so
     }
 }
 
+/* The network reads input[0] * pixel + input[1]. */
+static const float inputs[SCP_INPUTS][2] = {[SCP_INPUT_UNIT] = {1, 0},
+                                            [SCP_INPUT_CENTRED] = {2, -1}};
+
 static enum scp_status sample_item(void *context, size_t item, size_t worker) {
     const struct work *w = context;
-    const struct scp_refine_options *o = w->options;
+    const struct scp_view_options *o = &w->options->view;
     const struct scp_pool *pool = w->pool;
+    const float *input = inputs[w->options->inputs];
     const size_t channels = w->batch->channels, landmarks = w->labels->landmarks;
     const size_t pixels = pool->width * pool->height, source = w->batch->sources[item];
     struct view view;
     (void)worker;
-    view_draw(&view, o->strength, pool->width, pool->height, 0, 0, o->seed ^ REFINE_KEY,
-              (w->step * (o->labelled + o->pseudo) + item) * STREAMS);
+    view_draw(&view, o->strength[0], pool->width, pool->height, 0, 0,
+              w->options->train.seed ^ REFINE_KEY, (w->step * w->batch->items + item) * STREAMS);
     float *slab = scp_alloc(2 * pixels + 2 * pool->width, sizeof *slab);
     if (!slab) return SCP_ENOMEM;
     float *plane = slab + pixels + 2 * pool->width, *out = w->batch->images;
     out += item * pixels * channels;
     view_warp(plane, slab, &view, pool->images + source * pixels, pool->height, pool->width,
-              o->cubic, o->replicate);
+              o->interpolation == SCP_INTERPOLATION_CUBIC, o->border == SCP_BORDER_REPLICATE);
     view_photo(plane, slab, &view);
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < channels; c++)
-            out[i * channels + c] = o->scale * plane[i] + o->shift;
+            out[i * channels + c] = input[0] * plane[i] + input[1];
     scp_free(slab);
     place(w->batch->points + item * landmarks * 2, w->batch->weights + item * landmarks, w, source,
           &view);
@@ -94,19 +120,21 @@ enum scp_status scp_refine_sample(struct scp_refine_batch *batch, const struct s
                                   const struct scp_labels *labels,
                                   const struct scp_refine_options *o, uint64_t step,
                                   const struct scp_control *control) {
-    enum scp_status status = scp_refine_check(o, pool, labels);
+    enum scp_status status = scp_refine_check(o, pool, labels, control);
     if (status != SCP_OK) return status;
+    if (batch->items != scp_refine_items(o, labels))
+        return scp_invalid(control, "items", SCP_WHOLE, "must be labelled + pseudo");
+    const size_t labelled = labelled_of(o, labels), pseudo = pseudo_of(o, labels);
     uint32_t *sources = batch->sources;
-    for (size_t i = 0; i < o->labelled; i++)
-        sources[i] = labels->labelled[(step * o->labelled + i) % labels->n_labelled];
-    if (o->pseudo) {
+    for (size_t i = 0; i < labelled; i++)
+        sources[i] = labels->labelled[(step * labelled + i) % labels->n_labelled];
+    if (pseudo) {
         uint32_t *order = scp_alloc(labels->n_pseudo, sizeof *order);
         if (!order) return SCP_ENOMEM;
-        shuffled_passes(sources + o->labelled, order, labels->n_pseudo, o->pseudo, o->seed, step);
+        shuffled_passes(sources + labelled, order, labels->n_pseudo, pseudo, o->train.seed, step);
         scp_free(order);
     }
-    for (size_t i = o->labelled; i < o->labelled + o->pseudo; i++)
-        sources[i] = labels->pseudo[sources[i]];
+    for (size_t i = labelled; i < labelled + pseudo; i++) sources[i] = labels->pseudo[sources[i]];
     struct work work = {batch, pool, labels, o, step};
-    return scp_parallel(o->labelled + o->pseudo, sample_item, &work, control);
+    return scp_parallel(batch->items, sample_item, &work, control);
 }

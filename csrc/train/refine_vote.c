@@ -1,3 +1,4 @@
+/* From maps to landmarks: the pixels with the highest heat vote, by count or by weight. */
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@ struct work {
     double *xy, *confidence;
     const float *values;
     size_t height, width, stride, landmarks, factor, candidates;
-    const struct scp_vote_options *options;
+    const struct scp_voting *voting;
 };
 
 /* Grows with the float: the order of logits as the order of whole numbers. */
@@ -61,7 +62,7 @@ static size_t first_largest(const double *sums, size_t n) {
 
 static void count_votes(double xy[2], double *confidence, const struct work *w, double *sums,
                         const uint32_t *picked, size_t l) {
-    const float radius = w->options->radius / (float)w->factor;
+    const float radius = w->voting->radius / (float)w->factor;
     for (size_t k = 0; k < w->candidates; k++) {
         const float *v = w->values + picked[k] * w->stride + w->landmarks + l;
         const double x = (double)(picked[k] % w->width) + (double)truncf(v[0] * radius);
@@ -93,9 +94,9 @@ static double log_p(float logit) {
 
 static void weigh_votes(double xy[2], double *confidence, const struct work *w, double *sums,
                         double *votes, const uint32_t *picked, size_t l) {
-    const double radius = (double)w->options->radius;
+    const double radius = (double)w->voting->radius;
     const double factor = (double)w->factor;
-    const double window = fmax((double)w->options->window, factor), reach = 1 / (window * window);
+    const double window = fmax((double)w->voting->window, factor), narrow = 1 / (window * window);
     double top = -INFINITY, best = 0;
     size_t mode = 0;
     for (size_t k = 0; k < w->candidates; k++) {
@@ -129,7 +130,7 @@ static void weigh_votes(double xy[2], double *confidence, const struct work *w, 
         double sum = 0, sum_x = 0, sum_y = 0;
         for (size_t k = 0; k < w->candidates; k++) {
             const double *vote = votes + 3 * k, dx = vote[0] - x, dy = vote[1] - y;
-            const double near = 1 - (dx * dx + dy * dy) * reach;
+            const double near = 1 - (dx * dx + dy * dy) * narrow;
             if (!(near > 0)) continue;
             sum += vote[2] * near;
             sum_x += vote[2] * near * vote[0];
@@ -164,7 +165,7 @@ static enum scp_status landmark(void *context, size_t l, size_t worker) {
     xy[0] = at_image(w, (double)(highest % w->width));
     xy[1] = at_image(w, (double)(highest / w->width));
     largest(picked, w->candidates, keys, pixels);
-    if (w->options->kind == SCP_VOTE_COUNT)
+    if (w->voting->kind == SCP_VOTE_COUNT)
         count_votes(xy, &confidence, w, sums, picked, l);
     else
         weigh_votes(xy, &confidence, w, sums, votes, picked, l);
@@ -180,20 +181,28 @@ done:
     return status;
 }
 
-enum scp_status scp_refine_vote(double *xy, double *confidence, const float *values, size_t height,
-                                size_t width, size_t stride, size_t landmarks, size_t factor,
-                                const struct scp_vote_options *o,
+enum scp_status scp_refine_vote(double *xy, double *confidence, const struct scp_output *map,
+                                size_t landmarks, size_t factor, const struct scp_voting *v,
                                 const struct scp_control *control) {
-    if (height == 0 || width == 0 || height > 1u << 15 || width > 1u << 15) return SCP_EINVAL;
-    if (landmarks == 0 || landmarks > SCP_REFINE_MAX_LANDMARKS || stride < 3 * landmarks)
+    const size_t pixels = map->height * map->width;
+    if (map->height == 0 || map->width == 0 || map->height > 1u << 15 || map->width > 1u << 15)
         return SCP_EINVAL;
-    if ((unsigned)o->kind >= SCP_VOTES || o->candidates == 0 || factor == 0) return SCP_EINVAL;
-    if (!(o->radius > 0 && o->radius < INFINITY && o->window > 0 && o->window < INFINITY))
-        return SCP_EINVAL;
-    const size_t pixels = height * width;
-    struct work w = {xy,        confidence, values,
-                     height,    width,      stride,
-                     landmarks, factor,     o->candidates < pixels ? o->candidates : pixels,
-                     o};
+    if (landmarks == 0 || landmarks > SCP_REFINE_MAX_LANDMARKS || map->stride < 3 * landmarks)
+        return scp_invalid(control, "map", SCP_SHAPE, "must have 3 channels per landmark");
+    if ((unsigned)v->kind >= SCP_VOTES || v->candidates == 0 || factor == 0) return SCP_EINVAL;
+    if (!(v->radius > 0 && v->radius < INFINITY))
+        return scp_invalid(control, "radius", SCP_WHOLE, "must be above 0, finite");
+    if (!(v->window > 0 && v->window < INFINITY))
+        return scp_invalid(control, "window", SCP_WHOLE, "must be above 0, finite");
+    struct work w = {.xy = xy,
+                     .confidence = confidence,
+                     .values = map->values,
+                     .height = map->height,
+                     .width = map->width,
+                     .stride = map->stride,
+                     .landmarks = landmarks,
+                     .factor = factor,
+                     .candidates = v->candidates < pixels ? v->candidates : pixels,
+                     .voting = v};
     return scp_parallel(landmarks, landmark, &w, control);
 }

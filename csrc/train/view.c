@@ -1,3 +1,4 @@
+/* What is drawn for a view, and where its pixels come from. */
 #include "view.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "scp/random.h"
-#include "scp/train.h"
+#include "scp/views.h"
 
 #define FIELD_MAX_NODES 6
 

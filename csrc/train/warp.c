@@ -1,3 +1,4 @@
+/* The geometric part of a view: every pixel read from its source, interpolated. */
 #include "view.h"
 
 #include <math.h>

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from .arguments import add_data, names, open_data, size
 
-RADII = {"mm": (2.0, 2.5, 3.0, 4.0), "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}
 MOST_ROWS = 40  # of the table of landmarks
 
 
@@ -92,6 +91,7 @@ def pair(text: str) -> tuple[int, int]:
 
 def run_evaluate(args) -> int:
     from ..evaluation import evaluate
+    from ..evaluation.metrics import RADII_OF
     from ..landmarks import read_landmarks
 
     predicted = read_landmarks(args.landmarks)
@@ -103,7 +103,7 @@ def run_evaluate(args) -> int:
         predicted,
         truth,
         unit=args.unit,
-        radii=args.radii or RADII[unit],
+        radii=args.radii or RADII_OF[unit],
         grid=args.grid,
         pair=args.normalise,
         exclude=args.exclude,

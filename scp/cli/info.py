@@ -58,26 +58,23 @@ def run_info(args) -> int:
 
 
 def show_options(args) -> int:
-    """scp info --options: every option of the training or the refinement, its meaning, its value
-    in the preset (laptop, unless --model names another)."""
+    """scp info --options: every option of the training or the refinement, its value in the preset
+    (laptop, unless --model names another), the legal ones, its meaning."""
     from ..networks import preset
     from ..networks.refine import refinement
     from ..refinement import RefinementOptions
-    from ..training import TRANSFORMS, TrainingOptions
+    from ..training import TrainingOptions
 
     kind, entry = TrainingOptions, preset
     if args.options == "refine":
         kind, entry = RefinementOptions, refinement
-    defaults = kind().set(**entry(args.model or "laptop").training)
-    strengths = {t.name: f"{t.strength:g}@{t.views}" for t in defaults.transforms}
-    rows = {n: (m, getattr(defaults, n)) for n, m in kind.meanings().items()}
-    del rows["transforms"]
-    rows |= {n: (m, strengths.get(n, "0")) for n, (m, _) in TRANSFORMS.items()}
+    rows = kind().set(**entry(args.model or "laptop").training).rows()
     if args.json:
-        print(json.dumps({n: {"meaning": m, "default": d} for n, (m, d) in rows.items()}, indent=1))
+        print(json.dumps({row.name: row.facts(value) for row, value in rows}, indent=1))
         return 0
-    for name, (meaning, default) in rows.items():
-        print(f"{name:20}{meaning} [{default}]")
+    print(f"{'name':20}{'value':12}{'legal':26}meaning")
+    for row, value in rows:
+        print(f"{row.name:20}{row.text(value):11} {row.legal:25} {row.meaning}")
     return 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import reading
 from .reading import DatasetError
@@ -13,7 +14,7 @@ from .reading import DatasetError
 ON_ERROR = ("raise", "skip")
 
 
-def to_grid(xy, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def to_grid(xy: ArrayLike, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Points of the original image as points of the image resized to `size`.
 
     Args:
@@ -27,7 +28,7 @@ def to_grid(xy, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     return _rescale(xy, shape, size)
 
 
-def to_original(xy, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def to_original(xy: ArrayLike, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Points of the grid as points of the original image: the inverse of `to_grid`."""
     return _rescale(xy, size, shape)
 
@@ -184,7 +185,7 @@ class Dataset:
         """The data set of these images only, in this order; no image is read."""
         return Subset(self, [self._check(i) for i in rows])
 
-    def with_landmarks(self, landmarks, names: Sequence[str] = ()) -> Dataset:
+    def with_landmarks(self, landmarks: ArrayLike, names: Sequence[str] = ()) -> Dataset:
         """The same images with other landmarks [N][L][2]: (x, y) in original pixels, NaN where
         absent. names: L names; those of before, if there are as many, when none are given."""
         xy = np.array(landmarks, np.float64)
@@ -262,8 +263,8 @@ def arrays(
     images: Iterable[np.ndarray],
     ids: Sequence[str] | None = None,
     *,
-    spacing=None,
-    landmarks=None,
+    spacing: ArrayLike | None = None,
+    landmarks: ArrayLike | None = None,
     landmark_names: Sequence[str] = (),
     groups: Sequence[str] | None = None,
 ) -> Dataset:

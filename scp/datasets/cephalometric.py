@@ -50,7 +50,7 @@ _SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")  # lossless first
 
 
 def cephalometric(
-    root: str | os.PathLike,
+    root: str | os.PathLike[str],
     split: str = "train",
     annotator: str = "mean",
     on_error: str = "raise",
@@ -144,7 +144,7 @@ def _annotators(root: Path, annotator: str) -> list[Path]:
     return folders
 
 
-def read_landmarks(path: str | os.PathLike, shape: tuple[int, int]) -> np.ndarray:
+def read_landmarks(path: str | os.PathLike[str], shape: tuple[int, int]) -> np.ndarray:
     """The first 19 lines of a landmark file, float64 [19][2], (x, y) in pixels.
 
     Args:

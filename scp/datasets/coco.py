@@ -15,8 +15,8 @@ ORIGINS = {"center": 0.0, "corner": 0.5}  # what is taken off the coordinates
 
 
 def coco(
-    annotation_file: str | os.PathLike,
-    image_root: str | os.PathLike,
+    annotation_file: str | os.PathLike[str],
+    image_root: str | os.PathLike[str],
     *,
     category: str | None = None,
     several: str = "raise",

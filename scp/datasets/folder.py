@@ -9,7 +9,7 @@ from .base import Dataset, check_files, check_on_error
 from .reading import SUFFIXES, DatasetError
 
 
-def folder(root: str | os.PathLike, on_error: str = "raise") -> Dataset:
+def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Hidden files and

@@ -29,10 +29,10 @@ _LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 
 
 def hand(
-    root: str | os.PathLike,
+    root: str | os.PathLike[str],
     split: str = "train",
     *,
-    table: str | os.PathLike | None = None,
+    table: str | os.PathLike[str] | None = None,
     spacing: str | None = "wrist",
     sizes: tuple[int, int] = SIZES,
     unmatched: str = "raise",
@@ -107,7 +107,7 @@ def hand(
     )
 
 
-def read_table(path: str | os.PathLike) -> dict[str, tuple[int, np.ndarray]]:
+def read_table(path: str | os.PathLike[str]) -> dict[str, tuple[int, np.ndarray]]:
     """Lines of all.csv: id -> number of the line and points float64 [37][2], (x, y).
 
     Raises:

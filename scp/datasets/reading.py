@@ -22,7 +22,7 @@ MAX_PIXELS = 200_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
-def inspect(path: str | os.PathLike) -> Header:
+def inspect(path: str | os.PathLike[str]) -> Header:
     """Header of an image file whose structure is whole to the end.
 
     Raises:
@@ -49,7 +49,7 @@ def _parse(path, file, size: int) -> Header:
     return header
 
 
-def read_grey(path: str | os.PathLike, at_least: tuple[int, int] | None = None) -> np.ndarray:
+def read_grey(path: str | os.PathLike[str], at_least: tuple[int, int] | None = None) -> np.ndarray:
     """Grey pixels of an image file, uint8 or uint16 [H][W].
 
     Colour becomes luma, alpha is dropped, an EXIF orientation is applied; of several pages the

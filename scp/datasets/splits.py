@@ -5,13 +5,13 @@ Settings are chosen by what they give on the validation half; a test split is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 
 def validation_split(
-    ids: Sequence[str], groups: Sequence | None = None
+    ids: Sequence[str], groups: Sequence[Hashable] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the fit half and of the validation half, int64 each, ascending.
 

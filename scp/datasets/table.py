@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..landmarks.read import read_with_places
 from ..landmarks.text import csv_lines, number_in, read_text
@@ -16,10 +17,10 @@ from .reading import DatasetError
 
 
 def table(
-    file: str | os.PathLike,
-    image_root: str | os.PathLike,
+    file: str | os.PathLike[str],
+    image_root: str | os.PathLike[str],
     *,
-    spacing=None,
+    spacing: ArrayLike | str | os.PathLike[str] | None = None,
     category: str | None = None,
     unmatched: str = "raise",
     on_error: str = "raise",
@@ -108,7 +109,7 @@ def _spacing(spacing, ids: list[str]) -> np.ndarray | None:
     return np.tile(value, (len(ids), 1))
 
 
-def read_spacing(path: str | os.PathLike, ids: list[str]) -> np.ndarray:
+def read_spacing(path: str | os.PathLike[str], ids: list[str]) -> np.ndarray:
     """Millimetres per pixel of each image from a CSV image,sy,sx; float64 [N][2], (sy, sx).
 
     Names match as those of `Landmarks.rows`. Lines of other images are not used.

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..landmarks.text import number_in, read_text
 from . import reading
@@ -46,7 +48,18 @@ class Faces(Dataset):
         sources: the file of each photograph.
     """
 
-    def __init__(self, ids, *, size: int, flags, boxes, original, sources, photographs, **rest):
+    def __init__(
+        self,
+        ids: Sequence[str],
+        *,
+        size: int,
+        flags: ArrayLike,
+        boxes: ArrayLike,
+        original: ArrayLike,
+        sources: Iterable[str | os.PathLike[str]],
+        photographs: Iterable[tuple[int, int]],
+        **rest: Any,
+    ):
         self.size = size
         self.flags = np.asarray(flags, bool)
         self.boxes = np.asarray(boxes, np.float64)
@@ -74,7 +87,7 @@ class Faces(Dataset):
             )
         return crop(photograph, self.squares[i], self.size)
 
-    def to_original(self, i: int, xy) -> np.ndarray:
+    def to_original(self, i: int, xy: ArrayLike) -> np.ndarray:
         """Points [...][2] of crop i as points of its photograph, float64."""
         return from_crop(xy, self.squares[self._check(i)], self.size)
 
@@ -93,11 +106,11 @@ class Faces(Dataset):
 
 
 def wflw(
-    root: str | os.PathLike,
+    root: str | os.PathLike[str],
     split: str = "train",
     *,
     subset: str | None = None,
-    list_file: str | os.PathLike | None = None,
+    list_file: str | os.PathLike[str] | None = None,
     size: int = SIZE,
     on_error: str = "raise",
 ) -> Faces:
@@ -177,7 +190,7 @@ def wflw(
     )
 
 
-def read_list(path: str | os.PathLike):
+def read_list(path: str | os.PathLike[str]):
     """A list of faces.
 
     Returns:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
 from ..estimator import Estimator
+from ..features import FeatureExtractor, GradientExtractor
 from ..landmarks import Landmarks
 from ..progress import Progress, renamed, watch
 from .annotated import annotated, templates_among
@@ -28,7 +30,7 @@ from .votes import AGREE, RULES, combine
 PSEUDO_TEMPLATES = 10
 
 
-def usual_views(extractor, mode: str = "bilinear") -> int:
+def usual_views(extractor: FeatureExtractor | GradientExtractor, mode: str = "bilinear") -> int:
     """How many of VIEWS vote where nobody says: all with trained features; one with gradient
     features, which know too little of where they are in a larger image, and as in the paper."""
     return len(VIEWS) if extractor.name == "trained" and mode != "paper" else 1
@@ -117,7 +119,11 @@ class LandmarkDetector(Estimator):
         usual = usual_views(self.extractor, self.mode)
         return view_list(usual if self.views is None else self.views)
 
-    def fit(self, images: Dataset | Iterable[np.ndarray], landmarks=None) -> LandmarkDetector:
+    def fit(
+        self,
+        images: Dataset | Iterable[np.ndarray],
+        landmarks: ArrayLike | Landmarks | None = None,
+    ) -> LandmarkDetector:
         """Take the annotated images as templates.
 
         Args:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets import Dataset
+from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress, watch
+from ..runs import Rows
 from .templates import Templates
 from .votes import AGREE, combine
 
@@ -38,7 +40,9 @@ class Matches:
             self.xy[:, :1], self.similarity[:, :1], self.counts, self.scales, self.weights[:1]
         )
 
-    def of(self, templates: Sequence[int], rule: str = "agreeing"):
+    def of(
+        self, templates: Sequence[int], rule: str = "agreeing"
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
         rows = np.asarray(templates, np.int64)
         if rows.ndim != 1 or len(rows) == 0:
@@ -52,21 +56,22 @@ class Matches:
 
 
 def match_templates(
-    extractor,
+    extractor: FeatureExtractor | GradientExtractor,
     templates: Dataset,
     images: Dataset | None = None,
     mode: str = "bilinear",
     *,
     views: int | Sequence[tuple[float, float]] = 1,
     progress: Progress = False,
-    kept=None,
+    found: Rows | None = None,
 ) -> Matches:
     """The landmarks of every template searched in every image; an image's features are computed
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
     mode, views: see `LandmarkDetector`; one view if nothing is said.
-    kept: a `scp.runs.KeptImages` of the same inputs: an image that it knows is not searched again.
+    found: `scp.runs.Rows` of the same inputs, xy [N][T][V][L][2] and similarity [N][T][V][L]: an
+    image that is done there is not searched again.
     Memory: 20 bytes per template, view, image and landmark, and one pyramid.
     """
     index = Templates(extractor, templates, mode, views)
@@ -79,12 +84,12 @@ def match_templates(
     xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
     bar = watch(progress, "matching", len(images))
     for i in range(len(images)):
-        if kept is not None and i < len(kept):
-            xy[:, :, i], similarity[:, :, i] = kept[i]
+        if found is not None and i in found.done:
+            xy[:, :, i], similarity[:, :, i] = (array[i] for array in found.arrays)
         else:
             xy[:, :, i], similarity[:, :, i], _ = index.find(images, i)
-            if kept is not None:
-                kept.append(xy[:, :, i], similarity[:, :, i])
+            if found is not None:
+                found.put(i, xy[:, :, i], similarity[:, :, i])
         if bar:
             bar(i + 1, len(images))
     scales = grid_scales(images, extractor.grid_size)

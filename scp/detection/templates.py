@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..datasets import Dataset
-from ..features import FeaturePyramid
+from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from ..similarity import match
 from .views import Views
 
@@ -25,7 +27,14 @@ class Templates:
         cycles: keep the templates' pyramids, for `cycle`.
     """
 
-    def __init__(self, extractor, images: Dataset, mode: str = "bilinear", views=1, cycles=False):
+    def __init__(
+        self,
+        extractor: FeatureExtractor | GradientExtractor,
+        images: Dataset,
+        mode: str = "bilinear",
+        views: int | Sequence[tuple[float, float]] = 1,
+        cycles: bool = False,
+    ):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         self.extractor, self.mode = extractor, mode

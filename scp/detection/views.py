@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..datasets import to_grid, to_original
-from ..features import FeaturePyramid
+from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 
 VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
 
@@ -44,9 +44,14 @@ class Views:
         weights: `view_weights`.
     """
 
-    def __init__(self, extractor, views: int | Sequence[tuple[float, float]] = 1):
+    def __init__(
+        self,
+        extractor: FeatureExtractor | GradientExtractor,
+        views: int | Sequence[tuple[float, float]] = 1,
+    ):
         unit, known = 1 << extractor.levels, {tuple(extractor.grid_size): extractor}
-        self.extractors, self._maps = [], []
+        self.extractors: list[FeatureExtractor | GradientExtractor] = []
+        self._maps = []
         for degrees, zoom in view_list(views):
             size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.grid_size)
             if size not in known:
@@ -55,7 +60,7 @@ class Views:
             turn, centre = np.deg2rad(degrees), np.array([size[1] - 1, size[0] - 1]) / 2
             matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
             self._maps.append((matrix, centre - matrix @ centre) if degrees else None)
-        self.sizes = [e.grid_size for e in self.extractors]
+        self.sizes: list[tuple[int, int]] = [e.grid_size for e in self.extractors]
         self.weights = view_weights(views)
 
     def __len__(self) -> int:

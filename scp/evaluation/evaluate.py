@@ -8,9 +8,12 @@ result.write("runs/mine")        # metrics.json, metrics.csv, plots, evaluation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..datasets import Dataset
 from ..landmarks import Landmarks, stem
 from . import metrics
 from .result import Evaluation
@@ -18,16 +21,27 @@ from .result import Evaluation
 UNITS = ("mm", "px")
 
 
+class Labelled(Protocol):
+    """Landmarks of images: `scp.Landmarks`, `scp.Detections`, `scp.Refined`."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def xy(self) -> np.ndarray: ...
+
+
 def evaluate(
-    predicted,
-    truth,
+    predicted: Labelled,
+    truth: Labelled | Dataset,
     *,
-    spacing=None,
+    spacing: ArrayLike | None = None,
     unit: str | None = None,
     radii: Sequence[float] = metrics.RADII,
-    grid=None,
+    grid: int | tuple[int, int] | None = None,
     rule: str = "truncate",
-    grid_spacing=None,
+    grid_spacing: ArrayLike | None = None,
     pair: tuple[int, int] | None = None,
     exclude: Sequence[str] = (),
     resamples: int = 10_000,

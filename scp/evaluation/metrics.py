@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import _core
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the cephalograms in the paper
+RADII_OF = {"mm": RADII, "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}  # by unit
 RULES = ("truncate", "round")
 _HALF = 1e-6  # of a pixel: what conversion between grids may add to an exact half
 
@@ -22,7 +24,9 @@ _HALF = 1e-6  # of a pixel: what conversion between grids may add to an exact ha
 # ---- distances ----
 
 
-def radial_errors(predicted, truth, spacing=None) -> np.ndarray:
+def radial_errors(
+    predicted: ArrayLike, truth: ArrayLike, spacing: ArrayLike | None = None
+) -> np.ndarray:
     """Radial error: distance of each predicted point from the true one (the measure of the paper).
 
         RE = sqrt(((y - y*) sy)^2 + ((x - x*) sx)^2)
@@ -55,7 +59,7 @@ def radial_errors(predicted, truth, spacing=None) -> np.ndarray:
     return np.sqrt((delta * delta).sum(axis=-1))
 
 
-def points(xy, name: str) -> np.ndarray:
+def points(xy: ArrayLike, name: str) -> np.ndarray:
     """`xy` as float64 [...][2], or ValueError that calls it `name`."""
     xy = np.asarray(xy, np.float64)
     if xy.ndim == 0 or xy.shape[-1] != 2:
@@ -81,7 +85,9 @@ def _per_image(pair: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarra
 # ---- means and rates ----
 
 
-def mean_radial_error(errors, axis=None) -> np.ndarray | float:
+def mean_radial_error(
+    errors: ArrayLike, axis: int | tuple[int, ...] | None = None
+) -> np.ndarray | float:
     """MRE: the mean of the errors that are there, over `axis` (None: all). In their unit.
 
     Where every image has every landmark this is also the mean over landmarks of the means over
@@ -95,7 +101,11 @@ def mean_radial_error(errors, axis=None) -> np.ndarray | float:
     return out if out.ndim else float(out)
 
 
-def detection_rates(errors, radii: Sequence[float] = RADII, axis=None) -> np.ndarray:
+def detection_rates(
+    errors: ArrayLike,
+    radii: Sequence[float] = RADII,
+    axis: int | tuple[int, ...] | None = None,
+) -> np.ndarray:
     """SDR, successful detection rate: percentage of the errors that are below each radius.
 
         SDR(r) = 100 * #{RE < r} / #{RE}, strictly below
@@ -148,7 +158,9 @@ class ErrorTable:
     rates: np.ndarray
 
 
-def error_table(errors, radii: Sequence[float] = RADII, by: str = "landmark") -> ErrorTable:
+def error_table(
+    errors: ArrayLike, radii: Sequence[float] = RADII, by: str = "landmark"
+) -> ErrorTable:
     """The table per "landmark" (K = L) or per "image" (K = N) of errors [N][L].
 
     An infinite error (a landmark that was not predicted) counts in the rates only.
@@ -178,7 +190,9 @@ def error_table(errors, radii: Sequence[float] = RADII, by: str = "landmark") ->
 # ---- the paper's grid ----
 
 
-def paper_truth(xy, shape, size=384, rule: str = "truncate") -> np.ndarray:
+def paper_truth(
+    xy: ArrayLike, shape: ArrayLike, size: ArrayLike = 384, rule: str = "truncate"
+) -> np.ndarray:
     """True landmarks as the released code sees them: whole pixels of a small grid.
 
     rule="truncate" (cephalograms): the point is cut to whole pixels of the original first,
@@ -206,7 +220,7 @@ def paper_truth(xy, shape, size=384, rule: str = "truncate") -> np.ndarray:
     return np.rint(xy * size[::-1] / shape[..., ::-1])
 
 
-def paper_pixels(xy, shape, size=384) -> np.ndarray:
+def paper_pixels(xy: ArrayLike, shape: ArrayLike, size: ArrayLike = 384) -> np.ndarray:
     """Predictions as whole pixels of the paper's grid.
 
     The nearest pixel of the grid by pixel centres, g = (x + 0.5) w / W - 0.5; an exact half goes
@@ -222,7 +236,7 @@ def paper_pixels(xy, shape, size=384) -> np.ndarray:
     return np.ceil(grid - 0.5 - _HALF) + 0.0
 
 
-def paper_spacing(spacing, shape, size=384) -> np.ndarray:
+def paper_spacing(spacing: ArrayLike, shape: ArrayLike, size: ArrayLike = 384) -> np.ndarray:
     """mm per pixel of the grid, (sy H / h, sx W / w); 0.625 and 0.50390625 for cephalograms of
     2400 x 1935 pixels of 0.1 mm.
 
@@ -233,7 +247,14 @@ def paper_spacing(spacing, shape, size=384) -> np.ndarray:
 
 
 def paper_errors(
-    predicted, truth, shape, spacing=None, *, size=384, rule: str = "truncate", grid_spacing=None
+    predicted: ArrayLike,
+    truth: ArrayLike,
+    shape: ArrayLike,
+    spacing: ArrayLike | None = None,
+    *,
+    size: ArrayLike = 384,
+    rule: str = "truncate",
+    grid_spacing: ArrayLike | None = None,
 ) -> np.ndarray:
     """Radial errors as the released code measures them, on whole pixels of a small grid.
 
@@ -281,13 +302,13 @@ def _size(size) -> np.ndarray:
 
 
 def wrist_spacing(
-    truth,
+    truth: ArrayLike,
     *,
     pair: tuple[int, int] = (0, 4),
     width: float = 50.0,
     way: str = "original",
-    shape=None,
-    size=384,
+    shape: ArrayLike | None = None,
+    size: ArrayLike = 384,
 ) -> np.ndarray:
     """Spacing of radiographs of hands from the width of the wrist, float64 [N][2].
 
@@ -346,7 +367,9 @@ def _apart(truth, pair: tuple[int, int]) -> np.ndarray:
 # ---- faces ----
 
 
-def normalised_errors(predicted, truth, pair: tuple[int, int] = (60, 72)) -> np.ndarray:
+def normalised_errors(
+    predicted: ArrayLike, truth: ArrayLike, pair: tuple[int, int] = (60, 72)
+) -> np.ndarray:
     """NME of each landmark, in percent of the distance between two true ones.
 
         100 * |p_l - g_l| / |g_a - g_b|
@@ -363,13 +386,13 @@ def normalised_errors(predicted, truth, pair: tuple[int, int] = (60, 72)) -> np.
     return 100 * radial_errors(predicted, truth) / _apart(truth, pair)[:, None]
 
 
-def failure_rate(nme, threshold: float = 10.0) -> float:
+def failure_rate(nme: ArrayLike, threshold: float = 10.0) -> float:
     """FR: percentage of images whose NME [N] (percent) is above the threshold; NaN left out."""
     nme = _known(nme, "nme")
     return float(100 * np.mean(nme > threshold)) if len(nme) else float("nan")
 
 
-def area_under_curve(nme, threshold: float = 10.0, steps: int = 50) -> float:
+def area_under_curve(nme: ArrayLike, threshold: float = 10.0, steps: int = 50) -> float:
     """AUC of the cumulative curve of the NME [N] (percent), from 0 to 1.
 
         sum over t in linspace(0, threshold, steps) of share(NME <= t) / steps
@@ -397,7 +420,12 @@ def _known(values, name: str) -> np.ndarray:
 
 
 def bootstrap_interval(
-    values, weights=None, *, resamples: int = 10_000, level: float = 0.95, random_state: int = 0
+    values: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    resamples: int = 10_000,
+    level: float = 0.95,
+    random_state: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Confidence interval of a mean over images: percentiles of resampled means.
 
@@ -458,7 +486,7 @@ def _quantiles(drawn: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     return np.quantile(drawn, ends) if len(drawn) else np.full(2, np.nan)
 
 
-def pearson(a, b) -> float:
+def pearson(a: ArrayLike, b: ArrayLike) -> float:
     """Pearson's correlation of the pairs where both are known; NaN for fewer than two pairs or a
     constant side."""
     a, b = _pairs(a, b)
@@ -468,13 +496,13 @@ def pearson(a, b) -> float:
     return float(np.clip((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()), -1, 1))
 
 
-def spearman(a, b) -> float:
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
     """Spearman's correlation: Pearson's of the ranks, equal values sharing their mean rank."""
     a, b = _pairs(a, b)
     return pearson(ranks(a), ranks(b))
 
 
-def ranks(values) -> np.ndarray:
+def ranks(values: ArrayLike) -> np.ndarray:
     """Ranks of the values [N] from 1, float64; equal values share their mean rank."""
     _, group, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     last = np.cumsum(count)

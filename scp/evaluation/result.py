@@ -8,11 +8,15 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..runs import naming, writing
 from . import metrics
+
+if TYPE_CHECKING:
+    from ..report.svg import Drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +58,8 @@ class Evaluation:
     level: float
     resamples: int
     random_state: int
-    grid: dict | None = None
-    faces: dict | None = None
+    grid: dict[str, Any] | None = None
+    faces: dict[str, Any] | None = None
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -126,14 +130,14 @@ class Evaluation:
             f"<th>MRE, {self.unit}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
-    def plot(self):
+    def plot(self) -> Drawing:
         """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
         and .svg files."""
         from ..report.plots import error_figure
 
         return error_figure(self.errors, self.names, self.radii, self.unit)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The content of metrics.json: numbers, lists and texts; None for what is unknown."""
         landmarks, images = self.by_landmark(), self.by_image()
         return {
@@ -185,7 +189,7 @@ class Evaluation:
             for k, name in enumerate(names)
         ]
 
-    def write(self, folder: str | os.PathLike, pictures: bool = True) -> list[Path]:
+    def write(self, folder: str | os.PathLike[str], pictures: bool = True) -> list[Path]:
         """Write the evaluation into a folder, each file whole or not at all.
 
         metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (`plot`),

@@ -55,7 +55,7 @@ class Data:
 
 def load(
     name: str,
-    root: str | os.PathLike | None = None,
+    root: str | os.PathLike[str] | None = None,
     *,
     images: int | None = None,
     test: bool = True,

@@ -41,7 +41,6 @@ TABLE1 = {
     5: SetRow(0.709, (0.690, 0.007), 2.571, (2.850, 0.141), 2.486, 3.458),
 }
 
-RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the detection rates of Table 2
 
 # Table 2: M: (MRE, detection rates below RADII in percent), refined, templates chosen by SCP.
 TABLE2 = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import io
 import json
 import os
@@ -16,7 +14,8 @@ from ..datasets import Dataset
 from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
 from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
 from ..progress import Progress, renamed
-from ..runs import KeptImages, RunFolder
+from ..runs import Rows, RunFolder
+from ..runs.fingerprints import of_dataset
 
 WAYS = ("original", "grid")
 
@@ -110,8 +109,8 @@ def record(
         extractor: of features. mode, views: see `scp.LandmarkDetector`.
         way: see `Record`.
         folder, name: the matches are kept in NAME.npz there; one of other features, images or
-            landmarks is made again. NAME.part holds them image by image until all are found, so
-            what was stopped goes on.
+            landmarks is made again. NAME.ledger and its arrays hold them image by image until all
+            are found, so what was stopped goes on.
         progress: see `scp.progress`.
     """
     for dataset, which in ((templates, "templates"), (images, "images")):
@@ -124,32 +123,35 @@ def record(
             **extractor.parameters(),
             "mode": mode,
             "views": VIEWS[:views],
-            "templates": digest(templates),
-            "images": digest(images),
+            "templates": of_dataset(templates),
+            "images": of_dataset(images),
         },
         sort_keys=True,
     )
     folder = RunFolder.of(folder)
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
-        with contextlib.ExitStack() as stack:
-            part, parts = None, None if folder is None else folder / f"{name}.part"
-            if parts is not None:
-                shape = len(templates), views, templates.landmarks.shape[1]
-                arrays = ((*shape, 2), np.float64), (shape, np.float32)
-                part = stack.enter_context(KeptImages(parts, key, arrays))
-            kept = match_templates(
-                extractor,
-                templates,
-                images,
-                mode,
-                views=views,
-                progress=renamed(progress, f"matching {name}"),
-                kept=part,
-            )
+        parts = None
+        if folder is not None:
+            (folder / f"{name}.part").unlink(missing_ok=True)  # of version 0.1.0
+            shape = len(images), len(templates), views, templates.landmarks.shape[1]
+            arrays = {
+                f"{name}.xy.npy": ((*shape, 2), np.float64),
+                f"{name}.similarity.npy": (shape, np.float32),
+            }
+            parts = Rows(folder.path, f"{name}.ledger", key, arrays)
+        kept = match_templates(
+            extractor,
+            templates,
+            images,
+            mode,
+            views=views,
+            progress=renamed(progress, f"matching {name}"),
+            found=parts,
+        )
         if folder is not None:
             _write(folder, name, key, kept)
-            parts.unlink(missing_ok=True)
+            parts.remove()
     else:
         kept = Matches(
             *kept,
@@ -169,19 +171,6 @@ def record(
         way,
         own,
     )
-
-
-def digest(dataset: Dataset) -> str:
-    """SHA-256 of what tells a data set's images from others without decoding them: ids, shapes,
-    landmarks, the files' sizes."""
-    sums = hashlib.sha256()
-    for i, name in enumerate(dataset.ids):
-        path = dataset.path(i)
-        size = os.path.getsize(path) if path else getattr(dataset, "seed", None)
-        sums.update(json.dumps([name, list(map(int, dataset.shape(i))), size]).encode())
-    if dataset.landmarks is not None:
-        sums.update(np.ascontiguousarray(dataset.landmarks, np.float64).tobytes())
-    return sums.hexdigest()
 
 
 def _read(folder: RunFolder, name: str, key: str):

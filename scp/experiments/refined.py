@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..detection import VIEWS, LandmarkDetector, usual_pseudo_templates
-from ..evaluation.metrics import bootstrap_interval, detection_rates, mean_radial_error
+from ..evaluation.metrics import RADII, bootstrap_interval, detection_rates, mean_radial_error
 from ..features import FeatureExtractor
 from ..progress import renamed
 from ..runs import RunFolder
+from ..runs.fingerprints import of_dataset
 from . import paper
 from .output import Result, Table, number
-from .records import Record, digest, record
+from .records import Record, record
 from .study import Study
 
 SIZES2 = (1, 5, 10, 25)
@@ -96,7 +97,7 @@ def table2(
         lines = []
         for m in sizes:
             lines += _lines(result, study, m, way, rows, found[m], picks[m].selected)
-        columns = ("", "MRE (mm)", *(f"SDR {r:g} mm" for r in paper.RADII))
+        columns = ("", "MRE (mm)", *(f"SDR {r:g} mm" for r in RADII))
         result.tables.append(Table(title, columns, lines))
     result.notes.append(
         f"{study.data.name}; templates chosen by SCP from {len(study.ids)} images. The paper's "
@@ -131,10 +132,10 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
     if m in paper.TABLE2:
         out.append(line("paper, SCP", *paper.TABLE2[m]))
         out.append(line("paper, without SCP", paper.TABLE2_WITHOUT[m], [None] * 4))
-        out.append((f"M = {m}, SCN", *["later"] * (1 + len(paper.RADII))))
+        out.append((f"M = {m}, SCN", *["later"] * (1 + len(RADII))))
     for name, errors in found.items():
         errors = errors[way][rows]
-        rates = detection_rates(errors, paper.RADII)
+        rates = detection_rates(errors, RADII)
         low, high = bootstrap_interval(
             np.nanmean(errors, axis=1), random_state=study.options.random_state
         )
@@ -150,7 +151,7 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
                 "mre": mre,
                 "mre_low": float(low),
                 "mre_high": float(high),
-                **{f"sdr_{r:g}": float(v) for r, v in zip(paper.RADII, rates, strict=True)},
+                **{f"sdr_{r:g}": float(v) for r, v in zip(RADII, rates, strict=True)},
                 "chosen": study.names(selected),
                 "paper_mre": given[0] if given else None,
             }
@@ -180,7 +181,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
     train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
     key = {
         "features": study.extractor.parameters(),
-        "images": digest(train),
+        "images": of_dataset(train),
         "chosen": study.names(selected),
         "rule": study.options.rule,
         "views": [list(view) for view in VIEWS[: study.options.views]],

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..detection import usual_views
 from ..keypoints import detect
-from ..keypoints.pool import from_16_bits, to_16_bits
 from ..progress import Progress, watch
 from ..run import Run
 from ..runs import RunFolder
+from ..runs.fingerprints import from_16_bits, to_16_bits
 from ..selection import METHODS, Problem, Selection, select
 from ..similarity import SimilarityJob, client_weights, code_direction
 from .data import Data

@@ -1,14 +1,15 @@
 """Feature pyramids: of gradients, or of a network that learned from the images."""
 
-from .base import Extractor
+from .base import BaseExtractor
 from .choose import extractor_for
 from .gradient import GradientExtractor
 from .learned import FeatureExtractor
-from .pyramid import FeaturePyramid, aligned, cell_offsets
+from .pyramid import Extractor, FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 from .train import train
 
 __all__ = [
+    "BaseExtractor",
     "Extractor",
     "FeatureExtractor",
     "FeaturePyramid",

@@ -15,7 +15,7 @@ from .pyramid import FeaturePyramid, cell_offsets
 from .store import PyramidStore
 
 
-class Extractor(Estimator):
+class BaseExtractor(Estimator):
     """Base class of extractors: sizes, and pyramids of many images.
 
     A subclass has `name`, `grid_size`, `levels`, `channels`, `parameters`, `pyramid`, `resized`,

@@ -13,11 +13,11 @@ FEATURES = ("auto", "trained", "gradient")
 
 
 def extractor_for(
-    run: str | os.PathLike | None,
+    run: str | os.PathLike[str] | None,
     features: str = "auto",
     size: tuple[int, int] | None = None,
     channels: int | None = None,
-    model: str | os.PathLike | None = None,
+    model: str | os.PathLike[str] | None = None,
     levels: int | None = None,
 ) -> FeatureExtractor | GradientExtractor:
     """The features that a run uses.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..datasets.base import check_size
-from .base import Extractor
+from .base import BaseExtractor
 from .pyramid import FeaturePyramid, aligned
 
 
-class GradientExtractor(Extractor):
+class GradientExtractor(BaseExtractor):
     """Features without training: a pyramid of gradient orientations (csrc/include/scp/gradient.h).
 
         pyramid = scp.GradientExtractor(size=(384, 384)).pyramid(image)
@@ -57,7 +59,7 @@ class GradientExtractor(Extractor):
         """The same features for images of another size."""
         return GradientExtractor(size=size, levels=self.levels, channels=self.channels).check()
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,

@@ -20,7 +20,7 @@ from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
-from .base import Extractor
+from .base import BaseExtractor
 from .pyramid import FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 
@@ -38,7 +38,7 @@ class _Settings:
     channels: int  # of the network's outputs
 
 
-class FeatureExtractor(Extractor):
+class FeatureExtractor(BaseExtractor):
     """A network that gives feature pyramids, and its training.
 
         extractor = scp.FeatureExtractor(preset="laptop").fit(images, minutes=10)
@@ -58,7 +58,8 @@ class FeatureExtractor(Extractor):
         random_state: of the first weights and of all draws of the training.
 
     Attributes:
-        grid_size, levels, channels: see `Extractor`. architecture: the `scp.networks.Network`.
+        grid_size, levels, channels: see `scp.features.BaseExtractor`.
+        architecture: the `scp.networks.Network`.
         options: the `scp.training.TrainingOptions`.
         model_: `scp.networks.Model`, after `fit` or `load`. trained_: what `scp.features.train`
             returned, after `fit`. start_: what the weights started from, in words.
@@ -74,7 +75,7 @@ class FeatureExtractor(Extractor):
         size: tuple[int, int] | None = None,
         network: Mapping[str, Any] | Network | None = None,
         training: Mapping[str, Any] | TrainingOptions | None = None,
-        start: str | os.PathLike | None = None,
+        start: str | os.PathLike[str] | None = None,
         random_state: int = 0,
     ):
         self.preset = preset
@@ -157,10 +158,10 @@ class FeatureExtractor(Extractor):
         *,
         minutes: float | None = None,
         steps: int | None = None,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: bool | None = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> FeatureExtractor:
         """Train on unlabelled images.
 
@@ -270,7 +271,7 @@ class FeatureExtractor(Extractor):
         other.check()
         return other
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,
@@ -314,12 +315,14 @@ class FeatureExtractor(Extractor):
 
     # ---- files ----
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file (docs/files.md)."""
         save_model(path, self._trained())
 
     @classmethod
-    def load(cls, path: str | os.PathLike, size: tuple[int, int] | None = None) -> FeatureExtractor:
+    def load(
+        cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None
+    ) -> FeatureExtractor:
         """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
         from ..training import TrainingOptions
@@ -337,7 +340,7 @@ class FeatureExtractor(Extractor):
         return self.check()
 
 
-def _is_model(path: str | os.PathLike) -> bool:
+def _is_model(path: str | os.PathLike[str]) -> bool:
     try:
         return read_safetensors(path, lambda _: False)[0].get("format") == "model"
     except ValueError:

@@ -8,6 +8,7 @@ give this type, so what follows does not know where features come from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -132,3 +133,20 @@ class FeaturePyramid:
         return np.stack(rows, axis=1).astype(np.float32), np.stack(lengths, axis=1).astype(
             np.float32
         )
+
+
+class Extractor(Protocol):
+    """What similarity needs of features, whoever computes them; members are as in
+    `GradientExtractor`. `working_bytes()` as well, where they need memory of their own."""
+
+    @property
+    def grid_size(self) -> tuple[int, int]: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def grid(self) -> tuple[int, int]: ...
+    def pyramid_bytes(self) -> int: ...
+    def parameters(self) -> dict[str, Any]: ...
+    def pyramid(self, image: np.ndarray) -> FeaturePyramid: ...

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from typing import overload
 
 import numpy as np
 
 from .pyramid import FeaturePyramid
 
 
-class PyramidStore(Sequence):
+class PyramidStore(Sequence[FeaturePyramid]):
     """Feature pyramids of one shape, in order.
 
     Args:
@@ -25,7 +26,7 @@ class PyramidStore(Sequence):
         self,
         pyramids: Iterable[FeaturePyramid],
         max_memory: int | None = None,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ):
         left = 2 << 30 if max_memory is None else int(max_memory)
         self._kept: list[FeaturePyramid] = []
@@ -51,7 +52,11 @@ class PyramidStore(Sequence):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, i):
+    @overload
+    def __getitem__(self, i: int) -> FeaturePyramid: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[FeaturePyramid]: ...
+    def __getitem__(self, i: int | slice) -> FeaturePyramid | list[FeaturePyramid]:
         if isinstance(i, slice):
             return [self[k] for k in range(*i.indices(len(self)))]
         i = int(i) + (len(self) if i < 0 else 0)

@@ -9,23 +9,21 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..runs.fingerprints import of_arrays
 from ..training import (
     Job,
     TrainedState,
     TrainingOptions,
     run_job,
 )
-from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
-
-OBJECTIVES = ("windowed", "plain")  # enum scp_objective
 
 
 def train(
     images: np.ndarray | Iterable[np.ndarray],
     network,
     options: TrainingOptions | None = None,
-    run_dir: str | os.PathLike | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
     *,
     minutes: float | None = None,
     steps: int | None = None,
@@ -63,54 +61,16 @@ def train(
     """
     options = with_length(TrainingOptions() if options is None else options, minutes, steps)
     pool = as_pool(images)
-    levels = len(network.outputs)
-    side = crop_side(options, *pool.shape[1:], levels)
-    parts = network.graph(), pool, *core_options(options, side, levels)
+    parts = network.graph(), pool, options.core()
+    size, arrays, side = _core.contrast_measure(*parts)
+    parameters, state = network.initial(options.seed) if initial is None else initial
     job = Job(
-        create=lambda: _core.trainer_create(*parts),
-        bytes=_core.trainer_bytes(*parts),
-        losses=[f"level {d}" for d in range(levels)],
-        identity={"images": digest_of(pool)},
+        create=lambda: _core.contrast_trainer(*parts),
+        bytes=size,
+        arrays=arrays,
+        initial={"parameters": parameters, "state": state},
+        losses=[f"level {d}" for d in range(len(network.outputs))],
+        identity={"network": network.digest(), "images": of_arrays(pool)},
         facts={"crop": side},
     )
-    return run_job(job, network, options, run_dir, initial, resume, progress, callback)
-
-
-def crop_side(options: TrainingOptions, height: int, width: int, levels: int) -> int:
-    """Pixels of the crop's side: a multiple of 2^levels."""
-    unit = 1 << levels
-    side = int(options.crop * min(height, width) + 1e-6) // unit * unit
-    if side == 0:
-        raise ValueError(
-            f"crop: {options.crop:g} of {min(height, width)} pixels is less than {unit} (2^levels)"
-        )
-    return side
-
-
-def core_options(options: TrainingOptions, side: int, levels: int) -> tuple[tuple, tuple, tuple]:
-    """What the core's trainer takes: sample, objective, adam (scp._core)."""
-    weights = options.level_weights or (1.0,) * levels
-    if len(weights) != levels:
-        raise ValueError(
-            f"level_weights must hold {levels} numbers, one per level, got {len(weights)}"
-        )
-    sample = (
-        options.seed,
-        options.batch,
-        side,
-        options.points,
-        options.point_margin,
-        options.interpolation == "cubic",
-        options.border == "replicate",
-        options.strengths(),
-    )
-    objective = (
-        OBJECTIVES.index(options.objective),
-        options.window,
-        options.temperature,
-        options.margin,
-        options.margin_limit,
-        options.epsilon,
-        np.array(weights, np.float32),
-    )
-    return sample, objective, options.adam()
+    return run_job(job, options, run_dir, resume=resume, progress=progress, callback=callback)

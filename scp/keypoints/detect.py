@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 METHODS = ("sift", "surf", "orb", "random")
 # Options of each detector and their defaults.
-OPTIONS = {
+OPTIONS: dict[str, dict[str, float]] = {
     "sift": {
         "contrast_threshold": 0.04,
         "edge_threshold": 10.0,
@@ -38,7 +39,7 @@ _RANGES = {
     "fast_threshold": (1, 255),
 }
 # SIFT settings of the paper's data sets, to pass on: detect(image, **PRESETS["hand"]).
-PRESETS = {
+PRESETS: dict[str, dict[str, float]] = {
     "head": {"contrast_threshold": 0.04, "edge_threshold": 10.0, "min_distance": 10.0},
     "hand": {"contrast_threshold": 0.01, "edge_threshold": 10.0, "min_distance": 10.0},
     "leg": {"contrast_threshold": 0.01, "edge_threshold": 8.0, "min_distance": 150.0**0.5},
@@ -71,7 +72,7 @@ def detect(
     random_state: int = 0,
     index: int = 0,
     label: str | None = None,
-    **options,
+    **options: Any,
 ) -> KeyPoints:
     """Key points of a grey image.
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
 from ..progress import Progress, watch
 from ..runs import KnownImages, RunFolder
+from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
 
-
-def to_16_bits(image: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as uint16: what is kept of an image, and what its digest is of."""
-    return np.rint(image * 65535).astype(np.uint16)
-
-
-def from_16_bits(levels: np.ndarray) -> np.ndarray:
-    """float32 in [0, 1]."""
-    return levels.astype(np.float32) * np.float32(1 / 65535)
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..features import Extractor
 
 
 class Pool:
@@ -36,14 +32,14 @@ class Pool:
 
     def __init__(
         self,
-        dataset,
-        extractor,
-        keypoints="sift",
-        count=100,
-        random_state=0,
+        dataset: Dataset,
+        extractor: Extractor,
+        keypoints: str = "sift",
+        count: int = 100,
+        random_state: int = 0,
         progress: Progress = False,
-        run=None,
-        **options,
+        run: str | os.PathLike[str] | None = None,
+        **options: Any,
     ):
         import cv2
 
@@ -52,7 +48,9 @@ class Pool:
 
         self.dataset, self.extractor = dataset, extractor
         folder = RunFolder.of(run)
-        self.points, self.empty, self.digests = [], [], []
+        self.points: list[np.ndarray] = []
+        self.empty: list[str] = []
+        self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],
@@ -99,7 +97,7 @@ class Pool:
         return image
 
     def _digest(self, i: int) -> str:
-        return hashlib.sha256(self._grids[i]).hexdigest()
+        return of_image(self._grids[i])
 
     def image(self, i: int) -> np.ndarray:
         """Image i on the grid, float32 in [0, 1] (kept in 16 bits).

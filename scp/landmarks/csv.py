@@ -98,7 +98,7 @@ def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
     return Landmarks(list(first), list(names), np.array(points)), list(first.values())
 
 
-def write_landmarks(path: str | os.PathLike, landmarks: Landmarks) -> None:
+def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
     """A long CSV, whole or absent; numbers are read back exactly.
 
     Each image has a line for each landmark, with empty cells for what is absent.

@@ -21,7 +21,7 @@ from .table import Landmarks
 from .text import csv_lines, read_text
 
 
-def read_landmarks(path: str | os.PathLike, category: str | None = None) -> Landmarks:
+def read_landmarks(path: str | os.PathLike[str], category: str | None = None) -> Landmarks:
     """The landmarks of a long or wide CSV, or of COCO key points.
 
     Images and landmarks keep the order in which the file first names them; of COCO, the order of

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".nii.gz", ".nii")
 
@@ -33,7 +37,7 @@ class Landmarks:
     confidence: np.ndarray | None = None
     error: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("ids", "names"):
             values = [str(v) for v in getattr(self, field)]
             object.__setattr__(self, field, values)
@@ -84,7 +88,7 @@ class Landmarks:
         return ~np.isnan(self.xy[..., 0])
 
     @classmethod
-    def of(cls, dataset) -> Landmarks:
+    def of(cls, dataset: Dataset) -> Landmarks:
         """The landmarks of a `Dataset`; ValueError when it has none."""
         if dataset.landmarks is None:
             raise ValueError(f"the {dataset.name} data set has no landmarks")

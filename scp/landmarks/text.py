@@ -15,7 +15,7 @@ from ..errors import DatasetError
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def read_text(path: str | os.PathLike) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
     """A UTF-8 file without its byte order mark; DatasetError names it, and the line."""
     try:
         data = Path(path).read_bytes()
@@ -28,7 +28,7 @@ def read_text(path: str | os.PathLike) -> str:
         raise DatasetError(f"{path}, line {number}: not UTF-8 text") from None
 
 
-def csv_lines(path: str | os.PathLike, text: str) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the first line and cells of each record that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     number = 1

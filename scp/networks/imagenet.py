@@ -16,7 +16,7 @@ from .vgg import VGG19, torchvision_names
 VGG19_FILE = "vgg19.safetensors"
 
 
-def read_vgg19(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_vgg19(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The convolutions of torchvision's VGG-19 from a .pth or safetensors file.
 
     Returns float32 "vgg.conv1_1.weight" [ky][kx][in][out], "vgg.conv1_1.bias" [out], ..; the
@@ -73,7 +73,7 @@ def store() -> Path:
     return Path(base) / "scp"
 
 
-def import_vgg19(path: str | os.PathLike, to: str | os.PathLike | None = None) -> Path:
+def import_vgg19(path: str | os.PathLike[str], to: str | os.PathLike[str] | None = None) -> Path:
     """Convert VGG-19's weights once, for every later training of the preset `paper`.
 
     path: see `read_vgg19`. to: the file to write, in the `store` if None. Returns that file.
@@ -91,7 +91,7 @@ def stored_vgg19() -> Path | None:
     return path if path.is_file() else None
 
 
-def put_vgg19(network: Network, parameters: np.ndarray, path: str | os.PathLike) -> None:
+def put_vgg19(network: Network, parameters: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Copy imported weights into the VGG-19 layers of a network's parameters."""
     path = Path(path)
     header, tensors = read_safetensors(path)

@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class Model:
     parameters: np.ndarray
     state: np.ndarray
     preset: str = ""
-    options: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """The network's maps for images: see `Network.run`."""
@@ -48,7 +49,7 @@ class Model:
         return content.hexdigest()
 
 
-def save_model(path: str | os.PathLike, model: Model) -> None:
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
     """Write a model as one safetensors file; it appears whole or not at all. The same model gives
     the same bytes."""
     tensors = model.network.tensors(model.parameters, model.state)
@@ -67,7 +68,7 @@ def save_model(path: str | os.PathLike, model: Model) -> None:
     write_safetensors(path, header, {k: np.asarray(v, np.float32) for k, v in tensors.items()})
 
 
-def load_model(path: str | os.PathLike) -> Model:
+def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model. ValueError, with the file and the reason, when it is not one of this version
     or when its tensors are not those of the network it describes."""
     path = Path(path)
@@ -93,7 +94,7 @@ def load_model(path: str | os.PathLike) -> Model:
     return Model(network, (height, width), parameters, state, *rest)
 
 
-def load_trained(path: str | os.PathLike, name: str, options: type, refinement: bool):
+def load_trained(path: str | os.PathLike[str], name: str, options: type, refinement: bool):
     """A trained model: (file, model, options of its training).
 
     Args:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -103,10 +104,10 @@ class Network:
         self,
         x: int,
         channels: int,
-        kernel=3,
+        kernel: int | tuple[int, int] = 3,
         stride: int = 1,
         dilation: int = 1,
-        padding="same",
+        padding: int | tuple[int, int] | str = "same",
         bias: bool = True,
         name: str | None = None,
     ) -> int:
@@ -118,10 +119,10 @@ class Network:
         self,
         x: int,
         channels: int,
-        kernel=4,
+        kernel: int | tuple[int, int] = 4,
         stride: int = 2,
         dilation: int = 1,
-        padding="same",
+        padding: int | tuple[int, int] | str = "same",
         bias: bool = True,
         name: str | None = None,
     ) -> int:
@@ -238,7 +239,7 @@ class Network:
         rows = [[l.slope, l.epsilon, l.momentum, l.rate] for l in self.layers]
         return np.array(rows, np.float32).reshape(-1, 4)
 
-    def graph(self):
+    def graph(self) -> object:
         """The core's graph (a capsule), made on first use."""
         if self._graph is None:
             if not self.outputs:
@@ -285,7 +286,7 @@ class Network:
         content.update(self.floats.astype("<f4").tobytes())
         return content.hexdigest()
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """The structure as plain values, for a file; `Network.from_description` reads it."""
         plain = Layer("")
         layers = []
@@ -298,7 +299,7 @@ class Network:
         return {"layers": layers, "outputs": self.outputs}
 
     @classmethod
-    def from_description(cls, content: dict) -> Network:
+    def from_description(cls, content: dict[str, Any]) -> Network:
         """The network that `describe` told of; every layer is checked as when it was built."""
         net = cls()
         try:

@@ -65,7 +65,7 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def build(name: str, **options) -> Network:
+def build(name: str, **options: Any) -> Network:
     """The network of a preset; options override the preset's."""
     entry = preset(name)
     try:

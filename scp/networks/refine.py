@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from typing import Any
 
 import numpy as np
 
@@ -106,7 +107,7 @@ def refinement(name: str) -> Preset:
     return REFINEMENTS[name]
 
 
-def build_refinement(name: str, landmarks: int, **options) -> Network:
+def build_refinement(name: str, landmarks: int, **options: Any) -> Network:
     """The network of a preset for that many landmarks; options override the preset's."""
     entry = refinement(name)
     try:

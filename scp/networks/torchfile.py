@@ -86,7 +86,7 @@ class _Tensor:
 
 
 def read_torch(
-    path: str | os.PathLike, keep: Callable[[str], bool] | None = None
+    path: str | os.PathLike[str], keep: Callable[[str], bool] | None = None
 ) -> dict[str, np.ndarray]:
     """The tensors of a saved state dict, by name.
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from .sampling import draw_view, photo, sources, warp
+from .sampling import draw_view, is_cubic, is_replicate, photo, sources, strengths, warp
 
 REFINE_KEY, STREAMS = 0x5343505F5245464E, 4
-COUNT, WEIGHTED = range(2)
 SHIFTS = 10
 
 
 def sample(pool, labels, options, step):
-    """images [B][H][W], points [B][L][2], weights [B][L], sources [B] of a step."""
+    """images [B][H][W], points [B][L][2], weights [B][L], sources [B] of a step.
+
+    options: a dict as scp._core's, with all names."""
     points, weights, labelled, pseudo = labels
-    seed, n, k, cubic, replicate, scale, shift, _, _, strengths = options
+    seed, n, k = (options[name] for name in ("seed", "labelled", "pseudo"))
+    scale, shift = (2, -1) if options["inputs"] == "centred" else (1, 0)
     height, width = pool.shape[1:]
     chosen = [int(labelled[(step * n + i) % len(labelled)]) for i in range(n)]
     chosen += [int(pseudo[i]) for i in sources(len(pseudo), k, seed, step)] if k else []
     images, places, counts = [], [], []
     for b, source in enumerate(chosen):
         stream = (step * (n + k) + b) * STREAMS
-        view = draw_view(strengths, width, height, 0, 0, seed ^ REFINE_KEY, stream)
-        image = photo(view, warp(view, pool[source], cubic, replicate))
+        view = draw_view(strengths(options, 0), width, height, 0, 0, seed ^ REFINE_KEY, stream)
+        image = photo(view, warp(view, pool[source], is_cubic(options), is_replicate(options)))
         images.append(scale * image + shift)
         at, weight = np.full(points.shape[1:], -1.0), weights[source].astype(float)
         for l in range(len(at)):
@@ -99,7 +101,7 @@ def vote(maps, landmarks, factor, kind, candidates, radius, window):
         highest = int(np.argmax(z))
         out[l] = x[highest], y[highest]
         sums = np.zeros(shape)
-        if kind == COUNT:
+        if kind == "count":
             cells = np.float32(radius) / np.float32(factor)
             column = picked % shape[1] + np.trunc(ox[picked] * cells).astype(int)
             row = picked // shape[1] + np.trunc(oy[picked] * cells).astype(int)

@@ -1,6 +1,8 @@
-"""Views and point pairs of a training step, in float64: the twin of csrc/train/{sample,view}.c.
+"""Views and point pairs of a training step, in float64.
 
-The meaning of every transform is stated in csrc/include/scp/train.h. Draws are the same words of
+The twin of csrc/train/contrast_sample.c and csrc/train/view.c.
+
+The meaning of every transform is stated in csrc/include/scp/views.h. Draws are the same words of
 the same streams; numbers differ from the core's by float32 rounding.
 """
 
@@ -12,23 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _core
+from ..options import table
 
 VIEW_KEY, PASS_KEY = 0x5343505F56494557, 0x5343505F50415353
 STREAMS, TRIES, MAX_NODES = 8, 64, 6
-(
-    ROTATION,
-    SCALE,
-    TRANSLATION,
-    FLIP,
-    ELASTIC,
-    BLUR,
-    BRIGHTNESS,
-    CONTRAST,
-    GAMMA,
-    SHADE_MULTIPLY,
-    SHADE_ADD,
-    NOISE,
-) = range(12)
+TRANSFORMS = [row.name for row in table("train") if row.type == "strength"]
 
 
 class Stream:
@@ -83,7 +73,7 @@ class View:
 
     width: int
     height: int
-    strength: np.ndarray
+    strength: dict[str, float]
     matrix: np.ndarray
     base: np.ndarray
     elastic: np.ndarray  # [2][g][g]
@@ -114,13 +104,26 @@ class View:
         return None
 
 
+def strengths(options, view: int) -> dict[str, float]:
+    """Of every transform, in float32 as the core's."""
+    return {name: float(np.float32(options[name][view])) for name in TRANSFORMS}
+
+
+def is_cubic(options) -> bool:
+    return options["interpolation"] == "cubic"
+
+
+def is_replicate(options) -> bool:
+    return options["border"] == "replicate"
+
+
 def draw_view(strength, width, height, left, top, seed, streams) -> View:
-    s = np.asarray(strength, float)
+    s = strength
     rng, side = Stream(seed, streams), min(width, height)
-    angle = math.radians(rng.spread() * s[ROTATION])
-    zoom = math.exp(rng.spread() * s[SCALE])
-    shift = np.array([rng.spread() * s[TRANSLATION] * side for _ in range(2)])
-    mirror = -1 if rng.uniform() < s[FLIP] else 1
+    angle = math.radians(rng.spread() * s["rotation"])
+    zoom = math.exp(rng.spread() * s["scale"])
+    shift = np.array([rng.spread() * s["translation"] * side for _ in range(2)])
+    mirror = -1 if rng.uniform() < s["flip"] else 1
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     matrix = zoom * turn @ np.diag([mirror, 1.0])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -130,7 +133,7 @@ def draw_view(strength, width, height, left, top, seed, streams) -> View:
     def field(nodes, scale):
         return scale * np.array([[rng.normal() for _ in range(nodes)] for _ in range(nodes)])
 
-    elastic = np.array([field(g, side * s[ELASTIC]) for _ in range(2)])
+    elastic = np.array([field(g, side * s["elastic"]) for _ in range(2)])
     return View(
         width,
         height,
@@ -138,13 +141,13 @@ def draw_view(strength, width, height, left, top, seed, streams) -> View:
         matrix,
         base,
         elastic,
-        blur=rng.spread() * s[BLUR],
-        brightness=1 + rng.spread() * s[BRIGHTNESS],
-        contrast=1 + rng.spread() * s[CONTRAST],
-        gamma=math.exp(rng.spread() * s[GAMMA]),
-        noise=rng.uniform() * s[NOISE],
-        multiply=field(3, s[SHADE_MULTIPLY]),
-        add=field(3, s[SHADE_ADD]),
+        blur=rng.spread() * s["blur"],
+        brightness=1 + rng.spread() * s["brightness"],
+        contrast=1 + rng.spread() * s["contrast"],
+        gamma=math.exp(rng.spread() * s["gamma"]),
+        noise=rng.uniform() * s["noise"],
+        multiply=field(3, s["shade_multiply"]),
+        add=field(3, s["shade_add"]),
         noise_stream=(seed, streams + 1),
     )
 
@@ -182,19 +185,19 @@ def photo(view: View, x: np.ndarray) -> np.ndarray:
     """The photometric transforms."""
     s, size = view.strength, (view.width, view.height)
     rows, columns = np.mgrid[: view.height, : view.width]
-    if s[BLUR] > 0:
+    if s["blur"] > 0:
         x = np.clip(x + view.blur * (blurred(x) - x), 0, 1)
-    if s[BRIGHTNESS] > 0:
+    if s["brightness"] > 0:
         x = np.clip(x * view.brightness, 0, 1)
-    if s[CONTRAST] > 0:
+    if s["contrast"] > 0:
         x = np.clip(x.mean() + view.contrast * (x - x.mean()), 0, 1)
-    if s[GAMMA] > 0:
+    if s["gamma"] > 0:
         x = x**view.gamma
-    if s[SHADE_MULTIPLY] > 0:
+    if s["shade_multiply"] > 0:
         x = np.clip(x * (1 + field_at(view.multiply, columns, rows, *size)), 0, 1)
-    if s[SHADE_ADD] > 0:
+    if s["shade_add"] > 0:
         x = np.clip(x + field_at(view.add, columns, rows, *size), 0, 1)
-    if s[NOISE] > 0:
+    if s["noise"] > 0:
         words = _core.random_words(*view.noise_stream, x.size)
         total = words.view(np.uint8).reshape((*x.shape, 4)).sum(-1, dtype=np.int64)
         x = np.clip(x + view.noise * (total - 510) / math.sqrt((256**2 - 1) / 3), 0, 1)
@@ -213,20 +216,23 @@ def sources(count: int, batch: int, seed: int, step: int) -> list[int]:
     return out
 
 
-def sample(pool, sample_options, step):
-    """images [B][H][W], crops [B][P][P], crop_points, image_points [B][K][2], sources [B]."""
-    seed, batch, side, points, margin, cubic, replicate, strengths = sample_options
+def sample(pool, options, side, step):
+    """images [B][H][W], crops [B][P][P], crop_points, image_points [B][K][2], sources [B].
+
+    options: a dict as scp._core's, with all names. side: P, pixels of the crop."""
+    seed, batch, points = (options[n] for n in ("seed", "batch", "points"))
+    cubic, replicate = is_cubic(options), is_replicate(options)
     height, width = pool.shape[1:]
     chosen = sources(len(pool), batch, seed, step)
-    key, border = seed ^ VIEW_KEY, int(np.float32(margin) * side)
+    key, border = seed ^ VIEW_KEY, int(np.float32(options["point_margin"]) * side)
     images, crops = [], []
     crop_points, image_points = np.full((2, batch, points, 2), -1.0)
     for b, source in enumerate(chosen):
         stream = (step * batch + b) * STREAMS
         rng = Stream(key, stream)
         left, top = rng.below(width - side + 1), rng.below(height - side + 1)
-        image = draw_view(strengths[0], width, height, 0, 0, key, stream + 2)
-        crop = draw_view(strengths[1], side, side, left, top, key, stream + 4)
+        image = draw_view(strengths(options, 0), width, height, 0, 0, key, stream + 2)
+        crop = draw_view(strengths(options, 1), side, side, left, top, key, stream + 4)
         images.append(photo(image, warp(image, pool[source], cubic, replicate)))
         crops.append(photo(crop, warp(crop, pool[source], cubic, replicate)))
         for k in range(points):

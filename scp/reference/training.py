@@ -1,10 +1,12 @@
-"""Objectives and Adam in NumPy: the twins of csrc/train/{objective,windowed,plain,adam}.c."""
+"""Training in NumPy: the twins of csrc/train/{contrast_objective,windowed,plain,optimisers,loop}.c.
+
+Read from the top: what a pair of points costs, what a batch costs, how parameters move, and how a
+step puts these together. Options are dicts as scp._core's, with all names.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-
-WINDOWED, PLAIN = range(2)
 
 
 def cell_of(place: float, size: int, cells: int) -> int:
@@ -12,9 +14,9 @@ def cell_of(place: float, size: int, cells: int) -> int:
     return min(int(np.float32(place) + np.float32(0.5)), size - 1) * cells // size
 
 
-def window(kind: int, level: int, reach: int, shape, row: int, column: int):
+def window(kind: str, level: int, reach: int, shape, row: int, column: int):
     """Rows and columns that count around the positive, as two slices."""
-    if kind == PLAIN or level == 0:
+    if kind == "plain" or level == 0:
         return slice(0, shape[0]), slice(0, shape[1])
     return tuple(
         slice(max(at - reach, 0), min(at + reach, size))
@@ -24,17 +26,18 @@ def window(kind: int, level: int, reach: int, shape, row: int, column: int):
 
 def pair_loss(image, query, row, column, level, options):
     """Loss of one pair, and its gradients in image [H][W][C] and query [C]."""
-    kind, reach, temperature, margin, limit, epsilon, _ = options
-    rows, columns = window(kind, level, reach, image.shape[:2], row, column)
+    kind, temperature = options["objective"], options["temperature"]
+    rows, columns = window(kind, level, options["window"], image.shape[:2], row, column)
     cells = image[rows, columns]
     lengths, length = np.linalg.norm(cells, axis=-1), np.linalg.norm(query)
-    product = lengths * length + epsilon
+    product = lengths * length + options["epsilon"]
     cosines = cells @ query / product
     logits = cosines / temperature
-    if kind == WINDOWED:
+    if kind == "windowed":
         y, x = np.mgrid[rows, columns]
         distance = np.hypot(y - row, x - column)
-        logits = logits + np.minimum(margin * distance, limit) / temperature
+        handicap = np.minimum(options["margin"] * distance, options["margin_limit"])
+        logits = logits + handicap / temperature
     positive = row - rows.start, column - columns.start
     largest = logits.max()
     weights = np.exp(logits - largest)
@@ -55,8 +58,9 @@ def pair_loss(image, query, row, column, level, options):
 def objective(image, crop, crop_points, image_points, height, width, side, options):
     """Losses [D], and the gradients of their weighted sum in the maps of both views.
 
-    image, crop: lists of raw maps [B][H_d][W_d][C], coarsest first. options as scp._core's.
+    image, crop: lists of raw maps [B][H_d][W_d][C], coarsest first.
     """
+    weights = options["level_weights"] or [1.0] * len(image)
     losses = np.zeros(len(image))
     gradients = [np.zeros_like(m) for m in image], [np.zeros_like(m) for m in crop]
     pairs = [(b, k) for b, k in np.ndindex(crop_points.shape[:2]) if crop_points[b, k, 0] >= 0]
@@ -68,19 +72,75 @@ def objective(image, crop, crop_points, image_points, height, width, side, optio
             column = cell_of(image_points[b, k, 0], width, big.shape[2])
             loss, dimage, dquery = pair_loss(big[b], small[q], row, column, d, options)
             losses[d] += loss / len(pairs)
-            gradients[0][d][b] += options[6][d] / len(pairs) * dimage
-            gradients[1][d][q] += options[6][d] / len(pairs) * dquery
+            gradients[0][d][b] += weights[d] / len(pairs) * dimage
+            gradients[1][d][q] += weights[d] / len(pairs) * dquery
     return losses, *gradients
 
 
-def adam(parameters, m, v, gradients, step, rate, options):
-    """One step; returns the new parameters, m and v."""
-    beta1, beta2, epsilon, decay, clip = options
+def clipped(parameters, gradients, clip, decay):
+    """The gradient of an optimiser: its norm is at most clip (0: any), then L2 is added."""
     norm = np.sqrt((gradients.astype(np.float64) ** 2).sum())
     scale = clip / norm if 0 < clip < norm else 1
-    g = scale * gradients + decay * parameters
+    return scale * gradients + decay * parameters
+
+
+def adam(parameters, m, v, gradients, step, rate, options):
+    """Move number `step`, from 0; returns the new parameters, m and v."""
+    beta1, beta2 = options["beta1"], options["beta2"]
+    g = clipped(parameters, gradients, options["clip_norm"], options["weight_decay"])
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     t = step + 1
-    move = rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
-    return parameters - move, m, v
+    root = np.sqrt(v / (1 - beta2**t)) + options["adam_epsilon"]
+    return parameters - rate * (m / (1 - beta1**t)) / root, m, v
+
+
+def sgd(parameters, velocity, gradients, rate, momentum, nesterov=False, decay=0.0, clip=0.0):
+    """One move of SGD with momentum; returns the new parameters and velocity."""
+    g = clipped(parameters, gradients, clip, decay)
+    velocity = momentum * velocity + g
+    return parameters - rate * (g + momentum * velocity if nesterov else velocity), velocity
+
+
+def moving_average(teacher, student, momentum):
+    """A teacher after one step of its student."""
+    return momentum * teacher + (1 - momentum) * student
+
+
+class Loop:
+    """The loop of csrc/train/loop.c, for one phase.
+
+    step(arrays, number) gives losses and a dict of gradients by model. groups: (model, slice of its
+    parameters, "adam" or "sgd", options of it), with the model's name; what is in no group is
+    frozen. teachers: name -> (student, momentum).
+    """
+
+    def __init__(self, step, groups, teachers):
+        self.step, self.groups, self.teachers = step, groups, teachers
+
+    def run(self, arrays, first, rates):
+        """Losses [n][..] of the steps first .. in place, and how many were done."""
+        losses = []
+        for number, rate in enumerate(rates, first):
+            loss, gradients = self.step(arrays, number)
+            losses.append(loss)
+            if not np.isfinite(loss).all():
+                return np.array(losses), len(losses) - 1
+            for group in self.groups:
+                self.move(arrays, gradients[group[0]], group, number, rate)
+            for teacher, (student, momentum) in self.teachers.items():
+                old, new = (arrays[f"{name}.parameters"] for name in (teacher, student))
+                old[:] = moving_average(old, new, momentum)
+        return np.array(losses), len(losses)
+
+    @staticmethod
+    def move(arrays, gradients, group, number, rate):
+        """One group's parameters and moments, in place."""
+        model, part, optimiser, options = group
+        p, g = arrays[f"{model}.parameters"][part], gradients[part]
+        if optimiser == "sgd":
+            velocity = arrays[f"{model}.velocity"]
+            p[:], velocity[:] = sgd(p, velocity, g, rate, **options)
+        else:
+            m, v = arrays[f"{model}.first_moment"], arrays[f"{model}.second_moment"]
+            p[:], m[:], v[:] = adam(p, m, v, g, number, rate, options)

@@ -72,7 +72,7 @@ def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarra
 
 
 def _core_labels(images, size, xy, weights, rows, truth):
-    """The labels tuple of scp._core, on the grid."""
+    """The labels of scp._core, on the grid: points, weights, rows with labels, all others."""
     xy, weights = xy.copy(), weights.copy()
     xy[rows], weights[rows] = truth, 1
     absent = ~np.isfinite(xy).all(axis=-1)

@@ -20,12 +20,12 @@ from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
 from ..progress import Progress, watch
 from ..runs import read_safetensors
+from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, run_job
-from ..training.checkpoints import digest_of
 from ..training.loop import as_pool, with_length
 from .labels import _core_labels, confidence_weights, factor_of, pseudo_labels, true_labels
-from .options import INPUTS, VOTES, RefinementOptions
+from .options import INPUTS, RefinementOptions
 
 ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
@@ -117,10 +117,10 @@ class LandmarkRefiner(Estimator):
         rounds: int = 1,
         minutes: float | None = None,
         steps: int | None = None,
-        run: str | os.PathLike | None = None,
+        run: str | os.PathLike[str] | None = None,
         resume: bool = True,
         progress: Progress = None,
-        callback: Callable[[dict], object] | None = None,
+        callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> LandmarkRefiner:
         """Train.
 
@@ -172,8 +172,10 @@ class LandmarkRefiner(Estimator):
                 if callback is not None:
                     callback({**event, "round": number, "rounds": rounds})
 
-            job = self._job(network, grids, labels, options, number)
-            self.trained_ = run_job(job, network, options, run, initial, resume, progress, tell)
+            job = self._job(network, initial, grids, labels, options, number)
+            self.trained_ = run_job(
+                job, options, run, resume=resume, progress=progress, callback=tell
+            )
             self._keep(network, size, len(images), rows, number, options)
             if not self.trained_.finished:
                 return self
@@ -187,25 +189,21 @@ class LandmarkRefiner(Estimator):
             self.save(Path(run, REFINED))
         return self
 
-    def _job(self, network, images, labels, options, number) -> Job:
-        sample = (
-            options.seed,
-            options.labelled if len(labels[2]) else 0,
-            options.pseudo if len(labels[3]) else 0,
-            options.interpolation == "cubic",
-            options.border == "replicate",
-            *INPUTS[options.inputs],
-            self.radius,
-            options.focal,
-            options.strengths()[0],
-        )
-        parts = network.graph(), images, labels, sample, options.adam()
+    def _job(self, network, initial, images, labels, options, number) -> Job:
+        parts = network.graph(), images, *labels, options.core()
+        size, arrays = _core.refine_measure(*parts)
         rows = [r.astype(np.float32) for r in labels[2:]]
         return Job(
-            create=lambda: _core.refiner_create(*parts),
-            bytes=_core.refiner_bytes(*parts),
+            create=lambda: _core.refine_trainer(*parts),
+            bytes=size,
+            arrays=arrays,
+            initial=dict(zip(("parameters", "state"), initial, strict=True)),
             losses=LOSSES,
-            identity={"images": digest_of(images), "labels": digest_of(*labels[:2], *rows)},
+            identity={
+                "network": network.digest(),
+                "images": of_arrays(images),
+                "labels": of_arrays(*labels[:2], *rows),
+            },
             verb=f"refine {number}",
             checkpoint=f"refine{number}.checkpoint.safetensors",
             log=f"refine{number}.jsonl",
@@ -355,7 +353,7 @@ class LandmarkRefiner(Estimator):
             maps,
             len(self.names_),
             factor,
-            VOTES.index(self.options.vote),
+            self.options.vote,
             candidates,
             self.radius,
             self.options.window * self.radius,
@@ -370,12 +368,12 @@ class LandmarkRefiner(Estimator):
 
     # ---- files ----
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file."""
         save_model(path, self._trained())
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> LandmarkRefiner:
+    def load(cls, path: str | os.PathLike[str]) -> LandmarkRefiner:
         """A trained refiner from a file of `save` or a run folder with refined.safetensors."""
         path, model, options = load_trained(path, REFINED, RefinementOptions, True)
         names = model.training.get("names")

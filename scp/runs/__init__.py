@@ -4,15 +4,13 @@ from .config import read_config, run_settings, toml
 from .files import naming, writing
 from .folder import RunFolder, read_log, unfinished
 from .images import KnownImages
-from .matrix import _Table
-from .records import KeptImages
+from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
 __all__ = [
-    "KeptImages",
     "KnownImages",
+    "Rows",
     "RunFolder",
-    "_Table",
     "naming",
     "read_config",
     "read_log",

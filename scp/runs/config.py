@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 
-def read_config(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
+def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The tables of a config.toml; an error names the file."""
     path = Path(path)
     if not path.is_file():
@@ -23,7 +23,7 @@ def read_config(path: str | os.PathLike) -> dict[str, dict[str, Any]]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def run_settings(path: str | os.PathLike) -> tuple[dict, dict, dict, dict]:
+def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict, dict]:
     """What a config.toml says of a run: its data set; arguments of `extractor_for`, of `scp.Run`
     and of `Run.select`."""
     config = read_config(path)

@@ -18,7 +18,7 @@ _FULL = {
 
 
 @contextlib.contextmanager
-def naming(path: str | os.PathLike, need: int | None = None):
+def naming(path: str | os.PathLike[str], need: int | None = None):
     """Turns "disk full" within the block into a DiskFullError about `path`.
 
     need: bytes that the block wants to write, if known.
@@ -38,7 +38,7 @@ def naming(path: str | os.PathLike, need: int | None = None):
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike):
+def writing(path: str | os.PathLike[str]):
     """A path to write; it becomes `path` when the block ends without an error."""
     target = Path(path)
     beside = target.with_name(f".{os.getpid()}.{target.name}")

@@ -17,12 +17,12 @@ LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safet
 LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
 
 
-def unfinished(path: str | os.PathLike) -> bool:
+def unfinished(path: str | os.PathLike[str]) -> bool:
     """Whether a training in the folder was begun and has not finished."""
     return Path(path, CHECKPOINT).is_file() and not Path(path, WEIGHTS).is_file()
 
 
-def read_log(path: str | os.PathLike) -> list[dict]:
+def read_log(path: str | os.PathLike[str]) -> list[dict]:
     """The steps of log.jsonl, each with "step" and "levels"; [] without such a file.
 
     A line that is not whole (a training was killed) is left out, and of a step that was trained
@@ -44,7 +44,7 @@ def read_log(path: str | os.PathLike) -> list[dict]:
 class RunFolder:
     """A folder that every verb reads and writes. Made on first use."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise NotADirectoryError(f"run folder {self.path}: this is a file")

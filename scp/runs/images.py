@@ -11,27 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import zipfile
 
 import numpy as np
 
+from .fingerprints import of_file
 from .folder import RunFolder
 
 NAME = "images.json"
 AT_REST = 2_000_000_000  # ns; the coarsest clock of a file system in use (FAT)
-
-
-def stamp(path: str | None) -> list[int] | None:
-    """Size, modification and change time in ns, and inode of a file; None if there is no file."""
-    if path is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 class KnownImages:
@@ -74,7 +63,7 @@ class KnownImages:
     def get(self, i: int) -> tuple[str, np.ndarray, np.ndarray] | None:
         """Digest, key points on the grid float32 [K][2] and responses [K] of image i, if known."""
         entry = self._images.get(self.dataset.ids[i])
-        now = stamp(self.dataset.path(i)) if entry is not None else None
+        now = of_file(self.dataset.path(i)) if entry is not None else None
         if now is None or entry.get("stamp") != now or self.dataset.ids[i] not in self._points:
             return None
         self._now[i] = entry
@@ -82,12 +71,12 @@ class KnownImages:
 
     def before(self, i: int) -> tuple[list[int] | None, int]:
         """What `add` needs from the time before image i is read: its stamp, and now in ns."""
-        return stamp(self.dataset.path(i)), time.time_ns()
+        return of_file(self.dataset.path(i)), time.time_ns()
 
     def add(self, i: int, before: tuple[list[int] | None, int], digest: str) -> None:
         """Image i was read and has this digest; it is kept for the next run if it was at rest."""
         then, started = before
-        if then is None or then != stamp(self.dataset.path(i)):
+        if then is None or then != of_file(self.dataset.path(i)):
             return
         if max(then[1:3]) + AT_REST <= started:
             self._now[i] = {"id": self.dataset.ids[i], "stamp": then, "sha256": digest}

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import writing
 
-def write_safetensors(path: str | os.PathLike, header: dict, tensors: dict) -> None:
+
+def write_safetensors(path: str | os.PathLike[str], header: dict, tensors: dict) -> None:
     """Tensors by name and a header of plain values, as JSON in the one entry "scp" of the file's
     metadata (several entries would lie in random order)."""
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    _write(Path(path), save(tensors, {"scp": json.dumps(header, sort_keys=True)}))
+    data = save(tensors, {"scp": json.dumps(header, sort_keys=True)})
+    with writing(path) as beside:
+        beside.write_bytes(data)
 
 
 def read_safetensors(
-    path: str | os.PathLike, keep: Callable[[str], bool] | None = None
+    path: str | os.PathLike[str], keep: Callable[[str], bool] | None = None
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """The header that `write_safetensors` wrote ({} in other files) and the tensors.
 
@@ -40,12 +44,3 @@ def read_safetensors(
             return header, {n: file.get_tensor(n) for n in names}
     except (SafetensorError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,16 +1,20 @@
 """Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
 
 from .answer import Selection, verify
+from .choice import Choice, describe, warnings_of
 from .estimator import TemplateSelector
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
 
 __all__ = [
     "METHODS",
+    "Choice",
     "Problem",
     "Selection",
     "TemplateSelector",
+    "describe",
     "more_sizes",
     "select",
     "verify",
+    "warnings_of",
 ]

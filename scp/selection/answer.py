@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .checks import _matrix
+
+if TYPE_CHECKING:
+    from ..report.svg import Drawing
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,19 @@ class Selection:
             f"<th>gain</th></tr></thead><tbody>{rows}</tbody></table>"
         )
 
-    def plot(self):
+    def plot(self) -> Drawing:
         """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
         from ..report.plots import coverage_curve
 
         return coverage_curve(self)
 
 
-def verify(values, selection: Selection, weights=None, initial: Sequence[int] = ()) -> float:
+def verify(
+    values: ArrayLike,
+    selection: Selection,
+    weights: ArrayLike | None = None,
+    initial: Sequence[int] = (),
+) -> float:
     """Recompute a selection's score naively in float64 and check what it says of itself.
 
     Returns the score. Raises ValueError when score, gains, covers, bound or gap are wrong.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import ArrayLike
+
 from ..estimator import Estimator
 from .solve import MAX_NODES, select
 
@@ -37,12 +41,13 @@ class TemplateSelector(Estimator):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, values, y=None, **rules) -> TemplateSelector:
+    def fit(self, values: ArrayLike, y: object = None, **rules: Any) -> TemplateSelector:
         """Choose rows of values [N][Q]; rules: what `select` takes of these rows and columns:
         weights, initial, include, exclude, groups, quota, costs, budget, distances, min_distance;
         and progress."""
         params = self.get_params()
-        self.selection_ = select(values, params.pop("n_templates"), **params, **rules)
+        del params["n_templates"]
+        self.selection_ = select(values, self.n_templates, **params, **rules)
         self.selected_ = self.selection_.selected
         self.gains_ = self.selection_.gains
         self.score_ = self.selection_.score

@@ -8,9 +8,11 @@ Every answer carries an upper bound that no allowed set can exceed. The work is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..progress import Progress, watch
 from .answer import Selection
@@ -22,20 +24,46 @@ METHODS = ("random", "greedy", "swap", "exact")
 MAX_NODES = 1_000_000
 
 
+class Rules(TypedDict, total=False):
+    """What `select` takes by name."""
+
+    weights: ArrayLike | None
+    method: str
+    initial: Sequence[int]
+    include: Sequence[int]
+    exclude: Sequence[int]
+    groups: Sequence[Hashable] | None
+    quota: int
+    costs: ArrayLike | None
+    budget: float | None
+    distances: ArrayLike | None
+    min_distance: float | None
+    draws: int
+    checkpoints: Sequence[int]
+    random_state: int
+    max_nodes: int
+    device: str
+    progress: Progress
+
+
+@overload
+def select(values: ArrayLike, m: int | None, **rules: Unpack[Rules]) -> Selection: ...
+@overload
+def select(values: ArrayLike, m: Sequence[int], **rules: Unpack[Rules]) -> list[Selection]: ...
 def select(
-    values,
+    values: ArrayLike,
     m: int | Sequence[int] | None,
     *,
-    weights=None,
+    weights: ArrayLike | None = None,
     method: str = "swap",
     initial: Sequence[int] = (),
     include: Sequence[int] = (),
     exclude: Sequence[int] = (),
-    groups: Sequence | None = None,
+    groups: Sequence[Hashable] | None = None,
     quota: int = 1,
-    costs=None,
+    costs: ArrayLike | None = None,
     budget: float | None = None,
-    distances=None,
+    distances: ArrayLike | None = None,
     min_distance: float | None = None,
     draws: int = 100_000,
     checkpoints: Sequence[int] = (1_000, 10_000, 50_000, 100_000),

@@ -14,15 +14,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from .. import _core
 from ..devices import resolve
-from ..features import FeaturePyramid, aligned
+from ..features import Extractor, FeaturePyramid, aligned
 from ..progress import Progress, watch
-from ..runs import _Table
+from ..runs import Rows
+from ..runs.fingerprints import of_image
 from .matching import (
     DEVICE_CHANNELS,
     DEVICE_IMAGES,
@@ -73,7 +73,7 @@ class SimilarityJob:
         image: Callable[[int], np.ndarray],
         n: int,
         points: list[np.ndarray],
-        extractor,
+        extractor: Extractor,
         *,
         mode: str = "nearest",
         epsilon: float = 1e-3,
@@ -98,7 +98,9 @@ class SimilarityJob:
         self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
-        self.dots = self.brute = self.resumed = 0
+        self.dots: int = 0
+        self.brute: int = 0
+        self.resumed = 0
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
         self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
@@ -141,7 +143,9 @@ class SimilarityJob:
         memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
         return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
 
-    def run(self, folder: str | os.PathLike | None = None, progress: Progress = False):
+    def run(
+        self, folder: str | os.PathLike[str] | None = None, progress: Progress = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute, or finish, the matrix.
 
         Args:
@@ -154,10 +158,9 @@ class SimilarityJob:
         """
         bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
-        if folder is None:
-            table = _Table(None, shape, "")
-        else:
-            table = _Table(Path(folder), shape, self._fingerprint())
+        arrays = {"similarity.npy": (shape, np.float32), "places.npy": (shape, np.int32)}
+        fingerprint = "" if folder is None else self._fingerprint()
+        table = Rows(folder, "similarity.ledger", fingerprint, arrays)
         self.resumed = len(table.done)
         if self.resumed == self.n:
             if bar:
@@ -212,7 +215,7 @@ class SimilarityJob:
         return queries, norms
 
     def _image_digest(self, i: int) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.image(i), np.float32)).hexdigest()
+        return of_image(np.asarray(self.image(i), np.float32))
 
     def _fingerprint(self) -> str:
         images = hashlib.sha256()

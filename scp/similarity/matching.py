@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _core
@@ -40,7 +42,7 @@ def match(
     path: str = "auto",
     device: str = "auto",
     progress: Progress = False,
-) -> tuple[np.ndarray, np.ndarray, dict]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """The best match of every query in one image, exactly as brute force finds it.
 
     Args:
@@ -87,14 +89,14 @@ def match(
 
 def _search(pyramid, queries, mode, epsilon, path, progress=None):
     """Values, row-major places and statistics of Queries."""
-    value, index, (dots, brute, dense) = _core.match(
+    value, index, dots, brute, dense = _core.match(
         pyramid.features,
         pyramid.norms,
         queries._prepared,
         pyramid.height,
         pyramid.width,
         bilinear=mode == "bilinear",
-        path=PATHS.index(path),
+        path=path,
         epsilon=epsilon,
         progress=progress,
     )

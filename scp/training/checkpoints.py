@@ -1,31 +1,34 @@
 """Checkpoints of training: everything a run needs to go on as if it had never stopped.
 
-One safetensors file, written beside and renamed: float32 `parameters`, `state`, `first_moment`,
-`second_moment`, and in the header the step, the options, what network and images the run has, and a
-digest of the tensors. Nothing in such a file can be executed.
+One safetensors file, written beside and renamed: the float32 arrays of the training by name
+(`parameters`, `state`, `first_moment`, `second_moment` where there is one network and Adam), and in
+the header the step, the options, what network and images the run has, and a digest of the arrays.
+Nothing in such a file can be executed.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._version import __version__
+from ..runs import read_safetensors, write_safetensors
+from ..runs.fingerprints import of_arrays
+
 FORMAT, VERSION = "checkpoint", 1
-TENSORS = ("parameters", "state", "first_moment", "second_moment")
 IGNORED = ("log_every", "checkpoint_seconds")  # options that change no weight
 
 
 @dataclass
 class Checkpoint:
-    """Attributes: tensors: name -> float32 [n]. step, progress, seconds: how far the run is.
+    """Attributes: arrays: name -> float32 [n]. step, progress, seconds: how far the run is.
     losses: as last logged. identity: digests of "network" and of what is learned from ("images",
     ..); "options"."""
 
-    tensors: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
     step: int
     progress: float
     seconds: float
@@ -33,20 +36,8 @@ class Checkpoint:
     identity: dict[str, Any]
 
 
-def digest_of(*arrays: np.ndarray) -> str:
-    """Of bytes and shapes of float32 arrays."""
-    content = hashlib.blake2b(digest_size=20)
-    for array in arrays:
-        content.update(repr(array.shape).encode())
-        content.update(np.ascontiguousarray(array, "<f4").data)
-    return content.hexdigest()
-
-
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes the file; the one that was there stays whole until the new one is."""
-    from .._version import __version__
-    from ..runs import write_safetensors
-
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -55,36 +46,34 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress,
         "seconds": checkpoint.seconds,
         "losses": checkpoint.losses,
-        "digest": digest_of(*(checkpoint.tensors[n] for n in TENSORS)),
+        "digest": of_arrays(*checkpoint.arrays.values()),
         **checkpoint.identity,
     }
-    write_safetensors(path, header, {n: checkpoint.tensors[n] for n in TENSORS})
+    write_safetensors(path, header, checkpoint.arrays)
 
 
 def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any]) -> Checkpoint:
-    """Reads the file for a run with tensors of these sizes and this identity.
+    """Reads the file for a run with arrays of these sizes, in this order, and this identity.
 
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
     """
-    from ..runs import read_safetensors
-
-    header, tensors = read_safetensors(path)
+    header, arrays = read_safetensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint of scp")
     if header.get("version") != VERSION:
         raise ValueError(f"{path}: layout {header.get('version')}, but this scp reads {VERSION}")
-    if header.get("network") != identity["network"]:
+    if header.get("network") != identity.get("network"):
         raise ValueError(f"{path}: it belongs to another network; {ANEW}")
-    if set(tensors) != set(TENSORS):
-        raise ValueError(f"{path}: it must hold {', '.join(TENSORS)}, got {sorted(tensors)}")
+    if set(arrays) != set(sizes):
+        raise ValueError(f"{path}: it must hold {', '.join(sizes)}, got {sorted(arrays)}")
     for name, n in sizes.items():
-        if tensors[name].dtype != np.float32 or tensors[name].shape != (n,):
+        if arrays[name].dtype != np.float32 or arrays[name].shape != (n,):
             raise ValueError(
-                f"{path}: {name} must be float32 [{n}], got {tensors[name].dtype} "
-                f"{list(tensors[name].shape)}"
+                f"{path}: {name} must be float32 [{n}], got {arrays[name].dtype} "
+                f"{list(arrays[name].shape)}"
             )
-    if digest_of(*(tensors[n] for n in TENSORS)) != header.get("digest"):
+    if of_arrays(*(arrays[n] for n in sizes)) != header.get("digest"):
         raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
@@ -107,7 +96,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the header is damaged: {error!r}") from None
-    copies = {n: np.array(tensors[n], np.float32) for n in TENSORS}  # writable
+    copies = {n: np.array(arrays[n], np.float32) for n in sizes}  # writable
     return Checkpoint(copies, *numbers, identity)
 
 

@@ -1,4 +1,10 @@
-"""The loop of every training: steps, schedule, checkpoints, events, Ctrl-C and resume."""
+"""The loop of every training: steps, schedule, checkpoints, events, Ctrl-C and resume.
+
+A training says what a step is (a `Job`: the core's trainer and its arrays); everything else is
+here. All numbers that a step depends on are float32 arrays by name, the same names as in the
+checkpoint: parameters, state, first_moment, .., with a prefix where there are several models or
+groups (csrc/include/scp/train.h).
+"""
 
 from __future__ import annotations
 
@@ -26,23 +32,30 @@ class TrainedState:
     """What training leaves.
 
     Attributes:
-        parameters: float32 [P]. state: float32 [S], running statistics (Network.blocks).
-        moments: float32 [2][P], Adam's first and second moment.
+        arrays: name -> float32 [n], everything that a next step would start from.
         step: steps done. progress: fraction of the run done. seconds: time trained, all parts.
         losses: float64 [D], mean of each level's loss over the last logged steps, coarsest first.
         finished: the run reached its length. False: Ctrl-C ended it; train() again goes on.
         checkpoint: the file it was written to, or None.
     """
 
-    parameters: np.ndarray
-    state: np.ndarray
-    moments: np.ndarray
+    arrays: dict[str, np.ndarray]
     step: int
     progress: float
     seconds: float
     losses: np.ndarray
     finished: bool
     checkpoint: Path | None = None
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """Of the network, float32 [P]."""
+        return self.arrays["parameters"]
+
+    @property
+    def state(self) -> np.ndarray:
+        """Running statistics of the network, float32 [S]."""
+        return self.arrays["state"]
 
 
 def with_length(options, minutes: float | None, steps: int | None):
@@ -65,26 +78,40 @@ class Job:
     """What a kind of training gives to the loop.
 
     Attributes:
-        create: makes the core's trainer (scp._core.trainer_run). bytes: that it will hold.
+        create: makes the trainer. bytes: that it will hold.
+        arrays: the length of each of its arrays, by name. initial: those that do not start at 0.
         losses: a name for each of its losses, for messages.
-        identity: digests by name of what it learns from; a checkpoint belongs to these only.
+        identity: digests by name of the network and of what it learns from; a checkpoint belongs
+            to these only.
+        run: one step or more, as scp._core.trainer_run.
         facts: for the event start. verb: for the bar. checkpoint, log: names of the files.
     """
 
     create: Callable[[], Any]
     bytes: int
+    arrays: dict[str, int]
+    initial: dict[str, np.ndarray]
     losses: list[str]
     identity: dict[str, str]
+    run: Callable[..., tuple[np.ndarray, int]] = _core.trainer_run
     facts: dict[str, Any] = field(default_factory=dict)
     verb: str = "train"
     checkpoint: str = CHECKPOINT
     log: str = LOG
 
 
-def run_job(job, network, options, run_dir, initial, resume, progress, callback) -> TrainedState:
-    """Runs a training to its end, or to Ctrl-C; arguments as in `train`."""
-    run = _Run(job, network, options, run_dir, callback)
-    run.begin(initial, resume)
+def run_job(
+    job: Job,
+    options,
+    run_dir=None,
+    *,
+    resume: bool = True,
+    progress: bool | None = False,
+    callback: Callable[[dict[str, Any]], object] | None = None,
+) -> TrainedState:
+    """Runs a training to its end, or to Ctrl-C; arguments as in `scp.features.train`."""
+    run = _Run(job, options, run_dir, callback)
+    run.begin(resume)
     with _ctrl_c() as stop, _bar(progress, run) as bar:
         while not run.finished and not stop.is_set():
             run.advance(bar)
@@ -110,40 +137,30 @@ def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
 class _Run:
     """The state of one training, and its files."""
 
-    def __init__(self, job: Job, network, options, run_dir, callback):
+    def __init__(self, job: Job, options, run_dir, callback):
         self.job, self.options, self.callback = job, options, callback
-        self.network = network
         self.folder = None if run_dir is None else RunFolder(run_dir)
-        self.identity = {
-            "network": network.digest(),
-            **job.identity,
-            "options": options.to_dict(),
-        }
+        self.identity = {**job.identity, "options": options.to_dict()}
 
     # ---- beginning ----
 
-    def begin(self, initial, resume: bool) -> None:
-        parameters, state = self.network.initial(self.options.seed) if initial is None else initial
-        sizes = {"parameters": self.network.n_parameters, "state": self.network.n_state}
-        self.tensors = {
-            "parameters": np.array(parameters, np.float32),
-            "state": np.array(state, np.float32),
-            "first_moment": np.zeros(sizes["parameters"], np.float32),
-            "second_moment": np.zeros(sizes["parameters"], np.float32),
-        }
-        for name, n in sizes.items():
-            if self.tensors[name].shape != (n,):
+    def begin(self, resume: bool) -> None:
+        sizes = self.job.arrays
+        self.arrays = {name: np.zeros(n, np.float32) for name, n in sizes.items()}
+        for name, values in self.job.initial.items():
+            self.arrays[name] = np.array(values, np.float32)
+            if self.arrays[name].shape != (sizes[name],):
                 raise ValueError(
-                    f"initial: {name} must have shape [{n}], got {list(self.tensors[name].shape)}"
+                    f"initial: {name} must have shape [{sizes[name]}], got "
+                    f"{list(self.arrays[name].shape)}"
                 )
         self.step, self.progress, self.seconds = 0, 0.0, 0.0
         self.losses = [float("nan")] * len(self.job.losses)
         self.path = None if self.folder is None else self.folder / self.job.checkpoint
         self.saved = None
         if self.path is not None and resume and self.path.exists():
-            sizes |= dict.fromkeys(("first_moment", "second_moment"), sizes["parameters"])
             found = load_checkpoint(self.path, sizes, self.identity)
-            self.tensors, self.step, self.progress = found.tensors, found.step, found.progress
+            self.arrays, self.step, self.progress = found.arrays, found.step, found.progress
             self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
         elif self.path is not None:
             self.path.unlink(missing_ok=True)
@@ -172,18 +189,8 @@ class _Run:
     # ---- one step ----
 
     def advance(self, bar) -> None:
-        t = self.tensors
         rate = self.options.rate(self.progress)
-        losses, done = _core.trainer_run(
-            self.trainer,
-            t["parameters"],
-            t["state"],
-            t["first_moment"],
-            t["second_moment"],
-            self.step,
-            np.array([rate]),
-            None,
-        )
+        losses, done = self.job.run(self.trainer, self.arrays, self.step, np.array([rate]))
         if done == 0:
             name = self.job.losses[int(np.flatnonzero(~np.isfinite(losses[0]))[0])]
             self._fail(f"the loss of {name} is not finite at step {self.step}")
@@ -231,17 +238,20 @@ class _Run:
     # ---- files and ends ----
 
     def _save(self) -> None:
-        if not all(np.isfinite(t).all() for t in self.tensors.values()):
-            self._fail(f"a weight is not finite after step {self.step - 1}")
+        self._check_weights()
         save_checkpoint(
             self.path,
             Checkpoint(
-                self.tensors, self.step, self.progress, self.seconds, self.losses, self.identity
+                self.arrays, self.step, self.progress, self.seconds, self.losses, self.identity
             ),
         )
         self.saved = self.step
         self.save_at = time.monotonic() + self.options.checkpoint_seconds
         self._tell("checkpoint", path=str(self.path), step=self.step)
+
+    def _check_weights(self) -> None:
+        if not all(np.isfinite(a).all() for a in self.arrays.values()):
+            self._fail(f"a weight is not finite after step {self.step - 1}")
 
     def _fail(self, what: str) -> None:
         if self.path is None:
@@ -255,14 +265,11 @@ class _Run:
     def end(self) -> TrainedState:
         if self.path is not None and self.saved != self.step:
             self._save()
-        elif not all(np.isfinite(t).all() for t in self.tensors.values()):
-            self._fail(f"a weight is not finite after step {self.step - 1}")
+        else:
+            self._check_weights()
         self._tell("end", step=self.step, finished=self.finished)
-        t = self.tensors
         return TrainedState(
-            parameters=t["parameters"],
-            state=t["state"],
-            moments=np.stack([t["first_moment"], t["second_moment"]]),
+            arrays=self.arrays,
             step=self.step,
             progress=self.progress,
             seconds=self.seconds,

@@ -51,7 +51,7 @@ echo "$stamp" >"$out/stamp"
 
 core=() tests=() stale=()
 for source in csrc/*/*.c tests/c/test_*.c; do
-    case $source in csrc/python/*) continue ;; esac
+    case $source in csrc/python/* | csrc/testing/*) continue ;; esac
     object=$out/${source//\//-}.o
     case $source in csrc/*) core+=("$object") ;; *) tests+=("$object") ;; esac
     [ "$object" -nt "$source" ] || stale+=("$source" "$object")

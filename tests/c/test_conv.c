@@ -1,5 +1,6 @@
 /* Convolution against the sum that its header states, on every instruction set: the shapes that
- * tests/core/test_conv.py leaves to chance are few, what counts here are sanitizers and other CPUs. */
+ * tests/core/test_conv.py leaves to chance are few, what counts here are sanitizers and other CPUs.
+ */
 #include "test.h"
 
 #include <math.h>

@@ -159,7 +159,7 @@ static int stop(void *data, size_t done, size_t total) {
 
 static void stops_when_asked(void) {
     struct scene s = make_scene();
-    const struct scp_control control = {stop, NULL};
+    const struct scp_control control = {.poll = stop};
     float value[QUERIES];
     int32_t index[QUERIES];
     CHECK(answer(value, index, &s, SCP_NEAREST, SCP_MATCH_AUTO, &control) == SCP_EINTERRUPTED);

@@ -64,7 +64,7 @@ static int stop(void *data, size_t done, size_t total) {
 }
 
 static void stops_when_asked(void) {
-    const struct scp_control control = {stop, NULL};
+    const struct scp_control control = {.poll = stop};
     fill();
     CHECK(scp_threads_set(1) == SCP_OK); /* or a quick thread may do it all before the first poll */
     CHECK(scp_pyramid_pack(features, norms, map, CELLS, STRIDE, STRIDE, WIDTH, &control) ==

@@ -166,7 +166,7 @@ static void check_problem(const struct fixture *f, size_t m, unsigned initial) {
     const size_t checkpoints[2] = {5, 60};
     const struct scp_select_draws draws = {9, 60, checkpoints, 2};
     const unsigned winner = naive_best(&best, f, m, initial);
-    CHECK(scp_select_create(&p, &f->input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f->input, NULL) == SCP_OK);
     if (!p) return;
     enum scp_status status = scp_select_greedy(set, &count, p, m, NULL);
     CHECK(status == (winner ? SCP_OK : SCP_EINFEASIBLE));
@@ -265,7 +265,7 @@ static void ties_go_to_the_smallest_set(void) {
     fill(&f, 3, 0);
     for (size_t t = 1; t < N; t++) memcpy(f.values + t * Q, f.values, Q * sizeof(float));
     struct scp_select *p = NULL;
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     uint32_t set[N];
     size_t count = 0, swaps;
     CHECK(scp_select_greedy(set, &count, p, 3, NULL) == SCP_OK);
@@ -288,7 +288,7 @@ static void explains_in_pick_order(void) {
     fill(&f, 21, 0);
     f.roles[5] = SCP_INITIAL;
     struct scp_select *p = NULL;
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     uint32_t set[4] = {10, 2, 7, 0};
     double score = 0, gains[4];
     int64_t cover[Q];
@@ -308,7 +308,7 @@ static void explains_in_pick_order(void) {
     }
     scp_select_free(p);
     f.roles[5] = SCP_FREE; /* nothing at all */
-    CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
     CHECK(scp_select_explain(&score, gains, cover, value, set, 0, p) == SCP_OK);
     CHECK(score == 0 && cover[0] == -1 && value[0] == 0);
     scp_select_free(p);
@@ -330,7 +330,7 @@ static void magnitudes_do_not_matter(void) {
             fill(&f, 8, 0x1p-6); /* multiples of 1/64: scaling by powers of two is exact */
             for (size_t q = 0; q < Q; q++) f.weights[q] = 1;
             for (size_t i = 0; pass && i < N * Q; i++) f.values[i] = ldexpf(f.values[i], exponent);
-            CHECK(scp_select_create(&p, &f.input) == SCP_OK);
+            CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);
             CHECK(scp_select_greedy(set, &count, p, 3, NULL) == SCP_OK);
             CHECK(scp_select_swap(set, &count, &swaps, p, 3, NULL) == SCP_OK);
             const double score = scp_select_score(p, set, count);
@@ -349,15 +349,16 @@ static void refuses_what_is_not_a_number(void) {
     struct scp_select *p = NULL;
     fill(&f, 1, 0);
     f.values[2 * Q + 5] = NAN;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
-    CHECK(scp_select_nonfinite(f.values, N * Q) == 2 * Q + 5);
+    struct scp_error error = {NULL, 0, NULL};
+    const struct scp_control control = {.error = &error};
+    CHECK(scp_select_create(&p, &f.input, &control) == SCP_EINVAL && !p);
+    CHECK(error.argument && !strcmp(error.argument, "values") && error.at == 2 * Q + 5);
     f.values[2 * Q + 5] = 0;
-    CHECK(scp_select_nonfinite(f.values, N * Q) == N * Q);
     f.input.n = 0;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_EINVAL && !p);
     fill(&f, 1, 0);
     f.roles[4] = 9;
-    CHECK(scp_select_create(&p, &f.input) == SCP_EINVAL && !p);
+    CHECK(scp_select_create(&p, &f.input, NULL) == SCP_EINVAL && !p);
 }
 
 /* ---- determinism, failure, interruption ---- */
@@ -378,7 +379,7 @@ static enum scp_status everything(struct outcome *o, const struct scp_select_inp
     const struct scp_select_draws draws = {1, 300, checkpoints, 1};
     struct scp_select_dual dual = {.lambda = lambda};
     memset(o, 0, sizeof *o);
-    enum scp_status status = scp_select_create(&p, input);
+    enum scp_status status = scp_select_create(&p, input, NULL);
     if (status != SCP_OK) return status;
     status = scp_select_greedy(o->sets[0], &count, p, 4, control);
     memcpy(o->sets[1], o->sets[0], sizeof o->sets[0]);
@@ -456,7 +457,7 @@ static void every_poll_can_stop_the_work(void) {
     size_t n = 0;
     while (status == SCP_EINTERRUPTED && n < 5000) {
         size_t left = ++n;
-        struct scp_control control = {stop_at, &left};
+        struct scp_control control = {.poll = stop_at, .data = &left};
         status = everything(&o, &f.input, &control);
         CHECK(scp_alloc_outstanding() == before);
         CHECK(status == SCP_EINTERRUPTED || left > 0);

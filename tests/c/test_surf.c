@@ -113,7 +113,7 @@ static int stop(void *data, size_t done, size_t total) {
 
 static void stops_when_asked(void) {
     static const uint8_t image[SIDE * SIDE];
-    const struct scp_control control = {stop, NULL};
+    const struct scp_control control = {.poll = stop};
     struct scp_surf_point *points = NULL;
     size_t count = 0;
     CHECK(scp_surf_detect(&points, &count, image, SIDE, SIDE, &defaults, &control) ==

@@ -107,21 +107,21 @@ static void the_poll_is_called_by_the_caller_and_stops(void) {
         scp_threads_set(size);
         struct tally tally = {.limit = size};
         struct watch watch = {.caller = pthread_self()};
-        const struct scp_control control = {watch_poll, &watch};
+        const struct scp_control control = {.poll = watch_poll, .data = &watch};
         CHECK(scp_parallel(TASKS, count_task, &tally, &control) == SCP_OK);
         CHECK(!watch.wrong && all_once(&tally, TASKS));
         CHECK(size > 1 || (watch.calls == TASKS && watch.last == TASKS));
 
         struct tally part = {.limit = size};
         struct watch stop = {.caller = pthread_self(), .stop_after = 1};
-        const struct scp_control stopping = {watch_poll, &stop};
+        const struct scp_control stopping = {.poll = watch_poll, .data = &stop};
         const enum scp_status status = scp_parallel(TASKS, count_task, &part, &stopping);
         CHECK(!stop.wrong);
         CHECK(stop.calls == 0 || status == SCP_EINTERRUPTED); /* others may have run all tasks */
         CHECK(size > 1 || (part.runs[0] == 1 && part.runs[1] == 0));
     }
     CHECK(scp_poll(NULL, 1, 2) == SCP_OK);
-    const struct scp_control none = {NULL, NULL};
+    const struct scp_control none = {.poll = NULL};
     CHECK(scp_poll(&none, 1, 2) == SCP_OK);
 }
 
@@ -137,7 +137,7 @@ static enum scp_status until_stopped(void *context, size_t task, size_t worker) 
 static void running_tasks_hear_of_a_stop(void) {
     scp_threads_set(4);
     struct watch watch = {.caller = pthread_self(), .stop_after = 30};
-    struct scp_control control = {watch_poll, &watch};
+    struct scp_control control = {.poll = watch_poll, .data = &watch};
     CHECK(scp_parallel(4, until_stopped, &control, &control) == SCP_EINTERRUPTED);
     CHECK(watch.calls >= 30);
 }
@@ -169,7 +169,7 @@ static void a_waiting_caller_still_polls(void) {
     scp_threads_set(2);
     int calls = 0;
     struct long_task job = {.caller = pthread_self()};
-    job.control = (struct scp_control){stop_when_asked_again, &calls};
+    job.control = (struct scp_control){.poll = stop_when_asked_again, .data = &calls};
     CHECK(scp_parallel(2, others_run_long, &job, &job.control) == SCP_EINTERRUPTED);
     CHECK(calls == 3);
 }
@@ -209,7 +209,7 @@ static void *caller(void *failures) {
         scp_threads_pin();
         struct tally tally = {.limit = scp_threads()};
         struct watch watch = {.caller = pthread_self()};
-        const struct scp_control control = {watch_poll, &watch};
+        const struct scp_control control = {.poll = watch_poll, .data = &watch};
         if (scp_parallel(50, count_task, &tally, repeat % 2 ? &control : NULL) != SCP_OK ||
             !all_once(&tally, 50) || watch.wrong)
             atomic_fetch_add((atomic_size_t *)failures, 1);
@@ -335,7 +335,7 @@ static enum scp_status short_nap(void *context, size_t task, size_t worker) {
 }
 
 static void a_child_forked_from_a_poll_is_told(void) {
-    const struct scp_control control = {fork_poll, NULL};
+    const struct scp_control control = {.poll = fork_poll};
     scp_threads_set(4);
     forked = 0;
     const enum scp_status status = scp_parallel(64, short_nap, NULL, &control);

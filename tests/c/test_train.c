@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "../../csrc/kernels/train.h"
+#include "scp/contrast.h"
 #include "scp/cpu.h"
 #include "scp/random.h"
 #include "scp/refine.h"
-#include "scp/train.h"
 
 #define CELLS 21
 #define STRIDE 64
@@ -103,6 +103,334 @@ static void on_every_set(void) {
     CHECK(scp_isa_set(NULL) == SCP_OK);
 }
 
+/* ---- options ---- */
+
+static void options(void) {
+    struct scp_error bad = {NULL, 0, NULL};
+    const struct scp_control asks = {.error = &bad};
+    struct scp_contrast_options o;
+    for (size_t t = 0; t < scp_option_tables_count; t++) {
+        const struct scp_option_table *table = scp_option_tables[t];
+        char *any = malloc(table->size);
+        scp_options_default(any, table);
+        CHECK(scp_options_check(table, any, &asks) == SCP_OK);
+        for (size_t i = 0; i < table->count; i++) {
+            CHECK(table->rows[i].at < table->size && *table->rows[i].meaning);
+            for (size_t j = 0; j < i; j++) {
+                CHECK(strcmp(table->rows[i].name, table->rows[j].name) != 0);
+                CHECK(table->rows[i].at != table->rows[j].at);
+            }
+        }
+        free(any);
+    }
+    scp_options_default(&o, &scp_contrast_table);
+    CHECK(o.batch == 4 && o.view.strength[SCP_VIEW_CROP][SCP_ROTATION] == 20);
+    CHECK(o.train.schedule == SCP_SCHEDULE_COSINE && o.objective == SCP_OBJECTIVE_WINDOWED);
+#define REFUSED(field, value, name_of_it)                                                          \
+    scp_options_default(&o, &scp_contrast_table);                                                  \
+    o.field = value;                                                                               \
+    CHECK(scp_options_check(&scp_contrast_table, &o, &asks) == SCP_EINVAL);                        \
+    CHECK(strcmp(bad.argument, name_of_it) == 0)
+    REFUSED(batch, 0, "batch");
+    REFUSED(train.beta2, 1, "beta2");
+    REFUSED(temperature, NAN, "temperature");
+    REFUSED(objective, SCP_OBJECTIVES, "objective");
+    REFUSED(objective, -1, "objective");
+    REFUSED(view.strength[SCP_VIEW_CROP][SCP_NOISE], 1.5f, "noise");
+    REFUSED(view.strength[SCP_VIEW_IMAGE][SCP_FLIP], NAN, "flip");
+    REFUSED(level_weights.count, SCP_OPTION_MAX_REALS + 1, "level_weights");
+    scp_options_default(&o, &scp_contrast_table);
+    o.level_weights = (struct scp_reals){2, {1, -1}};
+    CHECK(scp_options_check(&scp_contrast_table, &o, &asks) == SCP_EINVAL);
+}
+
+/* ---- the loop: a training that a reader can follow with a pencil ----
+ *
+ * Models: "net" with parameters w[4], of which 0 and 1 are frozen and 2 and 3 move by SGD; "free",
+ * a number f without a network, that moves by Adam in every second step; "teacher", a moving
+ * average of net. Loss of step s: sum_i (w_i - s)^2 / 2 + (f - 1)^2 / 2; net's state counts the
+ * steps. */
+
+struct toy {
+    uint64_t step;
+    uint64_t poison; /* the step whose loss is not a number */
+    int *freed;
+};
+
+static enum scp_status toy_forward(void *self, size_t phase, double *losses,
+                                   const struct scp_values *models, uint64_t step,
+                                   const struct scp_control *control) {
+    struct toy *toy = self;
+    (void)control;
+    CHECK(phase == 0);
+    toy->step = step;
+    for (int i = 0; i < 4; i++)
+        losses[0] += pow((double)models[0].parameters[i] - (double)step, 2) / 2;
+    losses[1] = step == toy->poison ? (double)NAN : pow((double)models[1].parameters[0] - 1, 2) / 2;
+    models[0].state[0] += 1;
+    CHECK(models[0].gradients != NULL && models[2].gradients == NULL);
+    CHECK((models[1].gradients != NULL) == (step % 2 == 0));
+    return SCP_OK;
+}
+
+static enum scp_status toy_backward(void *self, size_t phase, const struct scp_values *models,
+                                    const struct scp_control *control) {
+    const struct toy *toy = self;
+    (void)phase, (void)control;
+    for (int i = 0; i < 4; i++)
+        models[0].gradients[i] += models[0].parameters[i] - (float)toy->step;
+    if (models[1].gradients) models[1].gradients[0] += models[1].parameters[0] - 1;
+    return SCP_OK;
+}
+
+static void toy_free(void *self) {
+    *((struct toy *)self)->freed += 1;
+}
+
+#define NO_STEP UINT64_MAX
+
+static struct scp_training toy_training(struct toy *self) {
+    return (struct scp_training){
+        .models =
+            {{.name = "net", .parameters = 4, .state = 1},
+             {.name = "free", .parameters = 1},
+             {.name = "teacher", .parameters = 4, .is_teacher = 1, .student = 0, .momentum = 0.75}},
+        .groups =
+            {{.name = "net",
+              .model = 0,
+              .first = 2,
+              .count = 2,
+              .optimiser = {.kind = SCP_SGD, .momentum = 0.5f, .weight_decay = 0.25f},
+              .rate = 2,
+              .phases = 1,
+              .every = 1},
+             {.name = "free",
+              .model = 1,
+              .count = 1,
+              .optimiser = {.kind = SCP_ADAM, .beta1 = 0.5f, .beta2 = 0.75f, .epsilon = 1e-3f},
+              .rate = 1,
+              .phases = 1,
+              .every = 2}},
+        .n_models = 3,
+        .n_groups = 2,
+        .phases = 1,
+        .losses = 2,
+        .bytes = sizeof *self,
+        .self = self,
+        .forward = toy_forward,
+        .backward = toy_backward,
+        .free = toy_free};
+}
+
+#define TOY_NUMBERS 16
+
+/* Arrays of any training of at most TOY_NUMBERS numbers, one after the other. */
+static size_t spread(float **arrays, float *numbers, const struct scp_training *training) {
+    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+    const size_t n = scp_training_arrays(rows, training);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        arrays[i] = numbers + at;
+        at += rows[i].length;
+    }
+    CHECK(at <= TOY_NUMBERS);
+    return n;
+}
+
+static void toy(void) {
+    int freed = 0;
+    struct toy self = {.poison = NO_STEP, .freed = &freed};
+    const struct scp_training training = toy_training(&self);
+    struct scp_trainer *trainer = NULL;
+    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+    float numbers[TOY_NUMBERS] = {1, 2, 3, 4, [5] = 5, [6] = 1, 2, 3, 4}, *arrays[32];
+    double losses[8], rates[4] = {0.25, 0.125, 0.0625, 0.03125};
+    static const char *const names[] = {
+        "net.parameters", "net.state",          "free.parameters",
+        "free.state",     "teacher.parameters", "teacher.state",
+        "net.velocity",   "free.first_moment",  "free.second_moment"};
+    size_t done = 0;
+    CHECK(spread(arrays, numbers, &training) == 9 && scp_training_arrays(rows, &training) == 9);
+    for (int i = 0; i < 9; i++) CHECK(strcmp(rows[i].name, names[i]) == 0);
+    CHECK(scp_trainer_create(&trainer, &training) == SCP_OK);
+    CHECK(scp_training_bytes(&training) > 5 * sizeof(float));
+    CHECK(scp_trainer_run(trainer, losses, &done, arrays, 0, rates, 4, NULL) == SCP_OK);
+    CHECK(done == 4 && losses[0] == 15 && losses[1] == 8);
+
+    double w[4] = {1, 2, 3, 4}, velocity[4] = {0}, f = 5, m = 0, v = 0, teacher[4] = {1, 2, 3, 4};
+    for (int s = 0; s < 4; s++) {
+        for (int i = 2; i < 4; i++) {
+            velocity[i] = 0.5 * velocity[i] + (w[i] - s + 0.25 * w[i]);
+            w[i] -= 2 * rates[s] * velocity[i];
+        }
+        if (s % 2 == 0) {
+            const double g = f - 1, t = s / 2 + 1;
+            m = 0.5 * m + 0.5 * g;
+            v = 0.75 * v + 0.25 * g * g;
+            f -= rates[s] * (m / (1 - pow(0.5, t))) / (sqrt(v / (1 - pow(0.75, t))) + 1e-3);
+        }
+        for (int i = 0; i < 4; i++) teacher[i] = 0.75 * teacher[i] + 0.25 * w[i];
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK(fabs((double)arrays[0][i] - w[i]) < 1e-5);
+        CHECK(fabs((double)arrays[4][i] - teacher[i]) < 1e-5);
+    }
+    CHECK(arrays[0][0] == 1 && arrays[0][1] == 2 && arrays[1][0] == 4);
+    CHECK(fabs((double)arrays[2][0] - f) < 1e-5 && f < 5);
+    CHECK(fabs((double)arrays[6][0] - velocity[2]) < 1e-5);
+
+    /* A loss that is not finite: nothing has moved. */
+    float before[TOY_NUMBERS];
+    memcpy(before, numbers, sizeof before);
+    self.poison = 5;
+    CHECK(scp_trainer_run(trainer, losses, &done, arrays, 5, rates, 3, NULL) == SCP_OK);
+    CHECK(done == 0 && isfinite(losses[0]) && isnan(losses[1]));
+    before[4] += 1; /* the state of the network: its statistics may have moved */
+    CHECK(memcmp(before, numbers, sizeof before) == 0);
+    scp_trainer_free(trainer);
+    CHECK(freed == 1);
+}
+
+/* In parts or at once, by trainers of their own: the same bits. */
+static void resumed(void) {
+    int freed = 0;
+    struct toy self = {.poison = NO_STEP, .freed = &freed};
+    const struct scp_training training = toy_training(&self);
+    const float start[TOY_NUMBERS] = {1, 2, 3, 4, [5] = 5, [6] = 1, 2, 3, 4};
+    float whole[TOY_NUMBERS], parts[TOY_NUMBERS], *arrays[32];
+    double losses[20], rates[10];
+    size_t done = 0;
+    for (int i = 0; i < 10; i++) rates[i] = 0.1 / (i + 1);
+    for (size_t cut = 0; cut <= 10; cut++) {
+        float *numbers = cut == 0 ? whole : parts;
+        memcpy(numbers, start, sizeof start);
+        spread(arrays, numbers, &training);
+        for (size_t part = 0; part < 2; part++) {
+            struct scp_trainer *trainer = NULL;
+            const size_t first = part == 0 ? 0 : cut, count = part == 0 ? cut : 10 - cut;
+            CHECK(scp_trainer_create(&trainer, &training) == SCP_OK);
+            CHECK(scp_trainer_run(trainer, losses, &done, arrays, first, rates + first, count,
+                                  NULL) == SCP_OK);
+            CHECK(done == count);
+            scp_trainer_free(trainer);
+        }
+        CHECK(cut == 0 || memcmp(whole, parts, sizeof whole) == 0);
+    }
+    CHECK(freed == 22);
+}
+
+/* Two that play against each other, each with an optimiser and a phase of its own: x lowers x * y,
+ * then y, which sees the new x, raises it. In step `poison` the second loss is not a number, when x
+ * has already moved. */
+static enum scp_status rivals_forward(void *self, size_t phase, double *losses,
+                                      const struct scp_values *models, uint64_t step,
+                                      const struct scp_control *control) {
+    const struct toy *toy = self;
+    const double product = (double)models[0].parameters[0] * (double)models[1].parameters[0];
+    (void)control;
+    CHECK((models[phase].gradients != NULL) && models[1 - phase].gradients == NULL);
+    losses[phase] = phase == 0 ? product : step == toy->poison ? (double)NAN : -product;
+    models[phase].state[0] += 1;
+    return SCP_OK;
+}
+
+static enum scp_status rivals_backward(void *self, size_t phase, const struct scp_values *models,
+                                       const struct scp_control *control) {
+    (void)self, (void)control;
+    const float other = models[1 - phase].parameters[0];
+    models[phase].gradients[0] += phase == 0 ? other : -other;
+    return SCP_OK;
+}
+
+static void rivals(void) {
+    int freed = 0;
+    struct toy self = {.poison = 3, .freed = &freed};
+    const struct scp_optimiser adam = {
+        .kind = SCP_ADAM, .beta1 = 0.5f, .beta2 = 0.9f, .epsilon = 1};
+    const struct scp_optimiser sgd = {.kind = SCP_SGD, .momentum = 0.5f, .nesterov = 1};
+    struct scp_training training = {
+        .models = {{.name = "x", .parameters = 1, .state = 1},
+                   {.name = "y", .parameters = 1, .state = 1}},
+        .groups = {{.name = "x", .count = 1, .optimiser = sgd, .rate = 1, .phases = 1, .every = 1},
+                   {.name = "y",
+                    .model = 1,
+                    .count = 1,
+                    .optimiser = adam,
+                    .rate = 1,
+                    .phases = 2,
+                    .every = 1}},
+        .n_models = 2,
+        .n_groups = 2,
+        .phases = 2,
+        .losses = 2,
+        .self = &self,
+        .forward = rivals_forward,
+        .backward = rivals_backward,
+        .free = toy_free};
+    struct scp_trainer *trainer = NULL;
+    float numbers[TOY_NUMBERS] = {1, 0, 1}, *arrays[32], before[TOY_NUMBERS];
+    const double rates[4] = {0.25, 0.25, 0.25, 0.25};
+    double losses[8], x = 1, y = 1, velocity = 0, m = 0, v = 0;
+    size_t done = 0;
+    spread(arrays, numbers, &training);
+    CHECK(scp_trainer_create(&trainer, &training) == SCP_OK);
+    CHECK(scp_trainer_run(trainer, losses, &done, arrays, 0, rates, 3, NULL) == SCP_OK);
+    for (int s = 0; s < 3; s++) {
+        CHECK(fabs(losses[2 * s] - x * y) < 1e-5);
+        velocity = 0.5 * velocity + y;
+        x -= 0.25 * (y + 0.5 * velocity);
+        CHECK(fabs(losses[2 * s + 1] + x * y) < 1e-5);
+        m = 0.5 * m - 0.5 * x;
+        v = 0.9 * v + 0.1 * x * x;
+        y -= 0.25 * (m / (1 - pow(0.5, s + 1))) / (sqrt(v / (1 - pow(0.9, s + 1))) + 1);
+    }
+    CHECK(done == 3 && fabs((double)arrays[0][0] - x) < 1e-5);
+    CHECK(fabs((double)arrays[2][0] - y) < 1e-5);
+    memcpy(before, numbers, sizeof before);
+    CHECK(scp_trainer_run(trainer, losses, &done, arrays, 3, rates, 1, NULL) == SCP_OK);
+    CHECK(done == 0 && isfinite(losses[0]) && isnan(losses[1]));
+    CHECK(memcmp(before, numbers, sizeof before) == 0);
+    scp_trainer_free(trainer);
+
+    const size_t held = scp_alloc_outstanding();
+    for (uint64_t n = 1; n <= 5; n++) {
+        scp_alloc_fail_at(n);
+        const enum scp_status status = scp_trainer_create(&trainer, &training);
+        scp_alloc_fail_at(0);
+        CHECK(status == (n <= 4 ? SCP_ENOMEM : SCP_OK));
+        if (status == SCP_OK) scp_trainer_free(trainer);
+        CHECK(scp_alloc_outstanding() == held);
+    }
+    CHECK(freed == 6);
+}
+
+/* Trainings that contradict themselves are freed, not run. */
+static void refused(void) {
+    int freed = 0;
+    struct toy self = {.poison = NO_STEP, .freed = &freed};
+    struct scp_trainer *trainer = NULL;
+    struct scp_training t;
+#define REFUSE(field, value)                                                                       \
+    t = toy_training(&self);                                                                       \
+    t.field = value;                                                                               \
+    CHECK(scp_trainer_create(&trainer, &t) == SCP_EINVAL)
+    REFUSE(groups[0].count, 3); /* more than the model has */
+    REFUSE(groups[0].model, 2); /* a teacher */
+    REFUSE(groups[0].every, 0);
+    REFUSE(groups[0].phases, 2); /* there is one phase */
+    REFUSE(groups[1].rate, (double)NAN);
+    REFUSE(models[2].student, 1); /* of another size */
+    REFUSE(models[2].student, 2);
+    REFUSE(models[2].momentum, 1.5);
+    REFUSE(models[0].name, "a name that is so long that it leaves no room for what follows it");
+    REFUSE(losses, 0);
+    t = toy_training(&self);
+    t.groups[1].model = 0;
+    t.groups[1].first = 3; /* overlaps */
+    CHECK(scp_trainer_create(&trainer, &t) == SCP_EINVAL);
+    CHECK(freed == 11);
+}
+
 #define SIDE 32
 #define IMAGES 3
 
@@ -137,38 +465,51 @@ static const struct scp_layer layers[] = {
      .output = 1},
 };
 
-static const struct scp_train_options options = {
-    .sample = {.seed = 3,
-               .batch = 2,
-               .crop = 16,
-               .points = 5,
-               .point_margin = 0.1f,
-               .strength = {[SCP_VIEW_IMAGE] = {[SCP_ROTATION] = 10, [SCP_NOISE] = 0.1f},
-                            [SCP_VIEW_CROP] = {[SCP_ELASTIC] = 0.02f,
-                                               [SCP_BLUR] = 1,
-                                               [SCP_GAMMA] = 0.3f,
-                                               [SCP_SHADE_ADD] = 0.1f}}},
-    .objective = {SCP_OBJECTIVE_WINDOWED, 3, 0.1f, 0.07f, 0.8f, 1e-3f, {1, 1}},
-    .adam = {0.9f, 0.999f, 1e-8f, 1e-4f, 1.0f},
-};
+static struct scp_contrast_options contrast_options(void) {
+    struct scp_contrast_options o;
+    scp_options_default(&o, &scp_contrast_table);
+    memset(o.view.strength, 0, sizeof o.view.strength);
+    o.train.seed = 3;
+    o.train.clip_norm = 1;
+    o.batch = 2;
+    o.points = 5;
+    o.window = 3;
+    o.view.strength[SCP_VIEW_IMAGE][SCP_ROTATION] = 10;
+    o.view.strength[SCP_VIEW_IMAGE][SCP_NOISE] = 0.1f;
+    o.view.strength[SCP_VIEW_CROP][SCP_ELASTIC] = 0.02f;
+    o.view.strength[SCP_VIEW_CROP][SCP_BLUR] = 1;
+    o.view.strength[SCP_VIEW_CROP][SCP_GAMMA] = 0.3f;
+    o.view.strength[SCP_VIEW_CROP][SCP_SHADE_ADD] = 0.1f;
+    return o;
+}
 
-static enum scp_status run(double *losses, size_t *done, const struct scp_graph *graph,
-                           const struct scp_pool *pool, size_t steps, const float *start) {
+/* Steps of a training of one network of at most 1024 parameters, from `start`. */
+static enum scp_status steps_of(const struct scp_training *training, double *losses, size_t *done,
+                                size_t steps, const float *start) {
     struct scp_trainer *trainer = NULL;
-    size_t bytes = 0, bad = 0;
-    float arrays[4][1024] = {{0}};
+    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+    float numbers[4][1024] = {{0}}, *arrays[4] = {numbers[0], numbers[1], numbers[2], numbers[3]};
     const double rates[4] = {1e-2, 1e-2, 1e-2, 1e-2};
-    const size_t n = scp_graph_parameters(graph);
-    enum scp_status status = scp_train_create(&trainer, &bytes, &bad, graph, pool, &options);
+    CHECK(scp_training_arrays(rows, training) == 4);
+    CHECK(strcmp(rows[0].name, "parameters") == 0 && strcmp(rows[3].name, "second_moment") == 0);
+    memcpy(numbers[0], start, rows[0].length * sizeof(float));
+    enum scp_status status = scp_trainer_create(&trainer, training);
     if (status != SCP_OK) return status;
-    memcpy(arrays[0], start, n * sizeof(float));
-    status = scp_train_run(trainer, losses, done, arrays[0], arrays[1], arrays[2], arrays[3], 0,
-                           rates, steps, NULL);
-    scp_train_free(trainer);
+    status = scp_trainer_run(trainer, losses, done, arrays, 0, rates, steps, NULL);
+    scp_trainer_free(trainer);
     return status;
 }
 
-static void loop(void) {
+static enum scp_status run(double *losses, size_t *done, const struct scp_graph *graph,
+                           const struct scp_pool *pool, size_t steps, const float *start) {
+    struct scp_training training;
+    const struct scp_contrast_options o = contrast_options();
+    enum scp_status status = scp_contrast_training(&training, graph, pool, &o, SCP_MAKE, NULL);
+    if (status != SCP_OK) return status;
+    return steps_of(&training, losses, done, steps, start);
+}
+
+static void contrast(void) {
     struct scp_graph *graph = NULL;
     size_t bad = 0, done = 0, failures = 0;
     float images[IMAGES * SIDE * SIDE], start[1024];
@@ -222,31 +563,27 @@ static const struct scp_layer refine_layers[] = {
      .output = 1},
 };
 
-static const struct scp_refine_options refine_options = {
-    .seed = 3,
-    .labelled = 1,
-    .pseudo = 2,
-    .scale = 2,
-    .shift = -1,
-    .radius = 4,
-    .focal = 2,
-    .strength = {[SCP_ROTATION] = 10, [SCP_ELASTIC] = 0.02f, [SCP_NOISE] = 0.1f}};
-
 static enum scp_status refine(double *losses, size_t *done, const struct scp_graph *graph,
                               const struct scp_pool *pool, const struct scp_labels *labels,
                               size_t steps, const float *start) {
-    struct scp_refiner *refiner = NULL;
-    size_t bytes = 0, bad = 0;
-    float arrays[4][1024] = {{0}};
-    const double rates[4] = {1e-2, 1e-2, 1e-2, 1e-2};
-    enum scp_status status = scp_refiner_create(&refiner, &bytes, &bad, graph, pool, labels,
-                                                &refine_options, &options.adam);
+    struct scp_training training;
+    struct scp_refine_options o;
+    scp_options_default(&o, &scp_refine_table);
+    memset(o.view.strength, 0, sizeof o.view.strength);
+    o.train.seed = 3;
+    o.train.clip_norm = 1;
+    o.labelled = 1;
+    o.pseudo = 2;
+    o.inputs = SCP_INPUT_CENTRED;
+    o.radius = 4.0 / SIDE;
+    o.focal = 2;
+    o.view.strength[0][SCP_ROTATION] = 10;
+    o.view.strength[0][SCP_ELASTIC] = 0.02f;
+    o.view.strength[0][SCP_NOISE] = 0.1f;
+    enum scp_status status =
+        scp_refine_training(&training, graph, pool, labels, &o, SCP_MAKE, NULL);
     if (status != SCP_OK) return status;
-    memcpy(arrays[0], start, scp_graph_parameters(graph) * sizeof(float));
-    status = scp_refiner_run(refiner, losses, done, arrays[0], arrays[1], arrays[2], arrays[3], 0,
-                             rates, steps, NULL);
-    scp_refiner_free(refiner);
-    return status;
+    return steps_of(&training, losses, done, steps, start);
 }
 
 static void refinement(void) {
@@ -294,8 +631,9 @@ static void votes(void) {
     float map[8 * 8 * 16] = {0};
     double xy[4], confidence[2];
     size_t failures = 0;
-    const struct scp_vote_options o[SCP_VOTES] = {{SCP_VOTE_COUNT, 9, 2, 2},
-                                                  {SCP_VOTE_WEIGHTED, 9, 2, 2}};
+    const struct scp_output output = {map, NULL, 8, 8, 6, 16};
+    const struct scp_voting o[SCP_VOTES] = {{SCP_VOTE_COUNT, 9, 2, 2},
+                                            {SCP_VOTE_WEIGHTED, 9, 2, 2}};
     for (size_t y = 2; y <= 4; y++)
         for (size_t x = 4; x <= 6; x++) { /* a disc around (5, 3) */
             float *pixel = map + (y * 8 + x) * 16;
@@ -308,7 +646,7 @@ static void votes(void) {
         for (uint64_t n = 0; n < 100; n++) { /* 0: no failure */
             scp_alloc_fail_at(n);
             const enum scp_status status =
-                scp_refine_vote(xy, confidence, map, 8, 8, 16, 2, 1, &o[kind], NULL);
+                scp_refine_vote(xy, confidence, &output, 2, 1, &o[kind], NULL);
             scp_alloc_fail_at(0);
             CHECK(scp_alloc_outstanding() == held);
             CHECK(status == SCP_OK || status == SCP_ENOMEM);
@@ -323,7 +661,12 @@ static void votes(void) {
 
 int main(void) {
     RUN(on_every_set);
-    RUN(loop);
+    RUN(options);
+    RUN(toy);
+    RUN(resumed);
+    RUN(rivals);
+    RUN(refused);
+    RUN(contrast);
     RUN(refinement);
     RUN(votes);
     return test_end();

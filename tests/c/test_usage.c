@@ -37,7 +37,7 @@ static enum scp_status choose(uint32_t ids[N], size_t *count) {
         status = scp_match(values[t], cells, &stats, &image, points, &options, NULL);
     }
     const struct scp_select_input input = {*values, weights, roles, .n = N, .q = Q};
-    if (!status) status = scp_select_create(&problem, &input);
+    if (!status) status = scp_select_create(&problem, &input, NULL);
     if (!status) status = scp_select_greedy(ids, count, problem, M, NULL); // Eq. 10
     scp_select_free(problem);
     scp_queries_free(points);

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference import conv as reference
 from scp.reference.conv import Geometry
 
@@ -141,7 +141,9 @@ def check_forward(case, pending=False, bias=True, wide=True, slice_=False):
     extra, first = (48, 16) if slice_ else (0, 0)
     x = spread(case.x, up(c) + extra if wide else c, first)
     y = np.full((batch, *case.to, up(o) + extra if wide else o), np.nan, np.float32)
-    _core.conv_forward(y, x, case.w, b, tuple(g), case.pending if pending else None, first, first)
+    _testing.conv_forward(
+        y, x, case.w, b, tuple(g), case.pending if pending else None, first, first
+    )
     close(y[..., first : first + o], exact, size, ky * kx * c, factor_of(case))
     if wide:
         assert (y[..., first + o : first + up(o)] == 0).all()
@@ -171,7 +173,7 @@ def check_data(case, pull=None, accumulate=False, wide=True, slice_=False):
     if pull:
         raw = spread(case.raw, up(o) if wide else o)
         pulled = (raw, case.norm[0], case.norm[1] if pull == "norm" else None)
-    _core.conv_backward_data(dz, accumulate, dy, case.w, tuple(g), pulled, first, first)
+    _testing.conv_backward_data(dz, accumulate, dy, case.w, tuple(g), pulled, first, first)
     close(dz[..., first : first + c], exact, size, ky * kx * o, factor_of(case))
     if wide:
         assert (dz[..., first + c : first + up(c)] == 0).all()
@@ -198,7 +200,7 @@ def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=F
         pulled = (raw, case.norm[0], case.norm[1] if pull == "norm" else None)
     grads = case.w.copy()
     bias_grads = case.bias.copy() if bias else None
-    _core.conv_backward_weights(
+    _testing.conv_backward_weights(
         grads, bias_grads, x, dy, tuple(g), case.pending if pending else None, pulled, first, first
     )
     terms = batch * max(height, case.to[0]) * max(width, case.to[1])
@@ -212,7 +214,7 @@ def check_weights(case, pending=False, pull=None, bias=True, wide=True, slice_=F
 def test_equals_the_twin(shape):
     case = Case(shape)
     for isa in _core.isas():
-        _core.set_isa(isa)
+        _testing.set_isa(isa)
         for wide in (True, False):
             check_forward(case, wide=wide)
             check_data(case, wide=wide)
@@ -224,7 +226,7 @@ def test_equals_the_twin(shape):
 def test_reads_through_pending_and_pull(shape, rows):
     case = Case(shape, 1, rows)
     for isa in _core.isas():
-        _core.set_isa(isa)
+        _testing.set_isa(isa)
         for wide in (True, False):
             check_forward(case, True, False, wide)
             for pull in ("norm", "scale"):
@@ -296,12 +298,12 @@ def test_bad_arguments_are_named():
         ((y, x, w, None, good, (x, x, x)), "pending"),
     ]:
         with pytest.raises((ValueError, TypeError), match=word):
-            _core.conv_forward(*arguments)
-    held = _core.alloc_state()[0]
-    _core.alloc_fail_at(1)
+            _testing.conv_forward(*arguments)
+    held = _testing.alloc_state()[0]
+    _testing.alloc_fail_at(1)
     with pytest.raises(MemoryError):
-        _core.conv_forward(y, x, w, None, good)
-    assert _core.alloc_state()[0] == held
+        _testing.conv_forward(y, x, w, None, good)
+    assert _testing.alloc_state()[0] == held
 
 
 def test_many_tiles_of_a_wide_layer_sum_like_few():
@@ -313,7 +315,7 @@ def test_many_tiles_of_a_wide_layer_sum_like_few():
 
     def gradients(images):
         dw, db = np.zeros(shape, np.float32), np.zeros(128, np.float32)
-        _core.conv_backward_weights(dw, db, x[images], dy[images], Geometry(1, 1, 1, 1))
+        _testing.conv_backward_weights(dw, db, x[images], dy[images], Geometry(1, 1, 1, 1))
         return dw, db
 
     both, one, two = (gradients(images) for images in (slice(2), slice(1), slice(1, 2)))

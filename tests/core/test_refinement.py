@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference import refinement as twin
 from scp.training import TRANSFORMS
 
 RNG = np.random.default_rng(7)
 POOL = RNG.random((5, 32, 48), dtype=np.float32)
 STRENGTHS = np.zeros(len(TRANSFORMS), np.float32)
+VOTES = ("count", "weighted")
 STRONG = np.array([20, 0.2, 0.1, 0, 0.02, 0.7, 0.15, 0.25, 0.5, 0.15, 0.08, 0.04], np.float32)
 
 
@@ -21,10 +22,15 @@ def labels(landmarks=4, labelled=(1, 3), pseudo=(0, 2, 4)):
     return (points, weights, np.array(labelled, np.uint32), np.array(pseudo, np.uint32))
 
 
-def options(
-    strengths=STRENGTHS, seed=3, labelled=1, pseudo=3, scale=1.0, shift=0.0, radius=5.0, focal=2.0
-):
-    return (seed, labelled, pseudo, False, False, scale, shift, radius, focal, strengths)
+def options(strengths=STRENGTHS, **values) -> dict:
+    values = {"seed": 3, "labelled": 1, "pseudo": 3, **values}
+    rows = dict(zip(TRANSFORMS, ([float(s)] * 2 for s in strengths), strict=True))
+    return {"inputs": "unit", "interpolation": "bilinear", "border": "constant"} | values | rows
+
+
+def draw(pool, marks, how, channels=1, step=0):
+    items = how["labelled"] * bool(len(marks[2])) + how["pseudo"] * bool(len(marks[3]))
+    return _testing.refine_sample(pool, *marks, how, items, channels, step)
 
 
 # ---- sampling ----
@@ -33,7 +39,7 @@ def options(
 def test_a_batch_without_transforms_is_the_pool():
     marks = labels()
     for step in range(7):
-        images, points, weights, sources = _core.refine_sample(POOL, marks, options(), 1, step)
+        images, points, weights, sources = draw(POOL, marks, options(), 1, step)
         assert sources[0] == (1, 3)[step % 2], "labelled images come in turn"
         assert np.isin(sources[1:], (0, 2, 4)).all()
         assert np.array_equal(images[..., 0], POOL[sources])
@@ -44,15 +50,15 @@ def test_a_batch_without_transforms_is_the_pool():
 
 def test_every_pass_shows_every_pseudo_labelled_image_once():
     marks = labels()
-    drawn = [_core.refine_sample(POOL, marks, options(), 1, s)[3][1:] for s in range(6)]
+    drawn = [draw(POOL, marks, options(), 1, s)[3][1:] for s in range(6)]
     assert all(sorted(d) == [0, 2, 4] for d in drawn)
     assert len({tuple(d) for d in drawn}) > 1, "in another order"
 
 
 @pytest.mark.parametrize("step", [0, 5])
 def test_sample_has_the_twins_numbers(step):
-    marks, how = labels(), options(STRONG, scale=2.0, shift=-1.0)
-    images, points, weights, sources = _core.refine_sample(POOL, marks, how, 3, step)
+    marks, how = labels(), options(STRONG, inputs="centred")
+    images, points, weights, sources = draw(POOL, marks, how, 3, step)
     expected = twin.sample(POOL, marks, how, step)
     assert sources.tolist() == expected[3]
     assert np.array_equal(images[..., 0], images[..., 2])
@@ -77,7 +83,7 @@ def test_points_follow_the_picture():
     seen = 0
     for step in range(20):
         how = options(strengths, labelled=0, pseudo=1)
-        image, point, weight, _ = _core.refine_sample(pool, marks, how, 1, step)
+        image, point, weight, _ = draw(pool, marks, how, 1, step)
         image = image[0, ..., 0].astype(float)
         if weight[0, 0] == 0 or min(*point[0, 0], *(63 - point[0, 0])) < 10:
             continue
@@ -94,7 +100,7 @@ def test_a_point_that_leaves_the_view_has_no_weight():
     marks = (points, np.ones((5, 2), np.float32), *labels()[2:])
     lost = np.zeros(2)
     for step in range(20):
-        _, at, weights, _ = _core.refine_sample(POOL, marks, options(strengths), 1, step)
+        _, at, weights, _ = draw(POOL, marks, options(strengths), 1, step)
         lost += (weights == 0).sum(axis=0)
         assert (at[weights == 0] == -1).all()
         assert (at[weights > 0] >= -0.5).all()
@@ -103,12 +109,18 @@ def test_a_point_that_leaves_the_view_has_no_weight():
 
 
 @pytest.mark.parametrize(
-    ("change", "value"),
-    [("radius", 0.0), ("radius", np.nan), ("focal", -1.0), ("scale", np.inf), ("labelled", 40000)],
+    ("name", "value", "message"),
+    [
+        ("radius", 0.0, "radius must be 0.0001 to 1"),
+        ("radius", np.nan, "radius must be"),
+        ("focal", -1.0, "focal must be 0 to"),
+        ("inputs", "negative", "inputs must be one of unit centred"),
+        ("labelled", 40000, "labelled must be int from 0 to 4096"),
+    ],
 )
-def test_bad_options_are_refused(change, value):
-    with pytest.raises((ValueError, OverflowError)):
-        _core.refine_sample(POOL, labels(), options(**{change: value}), 1, 0)
+def test_bad_options_are_refused(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        _testing.refine_sample(POOL, *labels(), options(**{name: value}), 4, 1, 0)
 
 
 def test_bad_labels_are_refused():
@@ -116,18 +128,27 @@ def test_bad_labels_are_refused():
     bad_weights, bad_points = weights.copy(), points.copy()
     bad_weights[0, 0] = 1.5
     bad_points[0, 0] = np.nan
-    for marks in [
-        (points, bad_weights, labelled, pseudo),
-        (bad_points, np.ones_like(weights), labelled, pseudo),
-        (points, weights, np.array([5], np.uint32), pseudo),
-        (points, weights, labelled[:0], pseudo),
-        (points, weights, labelled, pseudo[:0]),
-        (points[:, :0], weights[:, :0], labelled, pseudo),
+    five = np.array([5], np.uint32)
+    for marks, message in [
+        ((points, bad_weights, labelled, pseudo), r"weights\[0, 0\] must be 0 to 1, got 1.5"),
+        ((bad_points, np.ones_like(weights), labelled, pseudo), r"points\[0, 0, 0\] must be fin"),
+        ((points, weights, five, pseudo), "labelled_rows must be images of the pool"),
+        ((points, weights, labelled, five), "pseudo_rows must be images of the pool"),
+        ((points, weights, labelled[:0], pseudo), "items must be labelled"),
+        ((points, weights, labelled[:0], pseudo[:0]), "labelled, pseudo must give one image"),
+        ((points[:, :0], weights[:, :0], labelled, pseudo), "points must have 1 to 1024 landmarks"),
+        ((points, weights[:4], labelled, pseudo), "weights: images must be 5, as in pool, got 4"),
     ]:
-        with pytest.raises(ValueError, match="labels"):
-            _core.refine_sample(POOL, marks, options(), 1, 0)
-    with pytest.raises(ValueError, match="weights"):
-        _core.refine_sample(POOL, (points, weights[:4], labelled, pseudo), options(), 1, 0)
+        with pytest.raises(ValueError, match=message):
+            _testing.refine_sample(POOL, *marks, options(), 4, 1, 0)
+
+
+def test_a_step_without_labelled_images_has_pseudo_labelled_ones_only():
+    points, weights, labelled, pseudo = labels()
+    sources = draw(POOL, (points, weights, labelled[:0], pseudo), options(), 1, 0)[3]
+    assert sorted(sources) == [0, 2, 4]
+    sources = draw(POOL, (points, weights, labelled, pseudo[:0]), options(labelled=2), 1, 0)[3]
+    assert sources.tolist() == [1, 3]
 
 
 # ---- the objective ----
@@ -149,7 +170,7 @@ def problem(factor=2, batch=2, landmarks=3, seed=0):
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_objective_has_the_twins_numbers(factor):
     maps, points, weights, height, width = problem(factor)
-    losses, gradient = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    losses, gradient = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     expected, slope = twin.objective(
         maps.astype(np.float64), points, weights, height, width, 4.5, 2.0
     )
@@ -183,7 +204,7 @@ def test_a_disc_by_hand():
     points = np.array([[[5, 4]], [[0, 0]]], np.float32)
     weights = np.ones((2, 1), np.float32)
     maps = np.zeros((2, 10, 12, 16), np.float32)
-    losses, gradient = _core.refine_objective(maps, points, weights, 10, 12, 1.5, 1.0)
+    losses, gradient = _testing.refine_objective(maps, points, weights, 10, 12, 1.5, 1.0)
     disc = gradient[..., 0] < 0
     assert disc[0, 3:6, 4:7].all()
     assert disc[0].sum() == 9
@@ -202,7 +223,9 @@ def test_a_disc_on_a_coarser_map_by_hand():
     """Stride 2: pixel 1 of the map lies at 2.5 of the image."""
     points = np.array([[[2.5, 2.5]]], np.float32)
     maps = np.zeros((1, 4, 4, 16), np.float32)
-    _, gradient = _core.refine_objective(maps, points, np.ones((1, 1), np.float32), 8, 8, 2.1, 1.0)
+    _, gradient = _testing.refine_objective(
+        maps, points, np.ones((1, 1), np.float32), 8, 8, 2.1, 1.0
+    )
     disc = np.zeros((4, 4), bool)
     disc[1, 0:3] = disc[0:3, 1] = True
     assert np.array_equal(gradient[0, ..., 0] < 0, disc)
@@ -211,16 +234,16 @@ def test_a_disc_on_a_coarser_map_by_hand():
 
 def test_without_weights_nothing_is_lost():
     maps, points, weights, height, width = problem()
-    losses, gradient = _core.refine_objective(maps, points, 0 * weights, height, width, 4.5, 2.0)
+    losses, gradient = _testing.refine_objective(maps, points, 0 * weights, height, width, 4.5, 2.0)
     assert (losses == 0).all()
     assert (gradient == 0).all()
 
 
 def test_weight_zero_is_the_absence_of_a_landmark():
     maps, points, weights, height, width = problem()
-    one = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    one = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     points[0, 2] = np.nan
-    two = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    two = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     assert np.array_equal(one[0], two[0])
     assert np.array_equal(one[1], two[1])
 
@@ -229,11 +252,11 @@ def test_extreme_logits_stay_finite():
     maps, points, weights, height, width = problem()
     for value in (-1e4, -90, 90, 1e4):
         maps[..., :3] = value
-        losses, gradient = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+        losses, gradient = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
         assert np.isfinite(losses).all()
         assert np.isfinite(gradient).all()
     maps[0, 0, 0, 0] = np.nan
-    losses, _ = _core.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
+    losses, _ = _testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0)
     assert not np.isfinite(losses[0])
 
 
@@ -242,23 +265,26 @@ def test_threads_and_sets_do_not_change_the_objective():
     runs = []
     for threads in (1, 3):
         _core.set_threads(threads)
-        runs.append(_core.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
+        runs.append(_testing.refine_objective(maps, points, weights, height, width, 4.5, 2.0))
     assert np.array_equal(runs[0][0], runs[1][0])
     assert np.array_equal(runs[0][1], runs[1][1])
 
 
 def test_bad_maps_are_refused():
     maps, points, weights, height, width = problem()
-    for change in [
-        (maps, points, weights, height + 1, width, 4.5, 2.0),
-        (maps, points, weights, 2 * height, width, 4.5, 2.0),
-        (maps[..., :8].copy(), points, weights, height, width, 4.5, 2.0),
-        (maps, points, weights + 1, height, width, 4.5, 2.0),
-        (maps, points, weights, height, width, 0.0, 2.0),
-        (maps, points, weights, height, width, 4.5, -2.0),
+    for change, message in [
+        ((maps, points, weights, height + 1, width, 4.5, 2.0), "map must be smaller by one whole"),
+        ((maps, points, weights, 2 * height, width, 4.5, 2.0), "map must be smaller by one whole"),
+        (
+            (maps[..., :8].copy(), points, weights, height, width, 4.5, 2.0),
+            "map must have 3 channels per landmark",
+        ),
+        ((maps, points, weights + 1, height, width, 4.5, 2.0), r"weights\[0, 0\] must be 0 to 1"),
+        ((maps, points, weights, height, width, 0.0, 2.0), "radius must be above 0"),
+        ((maps, points, weights, height, width, 4.5, -2.0), "focal must be at least 0"),
     ]:
-        with pytest.raises(ValueError, match="refine_objective"):
-            _core.refine_objective(*change)
+        with pytest.raises(ValueError, match=message):
+            _testing.refine_objective(*change)
 
 
 # ---- voting ----
@@ -281,16 +307,16 @@ def test_perfect_maps_give_the_landmarks(factor):
     shape, radius = (48 // factor, 64 // factor), 8.0
     maps = ideal(points, shape, factor, radius)
     candidates = int(3.14 * (radius / factor) ** 2)
-    xy, confidence = _core.refine_vote(maps, 3, factor, 1, candidates, radius, 2.0)
+    xy, confidence = _core.refine_vote(maps, 3, factor, "weighted", candidates, radius, 2.0)
     assert np.abs(xy - points).max() < 1e-3
     assert confidence[0] > 0.9
     assert (confidence <= 1).all()
-    xy, confidence = _core.refine_vote(maps, 3, factor, 0, candidates, radius, 2.0)
+    xy, confidence = _core.refine_vote(maps, 3, factor, "count", candidates, radius, 2.0)
     assert np.abs(xy - points).max() <= factor + 1e-9
     assert (confidence > 0).all()
 
 
-@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("kind", VOTES)
 @pytest.mark.parametrize("factor", [1, 2])
 def test_votes_have_the_twins_numbers(kind, factor):
     rng = np.random.default_rng(11)
@@ -308,7 +334,7 @@ def test_votes_outside_are_dropped():
     maps = np.zeros((16, 16, 16), np.float32)
     maps[..., 1], maps[..., 0] = 50, -3
     maps[5, 9, 0] = 2
-    for kind in (0, 1):
+    for kind in VOTES:
         xy, confidence = _core.refine_vote(maps, 1, 1, kind, 30, 4.0, 2.0)
         assert xy.tolist() == [[9, 5]], "the highest pixel"
         assert confidence.tolist() == [0]
@@ -317,21 +343,21 @@ def test_votes_outside_are_dropped():
 def test_very_low_heat_still_votes():
     maps = ideal(np.array([[7.0, 8.0]]), (16, 16), 1, 4.0)
     maps[..., 0] -= 2000
-    xy, confidence = _core.refine_vote(maps, 1, 1, 1, 40, 4.0, 2.0)
+    xy, confidence = _core.refine_vote(maps, 1, 1, "weighted", 40, 4.0, 2.0)
     assert np.abs(xy - [[7, 8]]).max() < 1e-3
     assert confidence[0] == 0
 
 
 def test_bad_votes_are_refused():
     maps = np.zeros((4, 4, 16), np.float32)
-    for change in [
-        (maps, 0, 1, 1, 3, 4.0, 2.0),
-        (maps, 6, 1, 1, 3, 4.0, 2.0),
-        (maps, 1, 0, 1, 3, 4.0, 2.0),
-        (maps, 1, 1, 2, 3, 4.0, 2.0),
-        (maps, 1, 1, 1, 0, 4.0, 2.0),
-        (maps, 1, 1, 1, 3, 0.0, 2.0),
-        (maps, 1, 1, 1, 3, 4.0, np.nan),
+    for change, message in [
+        ((maps, 0, 1, "count", 3, 4.0, 2.0), "landmarks must be int from 1"),
+        ((maps, 6, 1, "count", 3, 4.0, 2.0), "map must have 3 channels per landmark"),
+        ((maps, 1, 0, "count", 3, 4.0, 2.0), "factor must be int from 1"),
+        ((maps, 1, 1, "most", 3, 4.0, 2.0), "vote must be one of count, weighted, got 'most'"),
+        ((maps, 1, 1, "count", 0, 4.0, 2.0), "candidates must be int from 1"),
+        ((maps, 1, 1, "count", 3, 0.0, 2.0), "radius must be above 0, finite"),
+        ((maps, 1, 1, "count", 3, 4.0, np.nan), "window must be above 0, finite"),
     ]:
-        with pytest.raises(ValueError, match="refine_vote"):
+        with pytest.raises(ValueError, match=message):
             _core.refine_vote(*change)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference.surf import response, surf
 
 
@@ -100,29 +100,29 @@ def test_large_sums_do_not_overflow():
 
 def test_arguments_are_named():
     image = textured(20, 20)
-    with pytest.raises(TypeError, match="image must have dtype uint8"):
+    with pytest.raises(TypeError, match=r"image must be uint8 \[height\]\[width\], got float32"):
         _core.surf(image.astype(np.float32), 1.0, 1, 1)
-    with pytest.raises(ValueError, match="image must have 2 dimension"):
+    with pytest.raises(ValueError, match=r"image must be .* of shape \(1, 20, 20\)"):
         _core.surf(image[None], 1.0, 1, 1)
-    with pytest.raises(ValueError, match="image must be C-contiguous"):
+    with pytest.raises(ValueError, match=r"image must be .* not contiguous"):
         _core.surf(image[:, ::2], 1.0, 1, 1)
-    with pytest.raises(ValueError, match="surf"):
+    with pytest.raises(ValueError, match="image must have sides"):
         _core.surf(np.empty((0, 5), np.uint8), 1.0, 1, 1)
     for options in ((-1.0, 1, 1), (np.nan, 1, 1), (1.0, 0, 1), (1.0, 1, 0), (1.0, 11, 1)):
-        with pytest.raises(ValueError, match="surf"):
+        with pytest.raises(ValueError, match=r"threshold|octaves|octave_layers"):
             _core.surf(image, *options)
 
 
 def test_failing_allocations_leave_nothing():
     image = textured(64, 64)
     expected = _core.surf(image, 0.0, 2, 3)
-    held = _core.alloc_state()[0]
+    held = _testing.alloc_state()[0]
     for n in range(1, 5):
-        _core.alloc_fail_at(n)
+        _testing.alloc_fail_at(n)
         with pytest.raises(MemoryError):
             _core.surf(image, 0.0, 2, 3)
-        assert _core.alloc_state()[0] == held
-    _core.alloc_fail_at(0)
+        assert _testing.alloc_state()[0] == held
+    _testing.alloc_fail_at(0)
     np.testing.assert_array_equal(_core.surf(image, 0.0, 2, 3), expected)
 
 
@@ -131,7 +131,7 @@ def test_threads_and_instruction_sets_do_not_matter():
     results = []
     for name in _core.isas():
         for count in (1, 3):
-            _core.set_isa(name)
+            _testing.set_isa(name)
             _core.set_threads(count)
             results.append(_core.surf(image, 10.0, 3, 3))
     for other in results[1:]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scp
-from scp import _core
+from scp import _core, _testing
 from scp.features import FeatureExtractor, FeaturePyramid, PyramidStore
 from scp.networks import build
 from scp.networks.layers import describe_layers
@@ -60,7 +60,7 @@ def test_packing_refuses_what_is_not_finite_or_does_not_fit():
         level[3, 3] = value
         with pytest.raises(ValueError, match="map must be finite"):
             _core.pyramid_pack(features, norms, level)
-    with pytest.raises(ValueError, match="at most 16 channels"):
+    with pytest.raises(ValueError, match="map must have at most the channels of features"):
         _core.pyramid_pack(np.empty((10, 16), np.float32), norms, level)
     with pytest.raises(ValueError, match="norms"):
         _core.pyramid_pack(features, np.empty(9, np.float32), level)
@@ -228,11 +228,11 @@ def test_layer_table_adds_up():
 def test_core_agrees_with_the_builder():
     for name in ("laptop", "paper"):
         net = build(name)
-        parameters, state, outputs, blocks = _core.graph_blocks(net.graph())
+        parameters, state, outputs, blocks = _testing.graph_blocks(net.graph())
         assert (parameters, state, outputs) == (net.n_parameters, net.n_state, 5)
         assert (blocks == net.blocks).all()
         plan = _core.plan_create(net.graph(), 1, 96, 64, False)
-        assert (_core.plan_shapes(plan) == net.shapes(96, 64)).all()
+        assert (_testing.plan_shapes(plan) == net.shapes(96, 64)).all()
 
 
 def test_resized_shares_the_weights_and_gives_the_features_of_the_other_size():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.networks import Network, build
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no peer to compare with")
@@ -78,7 +78,7 @@ def test_forward_backward_and_running_statistics(network, batch, size, tolerance
         check(a, channels_last(b), tolerance)
     pulls = [rng.standard_normal(a.shape, np.float32) for a in ours]
     gradients, back = np.zeros_like(parameters), np.zeros_like(images)
-    _core.plan_backward(plan, gradients, back, parameters, pulls, None)
+    _testing.plan_backward(plan, gradients, back, parameters, pulls, None)
     total = sum(
         (b * torch.from_numpy(g.transpose(0, 3, 1, 2).copy())).sum()
         for b, g in zip(theirs, pulls, strict=True)
@@ -190,7 +190,6 @@ def test_a_step_lowers_the_loss(form):
 def test_training_steps_go_where_pytorch_goes():
     """Losses and the way of the parameters over three steps on the views that the core draws."""
     from scp.features import train
-    from scp.features.train import core_options
     from scp.training import TrainingOptions
 
     net = build("laptop", encoder=(16, 32, 32), depths=(1, 1, 1), decoder=(32, 16), channels=16)
@@ -207,9 +206,10 @@ def test_training_steps_go_where_pytorch_goes():
     adam = torch.optim.Adam(
         twin.train().parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
-    sample = core_options(options, 32, 3)[0]
     for step in range(3):
-        images, crops, place, target, _ = _core.train_sample(pool, sample, 1, step)
+        images, crops, place, target, _ = _testing.contrast_sample(
+            pool, options.core(), 32, 1, step
+        )
         inside = (place >= 0).all()
         assert inside, "the comparison needs a place for every pair"
         views = [torch.from_numpy(v.transpose(0, 3, 1, 2).copy()) for v in (images, crops)]

@@ -44,8 +44,11 @@ PRIVATE_WORDS = {
 }
 # Words with one meaning, and the folders that may use them.
 ONE_MEANING = {
-    "steps": ("of a training", {"include/scp", "python", "train"}),
-    "pool": ("unlabelled images, or pooling", {"include/scp", "kernels", "nn", "python", "train"}),
+    "steps": ("of a training", {"include/scp", "python", "testing", "train"}),
+    "pool": (
+        "unlabelled images, or pooling",
+        {"include/scp", "kernels", "nn", "python", "testing", "train"},
+    ),
 }
 
 
@@ -157,6 +160,25 @@ def test_modules_depend_on_each_other_in_no_circle():
         uses = {p.with_suffix("") for p in includes(path) if p not in PUBLIC}
         edges.setdefault(module, set()).update(uses - {module})
     assert circle(edges) == []
+
+
+def test_folders_look_into_few_others():
+    allowed = {(folder, "kernels") for folder in ("match", "nn", "select", "train")}
+    allowed |= {
+        ("train", "nn"),
+        ("python", "nn"),
+        ("testing", "nn"),
+        ("testing", "python"),
+        ("kernels/simd", "kernels"),
+        ("kernels", "kernels/simd"),
+    }
+    found = set()
+    for path in FILES:
+        for other in includes(path):
+            folder, there = (p.parent.relative_to(CSRC).as_posix() for p in (path, other))
+            if there not in (folder, "include/scp"):
+                found.add((folder, there))
+    assert found <= allowed
 
 
 @pytest.mark.parametrize("header", PUBLIC, ids=lambda p: p.name)

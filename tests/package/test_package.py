@@ -1,6 +1,5 @@
 """The package as a whole: what importing it costs, what it declares, and that both are true."""
 
-import ast
 import importlib.metadata
 import os
 import re
@@ -25,34 +24,6 @@ def test_import_loads_nothing_heavy():
     assert done.stdout.split() == []
 
 
-def stub_names() -> tuple[set[str], set[str]]:
-    """Functions and classes that the stub beside the module declares."""
-    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return functions, {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def test_stub_lists_exactly_the_functions_of_the_core():
-    functions, classes = stub_names()
-    public = {name: getattr(_core, name) for name in dir(_core) if not name.startswith("_")}
-    assert functions == {name for name, value in public.items() if not isinstance(value, type)}
-    assert classes == {name for name, value in public.items() if isinstance(value, type)}
-
-
-def test_stub_and_docstrings_name_the_same_arguments():
-    tree = ast.parse(Path(scp.__file__).with_name("_core.pyi").read_text())
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        doc = getattr(_core, node.name).__doc__
-        assert doc and doc.startswith(f"{node.name}("), node.name
-        arguments = [a.arg for a in node.args.posonlyargs + node.args.args + node.args.kwonlyargs]
-        head = re.sub(r"=\([^)]*\)", "", doc[len(node.name) + 1 :]).partition(")")[0]
-        parts = [re.split("[=:]", part)[0].strip() for part in head.split(",")]
-        documented = [part for part in parts if part.strip("*/")]
-        assert documented == arguments, node.name
-
-
 def test_version_is_the_same_everywhere():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert scp.__version__ == declared
@@ -74,6 +45,14 @@ def test_the_package_under_test_is_the_expected_one():
 
 def test_package_is_marked_as_typed():
     assert Path(scp.__file__).with_name("py.typed").exists()
+
+
+def test_folders_of_tests_mirror_the_package():
+    folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "._"}
+    packages = {p.parent.name for p in Path(scp.__file__).parent.glob("*/__init__.py")}
+    others = {"benchmarks", "c", "core", "cuda", "cuda_host", "docs", "package", "support"}
+    assert packages - {"reference"} <= folders <= packages | others  # twins: tests/core
+    assert list((ROOT / "tests").glob("test_*.py")) == []
 
 
 def test_infeasible_error_is_a_value_error():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import scp
 from scp.errors import DiskFullError
 from scp.runs import naming, writing
 
@@ -197,3 +198,39 @@ def test_other_errors_pass_and_leave_nothing(tmp_path):
         raise OSError(28, "No space left on device")
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
     assert (tmp_path / "b").read_text() == "old"
+
+
+TRAINING = """
+import json, resource, sys
+import scp
+pool = scp.datasets.phantom(2, seed=3, size=(80, 64))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+extractor = scp.FeatureExtractor(size=(64, 64))
+try:
+    extractor.fit(pool, steps=2, run=sys.argv[1], progress=False)
+except OSError as e:
+    print(json.dumps([type(e).__name__, str(e)]))
+"""
+
+
+@pytest.mark.parametrize(
+    "limit, named", [(20_000, "checkpoint.safetensors"), (800_000, "weights.safetensors")]
+)
+def test_a_limit_on_the_files_of_a_training(tmp_path, limit, named):
+    run = tmp_path / "run"
+    pool = scp.datasets.phantom(2, seed=3, size=(80, 64))
+    whole = tmp_path / "whole"
+    scp.FeatureExtractor(preset="laptop", size=(64, 64)).fit(
+        pool, steps=2, run=whole, progress=False
+    )
+    if named == "weights.safetensors":  # smaller than the checkpoint, which is there already
+        run.mkdir()
+        shutil.copy(whole / "checkpoint.safetensors", run)
+        limit = (whole / named).stat().st_size - 1
+    command = [sys.executable, "-c", TRAINING, run, str(limit)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    kind, text = json.loads(process.stdout)
+    assert kind == "DiskFullError" and text.startswith(f"{run / named}: ")
+    assert "give the same command again" in text
+    assert not [p.name for p in run.iterdir() if p.name.startswith(".") or p.name == named]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scp
-from scp import InfeasibleError, _core, select, verify
+from scp import InfeasibleError, _core, _testing, select, verify
 from scp.reference import selection as reference
 
 METHODS = ("random", "greedy", "swap", "exact")
@@ -145,7 +145,7 @@ def test_same_bits_on_every_set_and_thread_count():
     outcomes = set()
     for isa in _core.isas():
         for threads in (1, 2, 5):
-            _core.set_isa(isa)
+            _testing.set_isa(isa)
             _core.set_threads(threads)
             for method in METHODS:
                 s = select(v, 4, weights=w, method=method, draws=2000)
@@ -172,19 +172,19 @@ def test_properties(seed, n, q, data):
 def test_allocation_failure_leaves_nothing():
     v, _ = matrix(3, n=30, q=200)
     select(v, 3, method="exact")
-    before = _core.alloc_state()[0]
+    before = _testing.alloc_state()[0]
     for method in METHODS:
         failed = True
         for n in [*range(1, 60), *range(60, 20000, 97)]:
-            _core.alloc_fail_at(n)
+            _testing.alloc_fail_at(n)
             try:
                 select(v, 3, method=method, draws=200)
                 failed = False
             except MemoryError:
                 pass
             finally:
-                _core.alloc_fail_at(0)
-            assert _core.alloc_state()[0] == before  # the traceback is gone, and the problem too
+                _testing.alloc_fail_at(0)
+            assert _testing.alloc_state()[0] == before  # the traceback is gone, and the problem too
             if not failed:
                 break
         assert not failed and n > 3

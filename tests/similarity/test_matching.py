@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyramids import pyramid, queries
 
-from scp import FeaturePyramid, GradientExtractor, Queries, _core, match
+from scp import FeaturePyramid, GradientExtractor, Queries, _core, _testing, match
 from scp.reference import gradient as reference_gradient
 from scp.reference import match as reference
 
@@ -112,7 +112,7 @@ def test_same_bits_on_every_set_and_thread_count(mode):
     outcomes = []
     for isa in _core.isas():
         for threads in (1, 2, 5):
-            _core.set_isa(isa)
+            _testing.set_isa(isa)
             _core.set_threads(threads)
             value, place, stats = match(p, q, qn, mode=mode, path="search")
             outcomes.append((value.tobytes(), place.tobytes(), str(stats)))
@@ -164,7 +164,7 @@ def test_bad_arguments_are_named():
         match(p, q[:, :0], qn[:, :0])
     with pytest.raises(ValueError, match="channels"):
         match(p, np.zeros((4, q.shape[1], 32), np.float32), qn)
-    with pytest.raises(TypeError, match="match_queries"):
+    with pytest.raises(TypeError, match=r"queries must be Queries, got float32"):
         _core.match(p.features, p.norms, q, p.height, p.width)
     for spoil in (np.nan, np.inf, 3.0):
         bad = q.copy()
@@ -182,10 +182,10 @@ def test_allocation_failure_leaves_nothing():
     rng = np.random.default_rng(5)
     p = pyramid(rng, 3, 2, 2, 16)
     q, qn = queries(rng, p, 4)
-    before = _core.alloc_state()[0]
+    before = _testing.alloc_state()[0]
     failures = 0
     for n in range(1, 50):
-        _core.alloc_fail_at(n)
+        _testing.alloc_fail_at(n)
         try:
             match(p, q, qn)
         except MemoryError:
@@ -193,8 +193,8 @@ def test_allocation_failure_leaves_nothing():
         else:
             break
         finally:
-            _core.alloc_fail_at(0)
-        assert _core.alloc_state()[0] == before  # nothing of the traceback lives any more
+            _testing.alloc_fail_at(0)
+        assert _testing.alloc_state()[0] == before  # nothing of the traceback lives any more
     assert 3 <= failures < 49
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,8 @@ FLAGS = (
 
 def host_library(name: str) -> Path:
     """build/cuda_host/libNAME.so: "broken", or "scp", the plug-in of csrc/cuda."""
+    if sys.platform != "linux":
+        pytest.skip("the fibers of the emulation are made for Linux")
     if "asan" in os.environ.get("LD_PRELOAD", ""):
         pytest.skip("the fibers of the emulation confuse AddressSanitizer")
     compiler = shutil.which(os.environ.get("CXX", "g++"))

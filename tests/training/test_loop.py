@@ -15,19 +15,26 @@ import numpy as np
 import pytest
 from textures import OPTIONS, network, pool
 
-from scp import _core
+from scp import _core, _testing
 from scp.features import train
-from scp.features.train import core_options, crop_side
 from scp.networks import laptop
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}  # of children: with ours
 
 
 def same(a, b) -> None:
-    np.testing.assert_array_equal(a.parameters, b.parameters)
-    np.testing.assert_array_equal(a.state, b.state)
-    np.testing.assert_array_equal(a.moments, b.moments)
+    assert list(a.arrays) == list(b.arrays)
+    for name in a.arrays:
+        np.testing.assert_array_equal(a.arrays[name], b.arrays[name])
     assert a.step == b.step
+
+
+def start(net, seed: int = 0) -> dict[str, np.ndarray]:
+    """The arrays of a training of the network before its first step."""
+    parameters, state = net.initial(seed)
+    moments = np.zeros((2, net.n_parameters), np.float32)
+    names = ("parameters", "state", "first_moment", "second_moment")
+    return dict(zip(names, (parameters, state, *moments), strict=True))
 
 
 class Stop(Exception):
@@ -48,33 +55,37 @@ def stop_after(step: int):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_step_is_its_parts(channels):
     images, net, options = pool(), network(channels), OPTIONS.set(level_weights="1,2,0.5")
-    side = crop_side(options, 48, 64, 3)
+    parts = net.graph(), images, options.core()
+    _, lengths, side = _core.contrast_measure(*parts)
     assert side == 24
-    parts = core_options(options, side, 3)
-    trainer = _core.trainer_create(net.graph(), images, *parts)
-    ours = [*net.initial(3), *np.zeros((2, net.n_parameters), np.float32)]
-    theirs = [a.copy() for a in ours]
+    trainer = _core.contrast_trainer(*parts)
+    assert repr(trainer) == f"<scp._core.Trainer: parameters={net.n_parameters}, losses=3>"
+    ours = start(net, 3)
+    assert {name: len(a) for name, a in ours.items()} == lengths
+    p, s, m, v = (a.copy() for a in ours.values())
     rates = np.array([1e-3, 2e-3, 1e-3])
-    losses, done = _core.trainer_run(trainer, *ours, 4, rates, None)
+    losses, done = _core.trainer_run(trainer, ours, 4, rates)
     assert done == 3 and losses.shape == (3, 3)
 
-    p, s, m, v = theirs
     plans = [_core.plan_create(net.graph(), 2, *hw, True) for hw in ((48, 64), (side, side))]
     for i, step in enumerate((4, 5, 6)):
-        *views, crop_points, image_points, _ = _core.train_sample(images, parts[0], channels, step)
+        *views, crop_points, image_points, _ = _testing.contrast_sample(
+            images, options.core(), side, channels, step
+        )
         maps = [
             _core.plan_forward(plan, p, s, view, options.seed, 2 * step + k, None)
             for k, (plan, view) in enumerate(zip(plans, views, strict=True))
         ]
-        wanted, *gradients = _core.train_objective(
-            *maps, crop_points, image_points, 48, 64, side, parts[1]
+        gradients = [[np.empty_like(m) for m in view] for view in maps]
+        wanted = _testing.contrast_objective(
+            *maps, *gradients, crop_points, image_points, 48, 64, side, options.core()
         )
         np.testing.assert_array_equal(losses[i], wanted)
         total = np.zeros_like(p)
         for plan, gradient in zip(plans, gradients, strict=True):
-            _core.plan_backward(plan, total, None, p, gradient, None)
-        _core.train_adam(p, m, v, total, step, rates[i], parts[2])
-    for a, b in zip(ours, theirs, strict=True):
+            _testing.plan_backward(plan, total, None, p, gradient, None)
+        _testing.train_adam(p, m, v, total, step, rates[i], options.core())
+    for a, b in zip(ours.values(), (p, s, m, v), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -91,12 +102,11 @@ def test_training_learns():
     """The loss on draws that were never trained on falls."""
     net, images = network(), pool(8)
     options = OPTIONS.set(steps=150, learning_rate=3e-3, points=16)
-    side = crop_side(options, 48, 64, 3)
-    other = _core.trainer_create(net.graph(), pool(4, seed=9), *core_options(options, side, 3))
+    other = _core.contrast_trainer(net.graph(), pool(4, seed=9), options.core())
 
     def loss(parameters, state):
-        arrays = [parameters.copy(), state.copy(), *np.zeros((2, len(parameters)), np.float32)]
-        losses, _ = _core.trainer_run(other, *arrays, 900, np.zeros(10), None)
+        arrays = start(net) | {"parameters": parameters.copy(), "state": state.copy()}
+        losses, _ = _core.trainer_run(other, arrays, 900, np.zeros(10))
         return losses.mean(0)
 
     trained = train(images, net, options)
@@ -106,12 +116,13 @@ def test_training_learns():
 def test_memory_is_told_before_and_not_exceeded():
     code = """
         from textures import OPTIONS, network, pool
-        from scp import _core
+        from scp import _core, _testing
         from scp.features.train import train
-        _core.pool_probe(1, 0)
-        events, before = [], _core.alloc_state()[0]
+        _testing.pool_probe(1, 0)
+        events, before = [], _testing.alloc_state()[0]
         train(pool(20), network(), OPTIONS.set(steps=3), callback=events.append)
-        print(events[0]["bytes"], _core.alloc_state()[1] - before, _core.alloc_state()[0] - before)
+        now, peak = _testing.alloc_state()
+        print(events[0]["bytes"], peak - before, now - before)
     """
     out = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -128,30 +139,30 @@ def test_memory_is_told_before_and_not_exceeded():
 
 def test_failing_allocations_leave_nothing_behind():
     net, images = network(), pool()
-    parts = net.graph(), images, *core_options(OPTIONS, 24, 3)
-    before = _core.alloc_state()[0]
+    parts = net.graph(), images, OPTIONS.core()
+    before = _testing.alloc_state()[0]
     failures = 0
     for n in range(1, 400):
-        arrays = [*net.initial(0), *np.zeros((2, net.n_parameters), np.float32)]
-        _core.alloc_fail_at(n)
+        arrays = start(net)
+        _testing.alloc_fail_at(n)
         try:
-            trainer = _core.trainer_create(*parts)
-            _core.trainer_run(trainer, *arrays, 0, np.full(1, 1e-3), None)
+            trainer = _core.contrast_trainer(*parts)
+            _core.trainer_run(trainer, arrays, 0, np.full(1, 1e-3))
         except MemoryError:
             failures += 1
             trainer = None
-            assert _core.alloc_state()[0] == before
+            assert _testing.alloc_state()[0] == before
         else:
             break
         finally:
-            _core.alloc_fail_at(0)
+            _testing.alloc_fail_at(0)
     assert 20 <= failures < 399
 
 
 def test_a_trainer_is_used_by_one_call_at_a_time():
     net, images = network(), pool(3, 96, 128)
-    trainer = _core.trainer_create(net.graph(), images, *core_options(OPTIONS, 48, 3))
-    arrays = [*net.initial(0), *np.zeros((2, net.n_parameters), np.float32)]
+    trainer = _core.contrast_trainer(net.graph(), images, OPTIONS.core())
+    arrays = start(net)
     busy, release = threading.Event(), threading.Event()
 
     def progress(done, total):
@@ -159,43 +170,50 @@ def test_a_trainer_is_used_by_one_call_at_a_time():
         release.wait(30)
 
     def run():
-        _core.trainer_run(trainer, *arrays, 0, np.full(60, 1e-3), progress)
+        _core.trainer_run(trainer, arrays, 0, np.full(60, 1e-3), progress)
 
     first = threading.Thread(target=run)
     first.start()
     try:
         assert busy.wait(60)
         with pytest.raises(RuntimeError, match="another call is using it"):
-            _core.trainer_run(trainer, *arrays, 0, np.full(1, 1e-3), None)
+            _core.trainer_run(trainer, arrays, 0, np.full(1, 1e-3))
     finally:
         release.set()
         first.join()
 
 
+def test_arrays_of_a_trainer_are_named():
+    net = network()
+    trainer = _core.contrast_trainer(net.graph(), pool(), OPTIONS.core())
+    rates = np.full(1, 1e-3)
+    short = start(net) | {"state": np.zeros(net.n_state + 1, np.float32)}
+    with pytest.raises(ValueError, match="state must have another length"):
+        _core.trainer_run(trainer, short, 0, rates)
+    with pytest.raises(TypeError, match=r"first_moment must be float32 .*, got float64"):
+        doubles = {"first_moment": np.zeros(net.n_parameters)}
+        _core.trainer_run(trainer, start(net) | doubles, 0, rates)
+    with pytest.raises(ValueError, match="parameters must be among the arrays"):
+        _core.trainer_run(trainer, {}, 0, rates)
+    with pytest.raises(TypeError, match=r"trainer must be Trainer, got 3"):
+        _core.trainer_run(3, start(net), 0, rates)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pool": np.zeros((2, 40, 64), np.float32)}, "layer"),
-        ({"pool": np.zeros((2, 16, 64), np.float32)}, "do not fit together"),
-        (
-            {
-                "net": laptop(
-                    encoder=(16,) * 3,
-                    depths=(0, 1, 1),
-                    decoder=(16, 16),
-                    channels=16,
-                    image_channels=2,
-                )
-            },
-            "do not fit together",
-        ),
+        ({"pool": np.zeros((2, 48, 68), np.float32)}, "layer .* does not fit the size of the imag"),
+        ({"pool": np.zeros((2, 8, 64), np.float32)}, "crop must be at least 2"),
+        ({"weights": [1, 2]}, "level_weights must be one number per level"),
+        ({"channels": 2}, "graph must have 1 or 3 input channels"),
     ],
 )
 def test_a_pool_or_network_that_does_not_fit(change, message):
-    images, net = change.get("pool", pool()), change.get("net", network())
-    side = 20 if message == "layer" else 24
-    with pytest.raises(ValueError, match=message):
-        _core.trainer_create(net.graph(), images, *core_options(OPTIONS, side, 3))
+    images, net = change.get("pool", pool()), network(change.get("channels", 1))
+    options = OPTIONS.set(level_weights=change.get("weights", ()))
+    for make in (_core.contrast_trainer, _core.contrast_measure):
+        with pytest.raises(ValueError, match=message):
+            make(net.graph(), images, options.core())
 
 
 # ---- stopping and going on ----
@@ -405,7 +423,7 @@ def test_a_run_is_not_made_longer_but_goes_on_from_its_weights(tmp_path):
     done = train(pool(), network(), OPTIONS, tmp_path)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     for length in ({"steps": OPTIONS.steps + 4}, {"minutes": 1}):
-        with pytest.raises(ValueError, match=r"cannot be made longer.*weights="):
+        with pytest.raises(ValueError, match=r"cannot be made longer.*start="):
             train(pool(), network(), OPTIONS, tmp_path, **length)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
     same(train(pool(), network(), OPTIONS, tmp_path), done)
@@ -447,8 +465,11 @@ def test_bad_images(images, message):
         ({"steps": 0}, "steps must be above 0"),
         ({"minutes": 0}, "minutes must be above 0"),
         ({"steps": -1}, "steps must be 0 to"),
-        ({"options": OPTIONS.set(crop=0.1)}, "crop: 0.1 of 48 pixels is less than 8"),
-        ({"options": OPTIONS.set(level_weights="1,2")}, "level_weights must hold 3 numbers"),
+        ({"options": OPTIONS.set(crop=0.1)}, "crop must be at least 2.levels pixels"),
+        (
+            {"options": OPTIONS.set(level_weights="1,2")},
+            "level_weights must be one number per level",
+        ),
         ({"initial": (np.zeros(3), np.zeros(3))}, "initial: parameters must have shape"),
     ],
 )

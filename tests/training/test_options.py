@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
-from scp.training import TRANSFORMS, TrainingOptions, Transform
+from scp import _core, cli
+from scp.refinement import RefinementOptions
+from scp.training import TrainingOptions, Transform
 
 OPTIONS = TrainingOptions(batch=2, points=8, steps=8)
 
@@ -15,7 +19,7 @@ def test_options_survive_json():
     options = OPTIONS.set(noise="0.1@crop", level_weights="3,1", interpolation="cubic", flip=0.5)
     again = TrainingOptions.from_dict(json.loads(json.dumps(options.to_dict())))
     assert again == options
-    assert TrainingOptions.meanings().keys() == options.to_dict().keys()
+    assert {*TrainingOptions.ROWS, "transforms"} == options.to_dict().keys()
 
 
 def test_set_reads_text():
@@ -33,10 +37,9 @@ def test_set_reads_text():
     table = {t.name: t for t in options.transforms}
     assert table["rotation"] == Transform("rotation", 5.0, "both")
     assert table["elastic"] == Transform("elastic", 0.0, "crop")
-    order = list(TRANSFORMS)
-    strengths = options.strengths()
-    assert strengths[:, order.index("rotation")].tolist() == [5, 5]
-    assert strengths[0, order.index("scale")] == 0 < strengths[1, order.index("scale")]
+    core = options.core()
+    assert core["rotation"] == [5, 5]
+    assert core["scale"] == [0, 0.2]
 
 
 @pytest.mark.parametrize(
@@ -87,3 +90,63 @@ def test_schedules():
     step = options.set(schedule="step", warm_up=0.0, decay=0.5, decay_every=1 / 6)
     steps = [k / 60 for k in (0, 9, 10, 19, 20, 59)]
     assert [step.rate(p) for p in steps] == pytest.approx([2, 2, 1, 1, 0.5, 2 / 32])
+
+
+@pytest.mark.parametrize("kind", [TrainingOptions, RefinementOptions])
+def test_rows_say_what_the_checks_do(kind):
+    """Both ends of a range are legal and what lies beyond is not."""
+    for row, value in kind().rows():
+        assert row.meaning and not row.meaning.endswith("."), row.name
+        if row.type == "choice":
+            assert value in row.choices
+        if row.type not in ("count", "real"):
+            continue
+        for legal in (row.min, row.max):
+            assert getattr(kind().set(**{row.name: legal}), row.name) == legal
+        with pytest.raises(ValueError, match=f"{row.name} must be"):
+            kind().set(**{row.name: row.max * 2 + 1})
+
+
+def test_an_unknown_table_is_refused():
+    with pytest.raises(ValueError, match="table must be train or refine, got 'select'"):
+        _core.options("select")
+
+
+def test_tables_in_the_docs_are_those_of_the_rows():
+    tool = Path(__file__).resolve().parents[2] / "tools" / "docs_options.py"
+    spec = importlib.util.spec_from_file_location("docs_options", tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in module.PAGES:
+        old, new = module.page(name)
+        assert old == new, f"docs/{name}: run tools/docs_options.py"
+
+
+def test_info_lists_options(capsys):
+    assert cli.main(["info", "--options", "refine", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows["vote"]["choices"] == ["count", "weighted"]
+    assert rows["prior"] == {
+        "meaning": "heat maps begin at the share of pixels in a disc",
+        "default": True,
+        "choices": [True, False],
+        "unit": "",
+    }
+    assert (rows["rotation"]["default"], rows["rotation"]["max"]) == ("15@both", 180)
+    assert cli.main(["info", "--options", "--model", "paper"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    batch = next(line for line in lines if line.startswith("batch "))
+    assert batch.split() == [
+        "batch",
+        "8",
+        "1",
+        "to",
+        "4096",
+        "images",
+        "per",
+        "step,",
+        "each",
+        "with",
+        "a",
+        "crop",
+    ]

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "scp/status.h"
+#include "scp/threads.h"
 
 #define SCP_MATCH_MAX_LEVELS 8
 #define SCP_MATCH_MAX_CHANNELS 4096
@@ -30,7 +31,7 @@ struct scp_pyramid {
 /* SCP_EINVAL unless 1 <= levels <= SCP_MATCH_MAX_LEVELS, channels is a positive multiple of 16 and
  * at most SCP_MATCH_MAX_CHANNELS, height and width are positive, and the finest level has fewer
  * than 2^28 cells. */
-enum scp_status scp_grid_check(const struct scp_grid *grid);
+enum scp_status scp_grid_check(const struct scp_grid *grid, const struct scp_control *control);
 
 /* Cells of one level, and of all levels before it (d = levels: of the whole pyramid). */
 size_t scp_grid_cells(const struct scp_grid *grid, size_t level);

@@ -47,8 +47,8 @@ struct scp_select_input {
 
 struct scp_select; /* the prepared problem; read-only after creation, shared by threads */
 
-/* SCP_EINVAL: a value is not finite (scp_select_nonfinite tells which). */
-enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input);
+enum scp_status scp_select_create(struct scp_select **out, const struct scp_select_input *input,
+                                  const struct scp_control *control);
 void scp_select_free(struct scp_select *problem);
 
 /* Runs the sums of the calls below on a CUDA device (scp/cuda.h), which keeps a copy of the values.
@@ -56,8 +56,10 @@ void scp_select_free(struct scp_select *problem);
  * no plug-in is open, or the device failed. */
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
-/* Position of the first value that is NaN or infinite, row by row; count when there is none. */
-size_t scp_select_nonfinite(const float *values, size_t count);
+/* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
+                                 size_t count, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
@@ -97,9 +99,9 @@ struct scp_select_draws {
 
 /* The paper's random search: uniform sets of m rows, the first best wins. prefix[n_checkpoints]:
  * prefix[i] becomes the best score of the first checkpoints[i] draws (-infinity: none of them was
- * feasible). With rules a draw
- * is repeated until it is feasible, at most 100 times, then picked row by row among the rows still
- * allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws were given up. */
+ * feasible). With rules a draw is repeated until it is feasible, at most 100 times, then picked row
+ * by row among the rows still allowed, at most 100 times, then given up. SCP_EINFEASIBLE: all draws
+ * were given up. */
 enum scp_status scp_select_random(uint32_t *set, size_t *count, double *prefix,
                                   const struct scp_select *problem, size_t m,
                                   const struct scp_select_draws *draws,
@@ -121,9 +123,12 @@ struct scp_select_dual {
 
 /* Lagrangian upper bound: dual->bound >= score of every feasible set of m rows, rigorous under
  * rounding. For multipliers lambda, with base the best initial value (or the smallest of the
- * candidates), bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq -
- * lambda_q, 0), the maximum taken exactly under size and groups, relaxed under the budget and
- * without distances. Subgradient iterations start from dual->lambda (NULL or all NaN: from the
+ * candidates),
+ *
+ *     bound = sum_q lambda_q + max over sets of sum_{c in set} sum_q max(w_q v_cq - lambda_q, 0),
+ *
+ * the maximum taken exactly under size and groups, relaxed under the budget and without distances.
+ * Subgradient iterations start from dual->lambda (NULL or all NaN: from the
  * incumbent), to which the best multipliers go back. */
 enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_select *problem,
                                  size_t m, const struct scp_select_incumbent *incumbent,

@@ -9,8 +9,19 @@
 #define SCP_THREADS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "scp/status.h"
+
+/* What SCP_EINVAL was about. */
+struct scp_error {
+    const char *argument; /* its name in the header; NULL: not said */
+    size_t at;            /* the entry of the flat array; SCP_WHOLE: all of it, or a number */
+    const char *rule;     /* "must be finite": what would be right; static storage */
+};
+
+#define SCP_WHOLE SIZE_MAX
+#define SCP_SHAPE (SIZE_MAX - 1) /* not the values: the shape */
 
 /* How a caller watches and stops long work. `poll` is called on the calling thread only, between
  * tasks and while it waits for the last of them; a non-zero answer stops the work with
@@ -18,7 +29,12 @@
 struct scp_control {
     int (*poll)(void *data, size_t done, size_t total);
     void *data;
+    struct scp_error *error; /* filled with SCP_EINVAL; NULL: nobody asks */
 };
+
+/* Fills control's error, if it has one. On the calling thread only. Returns SCP_EINVAL. */
+enum scp_status scp_invalid(const struct scp_control *control, const char *argument, size_t at,
+                            const char *rule);
 
 /* Calls control's poll: SCP_OK or SCP_EINTERRUPTED. Long tasks may use it too: on a thread of the
  * team it does not call the poll but tells whether the caller's own has asked to stop. */

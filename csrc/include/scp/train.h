@@ -1,10 +1,25 @@
-/* Self-supervised training (the paper, section 3.1): a network learns to give the same feature to
- * the same place in two views of an image, an image view and a view of a crop of it.
+/* Training: one loop for every network that learns. To see what a step computes, read
+ * scp/reference/training.py first: the same in a page of NumPy.
  *
- * A step draws `batch` images of a pool, makes both views of each, with pairs of points that show
- * the same place, runs the network on both, computes the objective at every level, and moves the
- * parameters by Adam. Everything drawn depends on (seed, step, item) only: never on the number of
- * threads, on the order of calls or on what a run did before.
+ * A training (struct scp_training) is a small file that says what a step is: which numbers it
+ * learns, what its losses are, and what their gradients are. scp/contrast.h is that of the features
+ * (the paper, section 3.1), scp/refine.h that of the landmarks (section 3.3). The loop does the
+ * rest: it checks the losses, moves the parameters by their optimisers, lets teachers follow, and
+ * owns no numbers itself: they are flat float32 arrays of the caller, by name, and hold everything
+ * that the next step depends on, besides its number. So a checkpoint is these arrays, and a run
+ * that is continued from it has the bits of one that never stopped.
+ *
+ * Intended usage:
+ *
+ *     struct scp_training training;
+ *     scp_contrast_training(&training, graph, &pool, &options, SCP_MAKE, NULL);
+ *     struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+ *     size_t n = scp_training_arrays(rows, &training);   // names and lengths
+ *     float *arrays[SCP_TRAIN_MAX_ARRAYS] = ...;         // zeros, but the first parameters
+ *     scp_trainer_create(&trainer, &training);           // owns the training from here on
+ *     scp_trainer_run(trainer, losses, &done, arrays, 0, rates, 100, NULL);     // 100 steps
+ *     scp_trainer_run(trainer, losses, &done, arrays, 100, rates, 100, NULL);   // 100 more
+ *     scp_trainer_free(trainer);
  *
  * Views are made just before the step, on the same threads. A thread that prepares them ahead would
  * gain nothing: the network step keeps every CPU busy, so the work would only move. */
@@ -14,144 +29,172 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scp/nn.h"
+#include "scp/options.h"
 #include "scp/status.h"
 #include "scp/threads.h"
 
-#define SCP_TRAIN_MAX_LEVELS 8
+/* ---- options of every training ---- */
 
-/* ---- views ---- */
+#define SCP_SCHEDULE_NAMES(N)                                                                      \
+    N(SCP_SCHEDULE_CONSTANT, "constant")                                                           \
+    N(SCP_SCHEDULE_STEP, "step") N(SCP_SCHEDULE_COSINE, "cosine")
+enum scp_schedule { SCP_SCHEDULE_NAMES(SCP_CHOICE_ENUMERATOR) SCP_SCHEDULES };
 
-/* The transforms of a view, in the order in which they act; side = the shorter side of the view.
- * Geometry: source = origin + c + zoom * R(angle) * mirror * (o - c) + shift + elastic(o), for a
- * pixel o of the view with centre c = (side - 1) / 2; the source is read once, interpolated. */
-enum scp_transform {
-    SCP_ROTATION = 0,   /* angle: uniform in +-strength degrees */
-    SCP_SCALE,          /* zoom: exp(uniform in +-strength) */
-    SCP_TRANSLATION,    /* shift, each axis: uniform in +-strength * side */
-    SCP_FLIP,           /* left for right, with probability strength */
-    SCP_ELASTIC,        /* sd of the normal shifts, strength * side, of a grid of g x g nodes, g = 3
-                           to 6, from corner to corner of the view; Catmull-Rom between them */
-    SCP_BLUR,           /* x + v * (blurred - x), v uniform in +-strength (below 0 it sharpens);
-                           blurred: 1 4 6 4 1 along both axes. Here and below: clipped to 0 .. 1 */
-    SCP_BRIGHTNESS,     /* x * (1 + uniform in +-strength) */
-    SCP_CONTRAST,       /* mean + (1 + uniform in +-strength) * (x - mean) */
-    SCP_GAMMA,          /* x ^ exp(uniform in +-strength) */
-    SCP_SHADE_MULTIPLY, /* x * (1 + strength * field); field: 3 x 3 nodes as above */
-    SCP_SHADE_ADD,      /* x + strength * field */
-    SCP_NOISE,          /* sd uniform in 0 .. strength; the bell of a sum of four bytes */
-    SCP_TRANSFORMS
+#define SCP_RUN_ROWS(O, MINUTES)                                                                   \
+    O(COUNT, steps, 0, 0, (uint64_t)1 << 40, "steps", "length of the training; 0: by minutes")     \
+    O(REAL, minutes, MINUTES, 0, 1e6, "minutes",                                                   \
+      "length where steps is 0 (not repeatable bit by bit)")                                       \
+    O(COUNT, seed, 0, 0, UINT64_MAX, "", "of all random draws")
+
+/* The learning rate at a fraction of the run is the caller's: scp.training has the schedules. */
+#define SCP_OPTIMISER_ROWS(O, WARM_UP, DECAY, DECAY_EVERY)                                         \
+    O(REAL, learning_rate, 1e-3, 0, 10, "", "Adam's, at the top of the schedule")                  \
+    O(CHOICE, schedule, SCP_SCHEDULE_COSINE, SCP_SCHEDULE_NAMES, "constant, step or cosine")       \
+    O(REAL, warm_up, WARM_UP, 0, 1, "of the run", "over which the rate rises linearly")            \
+    O(REAL, final, 0, 0, 1, "of the rate", "cosine: rate at the end")                              \
+    O(REAL, decay, DECAY, 0, 1, "", "step: factor")                                                \
+    O(REAL, decay_every, DECAY_EVERY, 1e-6, 1, "of the run", "step: between decays")               \
+    O(REAL, beta1, 0.9, 0, 0.9999999, "", "Adam")                                                  \
+    O(REAL, beta2, 0.999, 0, 0.9999999, "", "Adam")                                                \
+    O(REAL, adam_epsilon, 1e-8, 1e-20, 1, "", "Adam")                                              \
+    O(REAL, weight_decay, 1e-4, 0, 10, "", "L2, added to the gradient")                            \
+    O(REAL, clip_norm, 0, 0, 1e9, "", "largest norm of the whole gradient; 0: no limit")           \
+    O(COUNT, log_every, 10, 1, 1000000000, "steps", "per line of the log")                         \
+    O(REAL, checkpoint_seconds, 60, 0, 1e9, "seconds", "between checkpoints")
+
+struct scp_train_options {
+    SCP_RUN_ROWS(SCP_OPTION_FIELD, )
+    SCP_OPTIMISER_ROWS(SCP_OPTION_FIELD, , , )
 };
 
-enum scp_view_kind { SCP_VIEW_IMAGE = 0, SCP_VIEW_CROP = 1, SCP_VIEWS = 2 };
+/* ---- optimisers ---- */
 
-struct scp_sample_options {
-    uint64_t seed;
-    size_t batch;       /* images of a step */
-    size_t crop;        /* side P of the crop, pixels */
-    size_t points;      /* pairs of an item */
-    float point_margin; /* fraction of P without points at every border, below 0.5 */
-    int cubic;          /* interpolation: 0 bilinear, 1 Catmull-Rom */
-    int replicate;      /* outside the image: 0 black, 1 the nearest pixel */
-    float strength[SCP_VIEWS][SCP_TRANSFORMS]; /* 0: off */
+enum scp_optimiser_kind {
+    SCP_ADAM = 0, /* Kingma and Ba, ICLR 2015 */
+    SCP_SGD,      /* with momentum: v = momentum * v + g, p -= rate * v */
+    SCP_OPTIMISER_KINDS
 };
 
-/* Grey images[count][height][width] in 0 .. 1, borrowed. */
-struct scp_pool {
-    const float *images;
-    size_t count, height, width;
-};
-
-/* What a step sees. A pair is pixel (x, y) of the crop view and the place (x, y) of the image view
- * that shows the same; pixel centres are integers. A pair for which no place inside both views was
- * found has the pixel (-1, -1). */
-struct scp_batch {
-    float *images;        /* [batch][height][width][channels], grey in every channel */
-    float *crops;         /* [batch][P][P][channels] */
-    int32_t *crop_points; /* [batch][points][2] */
-    float *image_points;  /* [batch][points][2] */
-    uint32_t *sources;    /* [batch]: the image of the pool */
-    size_t channels;
-};
-
-/* SCP_EINVAL unless sizes are positive, P is not larger than the image and leaves room for points
- * between the margins, and strengths are finite and not negative. */
-enum scp_status scp_sample_check(const struct scp_sample_options *options,
-                                 const struct scp_pool *pool);
-
-/* Items step * batch .. of the endless sequence of shuffled passes through the pool. */
-enum scp_status scp_sample(struct scp_batch *batch, const struct scp_pool *pool,
-                           const struct scp_sample_options *options, uint64_t step,
-                           const struct scp_control *control);
-
-/* ---- objectives ---- */
-
-enum scp_objective {
-    SCP_OBJECTIVE_WINDOWED = 0, /* negatives near the positive, with a margin */
-    SCP_OBJECTIVE_PLAIN,        /* all cells (the paper, Eq. 11) */
-    SCP_OBJECTIVES
-};
-
-/* With t the crop's feature at the pair's pixel, f_i the image's features, g the cell of the pair's
- * place, and distances in cells of the level:
- *     cos_i = <f_i, t> / (|f_i| |t| + epsilon)
- *     loss = log sum_{i in W} exp(cos_i / temperature + bias_i) - cos_g / temperature
- * PLAIN: W is all cells and bias is 0. WINDOWED: W is cells g - window .. g + window - 1 of either
- * axis that exist, but all cells at level 0; bias_i = min(margin * |i - g|, limit) / temperature.
- * A level's loss is the mean over all pairs of the batch. Both views get gradients. */
-struct scp_objective_options {
-    enum scp_objective kind;
-    size_t window;
-    float temperature, margin, limit, epsilon;
-    float weights[SCP_TRAIN_MAX_LEVELS]; /* of the levels in the gradient */
-};
-
-/* losses[levels] (unweighted), and the gradients of sum_d weights[d] * losses[d] in the outputs
- * image[levels] and crop[levels], of `batch` images of size height x width and P x P. Where there
- * is no pair at all, losses and gradients are 0. Levels are coarsest first. */
-enum scp_status scp_objective(double *losses, const struct scp_output *image,
-                              const struct scp_output *crop, size_t levels, size_t batch,
-                              const int32_t *crop_points, const float *image_points, size_t points,
-                              size_t height, size_t width, size_t side,
-                              const struct scp_objective_options *options,
-                              const struct scp_control *control);
-
-/* ---- Adam, with weight decay as L2 in the gradient (Kingma and Ba, ICLR 2015) ---- */
-
-struct scp_adam_options {
-    float beta1, beta2, epsilon, weight_decay;
+/* In both, g = clipped gradient + weight_decay * p. */
+struct scp_optimiser {
+    enum scp_optimiser_kind kind;
+    float weight_decay;
     float clip; /* largest norm of the gradient, before the decay is added; 0: none */
+    float beta1, beta2, epsilon; /* ADAM */
+    float momentum;              /* SGD */
+    int nesterov;                /* SGD: p -= rate * (g + momentum * v) */
 };
 
-/* Step number `step` (from 0) on parameters[n], m[n], v[n] with `rate`; gradients[n] are read. */
+/* The optimiser that the options describe. */
+void scp_optimiser_of(struct scp_optimiser *optimiser, const struct scp_train_options *options);
+
+/* Move number `step` (from 0) of parameters[n] with moments m[n], v[n]; gradients[n] are read. */
 enum scp_status scp_adam(float *parameters, float *m, float *v, const float *gradients, size_t n,
-                         uint64_t step, double rate, const struct scp_adam_options *options);
+                         uint64_t step, double rate, const struct scp_optimiser *options);
+
+enum scp_status scp_sgd(float *parameters, float *velocity, const float *gradients, size_t n,
+                        double rate, const struct scp_optimiser *options);
+
+/* teacher[n] = momentum * teacher + (1 - momentum) * student. */
+enum scp_status scp_moving_average(float *teacher, const float *student, size_t n, double momentum);
+
+/* ---- what a training is ---- */
+
+#define SCP_TRAIN_MAX 8 /* models of a training, and groups */
+
+/* Parameters with the network that reads them, or by themselves (an image, a width of a target).
+ * What no group moves stays as it is: it is frozen. */
+struct scp_model {
+    const char *name; /* of its arrays NAME.parameters and NAME.state; "": without prefix */
+    size_t parameters;
+    size_t state; /* running statistics; 0 where there is no network */
+    /* A teacher: a moving average of another model's parameters, taken after every step. It starts
+     * where the caller lets it start and its state is its own. */
+    int is_teacher;
+    size_t student;  /* the number of that model */
+    double momentum; /* 0 to 1 */
+};
+
+/* Parameters first .. first + count - 1 of a model, that move together. A step has phases 0 ..
+ * phases - 1, one after the other: two networks that play against each other move in one each. */
+struct scp_group {
+    const char *name; /* of its arrays: ADAM: NAME.first_moment, NAME.second_moment; SGD:
+                         NAME.velocity; "": without prefix */
+    size_t model, first, count;
+    struct scp_optimiser optimiser;
+    double rate;     /* factor of the learning rate */
+    uint32_t phases; /* bit k: it moves in phase k */
+    uint64_t every;  /* it moves in steps that are multiples of it; 1: all */
+};
+
+/* What a step reads and writes of a model. */
+struct scp_values {
+    const float *parameters;
+    float *state;
+    float *gradients; /* backward adds to them; NULL: nothing of the model moves in this phase */
+};
+
+struct scp_training {
+    struct scp_model models[SCP_TRAIN_MAX];
+    struct scp_group groups[SCP_TRAIN_MAX];
+    size_t n_models, n_groups, phases;
+    size_t losses; /* of a step, all phases */
+    size_t bytes;  /* that self holds, and a step for a moment */
+    void *self;
+    /* Draws a step and runs the networks on it: the losses of the phase (the others are left alone)
+     * and whatever backward needs. */
+    enum scp_status (*forward)(void *self, size_t phase, double *losses,
+                               const struct scp_values *models, uint64_t step,
+                               const struct scp_control *control);
+    enum scp_status (*backward)(void *self, size_t phase, const struct scp_values *models,
+                                const struct scp_control *control);
+    void (*free)(void *self);
+};
+
+/* The usual case, in a training whose functions are the caller's: one network whose parameters all
+ * move in every step, by the optimiser of the options. */
+void scp_training_of_network(struct scp_training *training, size_t parameters, size_t state,
+                             const struct scp_train_options *options);
+
+/* Trainings are measured before they are made: SCP_MEASURE leaves self NULL and holds nothing. */
+enum scp_making { SCP_MEASURE = 0, SCP_MAKE };
 
 /* ---- the loop ---- */
 
-struct scp_train_options {
-    struct scp_sample_options sample;
-    struct scp_objective_options objective;
-    struct scp_adam_options adam;
+#define SCP_TRAIN_MAX_ARRAYS (4 * SCP_TRAIN_MAX)
+#define SCP_ARRAY_NAME 64
+
+struct scp_array {
+    char name[SCP_ARRAY_NAME];
+    size_t length; /* float32 numbers */
 };
+
+/* The arrays of a training, rows[SCP_TRAIN_MAX_ARRAYS]; returns how many: parameters and state of
+ * every model, then the moments of every group. */
+size_t scp_training_arrays(struct scp_array *rows, const struct scp_training *training);
+
+/* All that a trainer of it holds, and a step for a moment. */
+size_t scp_training_bytes(const struct scp_training *training);
 
 struct scp_trainer;
 
-/* Graph, pool and options: the graph and the pool's images are borrowed, the options copied. The
- * network's input has 1 or 3 channels and its outputs, coarsest first, are the levels. *bytes: all
- * that the trainer holds. With trainer NULL only *bytes is computed. SCP_EINVAL: options as above,
- * or the network does not fit the views (*bad: the layer; SIZE_MAX: the options or outputs). */
-enum scp_status scp_train_create(struct scp_trainer **trainer, size_t *bytes, size_t *bad,
-                                 const struct scp_graph *graph, const struct scp_pool *pool,
-                                 const struct scp_train_options *options);
-void scp_train_free(struct scp_trainer *trainer);
+/* The trainer owns the training; where it cannot be made, the training is freed. SCP_EINVAL: a
+ * group is not inside its model, two overlap in a phase, a teacher moves, or names are too long. */
+enum scp_status scp_trainer_create(struct scp_trainer **trainer,
+                                   const struct scp_training *training);
+void scp_trainer_free(struct scp_trainer *trainer);
 
-/* Runs steps first .. first + count - 1, step first + i with rates[i]; losses[count][levels].
+/* Its arrays, as scp_training_arrays; they live as long as the trainer. */
+const struct scp_array *scp_trainer_arrays(const struct scp_trainer *trainer, size_t *count);
+
+/* Runs steps first .. first + count - 1 on arrays (in the order of scp_training_arrays), step
+ * first + i with rates[i]; losses[count][losses].
  * *done steps were completed. SCP_OK with *done < count: the loss of step first + *done is not
- * finite (losses tells which level), and its parameters and moments were left as before it. On
- * SCP_EINTERRUPTED the step that was running is half done: its numbers are not to be kept. */
-enum scp_status scp_train_run(struct scp_trainer *trainer, double *losses, size_t *done,
-                              float *parameters, float *state, float *m, float *v, uint64_t first,
-                              const double *rates, size_t count, const struct scp_control *control);
+ * finite (losses tells which), and parameters and moments were left as before it (with several
+ * phases the state too). On SCP_EINTERRUPTED the step that was running is half done: its numbers
+ * are not to be kept. */
+enum scp_status scp_trainer_run(struct scp_trainer *trainer, double *losses, size_t *done,
+                                float *const *arrays, uint64_t first, const double *rates,
+                                size_t count, const struct scp_control *control);
 
 #endif

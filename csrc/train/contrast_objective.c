@@ -1,4 +1,6 @@
-#include "objective.h"
+/* Losses and gradients of both views: every task is one item at one level, and adds up the pairs of
+ * that item in their order. What differs between objectives is in windowed.c and plain.c. */
+#include "contrast_objective.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,14 +9,14 @@
 #include "scp/alloc.h"
 
 struct work {
-    double *sums; /* [levels][batch] */
+    double *sums; /* [levels][items] */
     const struct scp_output *image, *crop;
-    size_t levels, batch, points, height, width, side;
-    const int32_t *crop_points;
-    const float *image_points;
-    const struct scp_objective_options *options;
+    size_t levels;
+    const struct scp_batch *batch;
+    const struct scp_contrast_options *options;
     const struct objective *objective;
     const struct scp_train_kernels *kernels;
+    float temperature, epsilon;
     double pairs; /* of the whole batch */
 };
 
@@ -31,13 +33,12 @@ struct part {
 /* What a pair adds: its loss; its gradients go to the maps. */
 static double pair(const struct work *w, const struct part *p, size_t level, size_t query,
                    size_t row, size_t column) {
-    const struct scp_objective_options *o = w->options;
     const struct scp_train_kernels *kernels = w->kernels;
     const float *t = p->queries + query * p->query_stride;
-    const float inverse_temperature = 1 / o->temperature;
+    const float inverse_temperature = 1 / w->temperature;
     struct window r;
     float norm;
-    w->objective->window(&r, o, level, p->height, p->width, row, column);
+    w->objective->window(&r, w->options, level, p->height, p->width, row, column);
     const size_t wide = r.right - r.left, positive = (row - r.top) * wide + column - r.left;
 
     kernels->norms(&norm, t, p->query_stride, 1, p->channels);
@@ -52,10 +53,10 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
         kernels->dots(cosine, p->unit, p->cells + first * p->stride, p->stride, wide, p->channels);
         const float *norms = p->norms + first;
         for (size_t i = 0; i < wide; i++) {
-            cosine[i] *= norm / (norms[i] * norm + o->epsilon);
+            cosine[i] *= norm / (norms[i] * norm + w->epsilon);
             logit[i] = cosine[i] * inverse_temperature;
         }
-        if (w->objective->bias) w->objective->bias(logit, o, &r, y, row, column);
+        if (w->objective->bias) w->objective->bias(logit, w->options, &r, y, row, column);
         for (size_t i = 0; i < wide; i++) largest = logit[i] > largest ? logit[i] : largest;
     }
     const size_t count = (r.bottom - r.top) * wide;
@@ -78,7 +79,7 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
         float part = 0;
         for (size_t i = 0; i < wide; i++) {
             const float n = norms[i];
-            back[i] = weight[i] / (n * norm + o->epsilon);
+            back[i] = weight[i] / (n * norm + w->epsilon);
             weight[i] = back[i] * norm;
             pulls[i] += n > 0 ? weight[i] * cosine[i] / n : 0;
             part += back[i] * n * cosine[i];
@@ -92,17 +93,14 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
     return (double)largest + log(total) - positive_logit;
 }
 
-/* Tasks go from the finest level, the dearest, to the coarsest. */
-static enum scp_status item_level(void *context, size_t task, size_t worker) {
-    const struct work *w = context;
-    const size_t level = w->levels - 1 - task / w->batch, item = task % w->batch;
+/* The level's slices of one item, with scratch of 5 * cells + 2 * channels floats in slab. */
+static struct part part_of(const struct work *w, float *slab, size_t level, size_t item) {
     const struct scp_output *image = &w->image[level], *crop = &w->crop[level];
     const size_t cells = image->height * image->width, queries = crop->height * crop->width;
     const size_t channels = (image->channels + 15) / 16 * 16;
-    (void)worker;
-    float *slab = scp_alloc(5 * cells + 2 * channels, sizeof *slab);
-    if (!slab) return SCP_ENOMEM;
-    const struct part p = {
+    const struct scp_reals *weights = &w->options->level_weights;
+    const float weight = weights->count ? (float)weights->value[level] : 1;
+    return (struct part){
         .cells = image->values + item * cells * image->stride,
         .queries = crop->values + item * queries * crop->stride,
         .cell_gradients = image->gradient + item * cells * image->stride,
@@ -119,89 +117,106 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
         .back = slab + 4 * cells,
         .unit = slab + 5 * cells,
         .sum = slab + 5 * cells + channels,
-        .scale = w->pairs > 0 ? (float)((double)w->options->weights[level] /
-                                        ((double)w->options->temperature * w->pairs))
-                              : 0,
+        .scale = w->pairs > 0 ? (float)((double)weight / ((double)w->temperature * w->pairs)) : 0,
     };
+}
+
+/* Tasks go from the finest level, the dearest, to the coarsest. */
+static enum scp_status item_level(void *context, size_t task, size_t worker) {
+    const struct work *w = context;
+    const struct scp_batch *b = w->batch;
+    const size_t level = w->levels - 1 - task / b->items, item = task % b->items;
+    const struct scp_output *image = &w->image[level], *crop = &w->crop[level];
+    const size_t cells = image->height * image->width, queries = crop->height * crop->width;
+    const size_t channels = (image->channels + 15) / 16 * 16;
+    (void)worker;
+    float *slab = scp_alloc(5 * cells + 2 * channels, sizeof *slab);
+    if (!slab) return SCP_ENOMEM;
+    const struct part p = part_of(w, slab, level, item);
     memset(p.cell_gradients, 0, cells * p.stride * sizeof(float));
     memset(p.query_gradients, 0, queries * p.query_stride * sizeof(float));
     memset(p.pulls, 0, cells * sizeof(float));
     w->kernels->norms(p.norms, p.cells, p.stride, cells, channels);
     double sum = 0;
-    for (size_t k = 0; k < w->points; k++) {
-        const int32_t *c = w->crop_points + 2 * (item * w->points + k);
-        const float *place = w->image_points + 2 * (item * w->points + k);
+    for (size_t k = item * b->points; k < (item + 1) * b->points; k++) {
+        const int32_t *c = b->crop_points + 2 * k;
+        const float *place = b->image_points + 2 * k;
         if (c[0] < 0) continue;
-        const size_t query = (size_t)c[1] * crop->height / w->side * crop->width +
-                             (size_t)c[0] * crop->width / w->side;
+        const size_t query = (size_t)c[1] * crop->height / b->side * crop->width +
+                             (size_t)c[0] * crop->width / b->side;
         const size_t x = (size_t)(place[0] + 0.5f), y = (size_t)(place[1] + 0.5f);
-        const size_t row = (y < w->height ? y : w->height - 1) * p.height / w->height;
-        const size_t column = (x < w->width ? x : w->width - 1) * p.width / w->width;
+        const size_t row = (y < b->height ? y : b->height - 1) * p.height / b->height;
+        const size_t column = (x < b->width ? x : b->width - 1) * p.width / b->width;
         sum += pair(w, &p, level, query, row, column);
     }
     w->kernels->project(p.cell_gradients, p.cells, p.pulls, p.stride, cells, channels);
-    w->sums[level * w->batch + item] = sum;
+    w->sums[level * b->items + item] = sum;
     scp_free(slab);
     return SCP_OK;
 }
 
-static enum scp_status check(const struct work *w) {
-    const struct scp_objective_options *o = w->options;
-    if (w->levels < 1 || w->levels > SCP_TRAIN_MAX_LEVELS || w->batch == 0) return SCP_EINVAL;
-    if ((unsigned)o->kind >= SCP_OBJECTIVES || o->window == 0) return SCP_EINVAL;
-    if (!(o->temperature > 0 && o->temperature < INFINITY)) return SCP_EINVAL;
-    if (!(o->epsilon >= 1e-20f && o->epsilon < INFINITY)) return SCP_EINVAL;
-    if (!(o->margin >= 0 && o->margin < INFINITY && o->limit >= 0 && o->limit < INFINITY))
-        return SCP_EINVAL;
+static enum scp_status check_maps(const struct work *w, const struct scp_control *control) {
+    const struct scp_batch *b = w->batch;
+    const size_t weights = w->options->level_weights.count;
+    if (w->levels < 1 || w->levels > SCP_MAX_LEVELS || b->items == 0) return SCP_EINVAL;
+    if (weights != 0 && weights != w->levels)
+        return scp_invalid(control, "level_weights", SCP_WHOLE, "must be one number per level");
     for (size_t d = 0; d < w->levels; d++) {
         const struct scp_output *i = &w->image[d], *c = &w->crop[d];
-        if (!(o->weights[d] >= 0 && o->weights[d] < INFINITY)) return SCP_EINVAL;
-        if (i->channels != c->channels || i->stride % 16 || c->stride % 16) return SCP_EINVAL;
-        if (i->height > w->height || i->width > w->width) return SCP_EINVAL;
-        if (c->height > w->side || c->width > w->side) return SCP_EINVAL;
+        if (i->channels != c->channels || i->stride % 16 || c->stride % 16)
+            return scp_invalid(control, "level", d, "must have equal channels, padded to 16");
+        if (i->height > b->height || i->width > b->width || c->height > b->side ||
+            c->width > b->side)
+            return scp_invalid(control, "level", d, "must not be larger than the view");
     }
     return SCP_OK;
 }
 
-enum scp_status scp_objective(double *losses, const struct scp_output *image,
-                              const struct scp_output *crop, size_t levels, size_t batch,
-                              const int32_t *crop_points, const float *image_points, size_t points,
-                              size_t height, size_t width, size_t side,
-                              const struct scp_objective_options *options,
-                              const struct scp_control *control) {
+/* Counts the pairs that are not marked as absent. */
+static enum scp_status check_pairs(double *pairs, const struct scp_batch *b,
+                                   const struct scp_control *control) {
+    *pairs = 0;
+    for (size_t k = 0; k < b->items * b->points; k++) {
+        const int32_t x = b->crop_points[2 * k], y = b->crop_points[2 * k + 1];
+        const float *place = b->image_points + 2 * k;
+        if (x < 0) continue;
+        if (y < 0 || (size_t)x >= b->side || (size_t)y >= b->side)
+            return scp_invalid(control, "crop_points", 2 * k, "must lie in the crop");
+        if (!(place[0] >= -0.5f && place[0] <= (float)b->width - 0.5f && place[1] >= -0.5f &&
+              place[1] <= (float)b->height - 0.5f))
+            return scp_invalid(control, "image_points", 2 * k, "must lie in the image");
+        *pairs += 1;
+    }
+    return SCP_OK;
+}
+
+enum scp_status scp_contrast_objective(double *losses, const struct scp_output *image,
+                                       const struct scp_output *crop, size_t levels,
+                                       const struct scp_batch *batch,
+                                       const struct scp_contrast_options *options,
+                                       const struct scp_control *control) {
     static const struct objective *const kinds[SCP_OBJECTIVES] = {&objective_windowed,
                                                                   &objective_plain};
     struct work w = {.image = image,
                      .crop = crop,
                      .levels = levels,
                      .batch = batch,
-                     .points = points,
-                     .height = height,
-                     .width = width,
-                     .side = side,
-                     .crop_points = crop_points,
-                     .image_points = image_points,
                      .options = options,
-                     .kernels = scp_train_kernels()};
-    enum scp_status status = check(&w);
+                     .kernels = scp_train_kernels(),
+                     .temperature = (float)options->temperature,
+                     .epsilon = (float)options->epsilon};
+    enum scp_status status = scp_options_check(&scp_contrast_table, options, control);
+    if (status == SCP_OK) status = check_maps(&w, control);
+    if (status == SCP_OK) status = check_pairs(&w.pairs, batch, control);
     if (status != SCP_OK) return status;
-    w.objective = kinds[options->kind];
-    for (size_t k = 0; k < batch * points; k++) {
-        const int32_t x = crop_points[2 * k], y = crop_points[2 * k + 1];
-        if (x < 0) continue;
-        if (y < 0 || (size_t)x >= side || (size_t)y >= side) return SCP_EINVAL;
-        if (!(image_points[2 * k] >= -0.5f && image_points[2 * k] <= (float)width - 0.5f &&
-              image_points[2 * k + 1] >= -0.5f && image_points[2 * k + 1] <= (float)height - 0.5f))
-            return SCP_EINVAL;
-        w.pairs += 1;
-    }
-    w.sums = scp_alloc(levels * batch, sizeof *w.sums);
+    w.objective = kinds[options->objective];
+    w.sums = scp_alloc(levels * batch->items, sizeof *w.sums);
     if (!w.sums) return SCP_ENOMEM;
-    status = scp_parallel(levels * batch, item_level, &w, control);
+    status = scp_parallel(levels * batch->items, item_level, &w, control);
     if (status == SCP_OK)
         for (size_t d = 0; d < levels; d++) {
             double sum = 0;
-            for (size_t b = 0; b < batch; b++) sum += w.sums[d * batch + b];
+            for (size_t b = 0; b < batch->items; b++) sum += w.sums[d * batch->items + b];
             losses[d] = w.pairs > 0 ? sum / w.pairs : 0;
         }
     scp_free(w.sums);

@@ -1,10 +1,6 @@
-#include "binding.h"
-
-#include <time.h>
+#include "legacy.h"
 
 #include "scp/cuda.h"
-
-#define POLL_SECONDS 0.02
 
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access) {
     if (!PyArray_Check(object)) {
@@ -45,23 +41,8 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
     return -1;
 }
 
-int scp_py_count(PyObject *object, const char *name, uint64_t most, uint64_t *out) {
-    if (!PyIndex_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s must be an int, got %s", name, Py_TYPE(object)->tp_name);
-        return -1;
-    }
-    PyObject *number = PyNumber_Index(object);
-    if (!number) return -1;
-    const unsigned long long value = PyLong_AsUnsignedLongLong(number);
-    const int failed = value == (unsigned long long)-1 && PyErr_Occurred();
-    if (failed && PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Clear();
-    if (!PyErr_Occurred() && (failed || value > most))
-        PyErr_Format(PyExc_ValueError, "%s must be from 0 to %llu, got %S", name,
-                     (unsigned long long)most, number);
-    Py_DECREF(number);
-    if (PyErr_Occurred()) return -1;
-    *out = value;
-    return 0;
+int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out) {
+    return scp_py_integer(object, name, 0, max, out);
 }
 
 PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where) {
@@ -80,31 +61,6 @@ PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *whe
     return NULL;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int poll_python(void *data, size_t done, size_t total) {
-    struct scp_py_call *call = data;
-    if (call->stopped) return 1;
-    const double time = now();
-    if (time < call->next_poll) return 0;
-    call->next_poll = time + POLL_SECONDS;
-    PyEval_RestoreThread(call->thread);
-    int failed = PyErr_CheckSignals() != 0;
-    if (!failed && call->progress) {
-        PyObject *result =
-            PyObject_CallFunction(call->progress, "nn", (Py_ssize_t)done, (Py_ssize_t)total);
-        failed = result == NULL;
-        Py_XDECREF(result);
-    }
-    call->stopped = failed;
-    call->thread = PyEval_SaveThread();
-    return failed;
-}
-
 int scp_py_progress(PyObject *progress) {
     if (progress == Py_None || PyCallable_Check(progress)) return 0;
     PyErr_Format(PyExc_TypeError, "progress must be callable or None, got %s",
@@ -113,20 +69,13 @@ int scp_py_progress(PyObject *progress) {
 }
 
 void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
-    call->progress = progress && progress != Py_None ? progress : NULL;
-    call->next_poll = now() + POLL_SECONDS;
-    call->stopped = 0;
-    call->control.poll = poll_python;
-    call->control.data = call;
-    call->thread = PyEval_SaveThread();
-    scp_threads_pin();
+    scp_call_begin(call, progress);
 }
 
 int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
                const char *where) {
-    scp_threads_unpin();
-    PyEval_RestoreThread(call->thread);
-    if (call->stopped) return -1; /* even if the core had finished: an exception is set */
+    scp_call_end(call);
+    if (call->stopped) return -1;
     if (status == SCP_OK) return 0;
     scp_py_raise(module, status, where);
     return -1;

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._version import __version__
-from .selection import Selection
+from .._version import __version__
+from .answer import Selection
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..run import Run
 
 
 @dataclass
@@ -89,6 +89,29 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:
+    """What a user should know of the images: those left out, the same picture twice, and those
+    without key points."""
+    notes = []
+    if dataset.skipped:
+        name, reason = dataset.skipped[0]
+        left = len(dataset.skipped)
+        notes.append(
+            f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
+            f"{'' if left == 1 else 'first '}{name}: {reason}"
+        )
+    if duplicates:
+        named = ", ".join(f"{a} = {b}" for a, b, _ in duplicates[:5])
+        more = f" and {len(duplicates) - 5} more" if len(duplicates) > 5 else ""
+        notes.append(f"{len(duplicates)} pairs of images show the same picture: {named}{more}")
+    if empty:
+        notes.append(
+            f"{len(empty)} images have no key points and count as not covered: "
+            f"{', '.join(empty[:5])}"
+        )
+    return notes
 
 
 def plain(value):

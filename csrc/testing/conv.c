@@ -1,5 +1,5 @@
-/* scp._core: convolution of maps, for tests and benchmarks. Networks call the core themselves. */
-#include "binding.h"
+/* scp._testing: convolution of maps. Networks call the core themselves. */
+#include "legacy.h"
 
 #include "../nn/conv.h"
 #include "scp/alloc.h"
@@ -294,7 +294,7 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
 #define METHOD(name, text)                                                                         \
     {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS, text}
 
-PyMethodDef scp_py_conv_methods[] = {
+PyMethodDef scp_testing_conv_methods[] = {
     {"conv_workspace", conv_workspace, METH_VARARGS,
      "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."},
     METHOD(conv_forward,

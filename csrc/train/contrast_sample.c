@@ -1,6 +1,8 @@
+/* The views of a step of the training of features, and pairs of points that show the same place. */
 #include <math.h>
 
 #include "scp/alloc.h"
+#include "scp/contrast.h"
 #include "view.h"
 
 /* Key spaces: sampling never shares a stream with dropout or initial weights of the same seed. */
@@ -10,22 +12,34 @@
 
 #define POINT_TRIES 64
 
-static size_t margin_of(const struct scp_sample_options *options) {
-    return (size_t)((double)options->point_margin * (double)options->crop);
+size_t scp_crop_side(const struct scp_contrast_options *options, size_t height, size_t width,
+                     size_t levels) {
+    const size_t unit = (size_t)1 << levels, side = height < width ? height : width;
+    return (size_t)(options->crop * (double)side + 1e-6) / unit * unit;
 }
 
-enum scp_status scp_sample_check(const struct scp_sample_options *o, const struct scp_pool *pool) {
+/* Pixels at every border of the crop without points. */
+static size_t margin_of(const struct scp_contrast_options *options, size_t side) {
+    return (size_t)((double)(float)options->point_margin * (double)side);
+}
+
+enum scp_status scp_contrast_check(const struct scp_contrast_options *o,
+                                   const struct scp_pool *pool, size_t side,
+                                   const struct scp_control *control) {
     size_t pixels, numbers;
-    if (pool->count == 0 || pool->count > UINT32_MAX || pool->height == 0 || pool->width == 0)
-        return SCP_EINVAL;
-    if (pool->height > 1u << 15 || pool->width > 1u << 15) return SCP_EINVAL;
-    if (o->batch == 0 || o->batch > 1u << 16 || o->points == 0 || o->crop == 0) return SCP_EINVAL;
-    if (o->crop > pool->height || o->crop > pool->width) return SCP_EINVAL;
-    if (!(o->point_margin >= 0 && o->point_margin < 0.5f)) return SCP_EINVAL;
-    if (2 * margin_of(o) >= o->crop) return SCP_EINVAL;
-    for (int v = 0; v < SCP_VIEWS; v++)
-        for (int t = 0; t < SCP_TRANSFORMS; t++)
-            if (!(o->strength[v][t] >= 0 && o->strength[v][t] <= 180)) return SCP_EINVAL;
+    const enum scp_status status = scp_options_check(&scp_contrast_table, o, control);
+    if (status != SCP_OK) return status;
+    if (pool->count == 0 || pool->count > UINT32_MAX || pool->height == 0 || pool->width == 0 ||
+        pool->height > 1u << 15 || pool->width > 1u << 15)
+        return scp_invalid(control, "pool", SCP_SHAPE,
+                           "must hold images of 1 to 32768 pixels a side");
+    if (side == 0)
+        return scp_invalid(control, "crop", SCP_WHOLE,
+                           "must be at least 2^levels pixels of the image");
+    if (side > pool->height || side > pool->width)
+        return scp_invalid(control, "crop", SCP_WHOLE, "must give a part of the image");
+    if (2 * margin_of(o, side) >= side)
+        return scp_invalid(control, "point_margin", SCP_WHOLE, "must leave room for points");
     if (scp_size_mul(pool->height, pool->width, &pixels) ||
         scp_size_mul(pixels, pool->count, &numbers) || scp_size_mul(numbers, 4, &numbers) ||
         scp_size_mul(pixels, o->batch, &numbers) || scp_size_mul(numbers, 16, &numbers) ||
@@ -57,7 +71,7 @@ void shuffled_passes(uint32_t *sources, uint32_t *order, size_t count, size_t ba
 struct work {
     struct scp_batch *batch;
     const struct scp_pool *pool;
-    const struct scp_sample_options *options;
+    const struct scp_contrast_options *options;
     uint64_t step;
 };
 
@@ -67,13 +81,14 @@ static int within(const double p[2], size_t width, size_t height) {
 }
 
 /* Pairs: a pixel of the crop view -> the image -> the image view. */
-static void pair(int32_t *crop_points, float *image_points, struct scp_rng *rng,
-                 const struct scp_sample_options *o, const struct scp_pool *pool,
-                 const struct view *image, const struct view *crop) {
-    const size_t margin = margin_of(o), room = o->crop - 2 * margin;
-    for (size_t k = 0; k < o->points; k++) {
-        int32_t *c = crop_points + 2 * k;
-        float *p = image_points + 2 * k;
+static void pairs(const struct work *w, size_t item, struct scp_rng *rng, const struct view *image,
+                  const struct view *crop) {
+    const struct scp_batch *batch = w->batch;
+    const struct scp_pool *pool = w->pool;
+    const size_t margin = margin_of(w->options, batch->side), room = batch->side - 2 * margin;
+    for (size_t k = item * batch->points; k < (item + 1) * batch->points; k++) {
+        int32_t *c = batch->crop_points + 2 * k;
+        float *p = batch->image_points + 2 * k;
         c[0] = c[1] = -1;
         p[0] = p[1] = -1;
         for (int attempt = 0; attempt < POINT_TRIES; attempt++) {
@@ -96,23 +111,23 @@ static void pair(int32_t *crop_points, float *image_points, struct scp_rng *rng,
 /* Task 2 i: the image view of item i; 2 i + 1: its crop view and the pairs. */
 static enum scp_status sample_view(void *context, size_t task, size_t worker) {
     const struct work *w = context;
-    const struct scp_sample_options *o = w->options;
+    const struct scp_view_options *o = &w->options->view;
     const struct scp_pool *pool = w->pool;
-    const size_t item = task / 2, channels = w->batch->channels;
+    const size_t item = task / 2, channels = w->batch->channels, side = w->batch->side;
     const int kind = task % 2 ? SCP_VIEW_CROP : SCP_VIEW_IMAGE;
-    const uint64_t seed = o->seed ^ VIEW_KEY;
-    const uint64_t stream = (w->step * o->batch + item) * STREAMS;
+    const uint64_t seed = w->options->train.seed ^ VIEW_KEY;
+    const uint64_t stream = (w->step * w->batch->items + item) * STREAMS;
     const float *source = pool->images + w->batch->sources[item] * pool->height * pool->width;
     struct view views[SCP_VIEWS];
     struct scp_rng rng;
     (void)worker;
 
     scp_rng_init(&rng, seed, stream);
-    const uint32_t left = scp_rng_below(&rng, (uint32_t)(pool->width - o->crop) + 1);
-    const uint32_t top = scp_rng_below(&rng, (uint32_t)(pool->height - o->crop) + 1);
+    const uint32_t left = scp_rng_below(&rng, (uint32_t)(pool->width - side) + 1);
+    const uint32_t top = scp_rng_below(&rng, (uint32_t)(pool->height - side) + 1);
     view_draw(&views[SCP_VIEW_IMAGE], o->strength[SCP_VIEW_IMAGE], pool->width, pool->height, 0, 0,
               seed, stream + 2);
-    view_draw(&views[SCP_VIEW_CROP], o->strength[SCP_VIEW_CROP], o->crop, o->crop, left, top, seed,
+    view_draw(&views[SCP_VIEW_CROP], o->strength[SCP_VIEW_CROP], side, side, left, top, seed,
               stream + 4);
     const struct view *view = &views[kind];
     const size_t pixels = view->width * view->height;
@@ -122,28 +137,26 @@ static enum scp_status sample_view(void *context, size_t task, size_t worker) {
     float *scratch = scp_alloc(2 * pixels + 2 * view->width, sizeof *scratch);
     if (!scratch) return SCP_ENOMEM;
     float *plane = channels == 1 ? out : scratch + pixels + 2 * view->width;
-    view_warp(plane, scratch, view, source, pool->height, pool->width, o->cubic, o->replicate);
+    view_warp(plane, scratch, view, source, pool->height, pool->width,
+              o->interpolation == SCP_INTERPOLATION_CUBIC, o->border == SCP_BORDER_REPLICATE);
     view_photo(plane, scratch, view);
     if (channels > 1)
         for (size_t i = 0; i < pixels; i++)
             for (size_t c = 0; c < channels; c++) out[i * channels + c] = plane[i];
     scp_free(scratch);
-    if (kind == SCP_VIEW_CROP)
-        pair(w->batch->crop_points + item * o->points * 2,
-             w->batch->image_points + item * o->points * 2, &rng, o, pool, &views[SCP_VIEW_IMAGE],
-             &views[SCP_VIEW_CROP]);
+    if (kind == SCP_VIEW_CROP) pairs(w, item, &rng, &views[SCP_VIEW_IMAGE], &views[SCP_VIEW_CROP]);
     return SCP_OK;
 }
 
-enum scp_status scp_sample(struct scp_batch *batch, const struct scp_pool *pool,
-                           const struct scp_sample_options *options, uint64_t step,
-                           const struct scp_control *control) {
-    enum scp_status status = scp_sample_check(options, pool);
+enum scp_status scp_contrast_sample(struct scp_batch *batch, const struct scp_pool *pool,
+                                    const struct scp_contrast_options *options, uint64_t step,
+                                    const struct scp_control *control) {
+    enum scp_status status = scp_contrast_check(options, pool, batch->side, control);
     if (status != SCP_OK) return status;
     uint32_t *order = scp_alloc(pool->count, sizeof *order);
     if (!order) return SCP_ENOMEM;
-    shuffled_passes(batch->sources, order, pool->count, options->batch, options->seed, step);
+    shuffled_passes(batch->sources, order, pool->count, batch->items, options->train.seed, step);
     scp_free(order);
     struct work work = {batch, pool, options, step};
-    return scp_parallel(2 * options->batch, sample_view, &work, control);
+    return scp_parallel(2 * batch->items, sample_view, &work, control);
 }

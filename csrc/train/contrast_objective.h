@@ -1,8 +1,8 @@
 /* One item's loss at one level. Private to csrc/train. */
-#ifndef SCP_TRAIN_OBJECTIVE_H
-#define SCP_TRAIN_OBJECTIVE_H
+#ifndef SCP_TRAIN_CONTRAST_OBJECTIVE_H
+#define SCP_TRAIN_CONTRAST_OBJECTIVE_H
 
-#include "scp/train.h"
+#include "scp/contrast.h"
 
 /* Cells top .. bottom - 1, left .. right - 1 of a level's grid. */
 struct window {
@@ -12,10 +12,10 @@ struct window {
 /* What an objective decides: which cells count around the positive at (row, column), and what is
  * added to their logits. bias NULL: nothing. */
 struct objective {
-    void (*window)(struct window *window, const struct scp_objective_options *options, size_t level,
+    void (*window)(struct window *window, const struct scp_contrast_options *options, size_t level,
                    size_t height, size_t width, size_t row, size_t column);
     /* logits[right - left] of one row of cells, in place */
-    void (*bias)(float *logits, const struct scp_objective_options *options,
+    void (*bias)(float *logits, const struct scp_contrast_options *options,
                  const struct window *window, size_t y, size_t row, size_t column);
 };
 

@@ -1,0 +1,388 @@
+/* A call of a function that is described by rows (args.h): from Python objects to values, and from
+ * there to the results. */
+#include "args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scp/alloc.h"
+
+static int is_argument(const struct scp_arg *row) {
+    return row->kind != KIND_END && row->kind <= KIND_LAST;
+}
+
+/* ---- dimensions ---- */
+
+int scp_shape_next(const char **shape, scp_word word) {
+    *shape += strspn(*shape, " ");
+    const size_t length = strcspn(*shape, " ");
+    if (length >= sizeof(scp_word)) Py_FatalError(*shape);
+    memcpy(word, *shape, length);
+    word[length] = 0;
+    *shape += length;
+    return length > 0;
+}
+
+/* Where the length of that dimension is; NULL: it is not known. */
+static struct scp_dim *find_dim(const struct scp_args *in, const char *word) {
+    for (size_t i = 0; i < in->n_dims; i++)
+        if (!strcmp(in->dims[i].name, word)) return (struct scp_dim *)&in->dims[i];
+    return NULL;
+}
+
+static struct scp_dim *add_dim(struct scp_args *in, const char *word, const char *from) {
+    if (in->n_dims == SCP_ARGS_MAX) Py_FatalError(word);
+    struct scp_dim *dim = &in->dims[in->n_dims++];
+    strcpy(dim->name, word);
+    dim->from = from;
+    return dim;
+}
+
+/* Says that the dimension has that length; -1 when something else was said before. */
+static int bind(struct scp_args *in, const char *word, size_t length, const char *from) {
+    struct scp_dim *dim = find_dim(in, word);
+    if (*word == '*') return 0;
+    if (*word > '9' && !dim) return add_dim(in, word, from)->length = length, 0;
+    const size_t wanted = dim ? dim->length : (size_t)atoi(word);
+    if (length != wanted)
+        PyErr_Format(PyExc_ValueError, "%s: %s must be %zu%s%s, got %zu", from,
+                     dim ? word : "a side", wanted, dim ? ", as in " : "", dim ? dim->from : "",
+                     length);
+    return length == wanted ? 0 : -1;
+}
+
+/* ---- arguments ---- */
+
+static int read_array(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      const char *shape, void **data) {
+    PyArrayObject *array = (PyArrayObject *)object;
+    const char *left = shape;
+    scp_word word;
+    int axes = 0;
+    while (scp_shape_next(&left, word)) axes++;
+    if (!PyArray_Check(object) || !PyArray_EquivTypenums(PyArray_TYPE(array), row->dtype) ||
+        !PyArray_ISNOTSWAPPED(array))
+        return scp_refuse(row, PyExc_TypeError, object);
+    if (PyArray_NDIM(array) != axes || !PyArray_ISCARRAY_RO(array) ||
+        (row->flags & WRITE && !PyArray_ISWRITEABLE(array)))
+        return scp_refuse(row, PyExc_ValueError, object);
+    for (int axis = 0; scp_shape_next(&shape, word); axis++)
+        if (bind(in, word, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
+    *data = PyArray_DATA(array);
+    return 0;
+}
+
+static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                       void **field) {
+    const char *shape = row->shape;
+    scp_word word;
+    if (!PyTuple_Check(object) && !PyList_Check(object))
+        return scp_refuse(row, PyExc_TypeError, object);
+    const Py_ssize_t n = PySequence_Fast_GET_SIZE(object);
+    scp_shape_next(&shape, word);
+    if (bind(in, word, (size_t)n, row->name)) return -1;
+    void **pointers = *field = scp_alloc((size_t)n, sizeof *pointers);
+    if (!pointers) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (read_array(in, row, PySequence_Fast_GET_ITEM(object, i), shape, pointers + i))
+            return -1;
+    return 0;
+}
+
+/* The dict is copied, so that its arrays stay whatever the caller does with it meanwhile. */
+static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      void **field) {
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    in->converted = PyDict_Copy(object);
+    if (!in->converted) return -1;
+    struct scp_named *named = *field =
+        scp_calloc((size_t)PyDict_GET_SIZE(in->converted) + 1, sizeof *named);
+    if (!named) return PyErr_NoMemory(), -1;
+    PyObject *name, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
+        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), F32, "*", .flags = WRITE);
+        void *data;
+        if (!entry.name || read_array(in, &entry, value, entry.shape, &data)) return -1;
+        const size_t length = (size_t)PyArray_DIM((PyArrayObject *)value, 0);
+        *named = (struct scp_named){entry.name, data, length};
+    }
+    return 0;
+}
+
+/* Whole numbers among the options are lengths too. */
+static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                        void **field) {
+    char *options = *field = scp_calloc(1, row->table->size);
+    if (!options) return PyErr_NoMemory(), -1;
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    if (scp_py_options(options, row->table, object)) return -1;
+    for (size_t i = 0; i < row->table->count; i++) {
+        const struct scp_option *option = &row->table->rows[i];
+        uint64_t value;
+        if (option->type != SCP_OPTION_COUNT) continue;
+        memcpy(&value, options + option->at, sizeof value);
+        if (bind(in, option->name, value, option->name)) return -1;
+    }
+    return 0;
+}
+
+int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
+    const struct scp_arg row = COUNT(name, min, max);
+    PyObject *number = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
+    if (!number) return PyErr_Occurred() ? -1 : scp_refuse(&row, PyExc_TypeError, object);
+    int beyond;
+    const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
+    int good = beyond == 0 && value >= min && (value < 0 || (uint64_t)value <= max);
+    *out = (uint64_t)value;
+    if (beyond > 0) {
+        *out = PyLong_AsUnsignedLongLong(number);
+        good = !PyErr_Occurred() && *out <= max;
+        PyErr_Clear();
+    }
+    if (!good) scp_refuse(&row, PyExc_ValueError, number);
+    Py_DECREF(number);
+    return good ? 0 : -1;
+}
+
+static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      uint64_t *count) {
+    *count = (uint64_t)(int64_t)row->number;
+    if (object && scp_py_integer(object, row->name, row->min, row->max, count)) return -1;
+    return *count == UINT64_MAX ? 0 : bind(in, row->name, *count, row->name); /* -1: no length */
+}
+
+static int read_real(const struct scp_arg *row, PyObject *object, double *real) {
+    *real = object ? PyFloat_AsDouble(object) : row->number;
+    if (*real != -1 || !PyErr_Occurred()) return 0;
+    return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
+}
+
+static int read_flag(struct scp_args *in, const struct scp_arg *row, PyObject *object, int *field) {
+    *field = object ? PyObject_IsTrue(object) : (int)row->number;
+    return *field < 0 ? -1 : bind(in, row->name, (size_t)*field, row->name);
+}
+
+static int read_choice(const struct scp_arg *row, PyObject *object, int *field) {
+    int i = object ? 0 : (int)row->number;
+    while (object && row->words[i] &&
+           (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, row->words[i])))
+        i++;
+    *field = i;
+    return row->words[i] ? 0 : scp_refuse(row, PyExc_ValueError, object);
+}
+
+static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                       void **field) {
+    const struct scp_object *o = (const struct scp_object *)object;
+    if (!scp_py_is(in->module, object, row->type)) return scp_refuse(row, PyExc_TypeError, object);
+    const char *sizes = row->type->sizes;
+    scp_word word;
+    for (size_t i = 0; scp_shape_next(&sizes, word); i++)
+        if (bind(in, word, o->sizes[i], row->name)) return -1;
+    *field = o->core;
+    return 0;
+}
+
+/* object NULL: the default. */
+static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
+                      union scp_value *value) {
+    if (object == Py_None && row->flags & NONE) return 0;
+    if (row->kind == KIND_COUNT) return read_count(in, row, object, &value->count);
+    if (row->kind == KIND_REAL) return read_real(row, object, &value->real);
+    if (row->kind == KIND_FLAG) return read_flag(in, row, object, &value->number);
+    if (row->kind == KIND_CHOICE) return read_choice(row, object, &value->number);
+    if (!object) return 0;
+    if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, &value->data);
+    if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, &value->data);
+    if (row->kind == KIND_NAMED) return read_named(in, row, object, &value->data);
+    if (row->kind == KIND_OPTIONS) return read_options(in, row, object, &value->data);
+    if (row->kind == KIND_OBJECT) return read_object(in, row, object, &value->data);
+    if (row->kind == KIND_PROGRESS)
+        return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
+    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
+    value->data = PyBytes_AS_STRING(in->converted);
+    return 0;
+}
+
+/* All arguments of the call. */
+static int read_all(struct scp_args *in, PyObject *values, PyObject *keywords) {
+    const struct scp_arg *rows = in->function->args;
+    PyObject **o = in->objects;
+    char *names[SCP_ARGS_MAX + 1] = {NULL}, format[SCP_ARGS_MAX + 64];
+    size_t n = 0, length = 0;
+    for (; is_argument(rows + n); n++) {
+        names[n] = (char *)rows[n].name;
+        if (rows[n].flags & OPTIONAL && length == n) format[length++] = '|';
+        format[length++] = 'O';
+    }
+    if (n > 12) Py_FatalError("scp: too many arguments"); /* for the next line */
+    snprintf(format + length, sizeof format - length, ":%s", in->function->name);
+    if (!PyArg_ParseTupleAndKeywords(values, keywords, format, names, o, o + 1, o + 2, o + 3, o + 4,
+                                     o + 5, o + 6, o + 7, o + 8, o + 9, o + 10, o + 11))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (read_value(in, rows + i, o[i], &in->values[i])) return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct scp_object *object = (struct scp_object *)(rows[i].flags & BUSY ? o[i] : o[0]);
+        if (rows[i].flags & LEND) Py_XSETREF(object->lent, Py_NewRef(o[i]));
+        if (!(rows[i].flags & BUSY)) continue;
+        if (atomic_flag_test_and_set(&object->busy)) {
+            PyErr_Format(PyExc_RuntimeError, "%s: another call is using it", rows[i].name);
+            return -1;
+        }
+        in->busy = object;
+    }
+    return 0;
+}
+
+/* ---- what the functions see ---- */
+
+static size_t find_row(const struct scp_args *in, const char *name, int results) {
+    const struct scp_arg *rows = in->function->args;
+    for (size_t i = 0; rows[i].kind != KIND_END; i++)
+        if (is_argument(rows + i) != results && !strcmp(rows[i].name, name)) return i;
+    return SCP_ARGS_MAX;
+}
+
+void *scp_data(const struct scp_args *in, const char *name) {
+    size_t i = find_row(in, name, 0);
+    if (i == SCP_ARGS_MAX) i = find_row(in, name, 1);
+    if (i == SCP_ARGS_MAX) Py_FatalError(name);
+    return in->values[i].data;
+}
+
+size_t scp_size(const struct scp_args *in, const char *name) {
+    const size_t i = find_row(in, name, 0);
+    const enum scp_kind kind = i < SCP_ARGS_MAX ? in->function->args[i].kind : KIND_END;
+    if (kind == KIND_COUNT) return in->values[i].count;
+    if (kind == KIND_FLAG || kind == KIND_CHOICE) return (size_t)in->values[i].number;
+    const struct scp_dim *dim = find_dim(in, name);
+    if (!dim) Py_FatalError(name);
+    return dim->length;
+}
+
+PyObject *scp_given(const struct scp_args *in, const char *name) {
+    const size_t i = find_row(in, name, 0);
+    return i < SCP_ARGS_MAX ? in->objects[i] : NULL;
+}
+
+double scp_real(const struct scp_args *in, const char *name) {
+    const size_t i = find_row(in, name, 0);
+    if (i == SCP_ARGS_MAX) Py_FatalError(name);
+    return in->values[i].real;
+}
+
+void *scp_to(struct scp_args *in, const char *name) {
+    const size_t i = find_row(in, name, 1);
+    if (i < SCP_ARGS_MAX && in->function->args[i].kind >= KIND_NEW) return &in->made;
+    if (i < SCP_ARGS_MAX) return &in->values[i];
+    struct scp_dim *dim = find_dim(in, name);
+    return dim ? &dim->length : &add_dim(in, name, name)->length;
+}
+
+/* ---- results ---- */
+
+static PyObject *new_array(const struct scp_args *in, const struct scp_arg *row) {
+    npy_intp lengths[NPY_MAXDIMS];
+    const char *shape = row->room ? row->room : row->shape;
+    scp_word word;
+    int axes = 0;
+    for (; scp_shape_next(&shape, word); axes++)
+        lengths[axes] = *word <= '9' ? atoi(word) : (npy_intp)scp_size(in, word);
+    return PyArray_ZEROS(axes, lengths, row->dtype, 0);
+}
+
+/* What must exist before the call, so that nothing is lost after it. */
+static int allocate(struct scp_args *in) {
+    const struct scp_arg *row = in->function->args;
+    for (size_t i = 0; row->kind != KIND_END; i++, row++) {
+        if (row->kind == KIND_OUT) in->results[i] = new_array(in, row);
+        if (row->kind == KIND_NEW) in->results[i] = (PyObject *)scp_py_new(in->module, row->type);
+        if ((row->kind == KIND_OUT || row->kind == KIND_NEW) && !in->results[i]) return -1;
+        if (row->kind == KIND_OUT)
+            in->values[i].data = PyArray_DATA((PyArrayObject *)in->results[i]);
+    }
+    return 0;
+}
+
+/* The core into its object, with what it borrows and the sizes that the object knows. */
+static int fill(struct scp_args *in, struct scp_object *object) {
+    const struct scp_arg *rows = in->function->args;
+    const char *sizes = object->type->sizes;
+    scp_word word;
+    object->core = in->made;
+    in->made = NULL;
+    for (size_t n = 0; scp_shape_next(&sizes, word); n++) object->sizes[n] = scp_size(in, word);
+    object->kept = PyList_New(0);
+    for (size_t i = 0; object->kept && is_argument(rows + i); i++)
+        if (rows[i].flags & KEEP && PyList_Append(object->kept, in->objects[i])) return -1;
+    return object->kept ? 0 : -1;
+}
+
+static int shorten(PyObject *array, size_t count) {
+    npy_intp shape[NPY_MAXDIMS];
+    PyArray_Dims dims = {shape, PyArray_NDIM((PyArrayObject *)array)};
+    memcpy(shape, PyArray_DIMS((PyArrayObject *)array), (size_t)dims.len * sizeof *shape);
+    shape[0] = (npy_intp)count;
+    PyObject *none = PyArray_Resize((PyArrayObject *)array, &dims, 0, NPY_CORDER);
+    Py_XDECREF(none);
+    return none ? 0 : -1;
+}
+
+/* None, the result, or a tuple of the results. */
+static PyObject *collect(struct scp_args *in) {
+    const struct scp_arg *row = in->function->args;
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && row->kind != KIND_END; i++, row++) {
+        PyObject **result = &in->results[i];
+        if (is_argument(row)) continue;
+        if (row->kind == KIND_MADE) *result = row->make(in);
+        if (row->kind == KIND_VALUE)
+            *result = row->dtype == F64    ? PyFloat_FromDouble(in->values[i].real)
+                      : row->dtype == BOOL ? PyBool_FromLong(in->values[i].number)
+                                           : PyLong_FromUnsignedLongLong(in->values[i].count);
+        if (!*result || (row->kind == KIND_NEW && fill(in, (struct scp_object *)*result)) ||
+            (row->room && shorten(*result, scp_size(in, row->shape))) ||
+            PyList_Append(list, *result))
+            Py_CLEAR(list);
+    }
+    if (!list || PyList_GET_SIZE(list) > 1) {
+        PyObject *tuple = list ? PyList_AsTuple(list) : NULL;
+        Py_XDECREF(list);
+        return tuple;
+    }
+    PyObject *single = Py_NewRef(PyList_GET_SIZE(list) ? PyList_GET_ITEM(list, 0) : Py_None);
+    Py_DECREF(list);
+    return single;
+}
+
+/* ---- the call ---- */
+
+static int run(struct scp_args *in) {
+    if (!in->function->run) return 0;
+    scp_call_begin(&in->call, scp_given(in, "progress"));
+    in->control = &in->call.control;
+    const enum scp_status status = in->function->run(in);
+    scp_call_end(&in->call);
+    if (status != SCP_OK && !in->call.stopped) scp_args_raise(in, status);
+    return status != SCP_OK || in->call.stopped ? -1 : 0; /* stopped: even if it had finished */
+}
+
+PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
+                        PyObject *keywords) {
+    struct scp_args in = {.module = module, .function = function};
+    const int failed = read_all(&in, values, keywords) || allocate(&in) || run(&in);
+    PyObject *result = failed ? NULL : collect(&in);
+    if (in.busy) atomic_flag_clear(&in.busy->busy);
+    for (size_t i = 0; i < SCP_ARGS_MAX; i++) {
+        const struct scp_arg *row = function->args + i;
+        Py_XDECREF(in.results[i]);
+        if (row->kind == KIND_END) break;
+        if (row->kind >= KIND_ARRAYS && row->kind <= KIND_OPTIONS) scp_free(in.values[i].data);
+        if (row->kind == KIND_MADE) scp_free(in.made);
+        if (row->kind == KIND_NEW && in.made) row->type->free(in.made);
+    }
+    Py_XDECREF(in.converted);
+    return result;
+}

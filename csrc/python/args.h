@@ -1,0 +1,262 @@
+/* The functions of scp._core: rows that describe arguments and results, then the code. From the
+ * rows come the parsing, the checks and their sentences, the docstring and scp/_core.pyi.
+ *
+ *     FUNCTION(match, "The best match of every query in one image (scp/match.h).",
+ *              ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+ *              OBJECT("queries", &scp_py_queries), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
+ *              OUT("value", F32, "queries")) {
+ *         return scp_match(DATA(value), DATA(features), DATA(norms), SIZE(cells), ...);
+ *     }
+ *
+ * A shape is a list of dimensions: a name means the same length wherever it occurs in the call, "2"
+ * a fixed one, "*" any. Arrays, counts and the sizes of objects (scp_py_type) give names their
+ * lengths; results are allocated by them. The code runs without the GIL and must not touch Python;
+ * what it names in the control's error becomes the exception. Nothing is converted on the way: a
+ * wrong dtype, order or shape is an error. */
+#ifndef SCP_PYTHON_ARGS_H
+#define SCP_PYTHON_ARGS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL scp_core_array_api
+#ifndef SCP_PY_MAIN
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scp/options.h"
+#include "scp/status.h"
+#include "scp/threads.h"
+
+enum scp_kind {
+    KIND_END,
+    KIND_ARRAY,
+    KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_OPTIONS, /* a dict of options: the struct of `table` */
+    KIND_COUNT,   /* an integer from min to max */
+    KIND_REAL,
+    KIND_FLAG,
+    KIND_CHOICE, /* one of the words: its number */
+    KIND_TEXT,   /* a str or path */
+    KIND_OBJECT,
+    KIND_PROGRESS,
+    KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
+    KIND_OUT,                  /* an array, allocated before the call */
+    KIND_VALUE,                /* a number: F64, I64 or BOOL */
+    KIND_NEW,                  /* an object for the core in in->made */
+    KIND_MADE,                 /* what `make` returns */
+};
+
+enum {
+    OPTIONAL = 1,
+    NONE = 2,  /* None is allowed, for a null pointer */
+    WRITE = 4, /* the array is changed in place */
+    KEEP = 8,  /* the object that this call makes keeps it alive */
+    LEND = 16, /* argument 0 keeps it alive until something else is lent */
+    BUSY = 32, /* an object that serves one call at a time */
+};
+
+enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
+enum { I32 = NPY_INT32, I64 = NPY_INT64, BOOL = NPY_BOOL };
+
+struct scp_args;
+
+struct scp_arg {
+    const char *name;
+    enum scp_kind kind;
+    int dtype, flags;
+    const char *shape, *note;
+    int64_t min;
+    uint64_t max;
+    double number; /* default */
+    const char *const *words;
+    const struct scp_py_type *type;
+    const struct scp_option_table *table;
+    PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
+    const char *room;                       /* OUT: its shape before the code says how long it is */
+};
+
+/* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
+#define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define NAMED(n, ...) {.kind = KIND_NAMED, .name = n, __VA_ARGS__}
+#define OPTIONS(n, t, ...) {.kind = KIND_OPTIONS, .name = n, .table = t, __VA_ARGS__}
+#define COUNT(n, low, high, ...)                                                                   \
+    {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
+#define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
+#define FLAG(n, ...) {.kind = KIND_FLAG, .name = n, __VA_ARGS__}
+#define CHOICE(n, w, ...) {.kind = KIND_CHOICE, .name = n, .words = w, __VA_ARGS__}
+#define TEXT(n, ...) {.kind = KIND_TEXT, .name = n, __VA_ARGS__}
+#define OBJECT(n, t, ...) {.kind = KIND_OBJECT, .name = n, .type = t, __VA_ARGS__}
+#define PROGRESS {.kind = KIND_PROGRESS, .name = "progress", .flags = OPTIONAL | NONE}
+#define OUT(n, t, s, ...) {.kind = KIND_OUT, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
+#define VALUE(n, t, ...) {.kind = KIND_VALUE, .name = n, .dtype = t, __VA_ARGS__}
+#define NEW(t) {.kind = KIND_NEW, .name = "object", .type = t}
+#define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
+
+#define DEFAULT(value) .flags = OPTIONAL, .number = (value)
+
+/* ---- call.c: the frame around a core call ---- */
+
+/* `progress`: NULL, None, or a callable(done, total) called now and then. What it raises, or a
+ * signal handler raises, ends the call. The number of threads is pinned meanwhile (threads.h). */
+struct scp_py_call {
+    struct scp_control control;
+    struct scp_error error;
+    PyThreadState *thread;
+    PyObject *progress;
+    double next_poll;
+    int stopped; /* an exception is set */
+};
+void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases the GIL */
+void scp_call_end(struct scp_py_call *call);
+
+/* Sets the exception of a status, and of what the core named. Returns NULL. */
+PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
+
+/* Sets the exception: the argument must be what its row says. Returns -1. */
+int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object);
+
+/* ---- args.c ---- */
+
+/* The next word of a shape; 0 at its end. */
+typedef char scp_word[24];
+int scp_shape_next(const char **shape, scp_word word);
+
+/* One call. */
+#define SCP_ARGS_MAX 24
+
+struct scp_args {
+    const struct scp_control *control;
+    void *made; /* the core for NEW, or memory that a maker reads, to be freed */
+    struct scp_py_call call;
+    PyObject *module;
+    const struct scp_function *function;
+    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
+    PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
+    PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
+    struct scp_object *busy;
+    union scp_value {
+        void *data;
+        uint64_t count;
+        double real;
+        int number;
+    } values[SCP_ARGS_MAX]; /* of row i */
+    struct scp_dim {
+        scp_word name;
+        const char *from;
+        size_t length;
+    } dims[SCP_ARGS_MAX];
+    size_t n_dims;
+};
+
+/* For the code, by name. The data of an array, core of an object, text (NULL:
+ * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
+ */
+#define DATA(name) scp_data(in, #name)
+#define SIZE(name) scp_size(in, #name)
+#define NUMBER(name) scp_real(in, #name)
+void *scp_data(const struct scp_args *in, const char *name);
+size_t scp_size(const struct scp_args *in, const char *name);
+double scp_real(const struct scp_args *in, const char *name);
+PyObject *scp_given(const struct scp_args *in, const char *name);
+
+/* Where a result goes: the size_t, double or int of a VALUE, or a size_t for a dimension that no
+ * argument has (how much of an OUT is used, a size of the new object). */
+#define TO(name) scp_to(in, #name)
+void *scp_to(struct scp_args *in, const char *name);
+
+struct scp_function {
+    const char *name, *sentence;
+    const struct scp_arg *args;
+    enum scp_status (*run)(struct scp_args *in);
+    PyCFunctionWithKeywords entry;
+};
+
+/* One entry of a dict of arrays. */
+struct scp_named {
+    const char *name; /* NULL: after the last */
+    float *data;
+    size_t length;
+};
+
+/* options.c: the struct of a table from a dict; -1 with an exception. */
+int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
+
+int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
+PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
+                        PyObject *keywords);
+
+/* The rows of a function without code of its own: a maker does it all. */
+#define MAKER(f, text, ...) SCP_FUNCTION(f, NULL, text, __VA_ARGS__)
+#define FUNCTION(f, text, ...)                                                                     \
+    static enum scp_status f(struct scp_args *in);                                                 \
+    SCP_FUNCTION(f, f, text, __VA_ARGS__)                                                          \
+    static enum scp_status f(struct scp_args *in)
+#define SCP_FUNCTION(f, run, text, ...)                                                            \
+    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords);            \
+    static const struct scp_arg f##_args[] = {__VA_ARGS__, {.kind = KIND_END}};                    \
+    static const struct scp_function f##_function = {#f, text, f##_args, run, f##_entry};          \
+    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords) {           \
+        return scp_args_call(module, &f##_function, values, keywords);                             \
+    }
+
+/* ---- module.c ---- */
+
+struct scp_py_state {
+    PyObject *infeasible;   /* scp.InfeasibleError, a ValueError */
+    PyTypeObject *types[8]; /* of objects.c, in its order */
+};
+
+/* ---- objects.c: what Python gets for a core ---- */
+
+struct scp_py_type {
+    void (*free)(void *core); /* not of NULL */
+    const char *name, *doc;   /* "scp._core.Queries" */
+    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
+};
+
+struct scp_object {
+    PyObject_HEAD const struct scp_py_type *type;
+    void *core;
+    PyObject *kept, *lent; /* what the core borrows */
+    size_t sizes[12];
+    atomic_flag busy;
+};
+
+#define TYPE(t, free_core, ...)                                                                    \
+    static void t##_free(void *core) {                                                             \
+        free_core(core);                                                                           \
+    }                                                                                              \
+    const struct scp_py_type t = {t##_free, __VA_ARGS__};
+
+extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
+    scp_py_plan, scp_py_trainer;
+
+int scp_py_add_types(PyObject *module);
+struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
+int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
+
+/* ---- doc.c ---- */
+
+/* What the row takes: "float32 [cells][channels]". */
+void scp_describe(char *text, size_t size, const struct scp_arg *row);
+
+/* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
+int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
+
+/* The functions of a topic; the topics. Both are ended by NULL. */
+typedef const struct scp_function *scp_functions[];
+extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
+    scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
+extern const struct scp_function *const *const scp_py_topics[];
+
+#endif

@@ -1,0 +1,144 @@
+/* scp._testing: optimisers, and the parts of a step of training. */
+#include "../python/train.h"
+
+/* ---- optimisers ---- */
+
+FUNCTION(train_adam, "One step of Adam, in place.", ARRAY("parameters", F32, "n", .flags = WRITE),
+         ARRAY("m", F32, "n", .flags = WRITE), ARRAY("v", F32, "n", .flags = WRITE),
+         ARRAY("gradients", F32, "n"), COUNT("step", 0, UINT64_MAX - 1, .note = "from 0"),
+         REAL("rate"), OPTIONS("options", &scp_contrast_table)) {
+    const struct scp_contrast_options *options = DATA(options);
+    struct scp_optimiser optimiser;
+    scp_optimiser_of(&optimiser, &options->train);
+    return scp_adam(DATA(parameters), DATA(m), DATA(v), DATA(gradients), SIZE(n), SIZE(step),
+                    NUMBER(rate), &optimiser);
+}
+
+FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
+         ARRAY("parameters", F32, "n", .flags = WRITE), ARRAY("velocity", F32, "n", .flags = WRITE),
+         ARRAY("gradients", F32, "n"), REAL("rate"), REAL("momentum"), FLAG("nesterov"),
+         REAL("decay"), REAL("clip")) {
+    const struct scp_optimiser optimiser = {.momentum = (float)NUMBER(momentum),
+                                            .nesterov = (int)SIZE(nesterov),
+                                            .weight_decay = (float)NUMBER(decay),
+                                            .clip = (float)NUMBER(clip)};
+    return scp_sgd(DATA(parameters), DATA(velocity), DATA(gradients), SIZE(n), NUMBER(rate),
+                   &optimiser);
+}
+
+FUNCTION(train_average, "A teacher follows its student, in place.",
+         ARRAY("teacher", F32, "n", .flags = WRITE), ARRAY("student", F32, "n"), REAL("momentum")) {
+    return scp_moving_average(DATA(teacher), DATA(student), SIZE(n), NUMBER(momentum));
+}
+
+/* ---- features ---- */
+
+FUNCTION(contrast_sample, "The views and point pairs of one step.", POOL_ARG,
+         OPTIONS("options", &scp_contrast_table),
+         COUNT("side", 1, 32768, .note = "pixels of the crop"), COUNT("channels", 1, 16),
+         COUNT("step", 0, UINT64_MAX - 1), OUT("image_views", F32, "batch height width channels"),
+         OUT("crop_views", F32, "batch side side channels"),
+         OUT("crop_points", I32, "batch points 2"), OUT("image_points", F32, "batch points 2"),
+         OUT("sources", U32, "batch")) {
+    const struct scp_pool pool = POOL;
+    struct scp_batch batch = {.items = SIZE(batch),
+                              .height = pool.height,
+                              .width = pool.width,
+                              .channels = SIZE(channels),
+                              .side = SIZE(side),
+                              .points = SIZE(points),
+                              .images = DATA(image_views),
+                              .crops = DATA(crop_views),
+                              .crop_points = DATA(crop_points),
+                              .image_points = DATA(image_points),
+                              .sources = DATA(sources)};
+    return scp_contrast_sample(&batch, &pool, DATA(options), SIZE(step), in->control);
+}
+
+/* Maps of one view and the arrays for their gradients, of one shape at each level. */
+static enum scp_status read_maps(struct scp_output *out, const struct scp_args *in, PyObject *maps,
+                                 PyObject *gradients) {
+    for (size_t d = 0; d < SIZE(levels); d++) {
+        PyArrayObject *map = (PyArrayObject *)PySequence_Fast_ITEMS(maps)[d];
+        PyArrayObject *gradient = (PyArrayObject *)PySequence_Fast_ITEMS(gradients)[d];
+        if (!PyArray_CompareLists(PyArray_DIMS(map), PyArray_DIMS(gradient), 4))
+            return scp_invalid(in->control, "gradients", d, "must have the shape of the map");
+        out[d] = (struct scp_output){PyArray_DATA(map),           PyArray_DATA(gradient),
+                                     (size_t)PyArray_DIM(map, 1), (size_t)PyArray_DIM(map, 2),
+                                     (size_t)PyArray_DIM(map, 3), (size_t)PyArray_DIM(map, 3)};
+    }
+    return SCP_OK;
+}
+
+FUNCTION(contrast_objective, "Losses of the levels, and their gradients in the maps, in place.",
+         ARRAYS("image", F32, "levels items * * *"), ARRAYS("crop", F32, "levels items * * *"),
+         ARRAYS("image_gradients", F32, "levels items * * *", .flags = WRITE),
+         ARRAYS("crop_gradients", F32, "levels items * * *", .flags = WRITE),
+         ARRAY("crop_points", I32, "items pairs 2"), ARRAY("image_points", F32, "items pairs 2"),
+         COUNT("height", 1, 32768), COUNT("width", 1, 32768), COUNT("side", 1, 32768),
+         OPTIONS("options", &scp_contrast_table), OUT("losses", F64, "levels")) {
+    struct scp_output image[SCP_MAX_LEVELS], crop[SCP_MAX_LEVELS];
+    const struct scp_batch batch = {.items = SIZE(items),
+                                    .height = SIZE(height),
+                                    .width = SIZE(width),
+                                    .side = SIZE(side),
+                                    .points = SIZE(pairs),
+                                    .crop_points = DATA(crop_points),
+                                    .image_points = DATA(image_points)};
+    if (SIZE(levels) > SCP_MAX_LEVELS)
+        return scp_invalid(in->control, "image", SCP_WHOLE, "must be 1 to 8 maps");
+    enum scp_status status =
+        read_maps(image, in, scp_given(in, "image"), scp_given(in, "image_gradients"));
+    if (status == SCP_OK)
+        status = read_maps(crop, in, scp_given(in, "crop"), scp_given(in, "crop_gradients"));
+    if (status != SCP_OK) return status;
+    return scp_contrast_objective(DATA(losses), image, crop, SIZE(levels), &batch, DATA(options),
+                                  in->control);
+}
+
+/* ---- refinement ---- */
+
+FUNCTION(refine_sample, "The views of one step and their landmarks.", POOL_ARG, LABEL_ARGS,
+         OPTIONS("options", &scp_refine_table),
+         COUNT("items", 1, 8192, .note = "labelled + pseudo"), COUNT("channels", 1, 16),
+         COUNT("step", 0, UINT64_MAX - 1), OUT("views", F32, "items height width channels"),
+         OUT("view_points", F32, "items landmarks 2"), OUT("view_weights", F32, "items landmarks"),
+         OUT("sources", U32, "items")) {
+    const struct scp_pool pool = POOL;
+    const struct scp_labels labels = LABELS;
+    struct scp_refine_batch batch = {.items = SIZE(items),
+                                     .height = pool.height,
+                                     .width = pool.width,
+                                     .channels = SIZE(channels),
+                                     .landmarks = labels.landmarks,
+                                     .images = DATA(views),
+                                     .points = DATA(view_points),
+                                     .weights = DATA(view_weights),
+                                     .sources = DATA(sources)};
+    return scp_refine_sample(&batch, &pool, &labels, DATA(options), SIZE(step), in->control);
+}
+
+FUNCTION(refine_objective, "Losses of a batch and their gradient in the map.",
+         ARRAY("map", F32, "items map_height map_width channels"),
+         ARRAY("points", F32, "items landmarks 2"), ARRAY("weights", F32, "items landmarks"),
+         COUNT("height", 1, 32768, .note = "of the images"), COUNT("width", 1, 32768),
+         REAL("radius", .note = "pixels of the images"), REAL("focal"),
+         OUT("losses", F64, "3", .note = "heat maps, offsets in x, in y"),
+         OUT("gradient", F32, "items map_height map_width channels")) {
+    const struct scp_output map = {DATA(map),       DATA(gradient), SIZE(map_height),
+                                   SIZE(map_width), SIZE(channels), SIZE(channels)};
+    const struct scp_refine_batch batch = {.items = SIZE(items),
+                                           .height = SIZE(height),
+                                           .width = SIZE(width),
+                                           .landmarks = SIZE(landmarks),
+                                           .points = DATA(points),
+                                           .weights = DATA(weights)};
+    return scp_refine_objective(DATA(losses), &map, &batch, (float)NUMBER(radius),
+                                (float)NUMBER(focal), in->control);
+}
+
+const scp_functions scp_testing_train_functions = {
+    &train_adam_function,         &train_sgd_function,
+    &train_average_function,      &contrast_sample_function,
+    &contrast_objective_function, &refine_sample_function,
+    &refine_objective_function,   NULL};

@@ -1,0 +1,134 @@
+"""Arrays on disk whose rows are finished one by one, with one ledger of the finished ones.
+
+The ledger is a text file. Its first line is the fingerprint of everything the rows depend on; then
+follows a line "row checksum" per finished row. A line is written after its row, so a process may be
+killed at any moment; the checksum shows a row that never reached the disk.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .files import naming, writing
+
+
+class Rows:
+    """Arrays [N][...] in .npy files beside a ledger, or in memory.
+
+    Args:
+        folder: of the files; None: arrays in memory.
+        ledger: name of its file.
+        fingerprint: one line of text; files of another one are made anew.
+        arrays: shape and dtype by file name; all have N rows.
+
+    Attributes:
+        arrays: in the order given. done: numbers of the finished rows.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike | None,
+        ledger: str,
+        fingerprint: str,
+        arrays: Mapping[str, tuple[tuple[int, ...], type]],
+    ):
+        self.done: set[int] = set()
+        self.ledger = None
+        self._kinds = [(tuple(shape), np.dtype(kind)) for shape, kind in arrays.values()]
+        self.paths = [] if folder is None else [Path(folder, name) for name in arrays]
+        if folder is None or not all(math.prod(shape) for shape, _ in self._kinds):
+            self.arrays = tuple(np.zeros(shape, kind) for shape, kind in self._kinds)
+            for path, array in zip(self.paths, self.arrays, strict=False):
+                with writing(path) as beside, beside.open("wb") as file:
+                    np.save(file, array)
+            return
+        path = Path(folder, ledger)
+        lines = path.read_text().split("\n") if path.is_file() else []
+        known = lines[1:-1] if lines and lines[0] == fingerprint else []  # the last may be cut off
+        opened = self._open() if known else None
+        if opened is None:
+            path.unlink(missing_ok=True)
+            opened, known = self._create(), []
+        self.arrays = opened
+        n = len(opened[0])
+        for line in known:
+            row, _, checksum = line.partition(" ")
+            if row.isdigit() and int(row) < n and checksum == self._checksum(int(row)):
+                self.done.add(int(row))
+        if len(self.done) < n:
+            for file in self.paths:  # a folder that was copied may have lost what was set aside
+                with naming(file):
+                    _reserve(file)
+        good = [fingerprint, *(f"{row} {self._checksum(row)}" for row in sorted(self.done)), ""]
+        with writing(path) as beside:
+            beside.write_text("\n".join(good))
+        self.ledger = path.open("ab", buffering=0)
+
+    def put(self, row: int, *values: np.ndarray) -> None:
+        """A row of every array; it is finished then."""
+        for array, value in zip(self.arrays, values, strict=True):
+            array[row] = value
+        if self.ledger is not None:
+            line = f"{row} {self._checksum(row)}\n".encode()
+            with naming(self.ledger.name):
+                while line:  # a full disk takes a part and then says so
+                    line = line[self.ledger.write(line) :]
+        self.done.add(row)
+
+    def finish(self) -> tuple[np.ndarray, ...]:
+        """The arrays: those in memory, or read-only memmaps of the files."""
+        if self.ledger is None:
+            return self.arrays
+        for array in self.arrays:
+            array.flush()
+        self.ledger.close()
+        return tuple(np.load(p, mmap_mode="r") for p in self.paths)
+
+    def remove(self) -> None:
+        """Closes and deletes the files."""
+        if self.ledger is not None:
+            self.ledger.close()
+            for path in (Path(self.ledger.name), *self.paths):
+                path.unlink(missing_ok=True)
+
+    def _open(self) -> tuple[np.ndarray, ...] | None:
+        try:
+            arrays = tuple(np.lib.format.open_memmap(p, mode="r+") for p in self.paths)
+        except (OSError, ValueError):
+            return None
+        return arrays if [(a.shape, a.dtype) for a in arrays] == self._kinds else None
+
+    def _create(self) -> tuple[np.ndarray, ...]:
+        arrays = []
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+        try:
+            for path, (shape, kind) in zip(self.paths, self._kinds, strict=True):
+                with naming(path, math.prod(shape) * kind.itemsize + 128):
+                    arrays.append(np.lib.format.open_memmap(path, "w+", kind, shape))
+                    _reserve(path)
+        except BaseException:
+            arrays.clear()
+            for path in self.paths:
+                path.unlink(missing_ok=True)
+            raise
+        return tuple(arrays)
+
+    def _checksum(self, row: int) -> str:
+        content = 0
+        for array in self.arrays:
+            content = zlib.crc32(np.ascontiguousarray(array[row]), content)
+        return f"{content:08x}"
+
+
+def _reserve(path: Path) -> None:
+    """Disk blocks for all of a file: a full disk is an error now, not a crash (SIGBUS) later."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
