@@ -88,8 +88,8 @@ class Estimator:
 
 
 def training_options(
-    kind: type, preset: Mapping[str, Any], training: Mapping[str, Any] | None, random_state: int
-):
+    kind: type, preset: Mapping[str, Any], training: Any, random_state: int
+) -> Any:
     """The options of a training.
 
     Args:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
 from ..landmarks import Landmarks
 
 
-def annotated(images: Dataset | Iterable[np.ndarray], landmarks=None) -> Dataset:
+def annotated(
+    images: Dataset | Iterable[np.ndarray], landmarks: ArrayLike | Landmarks | None = None
+) -> Dataset:
     """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
     if not isinstance(images, Dataset):
         if landmarks is None:

@@ -95,7 +95,7 @@ class LandmarkDetector(Estimator):
     def __init__(
         self,
         *,
-        extractor,
+        extractor: FeatureExtractor | GradientExtractor,
         rule: str = "agreeing",
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
@@ -140,7 +140,7 @@ class LandmarkDetector(Estimator):
             self.view_list(),
             cycles=True,
         )
-        self.pseudo_templates_ = []
+        self.pseudo_templates_: list[str] = []
         return self
 
     def add_pseudo_templates(

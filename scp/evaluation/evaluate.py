@@ -22,7 +22,7 @@ UNITS = ("mm", "px")
 
 
 class Labelled(Protocol):
-    """Landmarks of images: `scp.Landmarks`, `scp.Detections`, `scp.Refined`."""
+    """Landmarks of images: `scp.Landmarks`, or anything like it."""
 
     @property
     def ids(self) -> Sequence[str]: ...

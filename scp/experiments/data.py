@@ -59,7 +59,7 @@ def load(
     *,
     images: int | None = None,
     test: bool = True,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: Progress = None,
 ) -> Data:
     """The data set of a study.

@@ -77,7 +77,7 @@ class Result:
             writer.writerows({k: _plain(v) for k, v in r.items()} for r in self.records)
         return out.getvalue()
 
-    def write(self, folder: str | os.PathLike) -> list[str]:
+    def write(self, folder: str | os.PathLike[str]) -> list[str]:
         """NAME.md, NAME.csv and, of a figure, NAME.svg; the names written."""
         files = [f"{self.name}.md", f"{self.name}.csv"]
         folder = RunFolder.of(folder)

@@ -99,7 +99,7 @@ def record(
     mode: str = "bilinear",
     way: str = "original",
     views: int = 1,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     name: str = "matches",
     progress: Progress = None,
 ) -> Record:

@@ -117,7 +117,7 @@ class Study:
         self,
         data: Data,
         extractor,
-        run: str | os.PathLike,
+        run: str | os.PathLike[str],
         options: Options | None = None,
         progress: Progress = None,
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,11 +50,11 @@ class BaseExtractor(Estimator):
         """self; ValueError names an argument of the constructor that is wrong."""
         raise NotImplementedError
 
-    def fit(self, images, y=None) -> Self:
+    def fit(self, images: Dataset | np.ndarray | Iterable[np.ndarray], y: object = None) -> Self:
         """Learn the features."""
         raise NotImplementedError
 
-    def parameters(self) -> dict:
+    def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         raise NotImplementedError
 
@@ -71,7 +71,7 @@ class BaseExtractor(Estimator):
         images: Dataset | np.ndarray | Iterable[np.ndarray],
         *,
         max_memory: int | None = None,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> PyramidStore:
         """The pyramids of images: a sequence of FeaturePyramid.
 
@@ -82,7 +82,12 @@ class BaseExtractor(Estimator):
         """
         return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
 
-    def fit_transform(self, images, y=None, **options) -> PyramidStore:
+    def fit_transform(
+        self,
+        images: Dataset | np.ndarray | Iterable[np.ndarray],
+        y: object = None,
+        **options: Any,
+    ) -> PyramidStore:
         """`fit` with these options, then `transform`."""
         return self.fit(images, **options).transform(images)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..datasets import Dataset
 from ..datasets.base import check_size
 from .base import BaseExtractor
 from .pyramid import FeaturePyramid, aligned
@@ -51,7 +53,9 @@ class GradientExtractor(BaseExtractor):
         _ = self.grid_size
         return self
 
-    def fit(self, images=None, y=None) -> GradientExtractor:
+    def fit(
+        self, images: Dataset | np.ndarray | Iterable[np.ndarray] | None = None, y: object = None
+    ) -> GradientExtractor:
         """There is nothing to learn: the arguments of the constructor are checked."""
         return self.check()
 

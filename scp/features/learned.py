@@ -154,7 +154,7 @@ class FeatureExtractor(BaseExtractor):
     def fit(
         self,
         images: Dataset | np.ndarray | Iterable[np.ndarray],
-        y=None,
+        y: object = None,
         *,
         minutes: float | None = None,
         steps: int | None = None,
@@ -303,7 +303,14 @@ class FeatureExtractor(BaseExtractor):
             _core.pyramid_pack(features[part], norms[part], level.reshape(-1, channels))
         return FeaturePyramid(features, norms, self.levels, *self.grid)
 
-    def transform(self, images, *, max_memory=None, folder=None) -> PyramidStore:
+    def transform(
+        self,
+        images: Dataset | np.ndarray | Iterable[np.ndarray],
+        *,
+        max_memory: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> PyramidStore:
+        """The pyramids of images: see `scp.features.BaseExtractor.transform`."""
         self._trained()  # an error now, not at the first pyramid
         return super().transform(images, max_memory=max_memory, folder=folder)
 

@@ -430,7 +430,7 @@ class Network:
             return [maps[0] for maps in found[0]] if one else found[0]
         return [np.concatenate(maps) for maps in zip(*found, strict=True)]
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """The layers; what the core made of them is made again."""
         return {**vars(self), "_graph": None, "_plans": None}
 

@@ -64,7 +64,7 @@ class LandmarkRefiner(Estimator):
         size: tuple[int, int] | None = None,
         network: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | RefinementOptions | None = None,
-        start: FeatureExtractor | str | os.PathLike | None = None,
+        start: FeatureExtractor | str | os.PathLike[str] | None = None,
         random_state: int = 0,
     ):
         self.preset = preset
@@ -181,9 +181,9 @@ class LandmarkRefiner(Estimator):
                 return self
             if number < rounds:
                 initial = self.trained_.parameters, self.trained_.state
-                found = [self._find(grids[i], images.shape(i)) for i in range(len(images))]
-                xy = np.stack([f[0] for f in found])
-                confidence = np.stack([f[1] for f in found])
+                places = [self._find(grids[i], images.shape(i)) for i in range(len(images))]
+                xy = np.stack([place[0] for place in places])
+                confidence = np.stack([place[1] for place in places])
                 weights = confidence_weights(confidence, options.power)
         if run is not None:
             self.save(Path(run, REFINED))

@@ -52,7 +52,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
 
     @classmethod
-    def of(cls, path: str | os.PathLike | None) -> RunFolder | None:
+    def of(cls, path: str | os.PathLike[str] | None) -> RunFolder | None:
         """The folder of a path, a `scp.Run` or a RunFolder; None of None."""
         return path if path is None or isinstance(path, cls) else cls(path)
 
