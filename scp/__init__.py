@@ -22,10 +22,13 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
+from importlib import import_module
+
 from . import datasets, devices, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .detection import Detections, LandmarkDetector, combine, match_templates
+from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
@@ -41,7 +44,6 @@ from .similarity import (
     image_distances,
     match,
 )
-from .threads import get_threads, set_threads
 
 __all__ = [
     "Choice",
@@ -87,9 +89,7 @@ __all__ = [
 
 def __getattr__(name: str):
     if name == "experiments":  # only when asked for: nothing else needs it
-        import importlib
-
-        return importlib.import_module(".experiments", __name__)
+        return import_module(".experiments", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -66,7 +66,7 @@ class Option:
         if self.type == "choice":
             return str(value)
         if isinstance(value, str):
-            value = [v for v in value.split(",") if v.strip()]
+            value = [v for v in value.split(",") if v.strip() not in ("", "none")]
         try:
             return tuple(real(self.name, v) for v in value)
         except TypeError:

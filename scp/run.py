@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,7 @@ from . import devices
 from ._version import versions
 from .datasets import Dataset, find_duplicates
 from .datasets import folder as open_folder
-from .detection import (
-    Detections,
-    LandmarkDetector,
-    templates_among,
-    usual_pseudo_templates,
-)
+from .detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
 from .features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
 from .keypoints import Pool
 from .landmarks import Landmarks, write_landmarks
@@ -31,7 +25,7 @@ from .progress import Progress, watch
 from .report import landmarks_in, show_landmarks, write_report
 from .runs import RunFolder, read_log, run_settings, unfinished
 from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import Choice, describe, more_sizes, select, warnings_of
+from .selection import Choice, chosen_ids, describe, more_sizes, select, warnings_of
 from .similarity import (
     Estimate,
     SimilarityJob,
@@ -395,12 +389,7 @@ class Run:
         path = Path(self.path or "", SELECTION)
         if self.path is None or not path.is_file():
             raise ValueError(f"there is no {path}: run scp select first, or give templates")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            ids = [str(entry["id"]) for entry in content["selected"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
-        return self.dataset.rows(ids, str(path))
+        return self.dataset.rows(chosen_ids(path), str(path))
 
     def annotated(
         self, templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None

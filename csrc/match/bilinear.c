@@ -1,7 +1,7 @@
-/* Bilinear mode, exact: Eq. 1 (Eq. 7 for key points) over the pixels of the image, by branch and
- * bound in the same quadtree. Inside one quadrant of a cell a level is bilinear: it interpolates
- * between that cell and three neighbours. So in any square of pixels there it is largest in a
- * corner, and the product over levels of these values bounds the square.
+/* Bilinear mode, exact: Eq. 1 and Eq. 2 (Eq. 7 and Eq. 8 for key points) over the pixels of the
+ * image, by branch and bound in the same quadtree. Inside one quadrant of a cell a level is
+ * bilinear: it interpolates between that cell and three neighbours. So in any square of pixels
+ * there it is largest in a corner, and the product over levels of these values bounds the square.
  * The best cell of the nearest mode, found in a fraction of the time, gives an incumbent that
  * leaves little to visit. Similarities are kept in one map per level, filled on demand. */
 #include "bilinear.h"

@@ -1,5 +1,5 @@
-/* Nearest mode over all cells: blocks of queries against blocks of cells, level after level, with
- * a running maximum instead of a finest map. For features too flat to prune. */
+/* Nearest mode (Eq. 7 and Eq. 8) over all cells: blocks of queries against blocks of cells, level
+ * after level, with a running maximum instead of a finest map. For features too flat to prune. */
 #include "dense.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
-/* Nearest mode, exact: the first maximum of Eq. 1 (Eq. 7 for key points) over the cells of the
- * finest level, by branch and bound. Every factor lies in [0, 1], so the product over the coarse
- * levels bounds everything below a node. First a beam search runs down to the leaves and finds an
- * incumbent, a value to beat; then each level is taken once, coarse to fine, and only nodes whose
- * bound reaches the incumbent are expanded. No node is expanded twice. Bounds come from the
- * quantised tree; the few leaves that survive are scored exactly. A few queries go side by side:
- * what one does leaves the CPU with work while it waits for another's data. */
+/* Nearest mode, exact: Eq. 1 and Eq. 2 (Eq. 7 and Eq. 8 for key points), the first maximum over the
+ * cells of the finest level, by branch and bound. Every factor lies in [0, 1], so the product over
+ * the coarse levels bounds everything below a node. First a beam search runs down to the leaves and
+ * finds an incumbent, a value to beat; then each level is taken once, coarse to fine, and only
+ * nodes whose bound reaches the incumbent are expanded. No node is expanded twice. Bounds come from
+ * the quantised tree; the few leaves that survive are scored exactly. A few queries go side by
+ * side: what one does leaves the CPU with work while it waits for another's data. */
 #include "search.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* scp._core: the loop of every training (scp/train.h), and the trainings: of features
  * (scp/contrast.h) and of refinement (scp/refine.h). */
-#include "train.h"
+#include "trainings.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The paper's random search for Eq. 10 (Section 3.4): many random sets, keep the best.
+/* The paper's random search for Eq. 10: many random sets, keep the best.
  *
  * All draws are scored in float32 with a proven error margin, block of clients by block of clients
  * so that a block of all rows stays in cache; then, in draw order, only a draw that could

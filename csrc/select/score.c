@@ -1,5 +1,5 @@
 /* Eq. 9: the score of a set, in the one order of summation that scp/select.h states; and what each
- * row of a set adds to it. */
+ * row of a set adds to it. The maximum over a set's rows is that over templates in Eq. 8. */
 #include "score.h"
 
 #include <string.h>

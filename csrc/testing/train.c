@@ -1,5 +1,5 @@
 /* scp._testing: optimisers, and the parts of a step of training. */
-#include "../python/train.h"
+#include "../python/trainings.h"
 
 /* ---- optimisers ---- */
 

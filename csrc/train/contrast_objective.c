@@ -25,8 +25,8 @@ struct part {
     const float *cells, *queries;
     float *cell_gradients, *query_gradients;
     size_t height, width, stride, query_stride, channels;
-    float *norms, *pulls, *cosines, *weights, *back; /* [cells] each */
-    float *unit, *sum;                               /* [channels] */
+    float *norms, *radial, *cosines, *weights, *back; /* [cells] each */
+    float *unit, *sum;                                /* [channels] */
     float scale; /* d(total)/d(logit of one pair) for a probability of 1 */
 };
 
@@ -73,7 +73,7 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
         const size_t first = y * p->width + r.left, at = (y - r.top) * wide;
         float *cosine = p->cosines + at, *weight = p->weights + at, *back = p->back + at;
         const float *norms = p->norms + first;
-        float *pulls = p->pulls + first;
+        float *radial = p->radial + first;
         for (size_t i = 0; i < wide; i++) weight[i] *= scale;
         if (y == row) weight[column - r.left] -= p->scale;
         float part = 0;
@@ -81,7 +81,7 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
             const float n = norms[i];
             back[i] = weight[i] / (n * norm + w->epsilon);
             weight[i] = back[i] * norm;
-            pulls[i] += n > 0 ? weight[i] * cosine[i] / n : 0;
+            radial[i] += n > 0 ? weight[i] * cosine[i] / n : 0;
             part += back[i] * n * cosine[i];
         }
         along += (double)part;
@@ -111,7 +111,7 @@ static struct part part_of(const struct work *w, float *slab, size_t level, size
         .query_stride = crop->stride,
         .channels = channels,
         .norms = slab,
-        .pulls = slab + cells,
+        .radial = slab + cells,
         .cosines = slab + 2 * cells,
         .weights = slab + 3 * cells,
         .back = slab + 4 * cells,
@@ -135,7 +135,7 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
     const struct part p = part_of(w, slab, level, item);
     memset(p.cell_gradients, 0, cells * p.stride * sizeof(float));
     memset(p.query_gradients, 0, queries * p.query_stride * sizeof(float));
-    memset(p.pulls, 0, cells * sizeof(float));
+    memset(p.radial, 0, cells * sizeof(float));
     w->kernels->norms(p.norms, p.cells, p.stride, cells, channels);
     double sum = 0;
     for (size_t k = item * b->points; k < (item + 1) * b->points; k++) {
@@ -149,7 +149,7 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
         const size_t column = (x < b->width ? x : b->width - 1) * p.width / b->width;
         sum += pair(w, &p, level, query, row, column);
     }
-    w->kernels->project(p.cell_gradients, p.cells, p.pulls, p.stride, cells, channels);
+    w->kernels->project(p.cell_gradients, p.cells, p.radial, p.stride, cells, channels);
     w->sums[level * b->items + item] = sum;
     scp_free(slab);
     return SCP_OK;

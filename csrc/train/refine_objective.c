@@ -83,15 +83,15 @@ static enum scp_status map_row(void *context, size_t task, size_t worker) {
     for (size_t l = 0; l < landmarks; l++) {
         const float weight = w->batch->weights[item * landmarks + l];
         const float *point = w->batch->points + 2 * (item * landmarks + l);
-        const float pull = (float)(w->pixel * (double)weight);
-        const float push = (float)(w->disc * (double)weight);
+        const float of_heat = (float)(w->pixel * (double)weight);
+        const float of_offset = (float)(w->disc * (double)weight);
         double heat = 0, x = 0, y = 0;
         if (!(weight > 0)) continue;
         for (size_t i = 0; i < m->width; i++) {
             const int positive = i >= spans[l].first && i < spans[l].end;
             float derivative;
             heat += (double)focal(&derivative, values[i * m->stride + l], positive);
-            gradient[i * m->stride + l] = pull * derivative;
+            gradient[i * m->stride + l] = of_heat * derivative;
         }
         for (size_t i = spans[l].first; i < spans[l].end; i++) {
             const float *v = values + i * m->stride + landmarks + l;
@@ -101,8 +101,8 @@ static enum scp_status map_row(void *context, size_t task, size_t worker) {
                 v[landmarks] - (float)(((double)point[1] - centre(w, row)) / w->radius);
             x += (double)fabsf(dx);
             y += (double)fabsf(dy);
-            g[0] = push * sign(dx);
-            g[landmarks] = push * sign(dy);
+            g[0] = of_offset * sign(dx);
+            g[landmarks] = of_offset * sign(dy);
         }
         sums[0] += (double)weight * heat;
         sums[1] += (double)weight * x;

@@ -75,7 +75,7 @@ void view_warp(float *out, float *scratch, const struct view *view, const float 
     const int elastic = view->strength[SCP_ELASTIC] > 0;
     const float ax = (float)view->matrix[0][0], ay = (float)view->matrix[1][0];
     /* Beyond it everything is border, and a coordinate fits an integer. */
-    const float most = 1e6f;
+    const float limit = 1e6f;
     for (size_t y = 0; y < view->height; y++, out += width) {
         const float bx = (float)(view->base[0] + view->matrix[0][1] * (double)y);
         const float by = (float)(view->base[1] + view->matrix[1][1] * (double)y);
@@ -87,8 +87,8 @@ void view_warp(float *out, float *scratch, const struct view *view, const float 
         }
         for (size_t x = 0; x < width; x++) {
             const float sx = xs[x] + (bx + ax * (float)x), sy = ys[x] + (by + ay * (float)x);
-            xs[x] = sx < -most ? -most : sx > most ? most : sx;
-            ys[x] = sy < -most ? -most : sy > most ? most : sy;
+            xs[x] = sx < -limit ? -limit : sx > limit ? limit : sx;
+            ys[x] = sy < -limit ? -limit : sy > limit ? limit : sy;
         }
         if (cubic)
             for (size_t x = 0; x < width; x++) out[x] = catmull_rom(&source, xs[x], ys[x]);

@@ -8,7 +8,6 @@ import sys
 
 from .. import devices
 from .._version import __version__
-from ..threads import set_threads
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -28,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     args.command_text = shlex.join(["scp", *argv])
     try:
         if getattr(args, "threads", None) is not None:
-            set_threads(args.threads)
+            devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
     except KeyboardInterrupt:

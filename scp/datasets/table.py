@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..landmarks import Landmarks
 from ..landmarks.read import read_with_places
 from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
@@ -117,8 +118,6 @@ def read_spacing(path: str | os.PathLike[str], ids: list[str]) -> np.ndarray:
     Raises:
         DatasetError: names the file, the line or the image.
     """
-    from ..landmarks import Landmarks
-
     rows: dict[str, tuple[float, float]] = {}
     header: list[str] | None = None
     for number, cells in csv_lines(path, read_text(path)):

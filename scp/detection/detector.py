@@ -1,5 +1,5 @@
 """Template matching: landmarks of a few annotated images, found in all the others (the paper,
-Eq. 1-4).
+Eq. 1, Eq. 2, Eq. 3 and Eq. 4).
 
 Every template says of every landmark where it is in an image and how similar it looks there. One
 rule makes one answer of these votes. A template votes once per view: template and image are resized

@@ -24,7 +24,8 @@ def combine(
     Args:
         xy: float [M][...][2]. similarity: float [M][...], NaN where there is no vote.
         rule:
-            "confident": the most similar vote alone, ties to the first (the paper, Eq. 3);
+            "confident": the most similar vote alone, ties to the first (the paper, Eq. 3 and
+                Eq. 4);
             "weighted": the mean, weights similarity^8;
             "median": of each coordinate;
             "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with r

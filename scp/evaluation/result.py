@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..landmarks.csv import _quoted
+from ..report import accuracy, plots
 from ..runs import naming, writing
 from . import metrics
 
@@ -133,9 +135,7 @@ class Evaluation:
     def plot(self) -> Drawing:
         """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
         and .svg files."""
-        from ..report.plots import error_figure
-
-        return error_figure(self.errors, self.names, self.radii, self.unit)
+        return plots.error_figure(self.errors, self.names, self.radii, self.unit)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of metrics.json: numbers, lists and texts; None for what is unknown."""
@@ -203,8 +203,6 @@ class Evaluation:
         Returns:
             the paths written.
         """
-        from ..report.accuracy import render
-
         folder = Path(folder)
         with naming(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +210,7 @@ class Evaluation:
         files = {
             "metrics.json": content.encode("utf-8", "replace"),
             "metrics.csv": self.csv().encode("utf-8", "replace"),
-            "evaluation.html": render(self, pictures).encode("utf-8"),
+            "evaluation.html": accuracy.render(self, pictures).encode("utf-8"),
             "metrics.svg": f"{self.plot()}\n".encode(),
         }
         for name, data in files.items():
@@ -225,8 +223,6 @@ class Evaluation:
 
         Cells of what is absent are empty.
         """
-        from ..landmarks.csv import _quoted
-
         lines = [f"image,landmark,x,y,true_x,true_y,error_{self.unit}"]
         for i, image in enumerate(self.ids):
             for k, name in enumerate(self.names):

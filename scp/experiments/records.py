@@ -85,7 +85,7 @@ class Record:
 
     def similarity(self, rows: Sequence[int], others: bool = False) -> float:
         """Landmark similarity of a set (the paper, Eq. 6): the mean over images and landmarks of
-        the most similar template's similarity. others: see `mre`."""
+        the most similar template's similarity (Eq. 4). others: see `mre`."""
         best = self._rank[np.asarray(rows, np.int64)].max(axis=(0, 1)).astype(np.float64)
         best = np.where(best < 0, np.nan, best)
         return mean_radial_error(best[self._images(rows)] if others else best)

@@ -12,6 +12,7 @@ from ..detection import VIEWS, LandmarkDetector, usual_pseudo_templates
 from ..evaluation.metrics import RADII, bootstrap_interval, detection_rates, mean_radial_error
 from ..features import FeatureExtractor
 from ..progress import renamed
+from ..refinement import REFINED, LandmarkRefiner
 from ..runs import RunFolder
 from ..runs.fingerprints import of_dataset
 from . import paper
@@ -176,8 +177,6 @@ def _with_pseudo_templates(study: Study, m: int, selected, count: int) -> np.nda
 
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
     """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
-    from ..refinement import REFINED, LandmarkRefiner
-
     train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
     key = {
         "features": study.extractor.parameters(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..datasets import Dataset
 from ..datasets.base import check_size
 from .base import BaseExtractor
@@ -74,8 +75,6 @@ class GradientExtractor(BaseExtractor):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
-        from .. import _core
-
         size = self.grid_size
         image = np.ascontiguousarray(image, np.float32)
         if image.shape != size:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,11 @@ from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
+from ..training import TrainingOptions
 from .base import BaseExtractor
 from .pyramid import FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
-
-if TYPE_CHECKING:
-    from ..training import TrainingOptions
+from .train import train
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,6 @@ class FeatureExtractor(BaseExtractor):
         return self._known[1]
 
     def _resolve(self, network: Network) -> _Settings:
-        from ..training import TrainingOptions
-
         whole = isinstance(self.training, TrainingOptions) and self.size is not None
         entry = None if whole else preset(self.preset)
         options = training_options(
@@ -179,8 +176,6 @@ class FeatureExtractor(BaseExtractor):
             self. After Ctrl-C `trained_.finished` is False; weights.safetensors is written when the
             training has finished only.
         """
-        from .train import train
-
         if hasattr(self, "model_"):
             del self.model_
         settings = self._settings()
@@ -332,8 +327,6 @@ class FeatureExtractor(BaseExtractor):
     ) -> FeatureExtractor:
         """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
-        from ..training import TrainingOptions
-
         path, model, training = load_trained(path, WEIGHTS, TrainingOptions, False)
         self = cls(
             preset=model.preset,

@@ -32,7 +32,7 @@ def train(
     progress: bool | None = None,
     callback: Callable[[dict[str, Any]], object] | None = None,
 ) -> TrainedState:
-    """Trains `network` on images without labels.
+    """Trains `network` on images without labels (objective="plain": the paper, Eq. 11).
 
     Args:
         images: float32 [N][H][W] in 0..1, all of one size, or an iterable of [H][W].

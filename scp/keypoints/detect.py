@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
+
 METHODS = ("sift", "surf", "orb", "random")
 # Options of each detector and their defaults.
 OPTIONS: dict[str, dict[str, float]] = {
@@ -188,8 +190,6 @@ def _random(
 ) -> np.ndarray:
     """Uniform points in the border box, in the order drawn: enough that `count` of them usually
     keep their distance. A longer request begins with the same points."""
-    from .. import _core
-
     if not 0 <= random_state < 1 << 64 or not 0 <= index < 1 << 64:
         raise ValueError(
             f"random_state and index must be in [0, 2**64), got {random_state} and {index}"
@@ -228,8 +228,6 @@ def _from_opencv(points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _surf(image, hessian_threshold, octaves, octave_layers):
-    from .. import _core
-
     found = _core.surf(image, hessian_threshold, octaves, octave_layers)
     return found[:, :2], found[:, 3]
 

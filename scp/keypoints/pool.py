@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
+from ..datasets import DatasetError, to_original
 from ..progress import Progress, watch
 from ..runs import KnownImages, RunFolder
 from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
+from .detect import detect
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -42,9 +44,6 @@ class Pool:
         **options: Any,
     ):
         import cv2
-
-        from ..datasets import to_original
-        from .detect import detect
 
         self.dataset, self.extractor = dataset, extractor
         folder = RunFolder.of(run)
@@ -108,8 +107,6 @@ class Pool:
         if self._grids[i] is None:
             self._decode(i)
             if self._digest(i) != self.digests[i]:
-                from ..datasets import DatasetError
-
                 raise DatasetError(
                     f"{self.dataset.path(i)}: the image changed since its key points were found; "
                     f"delete {KNOWN} in the run folder and start again"

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 
 from ..errors import DatasetError
+from .coco import parse_coco
 from .csv import _KEYS, _long, _wide
 from .table import Landmarks
 from .text import csv_lines, read_text
@@ -41,8 +42,6 @@ def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
-        from .coco import parse_coco
-
         found = parse_coco(path, text, category).landmarks()
         return found, [f"images[{i}]" for i in range(len(found))]
     if category is not None:

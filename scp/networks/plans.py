@@ -16,11 +16,35 @@ class Plans:
     come together each get their own."""
 
     def __init__(self, network):
+        network.graph()  # an error where there is no output
         self._network, self._lock = network, threading.Lock()
         self._idle: dict[tuple[int, int], list] = {}  # by size, the last one used at the end
 
-    def run(self, image: np.ndarray, parameters: np.ndarray, state: np.ndarray) -> list[np.ndarray]:
-        """The outputs for one image, float32 [1][H][W][C]."""
+    def run(
+        self, images: np.ndarray, parameters: np.ndarray, state: np.ndarray
+    ) -> list[np.ndarray]:
+        """See `Network.run`."""
+        channels = self._network.image_channels
+        images = np.asarray(images, np.float32)
+        one = images.ndim == 2
+        batch = images[None] if one else images
+        if batch.ndim == 3:
+            batch = np.repeat(batch[..., None], channels, axis=3)
+        if batch.ndim != 4 or batch.shape[3] != channels or batch.size == 0:
+            raise ValueError(
+                f"images must be [H][W], [N][H][W] or [N][H][W][{channels}], got "
+                f"{list(images.shape)}"
+            )
+        found = [
+            self._one(np.ascontiguousarray(batch[i : i + 1]), parameters, state)
+            for i in range(len(batch))
+        ]
+        if len(found) == 1:
+            return [maps[0] for maps in found[0]] if one else found[0]
+        return [np.concatenate(maps) for maps in zip(*found, strict=True)]
+
+    def _one(self, image: np.ndarray, parameters, state) -> list[np.ndarray]:
+        """The outputs for one image [1][H][W][C], each [1][h][w][c]."""
         size = image.shape[1:3]
         with self._lock:
             idle = self._idle.get(size)

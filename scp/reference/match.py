@@ -22,7 +22,8 @@ def dots(query: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def similarity(query, query_norm, cells, norms, epsilon) -> np.ndarray:
-    """c_d = clamp(dot * n / (n + epsilon), 0, 1) for all cells of a level."""
+    """c_d = clamp(dot * n / (n + epsilon), 0, 1) for all cells of a level: the cosine of Eq. 5, as
+    the authors' code computes it."""
     n = f32(query_norm) * norms
     c = dots(query, cells) * (n / np.maximum(n + f32(epsilon), TINY))
     return np.where(c > 0, np.minimum(c, f32(1)), f32(0)).astype(f32)
@@ -47,7 +48,11 @@ def upsample(c: np.ndarray, factor: int) -> np.ndarray:
 
 
 def match(features, norms, query, query_norms, height, width, bilinear=False, epsilon=1e-3):
-    """Value and row-major index of the best position of one query [D][C] in one image."""
+    """Value and row-major index of the best position of one query [D][C] in one image.
+
+    The query is a landmark of a template (Eq. 1 the index, Eq. 2 the value), or a key point that
+    is searched in a template (Eq. 7 and Eq. 8).
+    """
     levels, first, product = len(query), 0, None
     for d in range(levels):
         shape = height << d, width << d

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _core
-from ..options import table
 
 VIEW_KEY, PASS_KEY = 0x5343505F56494557, 0x5343505F50415353
 STREAMS, TRIES, MAX_NODES = 8, 64, 6
-TRANSFORMS = [row.name for row in table("train") if row.type == "strength"]
+TRANSFORMS = [row["name"] for row in _core.options("train") if row["type"] == "strength"]
 
 
 class Stream:

@@ -1,4 +1,5 @@
-"""Selection, naively: the score, greedy, exchanges, the random search, and all subsets."""
+"""Selection, naively: the score (Eq. 9), and ways to the set that has the largest (Eq. 10): greedy,
+exchanges, the paper's random search, and all subsets."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from .. import _core
 
 
 def score(values, rows, weights) -> float:
-    """sum_q weights[q] * max over rows; 0 without rows."""
+    """Eq. 9: sum_q weights[q] * max over rows, which is Eq. 8 over templates; 0 without rows."""
     return float(weights @ np.asarray(values, np.float64)[list(rows)].max(0)) if len(rows) else 0.0
 
 

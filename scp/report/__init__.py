@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..runs import writing
-from .found import landmarks_in
+from .found import landmarks_in, replace, section
+from .page import render
 
 __all__ = ["landmarks_in", "show_landmarks", "write_report"]
 
@@ -56,8 +57,6 @@ def write_report(
 
     The file appears whole or not at all. Raises ValueError when shapes do not agree.
     """
-    from .page import render
-
     offsets = np.asarray(offsets, dtype=np.int64)
     points = np.asarray(keypoints_xy, dtype=np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
@@ -78,8 +77,6 @@ def show_landmarks(
 
     Returns whether there is a report at `path` that has a place for them.
     """
-    from .found import replace, section
-
     target = Path(path)
     if not target.is_file():
         return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..report import plots
 from .checks import _matrix
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ class Selection:
 
     def plot(self) -> Drawing:
         """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
-        from ..report.plots import coverage_curve
-
-        return coverage_curve(self)
+        return plots.coverage_curve(self)
 
 
 def verify(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +91,19 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def chosen_ids(path: Path) -> list[str]:
+    """Ids of the chosen images in a selection.json.
+
+    Raises:
+        ValueError: names the file, if it is no such file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [str(entry["id"]) for entry in content["selected"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
 
 
 def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:

@@ -1,4 +1,5 @@
-"""Which images to annotate: weighted facility location, solved and certified (the paper, Eq. 9-10).
+"""Which images to annotate: weighted facility location, solved and certified (the paper, Eq. 9
+and Eq. 10).
 
     score(S) = sum_q weights[q] * max over t in S and initial of values[t][q]
 

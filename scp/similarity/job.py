@@ -1,4 +1,5 @@
-"""How well each image explains the key points of every other (the paper, Eq. 5, 7, 8).
+"""How well each image explains the key points of every other (the paper, Eq. 5, Eq. 7
+and Eq. 8).
 
 `SimilarityJob` computes S float32 [N][Q]: row = searched image, column = key point, the columns
 image by image, and the place where each maximum lies. Rows go to .npy files with a ledger beside

@@ -52,8 +52,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_safetensors(path, header, checkpoint.arrays)
 
 
-def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any]) -> Checkpoint:
-    """Reads the file for a run with arrays of these sizes, in this order, and this identity.
+def load_checkpoint(
+    path: Path, sizes: dict[str, int], identity: dict[str, Any], defaults: dict[str, Any]
+) -> Checkpoint:
+    """Reads the file for a run with arrays of these sizes, in this order, and this identity. An
+    option that the file does not name is newer than the file: it had its default then.
 
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
@@ -81,6 +84,7 @@ def load_checkpoint(path: Path, sizes: dict[str, int], identity: dict[str, Any])
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
         raise ValueError(f"{path}: the header has no options")
+    old = defaults | old
     for name in sorted({*old, *new} - set(IGNORED)):
         if old.get(name) != new.get(name):
             raise ValueError(

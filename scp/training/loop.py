@@ -159,7 +159,8 @@ class _Run:
         self.path = None if self.folder is None else self.folder / self.job.checkpoint
         self.saved = None
         if self.path is not None and resume and self.path.exists():
-            found = load_checkpoint(self.path, sizes, self.identity)
+            defaults = type(self.options)().to_dict()
+            found = load_checkpoint(self.path, sizes, self.identity, defaults)
             self.arrays, self.step, self.progress = found.arrays, found.step, found.progress
             self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
         elif self.path is not None:

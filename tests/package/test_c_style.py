@@ -21,8 +21,6 @@ NOT_YET = {
     "python",
     "train",
     "include/scp/nn.h",
-    "include/scp/refine.h",
-    "include/scp/train.h",
 }
 MAX_PARAMETERS = 8
 MAX_LINES = 75

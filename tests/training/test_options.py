@@ -34,6 +34,7 @@ def test_set_reads_text():
     )
     assert (options.batch, options.learning_rate, options.clip_norm) == (8, 1e-4, 3.0)
     assert options.level_weights == (1.0, 2.0)
+    assert options.set(level_weights="none").level_weights == ()
     table = {t.name: t for t in options.transforms}
     assert table["rotation"] == Transform("rotation", 5.0, "both")
     assert table["elastic"] == Transform("elastic", 0.0, "crop")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scp.reference.training import Loop
+from scp.runs import read_safetensors, write_safetensors
 from scp.training import Job, TrainingOptions, run_job
 
 OPTIONS = TrainingOptions(steps=9, log_every=2, checkpoint_seconds=0, learning_rate=0.05)
@@ -97,6 +98,18 @@ def test_a_checkpoint_of_other_arrays_is_refused(tmp_path):
         run_job(job(arrays=LENGTHS | {"net.velocity": 3}), OPTIONS, tmp_path)
     with pytest.raises(ValueError, match="another network"):
         run_job(job(identity={"network": "x", "images": "none"}), OPTIONS, tmp_path)
+
+
+def test_an_option_newer_than_the_checkpoint_had_its_default(tmp_path):
+    with pytest.raises(Stop):
+        run_job(job(), OPTIONS, tmp_path, callback=stop_after(4))
+    path = tmp_path / "checkpoint.safetensors"
+    header, arrays = read_safetensors(path)
+    options = {name: v for name, v in header["options"].items() if name != "clip_norm"}
+    write_safetensors(path, header | {"options": options}, arrays)
+    with pytest.raises(ValueError, match=r"started with clip_norm = 0\.0, not 2\.0"):
+        run_job(job(), OPTIONS.set(clip_norm=2), tmp_path)
+    assert run_job(job(), OPTIONS, tmp_path).step == 9
 
 
 def test_a_loss_that_is_not_finite_is_named(tmp_path):

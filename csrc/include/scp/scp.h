@@ -8,7 +8,8 @@
  *     grid, pyramid, gradient, surf           features of images, key points
  *     match                                   Eq. 5, Eq. 7, Eq. 8: where a point is found again
  *     select                                  Eq. 9 and Eq. 10: the images to annotate
- *     nn, train                               Eq. 11: networks, and learning the features
+ *     options, nn, views, train               networks, and the loop of every training
+ *     contrast                                Eq. 11: learning the features
  *     refine                                  landmarks found again, refined
  *     cuda                                    the same on a GPU
  *
@@ -80,8 +81,11 @@
 #include "scp/match.h"
 #include "scp/select.h"
 
+#include "scp/options.h"
 #include "scp/nn.h"
+#include "scp/views.h"
 #include "scp/train.h"
+#include "scp/contrast.h"
 #include "scp/refine.h"
 
 #include "scp/cuda.h"

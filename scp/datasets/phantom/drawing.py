@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import _core
+
 
 class Draw:
     """Random numbers that depend only on (seed, stream) and the order of the calls."""
 
     def __init__(self, seed: int, stream: int, count: int = 4096):
-        from scp import _core
-
         self._words = _core.random_words(seed, stream, count)
         self._used = 0
 
@@ -42,8 +42,6 @@ def bytes_to_normal(words: np.ndarray) -> np.ndarray:
 
 def noise(seed: int, stream: int, shape: tuple[int, int]) -> np.ndarray:
     """float32 [H][W] of mean 0 and deviation 1, independent pixels: sums of four bytes."""
-    from scp import _core
-
     words = _core.random_words(seed, stream, shape[0] * shape[1])
     values = words.view(np.uint8).reshape(*shape, 4)
     sums = values[..., 0].astype(np.int16)

@@ -1,6 +1,6 @@
 /* What the functions of training share, in scp._core and in scp._testing. */
-#ifndef SCP_PYTHON_TRAIN_H
-#define SCP_PYTHON_TRAIN_H
+#ifndef SCP_PYTHON_TRAININGS_H
+#define SCP_PYTHON_TRAININGS_H
 
 #include "args.h"
 #include "scp/contrast.h"
