@@ -18,6 +18,7 @@ from ..estimator import training_options
 from ..networks import PRESETS, Network, build, preset
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
+from ..progress import Progress, of_training
 from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import TrainingOptions
@@ -157,7 +158,7 @@ class FeatureExtractor(BaseExtractor):
         steps: int | None = None,
         run: str | os.PathLike[str] | None = None,
         resume: bool = True,
-        progress: bool | None = None,
+        progress: Progress = None,
         callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> FeatureExtractor:
         """Train on unlabelled images.
@@ -169,7 +170,7 @@ class FeatureExtractor(BaseExtractor):
             run: a run folder, for weights.safetensors, log.jsonl and checkpoint.safetensors. A
                 training that was stopped goes on from there. Nothing is written if None.
             resume: False starts anew.
-            progress: a live bar on stderr; None: on a terminal.
+            progress: see `scp.progress`; a function is called once per line of the log.
             callback: called with the events of `scp.features.train`.
 
         Returns:
@@ -188,10 +189,12 @@ class FeatureExtractor(BaseExtractor):
             if value is not None:
                 options = options.set(**{"steps": 0, name: value})
         grids = self._pool(images)
+        bar, take = of_training(progress, "training")
 
         def watch(event):
             if event["event"] == "start" and event["step"] == 0 and run is not None:
                 Path(run, WEIGHTS).unlink(missing_ok=True)  # of a training that starts anew
+            take(event)
             if callback is not None:
                 callback(event)
 
@@ -202,7 +205,7 @@ class FeatureExtractor(BaseExtractor):
             run,
             initial=self._initial(),
             resume=resume,
-            progress=progress,
+            progress=bar,
             callback=watch,
         )
         facts = {

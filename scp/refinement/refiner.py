@@ -18,7 +18,7 @@ from ..landmarks import Landmarks
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
-from ..progress import Progress, watch
+from ..progress import Progress, of_training, watch
 from ..runs import read_safetensors
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
@@ -164,18 +164,18 @@ class LandmarkRefiner(Estimator):
             for path in [*Path(run).glob("refine*.checkpoint.safetensors"), Path(run, REFINED)]:
                 path.unlink(missing_ok=True)
         for number in range(1, rounds + 1):
+            bar, take = of_training(progress, f"refinement, round {number}")
             labels = _core_labels(images, size, xy, weights, rows, truth)
 
-            def tell(event, number=number):
+            def tell(event, number=number, take=take):
                 if event["event"] == "start" and event["step"] == 0 and run is not None:
                     Path(run, REFINED).unlink(missing_ok=True)  # of a training that starts anew
+                take(event)
                 if callback is not None:
                     callback({**event, "round": number, "rounds": rounds})
 
             job = self._job(network, initial, grids, labels, options, number)
-            self.trained_ = run_job(
-                job, options, run, resume=resume, progress=progress, callback=tell
-            )
+            self.trained_ = run_job(job, options, run, resume=resume, progress=bar, callback=tell)
             self._keep(network, size, len(images), rows, number, options)
             if not self.trained_.finished:
                 return self

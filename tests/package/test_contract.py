@@ -223,6 +223,30 @@ def test_a_run_stands_for_its_folder(pool, tmp_path):
         trained().fit(pool, steps=1, run=scp.Run(pool, features=gradient()), progress=False)
 
 
+def test_progress_of_trainings_is_told_to_a_function(pool):
+    told = []
+    made = trained().set_params(training={"batch": 2, "points": 8, "log_every": 1})
+    made.fit(pool, steps=3, progress=lambda *words: told.append(words))
+    assert told == [("training", done, 3) for done in range(4)]
+    told.clear()
+    refiner = MAKE["LandmarkRefiner"]().set_params(training={"log_every": 1})
+    refiner.fit(
+        pool,
+        scp.Landmarks.of(pool),
+        templates=[0],
+        steps=1,
+        rounds=2,
+        progress=lambda *words: told.append(words),
+    )
+    assert told == [(f"refinement, round {r}", done, 1) for r in (1, 2) for done in (0, 1)]
+
+    def stop(*_):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        trained().fit(pool, steps=3, progress=stop)
+
+
 def test_threads_are_counted():
     before = scp.get_threads()
     scp.set_threads(1)
