@@ -43,7 +43,7 @@ class Trainer:
 def threads() -> int:
     """Threads that a call may use.
 
-    -> count: int
+    -> count: int64
     """
 
 def set_threads(count: SupportsIndex) -> None:
@@ -71,9 +71,9 @@ def random_words(
 ) -> NDArray[np.uint32]:
     """The first words of a stream of Philox4x32-10 (scp/random.h).
 
-    seed: int from 0 to 18446744073709551615
-    stream: int from 0 to 18446744073709551615
-    count: int from 0 to 2305843009213693951
+    seed: int from 0 to UINT64_MAX
+    stream: int from 0 to UINT64_MAX
+    count: int from 0 to PY_SSIZE_T_MAX / 4
     -> words: uint32 [count]
     """
 
@@ -85,10 +85,10 @@ def random_subset(
 ) -> NDArray[np.uint32]:
     """m different numbers below n, ascending.
 
-    seed: int from 0 to 18446744073709551615
-    stream: int from 0 to 18446744073709551615
-    m: int from 0 to 4294967295
-    n: int from 0 to 4294967295
+    seed: int from 0 to UINT64_MAX
+    stream: int from 0 to UINT64_MAX
+    m: int from 0 to UINT32_MAX
+    n: int from 0 to UINT32_MAX
     -> subset: uint32 [m]
     """
 
@@ -119,7 +119,7 @@ def gradient_pyramid(
     features: float32 [images][cells][channels], changed in place
     norms: float32 [images][cells], changed in place
     images: float32 [images][height][width]
-    levels: int from 1 to 8
+    levels: int from 1 to SCP_MATCH_MAX_LEVELS
     progress: callable(done, total) or None
     """
 
@@ -162,14 +162,14 @@ def match(
     height: int from 1 to 65535; of the coarsest level, as width
     width: int from 1 to 65535
     bilinear: bool
-    path: one of auto, search, dense
+    path: one of: auto search dense
     epsilon: float
     progress: callable(done, total) or None
     -> value: float32 [queries]
     -> index: int32 [queries]
-    -> dots: int; dot products evaluated
-    -> brute: int; those of brute force
-    -> dense: bool; the path taken
+    -> dots: int64; dot products evaluated
+    -> brute: int64; those of brute force
+    -> dense: boolean; the path taken
     """
 
 def match_bytes(
@@ -181,12 +181,12 @@ def match_bytes(
 ) -> int:
     """Working memory of match with the present number of threads.
 
-    levels: int from 1 to 8
-    channels: int from 1 to 4096
+    levels: int from 1 to SCP_MATCH_MAX_LEVELS
+    channels: int from 1 to SCP_MATCH_MAX_CHANNELS
     height: int from 1 to 65535
     width: int from 1 to 65535
     bilinear: bool
-    -> bytes: int
+    -> bytes: int64
     """
 
 def select_problem(
@@ -206,7 +206,7 @@ def select_problem(
     weights: float64 [clients]
     roles: uint8 [images]; enum scp_role
     groups: uint32 [images] or None
-    quota: int from 0 on; at most so many of a group
+    quota: int from 0 to PY_SSIZE_T_MAX; at most so many of a group
     costs: float64 [images] or None
     budget: float
     distances: float64 [images][images] or None
@@ -218,7 +218,7 @@ def select_attach(problem: Problem, device: SupportsIndex) -> None:
     """Run the problem's sums on a CUDA device from now on.
 
     problem: Problem
-    device: int from 0 to 2147483647
+    device: int from 0 to INT_MAX
     """
 
 def select_score(problem: Problem, set: NDArray[np.uint32]) -> float:
@@ -226,7 +226,7 @@ def select_score(problem: Problem, set: NDArray[np.uint32]) -> float:
 
     problem: Problem
     set: uint32 [size]
-    -> score: float
+    -> score: float64
     """
 
 def select_explain(
@@ -239,7 +239,7 @@ def select_explain(
     set: uint32 [size]
     -> found: uint32 [count]
     -> gains: float64 [size]
-    -> score: float
+    -> score: float64
     -> cover: int64 [clients]
     -> cover_value: float32 [clients]
     """
@@ -252,7 +252,7 @@ def select_greedy(
     """Lazy greedy, in the order of the picks.
 
     problem: Problem
-    m: int from -1 on; -1: as many as the budget allows
+    m: int from -1 to PY_SSIZE_T_MAX; -1: as many as the budget allows
     progress: callable(done, total) or None
     -> found: uint32 [count]
     """
@@ -266,11 +266,11 @@ def select_swap(
     """Best-improvement exchanges from a feasible set.
 
     problem: Problem
-    m: int from -1 on; -1: as many as the budget allows
+    m: int from -1 to PY_SSIZE_T_MAX; -1: as many as the budget allows
     set: uint32 [size]
     progress: callable(done, total) or None
     -> found: uint32 [count]
-    -> swaps: int
+    -> swaps: int64
     """
 
 def select_random(
@@ -284,9 +284,9 @@ def select_random(
     """The paper's random search.
 
     problem: Problem
-    m: int from -1 on; -1: as many as the budget allows
-    seed: int from 0 to 18446744073709551615
-    draws: int from 1 on
+    m: int from -1 to PY_SSIZE_T_MAX; -1: as many as the budget allows
+    seed: int from 0 to UINT64_MAX
+    draws: int from 1 to PY_SSIZE_T_MAX
     checkpoints: int64 [points]; ascending, at most draws
     progress: callable(done, total) or None
     -> found: uint32 [count]
@@ -305,13 +305,13 @@ def select_bound(
     """Lagrangian upper bound of the score of every feasible set.
 
     problem: Problem
-    m: int from -1 on; -1: as many as the budget allows
+    m: int from -1 to PY_SSIZE_T_MAX; -1: as many as the budget allows
     set: uint32 [size]
     score: float; of the set
-    iterations: int from 0 on
+    iterations: int from 0 to PY_SSIZE_T_MAX
     multipliers: float32 [clients], changed in place; NaN: none yet
     progress: callable(done, total) or None
-    -> bound: float
+    -> bound: float64
     """
 
 def select_exact(
@@ -326,17 +326,17 @@ def select_exact(
     """Branch and bound from a feasible set and select_bound's multipliers.
 
     problem: Problem
-    m: int from -1 on; -1: as many as the budget allows
+    m: int from -1 to PY_SSIZE_T_MAX; -1: as many as the budget allows
     set: uint32 [size]
     bound: float
     multipliers: float32 [clients]
-    max_nodes: int from 0 on
+    max_nodes: int from 0 to PY_SSIZE_T_MAX
     progress: callable(done, total) or None
     -> found: uint32 [count]
-    -> score: float
-    -> bound: float
-    -> nodes: int; or sets looked at
-    -> proven: bool
+    -> score: float64
+    -> bound: float64
+    -> nodes: int64; or sets looked at
+    -> proven: boolean
     """
 
 def select_enumerate(
@@ -351,13 +351,13 @@ def select_enumerate(
     problem: Problem
     set: uint32 [size]
     multipliers: float32 [clients]
-    max_sets: int from 0 on
+    max_sets: int from 0 to PY_SSIZE_T_MAX
     progress: callable(done, total) or None
     -> found: uint32 [count]
-    -> score: float
-    -> bound: float
-    -> nodes: int; or sets looked at
-    -> proven: bool
+    -> score: float64
+    -> bound: float64
+    -> nodes: int64; or sets looked at
+    -> proven: boolean
     """
 
 def graph_create(ints: NDArray[np.int32], floats: NDArray[np.float32]) -> Graph:
@@ -382,7 +382,7 @@ def plan_bytes(
     height: int from 1 to 65535
     width: int from 1 to 65535
     train: bool
-    -> bytes: int
+    -> bytes: int64
     """
 
 def plan_create(
@@ -417,8 +417,8 @@ def plan_forward(
     parameters: float32 [parameters]
     state: float32 [state] or None; a training plan changes it in place
     images: float32 [batch][height][width][channels]; plan_backward reads them again
-    seed: int from 0 to 18446744073709551615
-    step: int from 0 to 18446744073709551615
+    seed: int from 0 to UINT64_MAX
+    step: int from 0 to UINT64_MAX
     progress: callable(done, total) or None
     -> outputs: list of float32 [batch][h][w][c]
     """
@@ -452,10 +452,10 @@ def cuda_matcher(
     query_norms: float32 [queries][levels]
     height: int from 1 to 65535; of the coarsest level, as width
     width: int from 1 to 65535
-    device: int from 0 to 2147483647
+    device: int from 0 to INT_MAX
     bilinear: bool
     epsilon: float
-    max_memory: int from 0 on; bytes on the device
+    max_memory: int from 0 to PY_SSIZE_T_MAX; bytes on the device
     -> object: Matcher
     """
 
@@ -492,12 +492,12 @@ def trainer_run(
     """Steps first, first + 1, .. of a training.
 
     trainer: Trainer
-    arrays: dict of float32 [n], changed in place
-    first: int from 0 to 17592186044415; number of the first step
+    arrays: dict of float32 arrays, changed in place
+    first: int from 0 to UINT64_MAX / 65536 / 16; number of the first step
     rates: float64 [steps]; learning rates
     progress: callable(done, total) or None
     -> losses: float64 [steps][losses]
-    -> done: int; fewer than steps: a loss is not finite
+    -> done: int64; fewer than steps: a loss is not finite
     """
 
 def contrast_measure(
@@ -510,9 +510,9 @@ def contrast_measure(
     graph: Graph
     pool: float32 [images][height][width]; 0 .. 1
     options: dict of options
-    -> bytes: int; with the present number of threads
+    -> bytes: int64; with the present number of threads
     -> arrays: dict from names to lengths
-    -> side: int; pixels of the crop
+    -> side: int64; pixels of the crop
     """
 
 def contrast_trainer(graph: Graph, pool: NDArray[np.float32], options: dict[str, Any]) -> Trainer:
@@ -542,7 +542,7 @@ def refine_measure(
     labelled_rows: uint32 [n_labelled]
     pseudo_rows: uint32 [n_pseudo]
     options: dict of options
-    -> bytes: int; with the present number of threads
+    -> bytes: int64; with the present number of threads
     -> arrays: dict from names to lengths
     """
 
@@ -579,10 +579,10 @@ def refine_vote(
     """Landmarks of one image, in its pixels, from the network's output.
 
     map: float32 [height][width][channels]
-    landmarks: int from 1 to 1024
+    landmarks: int from 1 to SCP_REFINE_MAX_LANDMARKS
     factor: int from 1 to 32768; how many times the image is larger
-    vote: one of count, weighted
-    candidates: int from 1 to 4294967295
+    vote: one of: count weighted
+    candidates: int from 1 to UINT32_MAX
     radius: float; pixels of the image
     window: float; pixels of the image
     -> xy: float64 [landmarks][2]

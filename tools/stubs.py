@@ -39,43 +39,39 @@ TYPES = {
 }
 
 
-def type_of(kind: str, text: str, argument: bool) -> str:
+def type_of(kind: str, text: str) -> str:
     """The annotation of a row that takes or gives `text`, such as "float32 [cells]"."""
-    text = text.removesuffix(" or None")
     if kind == "array":
         return f"NDArray[np.{text.split()[0]}]"
     if kind == "arrays":
         return f"Sequence[NDArray[np.{text.split()[1]}]]"
     if kind == "choice":
-        return (
-            "Literal["
-            + ", ".join(f'"{word}"' for word in text.removeprefix("one of ").split(", "))
-            + "]"
-        )
-    if kind in ("object", "value") or not argument:
-        return text
-    return TYPES[kind]
+        return "Literal[" + ", ".join(f'"{word}"' for word in text.split()[2:]) + "]"
+    if kind == "value":
+        return {"int64": "int", "float64": "float", "boolean": "bool"}[text]
+    if kind == "made":
+        return made(text.partition(":")[0])
+    return text if kind == "object" else TYPES[kind]
 
 
-def made(note: str) -> str:
-    """The annotation of what a function makes, from its note: "float32 [n]", "list of float32"."""
-    text = note.partition(":")[0]
+def made(text: str) -> str:
+    """The annotation of what a function makes: "float32 [n]", "list of float32", "dict from .."."""
     first, _, rest = text.partition(" of ")
     if rest:
-        return f"{first}[{type_of('array', rest, False) if 'float' in rest else 'Any'}]"
+        return f"{first}[{type_of('array', rest) if 'float' in rest else 'Any'}]"
     if text.startswith("float"):
-        return type_of("array", text, False)
-    return text if text.partition(" ")[0] == text or text.endswith("]") else "dict[str, Any]"
+        return type_of("array", text)
+    return "dict[str, Any]" if text.startswith("dict from") else text
 
 
 def signature(name: str, rows: list) -> str:
     arguments, results = [], []
     defaults = inspect.signature(getattr(_core, name)).parameters
-    for row, kind, text, note, is_argument, optional, none in rows:
+    for row, kind, text, _, is_argument, optional, none in rows:
         if not is_argument:
-            results.append(made(note) if kind == "made" else type_of(kind, text, False))
+            results.append(type_of(kind, text))
             continue
-        kind = type_of(kind, text, True) + (" | None" if none else "")
+        kind = type_of(kind, text) + (" | None" if none else "")
         default = f" = {defaults[row].default!r}".replace("'", '"') if optional else ""
         arguments.append(f"{row}: {kind}{default}")
     result = ", ".join(results) or "None"
@@ -98,7 +94,8 @@ def stub() -> str:
             head = f"@final\nclass {name}:"
         text += f'{head}\n    """{value.__doc__}"""\n\n'
     for name, _, rows in _testing.functions():
-        lines = (inspect.getdoc(getattr(_core, name)) or "").strip().splitlines()
+        text_of = inspect.getdoc(getattr(_core, name)) or ""
+        lines = [line.rstrip() for line in text_of.strip().splitlines()]
         close = "" if len(lines) == 1 else "\n    "
         doc = textwrap.indent("\n".join(lines), "    ").strip()
         text += f'{signature(name, rows)}\n    """{doc}{close}"""\n\n'

@@ -1,4 +1,4 @@
-/* Dot products and similarities with the bits of the CPU (csrc/kernels/kernels.h): 16 lanes are the
+/* Dot products and similarities with the bits of the CPU (csrc/kernels/dots.h): 16 lanes are the
  * 16 partial sums, every operation is rounded by itself. All lanes of the half warp get the sum. */
 #ifndef SCP_CUDA_EXACT_CUH
 #define SCP_CUDA_EXACT_CUH

@@ -29,7 +29,7 @@ struct scp_cuda_selection {
     scp_array<uint64_t> offsets;
 };
 
-/* The sum of 8 lanes as the CPU takes it (kernels.h): j + (j+4), + (j+2), + (j+1). */
+/* The sum of 8 lanes as the CPU takes it (kernels/coverage.h): j + (j+4), + (j+2), + (j+1). */
 static __device__ __forceinline__ double scp_lanes_sum(double x) {
     for (unsigned half = 4; half > 0; half /= 2)
         x = __dadd_rn(x, __shfl_xor_sync(SCP_WHOLE_WARP, x, half));

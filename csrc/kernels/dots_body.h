@@ -1,4 +1,4 @@
-/* Dot products; included once per instruction set. See kernels.h for the summation order. */
+/* Dot products; included once per instruction set. See dots.h for the summation order. */
 
 static void dots_quad(float out[4], const float *query, const float *row0, const float *row1,
                       size_t channels) {
@@ -20,7 +20,7 @@ static inline f32x16 dot_lanes(const float *query, const float *cell, size_t cha
     return a;
 }
 
-static float dot(const float *query, const float *cell, size_t channels) {
+static float dots_one(const float *query, const float *cell, size_t channels) {
     return f32x16_sum(dot_lanes(query, cell, channels));
 }
 
@@ -33,7 +33,7 @@ static void dots_at(float *out, const float *queries, const float *vectors, cons
                     dot_lanes(queries + 2 * channels, vectors + cells[i + 2] * channels, channels),
                     dot_lanes(queries + 3 * channels, vectors + cells[i + 3] * channels, channels));
     for (; i < count; i++, queries += channels)
-        out[i] = dot(queries, vectors + cells[i] * channels, channels);
+        out[i] = dots_one(queries, vectors + cells[i] * channels, channels);
 }
 
 static void dots_block(float *out, size_t stride, const float *queries, size_t query_stride,
@@ -47,16 +47,17 @@ static void dots_block(float *out, size_t stride, const float *queries, size_t q
     }
     for (size_t i = whole; i < n_cells; i++)
         for (size_t q = 0; q < n_queries; q++)
-            out[q * stride + i] = dot(queries + q * query_stride, cells + i * channels, channels);
+            out[q * stride + i] =
+                dots_one(queries + q * query_stride, cells + i * channels, channels);
 }
 
 /* The similarity of one level from dot products, and its product with the level above. */
-static float combine(float *row, const float *parents, float query_norm, const float *norms,
-                     float epsilon, size_t count) {
+static float dots_combine(float *row, const float *parents, float query_norm, const float *norms,
+                          float epsilon, size_t count) {
     const f32x16 zero = f32x16_set(0), one = f32x16_set(1);
     const f32x16 query = f32x16_set(query_norm), eps = f32x16_set(epsilon);
     const f32x16 tiny = f32x16_set(SCP_TINY);
-    f32x16 most = zero;
+    f32x16 high = zero;
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const f32x16 n = f32x16_mul(query, f32x16_load(norms + i));
@@ -65,9 +66,9 @@ static float combine(float *row, const float *parents, float query_norm, const f
         c = f32x16_min(f32x16_max(c, zero), one);
         if (parents) c = f32x16_mul(f32x16_load_twice(parents + i / 2), c);
         f32x16_store(row + i, c);
-        most = f32x16_max(most, c);
+        high = f32x16_max(high, c);
     }
-    float largest = f32x16_largest(most);
+    float largest = f32x16_largest(high);
     for (; i < count; i++) {
         float c = scp_similarity(row[i], query_norm, norms[i], epsilon);
         if (parents) c = parents[i / 2] * c;

@@ -1,6 +1,6 @@
-/* Reading maps: plain, through a pending transform, and gradients through the pull of a norm and an
- * activation (nn/map.h); included once per instruction set. Pixels go in groups: memory
- * is read in order, and coefficients stay in registers for a group. */
+/* Reading maps: plain, with a deferred norm and activation, and gradients through both (maps.h);
+ * included once per instruction set. Pixels go in groups: memory is read in order, and coefficients
+ * stay in registers for a group. */
 
 #define MAPS_GROUP 16 /* pixels */
 
@@ -10,16 +10,34 @@ static void maps_copy(float *out, size_t out_pixel, const float *in, size_t in_p
         for (size_t j = 0; j < channels; j += 16) f32x16_store(out + j, f32x16_load(in + j));
 }
 
-static void maps_turn(float *to, const float *from, size_t line) {
-    for (size_t j = 0; j < 16; j += 4)
-        for (size_t i = 0; i < 16; i += 4) f32x4_turn(to + 16 * i + j, from + line * j + i, line);
+static void maps_pack(float *packed, const float *from, size_t rows, size_t columns, size_t panel) {
+    const size_t count = columns - panel * 16;
+    for (size_t i = 0; i < rows; i++, packed += 16) {
+        const float *row = from + i * columns + panel * 16;
+        if (count >= 16)
+            f32x16_store(packed, f32x16_load(row));
+        else
+            for (size_t j = 0; j < 16; j++) packed[j] = j < count ? row[j] : 0;
+    }
 }
 
-/* The pending transform of 16 channels. */
+/* A square of 16 x 16 at a time. */
+static void maps_pack_transposed(float *packed, const float *from, size_t rows, size_t columns,
+                                 size_t panel) {
+    const size_t count = columns - panel * 16, whole = count < 16 ? 0 : rows / 16 * 16;
+    from += panel * 16 * rows;
+    for (size_t i = 0; i < whole; i += 4)
+        for (size_t j = 0; j < 16; j += 4)
+            f32x4_transpose(packed + 16 * i + j, from + rows * j + i, rows);
+    for (size_t i = whole; i < rows; i++)
+        for (size_t j = 0; j < 16; j++) packed[16 * i + j] = j < count ? from[rows * j + i] : 0;
+}
+
+/* A deferred norm and activation of 16 channels. */
 struct affine {
     f32x16 scale, shift, slope;
 };
-static inline struct affine affine_load(const struct scp_pending_row *row, size_t channel) {
+static inline struct affine affine_load(const struct scp_deferred_row *row, size_t channel) {
     return (struct affine){f32x16_load(row->scale + channel), f32x16_load(row->shift + channel),
                            f32x16_load(row->slope + channel)};
 }
@@ -28,12 +46,12 @@ static inline f32x16 affine_value(struct affine f, f32x16 x) {
     const f32x16 t = f32x16_fma(f.scale, x, f.shift);
     return f32x16_max(t, f32x16_mul(f.slope, t));
 }
-static inline f32x16 affine_pull(struct affine f, f32x16 x, f32x16 dz) {
+static inline f32x16 affine_backward(struct affine f, f32x16 x, f32x16 dz) {
     return f32x16_choose(f32x16_fma(f.scale, x, f.shift), dz, f32x16_mul(dz, f.slope));
 }
 
-static void maps_pending(float *out, size_t out_pixel, const float *in, size_t in_pixel,
-                         size_t count, size_t channels, const struct scp_pending_row *row) {
+static void maps_deferred(float *out, size_t out_pixel, const float *in, size_t in_pixel,
+                          size_t count, size_t channels, const struct scp_deferred_row *row) {
     for (size_t g = 0; g < count; g += MAPS_GROUP)
         for (size_t j = 0; j < channels; j += 16) {
             const size_t end = count - g < MAPS_GROUP ? count : g + MAPS_GROUP;
@@ -44,19 +62,19 @@ static void maps_pending(float *out, size_t out_pixel, const float *in, size_t i
         }
 }
 
-static void maps_pull(float *out, size_t out_pixel, const float *in, size_t in_pixel,
-                      const float *raw, size_t raw_pixel, size_t count, size_t channels,
-                      const struct scp_pull_row *row) {
+static void maps_backward(float *out, size_t out_pixel, const float *in, size_t in_pixel,
+                          const float *raw, size_t raw_pixel, size_t count, size_t channels,
+                          const struct scp_backward_row *row) {
     for (size_t g = 0; g < count; g += MAPS_GROUP)
         for (size_t j = 0; j < channels; j += 16) {
             const size_t end = count - g < MAPS_GROUP ? count : g + MAPS_GROUP;
-            const struct affine f = affine_load(&row->pending, j);
+            const struct affine f = affine_load(&row->deferred, j);
             const f32x16 a = row->a ? f32x16_load(row->a + j) : f.scale;
             const f32x16 b = row->a ? f32x16_load(row->b + j) : f32x16_set(0);
             const f32x16 c = row->a ? f32x16_load(row->c + j) : f32x16_set(0);
             for (size_t i = g; i < end; i++) {
                 const f32x16 x = f32x16_load(raw + i * raw_pixel + j);
-                const f32x16 d = affine_pull(f, x, f32x16_load(in + i * in_pixel + j));
+                const f32x16 d = affine_backward(f, x, f32x16_load(in + i * in_pixel + j));
                 f32x16_store(out + i * out_pixel + j, f32x16_fma(a, d, f32x16_fma(b, x, c)));
             }
         }

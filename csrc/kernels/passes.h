@@ -4,35 +4,26 @@
 #ifndef SCP_KERNELS_PASSES_H
 #define SCP_KERNELS_PASSES_H
 
-#include <stddef.h>
+#include "maps.h"
 
-/* Coefficients of 16 channels and more, as in nn/map.h. */
-struct scp_pending_row {
-    const float *scale, *shift, *slope;
-};
-struct scp_pull_row {
-    struct scp_pending_row pending;
-    const float *a, *b, *c; /* a NULL: dx = scale * g */
-};
-
-struct scp_pass_kernels {
+struct scp_passes_kernels {
     /* sum = sum of (in - origin), squares = sum of (in - origin)^2; origin: one float per lane. */
     void (*moments)(float *sum, float *squares, const float *origin, const float *in, size_t stride,
                     size_t pixels, size_t lanes);
     /* sum = sum of g, product = sum of g * (raw - origin), g = grad * (t > 0 ? 1 : slope), t =
      * scale * raw + shift. */
-    void (*pull_sums)(float *sum, float *product, const float *origin, const float *grad,
-                      size_t grad_stride, const float *raw, size_t raw_stride,
-                      const struct scp_pending_row *row, size_t pixels, size_t lanes);
-    /* out[i] = max of z at pixels 2i, 2i + 1 of both rows; z by the pending transform. */
+    void (*backward_sums)(float *sum, float *product, const float *origin, const float *grad,
+                          size_t grad_stride, const float *raw, size_t raw_stride,
+                          const struct scp_deferred_row *row, size_t pixels, size_t lanes);
+    /* out[i] = max of z at pixels 2i, 2i + 1 of both rows; z as maps.h reads it. */
     void (*pool)(float *out, size_t out_stride, const float *row0, const float *row1, size_t stride,
-                 const struct scp_pending_row *row, size_t pixels, size_t lanes);
+                 const struct scp_deferred_row *row, size_t pixels, size_t lanes);
     /* The gradient of pool: goes to the first of the four (row by row) that reaches the maximum.
      * Writes or adds to 2 * pixels pixels of both gradient rows. */
-    void (*pool_pull)(float *grad0, float *grad1, size_t grad_stride, int accumulate,
-                      const float *out_grad, size_t out_stride, const float *row0,
-                      const float *row1, size_t stride, const struct scp_pending_row *row,
-                      size_t pixels, size_t lanes);
+    void (*pool_backward)(float *grad0, float *grad1, size_t grad_stride, int accumulate,
+                          const float *out_grad, size_t out_stride, const float *row0,
+                          const float *row1, size_t stride, const struct scp_deferred_row *row,
+                          size_t pixels, size_t lanes);
     /* out = in0 + weight * (in1 - in0), count a multiple of 16. */
     void (*blend)(float *out, const float *in0, const float *in1, float weight, size_t count);
     /* out pixel i = blend of the pixels index0[i] and index1[i] of in by weight[i]. */

@@ -1,5 +1,4 @@
-/* Rows of maps: see passes.h. */
-#include "passes.h"
+/* Rows of maps (passes.h); included once per instruction set, after maps_body.h. */
 
 static void pass_moments(float *sum, float *squares, const float *origin, const float *in,
                          size_t stride, size_t pixels, size_t lanes) {
@@ -25,16 +24,16 @@ static void pass_moments(float *sum, float *squares, const float *origin, const 
     }
 }
 
-static void pass_pull_sums(float *sum, float *product, const float *origin, const float *grad,
-                           size_t grad_stride, const float *raw, size_t raw_stride,
-                           const struct scp_pending_row *row, size_t pixels, size_t lanes) {
+static void pass_backward_sums(float *sum, float *product, const float *origin, const float *grad,
+                               size_t grad_stride, const float *raw, size_t raw_stride,
+                               const struct scp_deferred_row *row, size_t pixels, size_t lanes) {
     for (size_t j = 0; j < lanes; j += 16) {
         const struct affine f = affine_load(row, j);
         const f32x16 o = f32x16_load(origin + j);
         f32x16 s[2] = {f32x16_set(0), f32x16_set(0)}, p[2] = {s[0], s[0]};
         for (size_t i = 0; i < pixels; i++) {
             const f32x16 x = f32x16_load(raw + i * raw_stride + j);
-            const f32x16 g = affine_pull(f, x, f32x16_load(grad + i * grad_stride + j));
+            const f32x16 g = affine_backward(f, x, f32x16_load(grad + i * grad_stride + j));
             s[i & 1] = f32x16_add(s[i & 1], g);
             p[i & 1] = f32x16_add(p[i & 1], f32x16_mul(g, f32x16_sub(x, o)));
         }
@@ -44,7 +43,7 @@ static void pass_pull_sums(float *sum, float *product, const float *origin, cons
 }
 
 static void pass_pool(float *out, size_t out_stride, const float *row0, const float *row1,
-                      size_t stride, const struct scp_pending_row *row, size_t pixels,
+                      size_t stride, const struct scp_deferred_row *row, size_t pixels,
                       size_t lanes) {
     for (size_t j = 0; j < lanes; j += 16) {
         const struct affine f = affine_load(row, j);
@@ -64,10 +63,10 @@ static inline void put(float *to, int accumulate, f32x16 g) {
     f32x16_store(to, accumulate ? f32x16_add(f32x16_load(to), g) : g);
 }
 
-static void pass_pool_pull(float *grad0, float *grad1, size_t grad_stride, int accumulate,
-                           const float *out_grad, size_t out_stride, const float *row0,
-                           const float *row1, size_t stride, const struct scp_pending_row *row,
-                           size_t pixels, size_t lanes) {
+static void pass_pool_backward(float *grad0, float *grad1, size_t grad_stride, int accumulate,
+                               const float *out_grad, size_t out_stride, const float *row0,
+                               const float *row1, size_t stride, const struct scp_deferred_row *row,
+                               size_t pixels, size_t lanes) {
     const f32x16 zero = f32x16_set(0);
     for (size_t j = 0; j < lanes; j += 16) {
         const struct affine f = affine_load(row, j);

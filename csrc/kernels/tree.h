@@ -1,5 +1,4 @@
-/* The kernels of the pruned search, in 8-bit integers; one table per instruction set. All sets
- * give the same bits.
+/* The kernels of the pruned search, in 8-bit integers.
  *
  * A query is int8 q[channels] with its sum. A cell is uint8 t[channels], 128 more than its value:
  * the product of both is the exact integer <q, t - 128>. Cells that are read together lie together,
@@ -26,11 +25,11 @@ struct scp_tree_kernels {
                     size_t count, const struct scp_tree_query *query, const uint8_t *cells,
                     size_t channels);
 
-    /* Of the same, appends those with b >= least > 0 to out_bound and out_node, which must have
+    /* Of the same, appends those with b >= min > 0 to out_bound and out_node, which must have
      * room for 4 * count + 16. Returns how many were kept. */
     size_t (*expand)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
                      size_t count, const struct scp_tree_query *query, const uint8_t *cells,
-                     size_t channels, float least);
+                     size_t channels, float min);
 
     /* bounds[i] = clamp(<query, root i> * scale + slack, 0, 1) for `count` roots, a multiple of 16.
      * Returns the largest. */
@@ -39,23 +38,22 @@ struct scp_tree_kernels {
 
     /* In the next three, bounds are not negative, and zeros fill the last 16. */
 
-    /* The pairs (bound, node) with bound >= least > 0, in order; returns how many. The outputs have
+    /* The pairs (bound, node) with bound >= min > 0, in order; returns how many. The outputs have
      * room for count + 16 and do not overlap the inputs. */
     size_t (*filter)(float *out_bound, uint32_t *out_node, const float *bound, const uint32_t *node,
-                     size_t count, float least);
+                     size_t count, float min);
 
-    /* Takes pairs out of a list: the largest, about but not more than `most`, of which none is
+    /* Takes pairs out of a list: the largest, about but not more than `max`, of which none is
      * smaller than `share` of the largest, which is given; returns how many. Their bounds become 0,
-     * *left is the largest of the rest. The outputs have room for most + 16. */
+     * *left is the largest of the others. The outputs have room for max + 16. */
     size_t (*shortlist)(float *out_bound, uint32_t *out_node, float *left, float *bound,
-                        const uint32_t *node, size_t count, float largest, size_t most,
-                        float share);
+                        const uint32_t *node, size_t count, float largest, size_t max, float share);
 
     /* The first that is `value`; the last when there is none. */
     size_t (*find)(const float *bounds, size_t count, float value);
 
     /* The largest |in[i]| of count, a multiple of 16. */
-    float (*peak)(const float *in, size_t count);
+    float (*max_abs)(const float *in, size_t count);
 
     /* out[c] = 128 + in[c] * scale, rounded; sums: of the squares of what rounding took, and of in.
      * When the second is NaN or in * scale can leave [-127.5, 127.5], out may be anything. */
@@ -66,17 +64,5 @@ struct scp_tree_kernels {
     void (*quantise4)(uint8_t *out, float sums[8], const float *const in[4], const float scale[4],
                       size_t channels);
 };
-
-/* The table of the instruction set in use (scp/cpu.h). */
-const struct scp_tree_kernels *scp_tree_kernels(void);
-
-extern const struct scp_tree_kernels scp_tree_kernels_portable;
-#if defined(__x86_64__)
-extern const struct scp_tree_kernels scp_tree_kernels_avx2;
-extern const struct scp_tree_kernels scp_tree_kernels_avx512;
-extern const struct scp_tree_kernels scp_tree_kernels_avx512vnni; /* avx512 with VNNI */
-#elif defined(__aarch64__)
-extern const struct scp_tree_kernels scp_tree_kernels_neon;
-#endif
 
 #endif

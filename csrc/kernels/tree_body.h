@@ -20,23 +20,23 @@ static inline __attribute__((always_inline)) f32x16 children(const float *bound,
 static inline __attribute__((always_inline)) size_t
 expand_channels(float *restrict out_bound, uint32_t *restrict out_node, const float *restrict bound,
                 const uint32_t *restrict node, size_t count, const struct scp_tree_query *query,
-                const uint8_t *restrict cells, size_t channels, float least) {
+                const uint8_t *restrict cells, size_t channels, float min) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i += 4)
         kept += f32x16_pack_children(out_bound + kept, out_node + kept,
                                      children(bound + i, node + i, query, cells, channels),
-                                     node + i, least);
+                                     node + i, min);
     return kept;
 }
 
 static size_t tree_expand(float *out_bound, uint32_t *out_node, const float *bound,
                           const uint32_t *node, size_t count, const struct scp_tree_query *query,
-                          const uint8_t *cells, size_t channels, float least) {
+                          const uint8_t *cells, size_t channels, float min) {
     if (channels == 64) /* gradient features: unrolled, with the query in registers */
-        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 64, least);
+        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 64, min);
     if (channels == 32) /* those of the `laptop` preset */
-        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 32, least);
-    return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, least);
+        return expand_channels(out_bound, out_node, bound, node, count, query, cells, 32, min);
+    return expand_channels(out_bound, out_node, bound, node, count, query, cells, channels, min);
 }
 
 static inline __attribute__((always_inline)) float
@@ -76,10 +76,10 @@ static float tree_roots(float *bounds, const struct scp_tree_query *query, const
 }
 
 static size_t tree_filter(float *out_bound, uint32_t *out_node, const float *bound,
-                          const uint32_t *node, size_t count, float least) {
+                          const uint32_t *node, size_t count, float min) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i += 16)
-        kept += f32x16_pack(out_bound + kept, out_node + kept, bound + i, node + i, least);
+        kept += f32x16_pack(out_bound + kept, out_node + kept, bound + i, node + i, min);
     return kept;
 }
 
@@ -98,20 +98,20 @@ static inline __attribute__((always_inline)) void reach3(size_t reach[3], const 
 }
 
 static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, float *bound,
-                             const uint32_t *node, size_t count, float largest, size_t most,
+                             const uint32_t *node, size_t count, float largest, size_t max,
                              float share) {
     const f32x16 zero = f32x16_set(0);
-    f32x16 rest = zero;
+    f32x16 others = zero;
     float high = largest, low = share * high;
     size_t reached = 0, kept = 0;
     for (size_t i = 0; i < count; i += 16)
         reached += (size_t)f32x16_reach(f32x16_load(bound + i), f32x16_set(low));
-    if (reached > most) { /* low is reached by more, high is not, unless it is the largest */
-        for (int step = 0; step < 3; step++) {
+    if (reached > max) { /* low is reached by more, high is not, unless it is the largest */
+        for (int round = 0; round < 3; round++) {
             const float quarter = 0.25f * (high - low);
             size_t reach[3];
             reach3(reach, bound, count, low, quarter);
-            const int over = (reach[0] > most) + (reach[1] > most) + (reach[2] > most);
+            const int over = (reach[0] > max) + (reach[1] > max) + (reach[2] > max);
             const float next = low + (float)(over + 1) * quarter;
             high = next < high ? next : high;
             low = low + (float)over * quarter;
@@ -124,23 +124,23 @@ static size_t tree_shortlist(float *out_bound, uint32_t *out_node, float *left, 
     for (size_t i = 0; i < count; i += 16) {
         const f32x16 v = f32x16_load(bound + i);
         const size_t more = (size_t)f32x16_reach(v, limit);
-        if (kept + more > most) { /* ties: the first of them */
-            for (size_t j = i; j < i + 16 && kept < most; j++)
+        if (kept + more > max) { /* ties: the first of them */
+            for (size_t j = i; j < i + 16 && kept < max; j++)
                 if (bound[j] >= high) {
                     out_bound[kept] = bound[j];
                     out_node[kept++] = node[j];
                     bound[j] = 0;
                 }
-            rest = f32x16_max(rest, f32x16_load(bound + i));
+            others = f32x16_max(others, f32x16_load(bound + i));
             continue;
         }
         const f32x16 below = f32x16_choose(f32x16_sub(limit, v), v, zero);
         f32x16_pack(out_bound + kept, out_node + kept, bound + i, node + i, high);
         f32x16_store(bound + i, below);
-        rest = f32x16_max(rest, below);
+        others = f32x16_max(others, below);
         kept += more;
     }
-    *left = f32x16_largest(rest);
+    *left = f32x16_largest(others);
     return kept;
 }
 
@@ -151,7 +151,7 @@ static size_t tree_find(const float *values, size_t count, float value) {
     return at;
 }
 
-static float tree_peak(const float *in, size_t count) {
+static float tree_max_abs(const float *in, size_t count) {
     const f32x16 zero = f32x16_set(0);
     f32x16 a = zero, b = zero; /* two chains */
     for (size_t i = 0; i < count; i += 16) {
@@ -169,14 +169,14 @@ static inline f32x16 add_square(f32x16 sum, f32x16 x) {
 static void tree_quantise(uint8_t *out, float sums[2], const float *in, float scale,
                           size_t channels) {
     const f32x16 units = f32x16_set(scale), half = f32x16_set(128.5f), middle = f32x16_set(128);
-    f32x16 rests = f32x16_set(0), squares = rests;
+    f32x16 residuals = f32x16_set(0), squares = residuals;
     for (size_t c = 0; c < channels; c += 16) {
         const f32x16 v = f32x16_load(in + c), x = f32x16_mul(v, units);
         const f32x16 whole = f32x16_store_u8(out + c, f32x16_add(x, half));
-        rests = add_square(rests, f32x16_sub(x, f32x16_sub(whole, middle)));
+        residuals = add_square(residuals, f32x16_sub(x, f32x16_sub(whole, middle)));
         squares = add_square(squares, v);
     }
-    sums[0] = f32x16_sum(rests);
+    sums[0] = f32x16_sum(residuals);
     sums[1] = f32x16_sum(squares);
 }
 
@@ -185,7 +185,7 @@ static void tree_quantise4(uint8_t *out, float sums[8], const float *const in[4]
     const f32x16 half = f32x16_set(128.5f), middle = f32x16_set(128), zero = f32x16_set(0);
     const f32x16 units[4] = {f32x16_set(scale[0]), f32x16_set(scale[1]), f32x16_set(scale[2]),
                              f32x16_set(scale[3])};
-    f32x16 rests[4] = {zero, zero, zero, zero}, squares[4] = {zero, zero, zero, zero};
+    f32x16 residuals[4] = {zero, zero, zero, zero}, squares[4] = {zero, zero, zero, zero};
     for (size_t c = 0; c < channels; c += 16) {
         f32x16 x[4], whole[4];
         for (int n = 0; n < 4; n++) {
@@ -196,8 +196,8 @@ static void tree_quantise4(uint8_t *out, float sums[8], const float *const in[4]
         }
         f32x16_store_u8x4(out + 4 * c, whole);
         for (int n = 0; n < 4; n++)
-            rests[n] = add_square(rests[n], f32x16_sub(x[n], f32x16_sub(whole[n], middle)));
+            residuals[n] = add_square(residuals[n], f32x16_sub(x[n], f32x16_sub(whole[n], middle)));
     }
-    f32x16_sum4(sums, rests[0], rests[1], rests[2], rests[3]);
+    f32x16_sum4(sums, residuals[0], residuals[1], residuals[2], residuals[3]);
     f32x16_sum4(sums + 4, squares[0], squares[1], squares[2], squares[3]);
 }

@@ -47,9 +47,10 @@ static float similarity_at(struct bilinear_search *s, size_t d, size_t y, size_t
     if (f->stamps[cell] != s->stamp) {
         f->stamps[cell] = s->stamp;
         s->dots++;
-        f->c[cell] = scp_similarity(s->image->kernels->dot(s->query->vectors + d * channels,
-                                                           f->features + cell * channels, channels),
-                                    s->query->norms[d], f->norms[cell], s->image->epsilon);
+        f->c[cell] =
+            scp_similarity(s->image->kernels->dots.one(s->query->vectors + d * channels,
+                                                       f->features + cell * channels, channels),
+                           s->query->norms[d], f->norms[cell], s->image->epsilon);
     }
     return f->c[cell];
 }
@@ -57,9 +58,10 @@ static float similarity_at(struct bilinear_search *s, size_t d, size_t y, size_t
 static void fill_level(struct bilinear_search *s, size_t d) {
     struct level_map *f = &s->maps[d];
     const size_t channels = s->image->grid.channels, cells = f->height * f->width;
-    s->image->kernels->dots_block(f->c, cells, s->query->vectors + d * channels, 0, 1, f->features,
+    s->image->kernels->dots.block(f->c, cells, s->query->vectors + d * channels, 0, 1, f->features,
                                   cells, channels);
-    s->image->kernels->combine(f->c, NULL, s->query->norms[d], f->norms, s->image->epsilon, cells);
+    s->image->kernels->dots.combine(f->c, NULL, s->query->norms[d], f->norms, s->image->epsilon,
+                                    cells);
     for (size_t i = 0; i < cells; i++) f->stamps[i] = s->stamp;
     s->dots += cells;
 }

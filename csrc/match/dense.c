@@ -25,14 +25,14 @@ void scp_dense_nearest(float *value, int32_t *index, const struct image *image,
         const size_t offset = scp_grid_offset(grid, d);
         for (size_t y = 0; y < height; y++) {
             const size_t first = offset + y * width;
-            image->kernels->dots_block(row, width, queries + d * channels, levels * channels, count,
+            image->kernels->dots.block(row, width, queries + d * channels, levels * channels, count,
                                        image->features + first * channels, width, channels);
             for (size_t q = 0; q < count; q++) {
                 const float *above = d ? parent + q * coarse + y / 2 * (width / 2) : NULL;
                 float *out = row + q * width;
                 const float row_max =
-                    image->kernels->combine(out, above, query_norms[q * levels + d],
-                                            image->norms + first, image->epsilon, width);
+                    image->kernels->dots.combine(out, above, query_norms[q * levels + d],
+                                                 image->norms + first, image->epsilon, width);
                 if (d < last) {
                     memcpy(map + q * coarse + y * width, out, width * sizeof *out);
                 } else if (row_max > value[q]) { /* the first place of a new maximum */

@@ -137,7 +137,7 @@ enum scp_status scp_match(float *value, int32_t *index, struct scp_match_stats *
                                     .epsilon = options->epsilon,
                                     .mode = options->mode,
                                     .kernels = scp_kernels(),
-                                    .tree_kernels = scp_tree_kernels()},
+                                    .tree_kernels = &scp_kernels()->tree},
                           .queries = queries,
                           .count = n_queries,
                           .stride = 1,

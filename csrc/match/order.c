@@ -73,7 +73,7 @@ static void assign_examples(struct key *keys, const float *vectors, size_t count
         }
         for (size_t e = 0; e * spacing < count; e++) {
             const float *example = vectors + keys[e * spacing].first * stride;
-            const float dot = kernels->dot(mine, example, channels);
+            const float dot = kernels->dots.one(mine, example, channels);
             if (dot > best) {
                 best = dot;
                 keys[i].example = (uint32_t)e;

@@ -46,8 +46,8 @@ static void choose_factors(struct image *image) {
     for (size_t d = 0; d < image->grid.levels; d++) {
         float max_abs = 1;
         if (d + 1 < image->grid.levels)
-            max_abs = image->tree_kernels->peak(image->features + image->offset[d] * channels,
-                                                scp_grid_cells(&image->grid, d) * channels);
+            max_abs = image->tree_kernels->max_abs(image->features + image->offset[d] * channels,
+                                                   scp_grid_cells(&image->grid, d) * channels);
         image->factor[d] = 127 / (max_abs > 1e-3f && max_abs < 1 ? max_abs : 1);
     }
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../kernels/tree.h"
+#include "../kernels/kernels.h"
 #include "order.h"
 #include "scp/alloc.h"
 
@@ -19,7 +19,7 @@ struct quantise_job {
 /* SCP_EINVAL when the vector is longer than 1. */
 static enum scp_status quantise(int8_t *to, struct quantisation *scaling, const float *v,
                                 size_t channels, const struct scp_tree_kernels *kernels) {
-    const float max_abs = kernels->peak(v, channels);
+    const float max_abs = kernels->max_abs(v, channels);
     float sums[2];
     uint8_t *bytes = (uint8_t *)to;
     kernels->quantise(bytes, sums, v, max_abs > 1e-30f ? 127 / max_abs : 0, channels);
@@ -78,7 +78,7 @@ enum scp_status scp_queries_create(struct scp_queries **queries, const float *ve
     q->norms = scp_alloc(count * levels, sizeof *q->norms);
     q->quantised = scp_alloc(count * levels * channels, sizeof *q->quantised);
     q->scaling = scp_alloc(count * levels, sizeof *q->scaling);
-    struct quantise_job job = {q, vectors, norms, scp_tree_kernels()};
+    struct quantise_job job = {q, vectors, norms, &scp_kernels()->tree};
     const int room = q->order && q->heads && q->vectors && q->norms && q->quantised && q->scaling;
     status =
         room ? scp_queries_order(q->order, q->heads, vectors, count, levels, channels) : SCP_ENOMEM;

@@ -106,7 +106,7 @@ static inline uint32_t multiply_path(struct query_search *s, uint32_t leaf, uint
     s->leaf = leaf;
     s->cached_levels = from;
     if (from > to) return cell;
-    image->kernels->dots_at(dots + from, s->query->vectors + from * channels, image->features,
+    image->kernels->dots.at(dots + from, s->query->vectors + from * channels, image->features,
                             cells + from, to + 1 - from, channels);
     for (uint32_t d = from; d <= to; d++)
         s->products[d + 1] =

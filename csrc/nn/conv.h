@@ -12,8 +12,6 @@
 #define SCP_NN_CONV_H
 
 #include "map.h"
-#include "scp/status.h"
-#include "scp/threads.h"
 
 struct scp_conv {
     size_t in, out; /* channels */
@@ -26,30 +24,30 @@ struct scp_conv {
 void scp_conv_size(size_t *height, size_t *width, const struct scp_conv *conv, size_t in_height,
                    size_t in_width);
 
+/* Floats of the weights. */
+static inline size_t scp_conv_weights(const struct scp_conv *conv) {
+    return conv->kernel_y * conv->kernel_x * conv->in * conv->out;
+}
+
 /* Floats of workspace that the calls below need for maps of this size (the largest of the three
  * when `train`, else of forward), with that number of threads. SIZE_MAX when it overflows. */
 size_t scp_conv_workspace(const struct scp_conv *conv, size_t batch, size_t in_height,
                           size_t in_width, int train, size_t threads);
 
-/* y = conv(pending(x)) + bias. bias[out] may be NULL. Writes all scp_lanes_up(out) floats of y's
- * pixels where y.stride >= that. */
-enum scp_status scp_conv_forward(const struct scp_map *y, const struct scp_map *x,
-                                 const struct scp_pending *pending, const float *weights,
-                                 const float *bias, const struct scp_conv *conv, float *workspace,
-                                 const struct scp_control *control);
+/* y = conv(z(x)) + bias. bias[out] may be NULL. Writes all scp_lanes_up(out) floats of y's pixels
+ * where y.stride >= that. */
+enum scp_status scp_conv_forward(const struct scp_map *y, const struct scp_source *x,
+                                 const float *weights, const float *bias,
+                                 const struct scp_conv *conv, const struct scp_run *run);
 
-/* dz (gradient at the input after its pending transform) = or += conv^T(pull(dy)). */
+/* dz (gradient at the input after its norm and activation) = or += conv^T(dy). */
 enum scp_status scp_conv_backward_data(const struct scp_map *dz, int accumulate,
-                                       const struct scp_map *dy, const struct scp_pull *pull,
-                                       const float *weights, const struct scp_conv *conv,
-                                       float *workspace, const struct scp_control *control);
+                                       const struct scp_source *dy, const float *weights,
+                                       const struct scp_conv *conv, const struct scp_run *run);
 
 /* weight_grads += and bias_grads[out] += (NULL: no bias). */
 enum scp_status scp_conv_backward_weights(float *weight_grads, float *bias_grads,
-                                          const struct scp_map *x,
-                                          const struct scp_pending *pending,
-                                          const struct scp_map *dy, const struct scp_pull *pull,
-                                          const struct scp_conv *conv, float *workspace,
-                                          const struct scp_control *control);
+                                          const struct scp_source *x, const struct scp_source *dy,
+                                          const struct scp_conv *conv, const struct scp_run *run);
 
 #endif

@@ -1,12 +1,13 @@
+/* Runs a plan forward. */
 #include <math.h>
 
-#include "passes.h"
-#include "plan.h"
+#include "memory.h"
+#include "reduce.h"
+#include "resample.h"
 
 /* The coefficients of a value's norm from its raw floats (or from the running statistics). */
 static enum scp_status norm(struct scp_plan *plan, const struct scp_value *v,
-                            const float *parameters, float *state,
-                            const struct scp_control *control) {
+                            const float *parameters, float *state, const struct scp_run *run) {
     const struct scp_layer *layer = plan->graph->layers + v->norm_layer;
     const struct scp_block *block = plan->graph->blocks + v->norm_layer;
     const size_t channels = v->map.channels, lanes = scp_lanes_up(channels);
@@ -20,8 +21,7 @@ static enum scp_status norm(struct scp_plan *plan, const struct scp_value *v,
             variance[c] = (double)running[channels + c];
         }
     } else {
-        enum scp_status status =
-            scp_pass_moments(mean, variance, &v->map, !batch_norm, plan->workspace, control);
+        const enum scp_status status = scp_pass_moments(mean, variance, &v->map, !batch_norm, run);
         if (status != SCP_OK) return status;
     }
     if (batch_norm && plan->train && running) {
@@ -49,70 +49,50 @@ static enum scp_status norm(struct scp_plan *plan, const struct scp_value *v,
     return SCP_OK;
 }
 
-struct scp_map scp_concat_part(const struct scp_plan *plan, const struct scp_step *step, size_t k,
-                               const struct scp_map *whole) {
-    struct scp_map part = *whole;
-    for (size_t j = 0; j < k; j++) part.data += plan->values[step->inputs[j]].map.channels;
-    part.channels = plan->values[step->inputs[k]].map.channels;
-    part.part = 1;
-    return part;
-}
-
-static enum scp_status concat(struct scp_plan *plan, const struct scp_step *step,
-                              const struct scp_control *control) {
-    const struct scp_map *out = &plan->values[step->value].map;
+static enum scp_status concat(struct scp_plan *plan, const struct scp_stage *stage,
+                              const struct scp_run *run) {
+    const struct scp_map *out = &plan->values[stage->value].map;
+    struct scp_pass pass = {.out = *out, .first = out->channels};
     enum scp_status status = SCP_OK;
     if (out->channels % SCP_LANES)
-        status = scp_pass_zero(out, out->channels, control); /* the padding */
-    for (size_t k = 0; k < step->n_inputs && status == SCP_OK; k++) {
-        const struct scp_value *in = plan->values + step->inputs[k];
-        if (in->root == step->value) continue;
-        const struct scp_pending pending = scp_value_pending(in);
-        const struct scp_map part = scp_concat_part(plan, step, k, out);
-        status = scp_pass_finish(&part, &in->map, &pending, plan->workspace, control);
+        status = scp_pass_run(&pass, scp_pass_zero, run); /* the padding */
+    for (size_t k = 0; k < stage->n_inputs && status == SCP_OK; k++) {
+        const struct scp_value *value = plan->values + stage->inputs[k];
+        if (value->root == stage->value) continue;
+        pass.in = scp_value_source(value);
+        pass.out = scp_concat_part(plan, stage, k, out);
+        status = scp_pass_run(&pass, scp_pass_copy, run);
     }
     return status;
 }
 
-static enum scp_status compute(struct scp_plan *plan, const struct scp_step *step,
-                               const float *parameters, const struct scp_control *control) {
-    const struct scp_layer *layer = plan->graph->layers + step->layer;
-    const struct scp_value *in = plan->values + step->inputs[0];
-    const struct scp_map *out = &plan->values[step->value].map;
-    const struct scp_pending pending = scp_value_pending(in);
-    float *workspace = plan->workspace;
-    switch (step->op) {
-    case SCP_STEP_CONV: {
-        const struct scp_conv conv = scp_layer_conv(plan->graph, step->layer);
-        const float *weights = parameters + plan->graph->blocks[step->layer].parameters;
-        const size_t n = conv.kernel_y * conv.kernel_x * conv.in * conv.out;
-        return scp_conv_forward(out, &in->map, &pending, weights, layer->bias ? weights + n : NULL,
-                                &conv, workspace, control);
-    }
-    case SCP_STEP_COPY:
-        return scp_pass_finish(out, &in->map, &pending, workspace, control);
-    case SCP_STEP_POOL:
-        return scp_pass_pool(out, &in->map, &pending, workspace, control);
-    case SCP_STEP_RESIZE:
-        return scp_pass_resize(out, &in->map, &pending, (int)layer->align, workspace, control);
-    case SCP_STEP_CONCAT:
-        return concat(plan, step, control);
-    case SCP_STEP_ADD: {
-        const enum scp_status status = scp_pass_finish(out, &in->map, &pending, workspace, control);
-        if (status != SCP_OK) return status;
-        return scp_pass_add(out, 1, &plan->values[step->inputs[1]].map, 1, control);
-    }
-    case SCP_STEP_MEAN:
-        return scp_pass_mean(out, &in->map, &pending, workspace, control);
-    case SCP_STEP_SIGMOID:
-        return scp_pass_curve(out, &in->map, &pending, SCP_SIGMOID, workspace, control);
-    case SCP_STEP_TANH:
-        return scp_pass_curve(out, &in->map, &pending, SCP_TANH, workspace, control);
-    case SCP_STEP_DROPOUT:
-        return scp_pass_dropout(out, 0, &in->map, &pending, layer->rate, plan->seed,
-                                (uint64_t)step->layer << 32, workspace, control);
-    }
-    return SCP_EINVAL;
+static enum scp_status conv(struct scp_plan *plan, const struct scp_stage *stage,
+                            const float *parameters, const struct scp_run *run) {
+    const struct scp_conv conv = scp_layer_conv(plan->graph, stage->layer);
+    const struct scp_source in = scp_value_source(plan->values + stage->inputs[0]);
+    const float *weights = parameters + plan->graph->blocks[stage->layer].parameters;
+    const float *bias =
+        plan->graph->layers[stage->layer].bias ? weights + scp_conv_weights(&conv) : NULL;
+    return scp_conv_forward(&plan->values[stage->value].map, &in, weights, bias, &conv, run);
+}
+
+static enum scp_status compute(struct scp_plan *plan, const struct scp_stage *stage,
+                               const float *parameters, const struct scp_run *run) {
+    static const scp_pass_line lines[] = {
+        [SCP_STAGE_COPY] = scp_pass_copy,  [SCP_OP_MAX_POOL] = scp_pass_pool,
+        [SCP_OP_RESIZE] = scp_pass_resize, [SCP_OP_ADD] = scp_pass_copy,
+        [SCP_OP_MEAN] = scp_pass_mean,     [SCP_OP_SIGMOID] = scp_pass_curve,
+        [SCP_OP_TANH] = scp_pass_curve,    [SCP_OP_DROPOUT] = scp_pass_dropout};
+    if (stage->op == SCP_OP_CONV || stage->op == SCP_OP_TRANSPOSED)
+        return conv(plan, stage, parameters, run);
+    if (stage->op == SCP_OP_CONCAT) return concat(plan, stage, run);
+    struct scp_pass pass = scp_stage_pass(plan, stage);
+    pass.out = plan->values[stage->value].map;
+    const enum scp_status status = scp_pass_run(&pass, lines[stage->op], run);
+    if (status != SCP_OK || stage->op != SCP_OP_ADD) return status;
+    pass.in.map = plan->values[stage->inputs[1]].map;
+    pass.accumulate = 1;
+    return scp_pass_run(&pass, scp_pass_add, run);
 }
 
 enum scp_status scp_plan_forward(struct scp_plan *plan, const float *parameters, float *state,
@@ -121,14 +101,15 @@ enum scp_status scp_plan_forward(struct scp_plan *plan, const float *parameters,
     if (!plan->train && !state && plan->graph->n_state)
         return scp_invalid(control, "state", SCP_WHOLE, "must be given outside training");
     enum scp_status status = scp_plan_reserve(plan);
+    const struct scp_run run = {plan->workspace, control};
     plan->ready = 0;
     plan->seed = seed + 0x9E3779B97F4A7C15u * step;
-    /* Read only: a step never writes value 0. */
+    /* Read only: a stage never writes value 0. */
     plan->values[0].map.data = (float *)(uintptr_t)images;
-    for (size_t s = 0; s < plan->n_steps && status == SCP_OK; s++) {
-        const struct scp_value *v = plan->values + plan->steps[s].value;
-        status = compute(plan, plan->steps + s, parameters, control);
-        if (status == SCP_OK && v->norm) status = norm(plan, v, parameters, state, control);
+    for (size_t s = 0; s < plan->n_stages && status == SCP_OK; s++) {
+        const struct scp_value *v = plan->values + plan->stages[s].value;
+        status = compute(plan, plan->stages + s, parameters, &run);
+        if (status == SCP_OK && v->norm) status = norm(plan, v, parameters, state, &run);
     }
     plan->ready = status == SCP_OK;
     return status;

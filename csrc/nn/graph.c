@@ -1,3 +1,4 @@
+/* The graph of a network: which layers are legal, and where their numbers lie. */
 #include "graph.h"
 
 #include <math.h>
@@ -17,32 +18,21 @@ size_t scp_layer_inputs(const struct scp_layer *layer) {
 
 struct scp_conv scp_layer_conv(const struct scp_graph *graph, size_t layer) {
     const struct scp_layer *l = graph->layers + layer;
-    return (struct scp_conv){.in = graph->channels[l->inputs[0]],
-                             .out = l->channels,
-                             .kernel_y = l->kernel_y,
-                             .kernel_x = l->kernel_x,
-                             .stride = l->stride,
-                             .dilation = l->dilation,
-                             .pad_y = l->pad_y,
-                             .pad_x = l->pad_x,
-                             .transposed = l->op == SCP_OP_TRANSPOSED};
+    const size_t in = graph->channels[l->inputs[0]];
+    const int transposed = l->op == SCP_OP_TRANSPOSED;
+    return (struct scp_conv){in,          l->channels, l->kernel_y, l->kernel_x, l->stride,
+                             l->dilation, l->pad_y,    l->pad_x,    transposed};
 }
 
-static int within(uint32_t value, uint32_t least, uint32_t most) {
-    return value >= least && value <= most;
+static int within(uint32_t value, uint32_t min, uint32_t max) {
+    return value >= min && value <= max;
 }
 
 static int legal_inputs(const struct scp_layer *layers, size_t i) {
-    static const unsigned char least[SCP_OP_COUNT] = {
-        [SCP_OP_INPUT] = 0,      [SCP_OP_CONV] = 1,          [SCP_OP_TRANSPOSED] = 1,
-        [SCP_OP_BATCH_NORM] = 1, [SCP_OP_INSTANCE_NORM] = 1, [SCP_OP_LEAKY] = 1,
-        [SCP_OP_SIGMOID] = 1,    [SCP_OP_TANH] = 1,          [SCP_OP_MAX_POOL] = 1,
-        [SCP_OP_RESIZE] = 1,     [SCP_OP_CONCAT] = 2,        [SCP_OP_ADD] = 2,
-        [SCP_OP_MEAN] = 1,       [SCP_OP_DROPOUT] = 1};
     const struct scp_layer *l = layers + i;
-    const size_t n = scp_layer_inputs(l);
-    if (n < least[l->op] || n > (l->op == SCP_OP_CONCAT ? SCP_LAYER_INPUTS : least[l->op]))
-        return 0;
+    const size_t n = scp_layer_inputs(l), two = l->op == SCP_OP_CONCAT || l->op == SCP_OP_ADD;
+    const size_t needed = l->op == SCP_OP_INPUT ? 0 : 1 + two;
+    if (n < needed || n > (l->op == SCP_OP_CONCAT ? SCP_LAYER_INPUTS : needed)) return 0;
     for (size_t k = 0; k < n; k++)
         if ((size_t)l->inputs[k] >= i) return 0;
     return 1;

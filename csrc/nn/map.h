@@ -1,4 +1,4 @@
-/* Maps: how the network keeps a tensor.
+/* Maps: how the network keeps a tensor, and how its readers see it.
  *
  * Layout: channels last. A map is [batch][height][width] pixels, each a vector of `stride` floats
  * of which the first `channels` count. Inside a plan `stride` is a multiple of 16 and the floats
@@ -6,21 +6,19 @@
  * only the input of a network is dense (stride == channels). A part of the channels of a wider map
  * is a map too (data shifted, the stride of the wider map): concatenation needs no copy.
  *
- * Pending transform. Normalisation and activation are not computed where they stand in the network:
- * a map holds the raw values x of what came before, and whoever reads it applies
+ * Deferred norm and activation. They are not computed where they stand in the network: a map holds
+ * the raw values x of what came before, and the reader applies
  *     t = scale[c] * x + shift[c],   z = t > 0 ? t : slope[c] * t
  * on the way. So a convolution, its norm and its ReLU cost one pass, and only x is kept for the
  * backward pass. */
 #ifndef SCP_NN_MAP_H
 #define SCP_NN_MAP_H
 
-#include <stddef.h>
+#include "../kernels/maps.h"
+#include "scp/status.h"
+#include "scp/threads.h"
 
 #define SCP_LANES 16 /* floats of a vector */
-
-static inline size_t scp_lanes_up(size_t channels) {
-    return (channels + SCP_LANES - 1) / SCP_LANES * SCP_LANES;
-}
 
 struct scp_map {
     float *data;
@@ -28,10 +26,9 @@ struct scp_map {
     int part; /* channels of a wider map that share vectors with others: touch no more than them */
 };
 
-/* Coefficients of channel c of image b lie at [b * image_step + c]; image_step is 0 when all images
- * share them. Each holds scp_lanes_up(channels) floats, zero beyond `channels`. scale NULL: the
- * identity (the others are not looked at). */
-struct scp_pending {
+/* The coefficients [image][scp_lanes_up(channels)], zero beyond `channels`, `image_step` floats
+ * from image to image (0: all images share them). scale NULL: the identity. */
+struct scp_deferred {
     const float *scale, *shift, *slope;
     size_t image_step;
 };
@@ -41,10 +38,54 @@ struct scp_pending {
  *     g = dz * (t > 0 ? 1 : slope[c]),   dx = a[c] * g + b[c] * x + c[c]
  * raw.data NULL: the stored gradient is dx already. Otherwise raw has the shape of the gradient. a
  * NULL: dx = scale[c] * g (no norm to differentiate: b and c are zero). */
-struct scp_pull {
+struct scp_backward {
     struct scp_map raw;
-    struct scp_pending pending;
-    const float *a, *b, *c; /* as the coefficients of pending */
+    struct scp_deferred deferred;
+    const float *a, *b, *c; /* as the coefficients of deferred */
 };
+
+/* A map and how it is read: values through `deferred`, a gradient through `backward`, or (neither)
+ * as it is stored. */
+struct scp_source {
+    struct scp_map map;
+    struct scp_deferred deferred;
+    struct scp_backward backward;
+};
+
+/* What the operations of this folder run with: as many floats as their _workspace says. */
+struct scp_run {
+    float *workspace;
+    const struct scp_control *control; /* or NULL */
+};
+
+static inline size_t scp_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+static inline size_t scp_max(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+static inline size_t scp_ceil_div(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+/* Floats in whole vectors, which are cache lines too. */
+static inline size_t scp_lanes_up(size_t floats) {
+    return scp_ceil_div(floats, SCP_LANES) * SCP_LANES;
+}
+static inline float *scp_map_row(const struct scp_map *map, size_t image, size_t y) {
+    return map->data + (image * map->height + y) * map->width * map->stride;
+}
+/* The coefficients of one image from channel `first` on. */
+static inline struct scp_deferred_row scp_deferred_row(const struct scp_deferred *d, size_t image,
+                                                       size_t first) {
+    const size_t at = image * d->image_step + first;
+    return (struct scp_deferred_row){d->scale + at, d->shift + at, d->slope + at};
+}
+static inline struct scp_backward_row scp_backward_row(const struct scp_backward *b, size_t image,
+                                                       size_t first) {
+    const size_t at = image * b->deferred.image_step + first;
+    const struct scp_deferred_row deferred = scp_deferred_row(&b->deferred, image, first);
+    if (!b->a) return (struct scp_backward_row){deferred, NULL, NULL, NULL};
+    return (struct scp_backward_row){deferred, b->a + at, b->b + at, b->c + at};
+}
 
 #endif

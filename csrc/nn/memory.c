@@ -1,10 +1,11 @@
-/* Where the values of a plan lie: one slab, in which buffers that are never alive together share
- * their floats. Greedy: the largest buffer first, each at the lowest place free over its life. */
-#include <stdlib.h>
-#include <string.h>
+/* The slab of a plan. Greedy: the largest buffer first, each at the lowest place free over its
+ * life. */
+#include "memory.h"
 
-#include "passes.h"
-#include "plan.h"
+#include <stdlib.h>
+
+#include "reduce.h"
+#include "resample.h"
 #include "scp/alloc.h"
 
 struct buffer {
@@ -20,34 +21,29 @@ static int larger(const void *a, const void *b) {
     return x->value != y->value ? (x->value < y->value ? -1 : 1) : x->gradient - y->gradient;
 }
 
-static int map_floats(size_t *floats, const struct scp_map *map) {
-    size_t pixels;
-    return scp_size_mul(map->batch * map->height, map->width, &pixels) ||
-           scp_size_mul(pixels, map->stride, floats) || *floats > SIZE_MAX / 16;
-}
-
-/* First and last step that touch the memory of a root. */
-static void reach(const struct scp_plan *plan, size_t root, size_t *first, size_t *last) {
-    *first = plan->n_steps;
+/* First and last stage that touch the memory of a root. */
+static void lifetime(const struct scp_plan *plan, size_t root, size_t *first, size_t *last) {
+    *first = plan->n_stages;
     *last = 0;
     for (size_t v = 0; v < plan->n_values; v++) {
         const struct scp_value *value = plan->values + v;
         if (value->root != root) continue;
-        if (value->step < *first) *first = value->step;
-        if (value->last_use > *last) *last = value->last_use;
-        if (value->step > *last) *last = value->step;
+        *first = scp_min(*first, value->stage);
+        *last = scp_max(*last, scp_max(value->stage, value->last_use));
     }
 }
 
-static size_t list(struct buffer *buffers, const struct scp_plan *plan, int *overflow) {
-    const size_t end = plan->n_steps;
+static size_t list_buffers(struct buffer *buffers, const struct scp_plan *plan, int *overflow) {
+    const size_t end = plan->n_stages;
     size_t n = 0;
     for (size_t v = 1; v < plan->n_values; v++) { /* value 0 is the caller's */
         const struct scp_value *value = plan->values + v;
         if (value->root != v) continue;
-        size_t first, last, floats;
-        reach(plan, v, &first, &last);
-        *overflow |= map_floats(&floats, &value->map);
+        size_t first, last;
+        lifetime(plan, v, &first, &last);
+        const struct scp_map *m = &value->map;
+        const size_t floats = m->batch * m->height * m->width * m->stride;
+        *overflow |= (double)m->batch * (double)(m->height * m->width) * (double)m->stride > 1e18;
         const size_t until = plan->train || value->is_output ? 2 * end - first : last;
         buffers[n++] = (struct buffer){v, 0, floats, first, until, 0};
         if (!plan->train) continue;
@@ -58,7 +54,7 @@ static size_t list(struct buffer *buffers, const struct scp_plan *plan, int *ove
 }
 
 /* Lowest offset of buffer i that does not meet the placed buffers 0 .. i-1 alive with it. */
-static size_t place(const struct buffer *buffers, size_t i) {
+static size_t lowest_offset(const struct buffer *buffers, size_t i) {
     size_t offset = 0;
     for (int moved = 1; moved;) {
         moved = 0;
@@ -79,50 +75,42 @@ static size_t coefs_floats(const struct scp_plan *plan, const struct scp_value *
 }
 
 static size_t workspace(const struct scp_plan *plan, size_t threads) {
-    size_t most = 0;
-    for (size_t s = 0; s < plan->n_steps; s++) {
-        const struct scp_step *step = plan->steps + s;
-        const struct scp_map *out = &plan->values[step->value].map;
-        size_t floats = scp_pass_workspace(out, threads);
-        if (step->op == SCP_STEP_CONV) {
-            const struct scp_conv conv = scp_layer_conv(plan->graph, step->layer);
-            const struct scp_map *in = &plan->values[step->inputs[0]].map;
-            const size_t need =
-                scp_conv_workspace(&conv, plan->batch, in->height, in->width, plan->train, threads);
-            floats = need > floats ? need : floats;
-        }
-        most = floats > most ? floats : most;
+    size_t floats = 0;
+    for (size_t s = 0; s < plan->n_stages; s++) {
+        const struct scp_stage *stage = plan->stages + s;
+        const struct scp_map *out = &plan->values[stage->value].map;
+        floats = scp_max(floats, scp_reduce_workspace(out));
+        floats = scp_max(floats, scp_resample_workspace(out, threads));
+        if (stage->op != SCP_OP_CONV && stage->op != SCP_OP_TRANSPOSED) continue;
+        const struct scp_conv conv = scp_layer_conv(plan->graph, stage->layer);
+        const struct scp_map *in = &plan->values[stage->inputs[0]].map;
+        floats = scp_max(floats, scp_conv_workspace(&conv, plan->batch, in->height, in->width,
+                                                    plan->train, threads));
     }
-    return most;
+    return floats;
 }
 
 enum scp_status scp_plan_layout(struct scp_plan *plan) {
     struct buffer *buffers = scp_alloc(2 * plan->n_values, sizeof *buffers);
     if (!buffers) return SCP_ENOMEM;
     int overflow = 0;
-    const size_t n = list(buffers, plan, &overflow);
-    if (overflow) goto fail;
+    const size_t n = list_buffers(buffers, plan, &overflow);
     qsort(buffers, n, sizeof *buffers, larger);
-    size_t total = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !overflow; i++) {
         struct buffer *b = buffers + i;
-        b->offset = place(buffers, i);
-        if (b->offset + b->floats > total) total = b->offset + b->floats;
         struct scp_value *value = plan->values + b->value;
+        b->offset = lowest_offset(buffers, i);
         *(b->gradient ? &value->grad_offset : &value->offset) = b->offset;
+        plan->slab_floats = scp_max(plan->slab_floats, b->offset + b->floats);
     }
-    plan->slab_floats = total;
+    scp_free(buffers);
+    if (overflow) return SCP_ENOMEM;
     for (size_t v = 0; v < plan->n_values; v++)
-        if (plan->values[v].root == v && plan->values[v].pending)
+        if (plan->values[v].root == v && plan->values[v].deferred)
             plan->slab_floats += coefs_floats(plan, plan->values + v);
     plan->threads = scp_threads();
     plan->workspace_floats = workspace(plan, plan->threads);
-    if (plan->workspace_floats > SIZE_MAX / 16 || plan->slab_floats > SIZE_MAX / 16) goto fail;
-    scp_free(buffers);
-    return SCP_OK;
-fail:
-    scp_free(buffers);
-    return SCP_ENOMEM;
+    return scp_max(plan->workspace_floats, plan->slab_floats) > SIZE_MAX / 16 ? SCP_ENOMEM : SCP_OK;
 }
 
 /* The identity everywhere, then the slope of what is active; norms are written when they run. */
@@ -142,12 +130,15 @@ enum scp_status scp_plan_bind(struct scp_plan *plan) {
     plan->slab = scp_calloc(plan->slab_floats + SCP_LANES, sizeof *plan->slab);
     if (!plan->slab) return SCP_ENOMEM;
     float *coefs = plan->slab + plan->slab_floats;
+    size_t statistics = 0;
     for (size_t v = 0; v < plan->n_values; v++) {
         struct scp_value *value = plan->values + v;
+        if (value->norm)
+            statistics = scp_max(statistics, plan->batch * scp_lanes_up(value->map.channels));
         if (value->root != v || v == 0) continue;
         value->map.data = plan->slab + value->offset;
         value->grad.data = plan->train ? plan->slab + value->grad_offset : NULL;
-        if (value->pending) {
+        if (value->deferred) {
             coefs -= coefs_floats(plan, value);
             value->coefs = coefs;
             start_coefs(value, value);
@@ -160,15 +151,9 @@ enum scp_status scp_plan_bind(struct scp_plan *plan) {
         value->map.data = root->map.data + value->first_channel;
         value->map.stride = value->grad.stride = root->map.stride;
         if (plan->train) value->grad.data = root->grad.data + value->first_channel;
-        if (value->pending) start_coefs(value, root);
+        if (value->deferred) start_coefs(value, root);
     }
-    size_t most = 0;
-    for (size_t v = 0; v < plan->n_values; v++) {
-        const struct scp_value *value = plan->values + v;
-        const size_t n = plan->batch * scp_lanes_up(value->map.channels);
-        if (value->norm && n > most) most = n;
-    }
-    plan->statistics = scp_alloc(2 * most, sizeof *plan->statistics);
+    plan->statistics = scp_alloc(2 * statistics, sizeof *plan->statistics);
     return plan->statistics ? scp_plan_reserve(plan) : SCP_ENOMEM;
 }
 

@@ -1,10 +1,6 @@
-#include "plan.h"
-
-#include <string.h>
-
+/* Lowers a graph to a plan: shapes, stages and values, and where gradients are added. */
+#include "memory.h"
 #include "scp/alloc.h"
-
-/* ---- shapes ---- */
 
 static int shape_layer(struct scp_plan *plan, size_t i) {
     const struct scp_graph *graph = plan->graph;
@@ -21,8 +17,7 @@ static int shape_layer(struct scp_plan *plan, size_t i) {
         const struct scp_conv conv = scp_layer_conv(graph, i);
         scp_conv_size(&shape->height, &shape->width, &conv, in->height, in->width);
         const struct scp_shape *grid = conv.transposed ? in : shape;
-        shape->macs =
-            grid->height * grid->width * conv.kernel_y * conv.kernel_x * conv.in * conv.out;
+        shape->macs = grid->height * grid->width * scp_conv_weights(&conv);
         break;
     }
     case SCP_OP_MAX_POOL:
@@ -49,77 +44,66 @@ static int shape_layer(struct scp_plan *plan, size_t i) {
     return shape->height > 0 && shape->width > 0 && shape->height < 65536 && shape->width < 65536;
 }
 
-/* ---- lowering ---- */
-
-static size_t add_value(struct scp_plan *plan, size_t layer, size_t step) {
+static size_t add_value(struct scp_plan *plan, size_t layer, size_t stage) {
     const struct scp_shape *shape = plan->shapes + layer;
+    const size_t channels = shape->channels, lanes = scp_lanes_up(channels);
     struct scp_value *v = plan->values + plan->n_values;
-    *v = (struct scp_value){.root = plan->n_values, .step = step, .images = 1, .slope = 1};
-    v->map = (struct scp_map){.batch = plan->batch,
-                              .height = shape->height,
-                              .width = shape->width,
-                              .channels = shape->channels,
-                              .stride = scp_lanes_up(shape->channels)};
+    *v = (struct scp_value){.root = plan->n_values, .stage = stage, .images = 1, .slope = 1};
+    v->map = (struct scp_map){NULL, plan->batch, shape->height, shape->width, channels, lanes, 0};
     v->grad = v->map;
     return plan->n_values++;
 }
 
-static size_t add_step(struct scp_plan *plan, enum scp_step_op op, size_t layer,
-                       const size_t *inputs, size_t n) {
-    const size_t s = plan->n_steps++;
-    struct scp_step *step = plan->steps + s;
-    *step = (struct scp_step){.op = op, .layer = layer, .n_inputs = n};
+static size_t add_stage(struct scp_plan *plan, enum scp_op op, size_t layer, const size_t *inputs,
+                        size_t n) {
+    const size_t s = plan->n_stages++;
+    struct scp_stage *stage = plan->stages + s;
+    *stage = (struct scp_stage){.op = op, .layer = layer, .n_inputs = n};
     for (size_t k = 0; k < n; k++) {
-        step->inputs[k] = inputs[k];
+        stage->inputs[k] = inputs[k];
         plan->values[inputs[k]].last_use = s;
     }
-    step->value = add_value(plan, layer, s);
-    return step->value;
+    stage->value = add_value(plan, layer, s);
+    return stage->value;
 }
 
-static size_t finished(struct scp_plan *plan, size_t layer, size_t value) {
-    return add_step(plan, SCP_STEP_COPY, layer, &value, 1);
+static size_t add_copy(struct scp_plan *plan, size_t layer, size_t value) {
+    return add_stage(plan, SCP_STAGE_COPY, layer, &value, 1);
 }
 
-/* The value that a norm or activation may become the pending transform of. */
-static size_t host(struct scp_plan *plan, size_t layer, int is_norm) {
+/* The value whose readers can apply a norm or activation: that of its input, or a copy of it. */
+static size_t defer_to(struct scp_plan *plan, size_t layer, int is_norm) {
     const size_t input = (size_t)plan->graph->layers[layer].inputs[0];
     const size_t v = plan->value_of[input];
     const struct scp_value *value = plan->values + v;
-    const int free = input > 0 && plan->graph->uses[input] == 1 &&
+    const int able = input > 0 && plan->graph->uses[input] == 1 &&
                      !plan->graph->layers[input].output && !value->has_slices && value->root == v &&
                      !value->active && !(is_norm && value->norm);
-    return free ? v : finished(plan, layer, v);
+    return able ? v : add_copy(plan, layer, v);
 }
 
-static void take_slices(struct scp_plan *plan, const struct scp_step *step) {
+static void take_slices(struct scp_plan *plan, const struct scp_stage *stage) {
     size_t channel = 0;
-    for (size_t k = 0; k < step->n_inputs; k++) {
-        struct scp_value *in = plan->values + step->inputs[k];
+    for (size_t k = 0; k < stage->n_inputs; k++) {
+        struct scp_value *in = plan->values + stage->inputs[k];
         const size_t channels = in->map.channels;
         int once = 1;
-        for (size_t j = 0; j < step->n_inputs; j++)
-            once &= j == k || step->inputs[j] != step->inputs[k];
-        if (once && channels % SCP_LANES == 0 && channel % SCP_LANES == 0 && step->inputs[k] > 0 &&
-            in->root == step->inputs[k] && !in->is_output && !in->has_slices) {
-            in->root = step->value;
+        for (size_t j = 0; j < stage->n_inputs; j++)
+            once &= j == k || stage->inputs[j] != stage->inputs[k];
+        if (once && channels % SCP_LANES == 0 && channel % SCP_LANES == 0 && stage->inputs[k] > 0 &&
+            in->root == stage->inputs[k] && !in->is_output && !in->has_slices) {
+            in->root = stage->value;
             in->first_channel = channel;
-            struct scp_value *all = plan->values + step->value;
+            struct scp_value *all = plan->values + stage->value;
             all->has_slices = 1;
             if (in->norm == SCP_OP_INSTANCE_NORM) all->images = plan->batch;
-            if (in->norm || in->active) all->pending = 1;
+            if (in->norm || in->active) all->deferred = 1;
         }
         channel += channels;
     }
 }
 
 static void lower_layer(struct scp_plan *plan, size_t i) {
-    static const enum scp_step_op plain[SCP_OP_COUNT] = {
-        [SCP_OP_CONV] = SCP_STEP_CONV,     [SCP_OP_TRANSPOSED] = SCP_STEP_CONV,
-        [SCP_OP_MAX_POOL] = SCP_STEP_POOL, [SCP_OP_RESIZE] = SCP_STEP_RESIZE,
-        [SCP_OP_CONCAT] = SCP_STEP_CONCAT, [SCP_OP_ADD] = SCP_STEP_ADD,
-        [SCP_OP_MEAN] = SCP_STEP_MEAN,     [SCP_OP_SIGMOID] = SCP_STEP_SIGMOID,
-        [SCP_OP_TANH] = SCP_STEP_TANH,     [SCP_OP_DROPOUT] = SCP_STEP_DROPOUT};
     const struct scp_layer *l = plan->graph->layers + i;
     size_t inputs[SCP_LAYER_INPUTS], n = scp_layer_inputs(l), v;
     for (size_t k = 0; k < n; k++) inputs[k] = plan->value_of[l->inputs[k]];
@@ -127,45 +111,44 @@ static void lower_layer(struct scp_plan *plan, size_t i) {
         v = add_value(plan, i, 0);
         plan->values[v].map.stride = plan->values[v].map.channels; /* the caller's array */
     } else if (l->op == SCP_OP_BATCH_NORM || l->op == SCP_OP_INSTANCE_NORM) {
-        v = host(plan, i, 1);
+        v = defer_to(plan, i, 1);
         plan->values[v].norm = (int)l->op;
         plan->values[v].norm_layer = i;
-        plan->values[v].pending = 1;
+        plan->values[v].deferred = 1;
         if (l->op == SCP_OP_INSTANCE_NORM) plan->values[v].images = plan->batch;
     } else if (l->op == SCP_OP_LEAKY) {
-        v = host(plan, i, 0);
+        v = defer_to(plan, i, 0);
         plan->values[v].active = 1;
         plan->values[v].slope = l->slope;
-        plan->values[v].pending = 1;
+        plan->values[v].deferred = 1;
     } else if (l->op == SCP_OP_DROPOUT && (!plan->train || l->rate == 0)) {
-        v = finished(plan, i, inputs[0]);
+        v = add_copy(plan, i, inputs[0]);
     } else {
         if (l->op != SCP_OP_CONV && l->op != SCP_OP_TRANSPOSED) /* they want whole vectors */
             for (size_t k = 0; k < n; k++)
-                if (inputs[k] == 0) inputs[k] = finished(plan, (size_t)l->inputs[k], 0);
-        if (l->op == SCP_OP_ADD && plan->values[inputs[1]].pending)
-            inputs[1] = finished(plan, (size_t)l->inputs[1], inputs[1]);
-        v = add_step(plan, plain[l->op], i, inputs, n);
-        if (l->op == SCP_OP_CONCAT) take_slices(plan, plan->steps + plan->values[v].step);
+                if (inputs[k] == 0) inputs[k] = add_copy(plan, (size_t)l->inputs[k], 0);
+        if (l->op == SCP_OP_ADD && plan->values[inputs[1]].deferred)
+            inputs[1] = add_copy(plan, (size_t)l->inputs[1], inputs[1]);
+        v = add_stage(plan, l->op, i, inputs, n);
+        if (l->op == SCP_OP_CONCAT) take_slices(plan, plan->stages + plan->values[v].stage);
     }
     if (l->output) {
-        if (plan->values[v].pending || plan->values[v].root != v) v = finished(plan, i, v);
+        if (plan->values[v].deferred || plan->values[v].root != v) v = add_copy(plan, i, v);
         plan->values[v].is_output = 1;
     }
     plan->value_of[i] = v;
 }
 
-/* ---- who writes which gradient first ---- */
-
-static int flow_once(struct scp_plan *plan, unsigned char *written) {
+/* Who writes which gradient first; 0: one was found that must be zeroed before. */
+static int order_once(struct scp_plan *plan, unsigned char *written) {
     for (size_t v = 0; v < plan->n_values; v++)
         written[v] = (unsigned char)(plan->values[v].is_output || plan->values[v].zero_first);
-    for (size_t s = plan->n_steps; s-- > 0;) {
-        struct scp_step *step = plan->steps + s;
-        for (size_t k = 0; k < step->n_inputs; k++) {
-            const size_t v = step->inputs[k], root = plan->values[v].root;
-            if (root != v && step->value == root) continue; /* a slice of this concatenation */
-            step->accumulate[k] = written[root] || written[v];
+    for (size_t s = plan->n_stages; s-- > 0;) {
+        struct scp_stage *stage = plan->stages + s;
+        for (size_t k = 0; k < stage->n_inputs; k++) {
+            const size_t v = stage->inputs[k], root = plan->values[v].root;
+            if (root != v && stage->value == root) continue; /* a slice of this concatenation */
+            stage->accumulate[k] = written[root] || written[v];
             if (plan->values[v].has_slices && !written[v])
                 for (size_t w = 0; w < plan->n_values; w++)
                     if (w != v && plan->values[w].root == v && written[w]) {
@@ -178,34 +161,55 @@ static int flow_once(struct scp_plan *plan, unsigned char *written) {
     return 1;
 }
 
-static enum scp_status flow(struct scp_plan *plan) {
+static enum scp_status order_gradients(struct scp_plan *plan) {
     unsigned char *written = scp_alloc(plan->n_values, 1);
     if (!written) return SCP_ENOMEM;
-    while (!flow_once(plan, written)) {
+    while (!order_once(plan, written)) {
     }
     scp_free(written);
     return SCP_OK;
 }
 
-/* ---- the plan ---- */
-
-struct scp_pending scp_value_pending(const struct scp_value *value) {
-    if (!value->pending) return (struct scp_pending){0};
-    return (struct scp_pending){scp_value_coef(value, SCP_SCALE), scp_value_coef(value, SCP_SHIFT),
-                                scp_value_coef(value, SCP_SLOPE), value->image_step};
+static struct scp_deferred deferred_of(const struct scp_value *value) {
+    if (!value->deferred) return (struct scp_deferred){0};
+    return (struct scp_deferred){scp_value_coef(value, SCP_SCALE), scp_value_coef(value, SCP_SHIFT),
+                                 scp_value_coef(value, SCP_SLOPE), value->image_step};
 }
 
-struct scp_pull scp_value_pull(const struct scp_value *value) {
-    struct scp_pull pull = {0};
-    if (!value->norm && !value->active) return pull;
-    pull.raw = value->map;
-    pull.pending = scp_value_pending(value);
+struct scp_source scp_value_source(const struct scp_value *value) {
+    return (struct scp_source){.map = value->map, .deferred = deferred_of(value)};
+}
+
+struct scp_source scp_value_gradient(const struct scp_value *value) {
+    struct scp_source gradient = {.map = value->grad};
+    if (!value->norm && !value->active) return gradient;
+    gradient.backward.raw = value->map;
+    gradient.backward.deferred = deferred_of(value);
     if (value->norm) {
-        pull.a = scp_value_coef(value, SCP_A);
-        pull.b = scp_value_coef(value, SCP_B);
-        pull.c = scp_value_coef(value, SCP_C);
+        gradient.backward.a = scp_value_coef(value, SCP_A);
+        gradient.backward.b = scp_value_coef(value, SCP_B);
+        gradient.backward.c = scp_value_coef(value, SCP_C);
     }
-    return pull;
+    return gradient;
+}
+
+struct scp_pass scp_stage_pass(const struct scp_plan *plan, const struct scp_stage *stage) {
+    const struct scp_layer *layer = plan->graph->layers + stage->layer;
+    return (struct scp_pass){.in = scp_value_source(plan->values + stage->inputs[0]),
+                             .curve = stage->op == SCP_OP_TANH ? SCP_TANH : SCP_SIGMOID,
+                             .align = (int)layer->align,
+                             .rate = layer->rate,
+                             .seed = plan->seed,
+                             .stream = (uint64_t)stage->layer << 32};
+}
+
+struct scp_map scp_concat_part(const struct scp_plan *plan, const struct scp_stage *stage, size_t k,
+                               const struct scp_map *whole) {
+    struct scp_map part = *whole;
+    for (size_t j = 0; j < k; j++) part.data += plan->values[stage->inputs[j]].map.channels;
+    part.channels = plan->values[stage->inputs[k]].map.channels;
+    part.part = 1;
+    return part;
 }
 
 enum scp_status scp_plan_create(struct scp_plan **out, size_t *bytes, size_t *bad,
@@ -215,43 +219,35 @@ enum scp_status scp_plan_create(struct scp_plan **out, size_t *bytes, size_t *ba
     if (batch < 1 || batch > 65535 || height < 1 || height > 65535 || width < 1 || width > 65535)
         return SCP_EINVAL;
     enum scp_status status = SCP_ENOMEM;
-    const size_t n = graph->count, most = 3 * n * SCP_LAYER_INPUTS + 1;
+    const size_t n = graph->count, max_stages = 3 * n * SCP_LAYER_INPUTS + 1;
     struct scp_plan *plan = scp_calloc(1, sizeof *plan);
     if (!plan) return SCP_ENOMEM;
-    *plan = (struct scp_plan){.graph = graph,
-                              .train = mode == SCP_PLAN_TRAIN,
-                              .batch = batch,
-                              .height = height,
-                              .width = width};
+    *plan = (struct scp_plan){.graph = graph, .batch = batch, .height = height, .width = width};
+    plan->train = mode == SCP_PLAN_TRAIN;
     plan->shapes = scp_calloc(n, sizeof *plan->shapes);
     plan->value_of = scp_calloc(n, sizeof *plan->value_of);
-    plan->values = scp_calloc(most, sizeof *plan->values);
-    plan->steps = scp_calloc(most, sizeof *plan->steps);
+    plan->values = scp_calloc(max_stages, sizeof *plan->values);
+    plan->stages = scp_calloc(max_stages, sizeof *plan->stages);
     plan->outputs = scp_calloc(graph->n_outputs, sizeof *plan->outputs);
-    if (!plan->shapes || !plan->value_of || !plan->values || !plan->steps || !plan->outputs)
+    if (!plan->shapes || !plan->value_of || !plan->values || !plan->stages || !plan->outputs)
         goto done;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, outputs = 0; i < n; i++) {
         *bad = i;
         status = SCP_EINVAL;
         if (!shape_layer(plan, i)) goto done;
-    }
-    size_t outputs = 0;
-    for (size_t i = 0; i < n; i++) {
         lower_layer(plan, i);
         if (graph->layers[i].output) plan->outputs[outputs++] = plan->value_of[i];
     }
-    status = flow(plan);
-    if (status != SCP_OK) goto done;
-    status = scp_plan_layout(plan);
+    status = order_gradients(plan);
+    if (status == SCP_OK) status = scp_plan_layout(plan);
     if (status != SCP_OK) goto done;
     *bytes = (plan->slab_floats + plan->workspace_floats) * sizeof(float) +
-             n * sizeof *plan->shapes + most * (sizeof *plan->values + sizeof *plan->steps);
-    if (out) {
-        status = scp_plan_bind(plan);
-        if (status != SCP_OK) goto done;
-        *out = plan;
-        return SCP_OK;
-    }
+             n * sizeof *plan->shapes + max_stages * (sizeof *plan->values + sizeof *plan->stages);
+    if (!out) goto done;
+    status = scp_plan_bind(plan);
+    if (status != SCP_OK) goto done;
+    *out = plan;
+    return SCP_OK;
 done:
     scp_plan_free(plan);
     return status;
@@ -262,7 +258,7 @@ void scp_plan_free(struct scp_plan *plan) {
     scp_free(plan->shapes);
     scp_free(plan->value_of);
     scp_free(plan->values);
-    scp_free(plan->steps);
+    scp_free(plan->stages);
     scp_free(plan->outputs);
     scp_free(plan->slab);
     scp_free(plan->workspace);
@@ -276,10 +272,7 @@ void scp_plan_shape(struct scp_shape *shape, const struct scp_plan *plan, size_t
 
 void scp_plan_output(struct scp_output *output, const struct scp_plan *plan, size_t index) {
     const struct scp_value *v = plan->values + plan->outputs[index];
-    *output = (struct scp_output){.values = v->map.data,
-                                  .gradient = v->grad.data,
-                                  .height = v->map.height,
-                                  .width = v->map.width,
-                                  .channels = v->map.channels,
-                                  .stride = v->map.stride};
+    const struct scp_map *m = &v->map;
+    *output =
+        (struct scp_output){m->data, v->grad.data, m->height, m->width, m->channels, m->stride};
 }

@@ -15,8 +15,8 @@ static int is_argument(const struct scp_arg *row) {
 /* ---- dimensions ---- */
 
 int scp_shape_next(const char **shape, scp_word word) {
-    *shape += strspn(*shape, " ");
-    const size_t length = strcspn(*shape, " ");
+    *shape += strspn(*shape, " []");
+    const size_t length = strcspn(*shape, " []");
     if (length >= sizeof(scp_word)) Py_FatalError(*shape);
     memcpy(word, *shape, length);
     word[length] = 0;
@@ -101,7 +101,7 @@ static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *
     if (!named) return PyErr_NoMemory(), -1;
     PyObject *name, *value;
     for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
-        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), F32, "*", .flags = WRITE);
+        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), float32, "[*]", .flags = WRITE);
         void *data;
         if (!entry.name || read_array(in, &entry, value, entry.shape, &data)) return -1;
         const size_t length = (size_t)PyArray_DIM((PyArrayObject *)value, 0);
@@ -128,7 +128,10 @@ static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject
 }
 
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
-    const struct scp_arg row = COUNT(name, min, max);
+    char text[64];
+    PyOS_snprintf(text, sizeof text, "int from %lld to %llu", (long long)min,
+                  (unsigned long long)max);
+    const struct scp_arg row = {.name = name, .text = text};
     PyObject *number = PyIndex_Check(object) ? PyNumber_Index(object) : NULL;
     if (!number) return PyErr_Occurred() ? -1 : scp_refuse(&row, PyExc_TypeError, object);
     int beyond;
@@ -163,13 +166,18 @@ static int read_flag(struct scp_args *in, const struct scp_arg *row, PyObject *o
     return *field < 0 ? -1 : bind(in, row->name, (size_t)*field, row->name);
 }
 
+int scp_py_word(int *number, const char *words, PyObject *object) {
+    const char *text = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
+    scp_word word;
+    for (*number = 0; text && scp_shape_next(&words, word); *number += 1)
+        if (!strcmp(text, word)) return 0;
+    return -1;
+}
+
 static int read_choice(const struct scp_arg *row, PyObject *object, int *field) {
-    int i = object ? 0 : (int)row->number;
-    while (object && row->words[i] &&
-           (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, row->words[i])))
-        i++;
-    *field = i;
-    return row->words[i] ? 0 : scp_refuse(row, PyExc_ValueError, object);
+    *field = (int)row->number;
+    if (!object || !scp_py_word(field, row->words, object)) return 0;
+    return PyErr_Occurred() ? -1 : scp_refuse(row, PyExc_ValueError, object);
 }
 
 static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
@@ -320,11 +328,13 @@ static int fill(struct scp_args *in, struct scp_object *object) {
     return object->kept ? 0 : -1;
 }
 
-static int shorten(PyObject *array, size_t count) {
-    npy_intp shape[NPY_MAXDIMS];
-    PyArray_Dims dims = {shape, PyArray_NDIM((PyArrayObject *)array)};
-    memcpy(shape, PyArray_DIMS((PyArrayObject *)array), (size_t)dims.len * sizeof *shape);
-    shape[0] = (npy_intp)count;
+/* A row of numbers to the length that the code has set. */
+static int shorten(const struct scp_args *in, const struct scp_arg *row, PyObject *array) {
+    const char *shape = row->shape;
+    scp_word word;
+    scp_shape_next(&shape, word);
+    npy_intp length = (npy_intp)scp_size(in, word);
+    PyArray_Dims dims = {&length, 1};
     PyObject *none = PyArray_Resize((PyArrayObject *)array, &dims, 0, NPY_CORDER);
     Py_XDECREF(none);
     return none ? 0 : -1;
@@ -339,12 +349,11 @@ static PyObject *collect(struct scp_args *in) {
         if (is_argument(row)) continue;
         if (row->kind == KIND_MADE) *result = row->make(in);
         if (row->kind == KIND_VALUE)
-            *result = row->dtype == F64    ? PyFloat_FromDouble(in->values[i].real)
-                      : row->dtype == BOOL ? PyBool_FromLong(in->values[i].number)
-                                           : PyLong_FromUnsignedLongLong(in->values[i].count);
+            *result = row->dtype == float64   ? PyFloat_FromDouble(in->values[i].real)
+                      : row->dtype == boolean ? PyBool_FromLong(in->values[i].number)
+                                              : PyLong_FromUnsignedLongLong(in->values[i].count);
         if (!*result || (row->kind == KIND_NEW && fill(in, (struct scp_object *)*result)) ||
-            (row->room && shorten(*result, scp_size(in, row->shape))) ||
-            PyList_Append(list, *result))
+            (row->room && shorten(in, row, *result)) || PyList_Append(list, *result))
             Py_CLEAR(list);
     }
     if (!list || PyList_GET_SIZE(list) > 1) {

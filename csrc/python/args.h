@@ -2,17 +2,17 @@
  * rows come the parsing, the checks and their sentences, the docstring and scp/_core.pyi.
  *
  *     FUNCTION(match, "The best match of every query in one image (scp/match.h).",
- *              ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+ *              ARRAY("features", float32, "[cells][channels]"), ARRAY("norms", float32, "[cells]"),
  *              OBJECT("queries", &scp_py_queries), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
- *              OUT("value", F32, "queries")) {
+ *              OUT("value", float32, "[queries]")) {
  *         return scp_match(DATA(value), DATA(features), DATA(norms), SIZE(cells), ...);
  *     }
  *
- * A shape is a list of dimensions: a name means the same length wherever it occurs in the call, "2"
- * a fixed one, "*" any. Arrays, counts and the sizes of objects (scp_py_type) give names their
- * lengths; results are allocated by them. The code runs without the GIL and must not touch Python;
- * what it names in the control's error becomes the exception. Nothing is converted on the way: a
- * wrong dtype, order or shape is an error. */
+ * In a shape, a name means the same length wherever it occurs in the call, 2 a fixed one, * any.
+ * Arrays, counts and the sizes of objects (scp_py_type) give names their lengths; results are
+ * allocated by them. The code runs without the GIL and must not touch Python; what it names in the
+ * control's error becomes the exception. Nothing is converted on the way: a wrong dtype, order or
+ * shape is an error. */
 #ifndef SCP_PYTHON_ARGS_H
 #define SCP_PYTHON_ARGS_H
 
@@ -50,7 +50,7 @@ enum scp_kind {
     KIND_PROGRESS,
     KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
     KIND_OUT,                  /* an array, allocated before the call */
-    KIND_VALUE,                /* a number: F64, I64 or BOOL */
+    KIND_VALUE,                /* a number: float64, int64 or boolean */
     KIND_NEW,                  /* an object for the core in in->made */
     KIND_MADE,                 /* what `make` returns */
 };
@@ -64,43 +64,43 @@ enum {
     BUSY = 32, /* an object that serves one call at a time */
 };
 
-enum { F32 = NPY_FLOAT32, F64 = NPY_FLOAT64, U8 = NPY_UINT8, U32 = NPY_UINT32 };
-enum { I32 = NPY_INT32, I64 = NPY_INT64, BOOL = NPY_BOOL };
+enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };
+enum { uint8 = NPY_UINT8, uint32 = NPY_UINT32, int32 = NPY_INT32, int64 = NPY_INT64 };
 
 struct scp_args;
 
 struct scp_arg {
-    const char *name;
+    const char *name, *text; /* text: what it is, for people */
     enum scp_kind kind;
     int dtype, flags;
-    const char *shape, *note;
+    const char *shape, *note, *words;
     int64_t min;
     uint64_t max;
     double number; /* default */
-    const char *const *words;
     const struct scp_py_type *type;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
-    const char *room;                       /* OUT: its shape before the code says how long it is */
+    const char *room; /* OUT of one dimension: its length before the code says how much is used */
 };
 
 /* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
-#define ARRAY(n, t, s, ...) {.kind = KIND_ARRAY, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define ARRAYS(n, t, s, ...) {.kind = KIND_ARRAYS, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define NAMED(n, ...) {.kind = KIND_NAMED, .name = n, __VA_ARGS__}
-#define OPTIONS(n, t, ...) {.kind = KIND_OPTIONS, .name = n, .table = t, __VA_ARGS__}
+#define ROW(k, n, t, ...) {.kind = KIND_##k, .name = n, .text = t, __VA_ARGS__}
+#define ARRAY(n, t, s, ...) ROW(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define ARRAYS(n, t, s, ...) ROW(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define NAMED(n, ...) ROW(NAMED, n, "dict of float32 arrays, changed in place", __VA_ARGS__)
+#define OPTIONS(n, t, ...) ROW(OPTIONS, n, "dict of options", .table = t, __VA_ARGS__)
 #define COUNT(n, low, high, ...)                                                                   \
-    {.kind = KIND_COUNT, .name = n, .min = low, .max = high, __VA_ARGS__}
-#define REAL(n, ...) {.kind = KIND_REAL, .name = n, __VA_ARGS__}
-#define FLAG(n, ...) {.kind = KIND_FLAG, .name = n, __VA_ARGS__}
-#define CHOICE(n, w, ...) {.kind = KIND_CHOICE, .name = n, .words = w, __VA_ARGS__}
-#define TEXT(n, ...) {.kind = KIND_TEXT, .name = n, __VA_ARGS__}
-#define OBJECT(n, t, ...) {.kind = KIND_OBJECT, .name = n, .type = t, __VA_ARGS__}
-#define PROGRESS {.kind = KIND_PROGRESS, .name = "progress", .flags = OPTIONAL | NONE}
-#define OUT(n, t, s, ...) {.kind = KIND_OUT, .name = n, .dtype = t, .shape = s, __VA_ARGS__}
-#define VALUE(n, t, ...) {.kind = KIND_VALUE, .name = n, .dtype = t, __VA_ARGS__}
-#define NEW(t) {.kind = KIND_NEW, .name = "object", .type = t}
-#define MADE(n, maker, text) {.kind = KIND_MADE, .name = n, .make = maker, .note = text}
+    ROW(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
+#define REAL(n, ...) ROW(REAL, n, "float", __VA_ARGS__)
+#define FLAG(n, ...) ROW(FLAG, n, "bool", __VA_ARGS__)
+#define CHOICE(n, w, ...) ROW(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
+#define TEXT(n, ...) ROW(TEXT, n, "str or path", __VA_ARGS__)
+#define OBJECT(n, t, ...) ROW(OBJECT, n, NULL, .type = t, __VA_ARGS__)
+#define PROGRESS ROW(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
+#define OUT(n, t, s, ...) ROW(OUT, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define VALUE(n, t, ...) ROW(VALUE, n, #t, .dtype = t, __VA_ARGS__)
+#define NEW(t) ROW(NEW, "object", NULL, .type = t)
+#define MADE(n, maker, t) ROW(MADE, n, t, .make = maker)
 
 #define DEFAULT(value) .flags = OPTIONAL, .number = (value)
 
@@ -191,6 +191,9 @@ struct scp_named {
 /* options.c: the struct of a table from a dict; -1 with an exception. */
 int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
 
+/* Which of the words, divided by spaces, a str is: 0; -1, perhaps with an exception. */
+int scp_py_word(int *number, const char *words, PyObject *object);
+
 int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
 PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
                         PyObject *keywords);
@@ -247,8 +250,10 @@ int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type
 
 /* ---- doc.c ---- */
 
-/* What the row takes: "float32 [cells][channels]". */
-void scp_describe(char *text, size_t size, const struct scp_arg *row);
+/* What the row takes: "float32 [cells][channels] or None". */
+#define SCP_TEXT(row)                                                                              \
+    (row)->type ? (row)->type->name + sizeof "scp._core." - 1 : (row)->text,                       \
+        (row)->flags & NONE ? " or None" : ""
 
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
 int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);

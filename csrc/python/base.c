@@ -6,7 +6,7 @@
 #include "scp/cpu.h"
 #include "scp/random.h"
 
-FUNCTION(threads, "Threads that a call may use.", VALUE("count", I64)) {
+FUNCTION(threads, "Threads that a call may use.", VALUE("count", int64)) {
     *(size_t *)TO(count) = scp_threads();
     return SCP_OK;
 }
@@ -58,7 +58,7 @@ int scp_py_read_environment(void) {
 
 FUNCTION(random_words, "The first words of a stream of Philox4x32-10 (scp/random.h).",
          COUNT("seed", 0, UINT64_MAX), COUNT("stream", 0, UINT64_MAX),
-         COUNT("count", 0, PY_SSIZE_T_MAX / 4), OUT("words", U32, "count")) {
+         COUNT("count", 0, PY_SSIZE_T_MAX / 4), OUT("words", uint32, "[count]")) {
     uint32_t *words = DATA(words);
     struct scp_rng rng;
     scp_rng_init(&rng, SIZE(seed), SIZE(stream));
@@ -68,7 +68,7 @@ FUNCTION(random_words, "The first words of a stream of Philox4x32-10 (scp/random
 
 FUNCTION(random_subset, "m different numbers below n, ascending.", COUNT("seed", 0, UINT64_MAX),
          COUNT("stream", 0, UINT64_MAX), COUNT("m", 0, UINT32_MAX), COUNT("n", 0, UINT32_MAX),
-         OUT("subset", U32, "m")) {
+         OUT("subset", uint32, "[m]")) {
     struct scp_rng rng;
     if (SIZE(m) > SIZE(n)) return scp_invalid(in->control, "m", SCP_WHOLE, "must be at most n");
     scp_rng_init(&rng, SIZE(seed), SIZE(stream));

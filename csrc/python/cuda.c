@@ -54,8 +54,8 @@ TYPE(scp_py_matcher, close_matcher, "scp._core.Matcher", "Queries on a CUDA devi
      "queries levels channels cells")
 
 FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
-         ARRAY("queries", F32, "queries levels channels", .flags = KEEP),
-         ARRAY("query_norms", F32, "queries levels", .flags = KEEP),
+         ARRAY("queries", float32, "[queries][levels][channels]", .flags = KEEP),
+         ARRAY("query_norms", float32, "[queries][levels]", .flags = KEEP),
          COUNT("height", 1, 65535, .note = "of the coarsest level, as width"),
          COUNT("width", 1, 65535), COUNT("device", 0, INT_MAX), FLAG("bilinear", DEFAULT(0)),
          REAL("epsilon", DEFAULT(1e-3)),
@@ -83,9 +83,10 @@ FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
 }
 
 FUNCTION(cuda_match, "The best match of every query in every image of the tuples.",
-         OBJECT("matcher", &scp_py_matcher), ARRAYS("features", F32, "images cells channels"),
-         ARRAYS("norms", F32, "images cells"), PROGRESS, OUT("value", F32, "images queries"),
-         OUT("index", I32, "images queries")) {
+         OBJECT("matcher", &scp_py_matcher),
+         ARRAYS("features", float32, "[images][cells][channels]"),
+         ARRAYS("norms", float32, "[images][cells]"), PROGRESS,
+         OUT("value", float32, "[images][queries]"), OUT("index", int32, "[images][queries]")) {
     struct matcher *matcher = DATA(matcher);
     const enum scp_status status =
         matcher->cuda->matcher_run(matcher->open, DATA(value), DATA(index), DATA(features),

@@ -19,43 +19,13 @@ static void add(struct text *t, const char *format, ...) {
     if (t->size >= sizeof t->data) Py_FatalError("scp: a docstring is too long");
 }
 
-static const char *const kinds[] = {[KIND_COUNT] = "int",
-                                    [KIND_REAL] = "float",
-                                    [KIND_FLAG] = "bool",
-                                    [KIND_TEXT] = "str or path",
-                                    [KIND_NAMED] = "dict of float32 [n], changed in place",
-                                    [KIND_OPTIONS] = "dict of options",
-                                    [KIND_ARRAYS] = "arrays ",
-                                    [KIND_PROGRESS] = "callable(done, total)",
-                                    [KIND_MADE] = ""};
-static const char *const dtypes[] = {[F32] = "float32", [F64] = "float64", [U8] = "uint8",
-                                     [U32] = "uint32",  [I32] = "int32",   [I64] = "int64"};
-
-static void add_type(struct text *t, const struct scp_arg *row) {
-    const char *shape = row->shape;
-    scp_word word;
-    if ((size_t)row->kind < sizeof kinds / sizeof kinds[0] && kinds[row->kind])
-        add(t, "%s", kinds[row->kind]);
-    if (row->shape) add(t, "%s ", dtypes[row->dtype]);
-    while (shape && scp_shape_next(&shape, word)) add(t, "[%s]", word);
-    if (row->kind == KIND_COUNT)
-        add(t, row->max == PY_SSIZE_T_MAX ? " from %lld on" : " from %lld to %llu",
-            (long long)row->min, (unsigned long long)row->max);
-    if (row->kind == KIND_VALUE)
-        add(t, row->dtype == F64 ? "float" : row->dtype == BOOL ? "bool" : "int");
-    if (row->type) add(t, "%s", row->type->name + sizeof "scp._core." - 1);
-    for (int i = 0; row->words && row->words[i]; i++)
-        add(t, "%s%s", i ? ", " : "one of ", row->words[i]);
-    if (row->flags & NONE) add(t, " or None");
-}
-
 static void add_default(struct text *t, const struct scp_arg *row) {
     if (row->flags & NONE)
         add(t, "=None");
     else if (row->kind == KIND_FLAG)
         add(t, row->number ? "=True" : "=False");
     else if (row->kind == KIND_CHOICE)
-        add(t, "='%s'", row->words[(int)row->number]);
+        add(t, "='%.*s'", (int)strcspn(row->words, " "), row->words); /* the first one */
     else
         add(t, row->kind == KIND_COUNT ? "=%.0f" : "=%g", row->number);
 }
@@ -71,17 +41,11 @@ static char *doc_of(const struct scp_function *function) {
     add(&t, ")\n--\n\n%s\n", function->sentence);
     for (row = function->args; row->kind != KIND_END; row++) {
         add(&t, row->kind <= KIND_LAST ? "\n%s: " : "\n-> %s: ", row->name);
-        add_type(&t, row);
+        add(&t, "%s%s", SCP_TEXT(row));
         if (row->flags & WRITE) add(&t, ", changed in place");
-        if (row->note) add(&t, row->kind == KIND_MADE ? "%s" : "; %s", row->note);
+        if (row->note) add(&t, "; %s", row->note);
     }
     return strdup(t.data);
-}
-
-void scp_describe(char *text, size_t size, const struct scp_arg *row) {
-    struct text t = {.size = 0};
-    add_type(&t, row);
-    snprintf(text, size, "%s", t.data);
 }
 
 /* Method tables and docstrings live as long as the process. */

@@ -18,7 +18,7 @@ static PyObject *make_points(struct scp_args *in) {
     return array;
 }
 
-FUNCTION(surf, "Fast-Hessian key points (scp/surf.h).", ARRAY("image", U8, "height width"),
+FUNCTION(surf, "Fast-Hessian key points (scp/surf.h).", ARRAY("image", uint8, "[height][width]"),
          REAL("threshold"), COUNT("octaves", 1, 10), COUNT("octave_layers", 1, 1000),
          MADE("points", make_points, "float64 [n][4]: x, y, filter side, response")) {
     const struct scp_surf_options options = {NUMBER(threshold), (unsigned)SIZE(octaves),
@@ -37,10 +37,10 @@ static enum scp_status grid_of(struct scp_grid *grid, const struct scp_args *in,
 }
 
 FUNCTION(gradient_pyramid, "Pyramids of gradient features of images (scp/gradient.h).",
-         ARRAY("features", F32, "images cells channels", .flags = WRITE),
-         ARRAY("norms", F32, "images cells", .flags = WRITE),
-         ARRAY("images", F32, "images height width"), COUNT("levels", 1, SCP_MATCH_MAX_LEVELS),
-         PROGRESS) {
+         ARRAY("features", float32, "[images][cells][channels]", .flags = WRITE),
+         ARRAY("norms", float32, "[images][cells]", .flags = WRITE),
+         ARRAY("images", float32, "[images][height][width]"),
+         COUNT("levels", 1, SCP_MATCH_MAX_LEVELS), PROGRESS) {
     const size_t height = SIZE(height), width = SIZE(width), levels = SIZE(levels);
     struct scp_grid grid;
     if (height % ((size_t)1 << levels) || width % ((size_t)1 << levels))
@@ -53,8 +53,9 @@ FUNCTION(gradient_pyramid, "Pyramids of gradient features of images (scp/gradien
 }
 
 FUNCTION(pyramid_pack, "One level of a pyramid from a network's map (scp/pyramid.h).",
-         ARRAY("features", F32, "cells width", .flags = WRITE),
-         ARRAY("norms", F32, "cells", .flags = WRITE), ARRAY("map", F32, "cells channels")) {
+         ARRAY("features", float32, "[cells][width]", .flags = WRITE),
+         ARRAY("norms", float32, "[cells]", .flags = WRITE),
+         ARRAY("map", float32, "[cells][channels]")) {
     return scp_pyramid_pack(DATA(features), DATA(norms), DATA(map), SIZE(cells), SIZE(channels),
                             SIZE(channels), SIZE(width), in->control);
 }
@@ -63,24 +64,22 @@ TYPE(scp_py_queries, scp_queries_free, "scp._core.Queries",
      "Vectors to search for: checked, ordered and quantised.", "queries levels channels")
 
 FUNCTION(match_queries, "Queries for match; copies the vectors and their norms.",
-         ARRAY("queries", F32, "queries levels channels"),
-         ARRAY("query_norms", F32, "queries levels"), NEW(&scp_py_queries)) {
+         ARRAY("queries", float32, "[queries][levels][channels]"),
+         ARRAY("query_norms", float32, "[queries][levels]"), NEW(&scp_py_queries)) {
     return scp_queries_create(TO(object), DATA(queries), DATA(query_norms), SIZE(queries),
                               SIZE(levels), SIZE(channels), in->control);
 }
 
-static const char *const paths[] = {"auto", "search", "dense", NULL}; /* enum scp_match_path */
-
 FUNCTION(match, "The best match of every query in one image (scp/match.h).",
-         ARRAY("features", F32, "cells channels"), ARRAY("norms", F32, "cells"),
+         ARRAY("features", float32, "[cells][channels]"), ARRAY("norms", float32, "[cells]"),
          OBJECT("queries", &scp_py_queries),
          COUNT("height", 1, 65535, .note = "of the coarsest level, as width"),
          COUNT("width", 1, 65535), FLAG("bilinear", DEFAULT(0)),
-         CHOICE("path", paths, DEFAULT(SCP_MATCH_AUTO)), REAL("epsilon", DEFAULT(1e-3)), PROGRESS,
-         OUT("value", F32, "queries"), OUT("index", I32, "queries"),
-         VALUE("dots", I64, .note = "dot products evaluated"),
-         VALUE("brute", I64, .note = "those of brute force"),
-         VALUE("dense", BOOL, .note = "the path taken")) {
+         CHOICE("path", "auto search dense", DEFAULT(SCP_MATCH_AUTO)),
+         REAL("epsilon", DEFAULT(1e-3)), PROGRESS, OUT("value", float32, "[queries]"),
+         OUT("index", int32, "[queries]"), VALUE("dots", int64, .note = "dot products evaluated"),
+         VALUE("brute", int64, .note = "those of brute force"),
+         VALUE("dense", boolean, .note = "the path taken")) {
     const struct scp_match_options options = {SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST,
                                               (enum scp_match_path)SIZE(path),
                                               (float)NUMBER(epsilon)};
@@ -99,7 +98,7 @@ FUNCTION(match, "The best match of every query in one image (scp/match.h).",
 FUNCTION(match_bytes, "Working memory of match with the present number of threads.",
          COUNT("levels", 1, SCP_MATCH_MAX_LEVELS), COUNT("channels", 1, SCP_MATCH_MAX_CHANNELS),
          COUNT("height", 1, 65535), COUNT("width", 1, 65535), FLAG("bilinear"),
-         VALUE("bytes", I64)) {
+         VALUE("bytes", int64)) {
     const struct scp_grid grid = {SIZE(levels), SIZE(channels), SIZE(height), SIZE(width)};
     const enum scp_match_mode mode = SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST;
     const enum scp_status status = scp_grid_check(&grid, in->control);

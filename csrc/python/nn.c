@@ -30,8 +30,8 @@ static struct scp_layer layer_of(const int32_t *i, const float *f) {
 }
 
 FUNCTION(graph_create, "A network from its layers.",
-         ARRAY("ints", I32, "layers 16", .note = "Network.ints: struct scp_layer"),
-         ARRAY("floats", F32, "layers 4", .note = "Network.floats"), NEW(&scp_py_graph)) {
+         ARRAY("ints", int32, "[layers][16]", .note = "Network.ints: struct scp_layer"),
+         ARRAY("floats", float32, "[layers][4]", .note = "Network.floats"), NEW(&scp_py_graph)) {
     const int32_t *ints = DATA(ints);
     const float *floats = DATA(floats);
     const size_t n = SIZE(layers);
@@ -69,7 +69,7 @@ static enum scp_status make_plan(struct scp_args *in, struct scp_plan **plan, si
 }
 
 FUNCTION(plan_bytes, "Memory that plan_create takes, with the present number of threads.",
-         PLAN_ARGS, VALUE("bytes", I64)) {
+         PLAN_ARGS, VALUE("bytes", int64)) {
     return make_plan(in, NULL, TO(bytes));
 }
 
@@ -99,9 +99,10 @@ static PyObject *make_outputs(struct scp_args *in) {
 }
 
 FUNCTION(plan_forward, "Runs the network on images.", OBJECT("plan", &scp_py_plan, .flags = BUSY),
-         ARRAY("parameters", F32, "parameters"),
-         ARRAY("state", F32, "state", .flags = NONE, .note = "a training plan changes it in place"),
-         ARRAY("images", F32, "batch height width channels", .flags = LEND,
+         ARRAY("parameters", float32, "[parameters]"),
+         ARRAY("state", float32, "[state]", .flags = NONE,
+               .note = "a training plan changes it in place"),
+         ARRAY("images", float32, "[batch][height][width][channels]", .flags = LEND,
                .note = "plan_backward reads them again"),
          COUNT("seed", 0, UINT64_MAX), COUNT("step", 0, UINT64_MAX), PROGRESS,
          MADE("outputs", make_outputs, "list of float32 [batch][h][w][c]")) {

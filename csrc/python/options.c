@@ -63,17 +63,6 @@ static int read_strength(float *strength, const struct scp_option *row, PyObject
     return 0;
 }
 
-static int read_choice(int *number, const struct scp_option *row, PyObject *value) {
-    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : NULL,
-               *name = row->choices;
-    for (*number = 0; text && *name; *number += 1) {
-        const size_t length = strcspn(name, " ");
-        if (strlen(text) == length && !memcmp(text, name, length)) return 0;
-        name += length + 1;
-    }
-    return PyErr_Occurred() ? -1 : refuse(row, PyExc_ValueError, value);
-}
-
 static int read_row(char *options, const struct scp_option *row, PyObject *value) {
     void *field = options + row->at;
     struct scp_reals *reals = field;
@@ -87,7 +76,8 @@ static int read_row(char *options, const struct scp_option *row, PyObject *value
     case SCP_OPTION_FLAG:
         return (*(int *)field = PyObject_IsTrue(value)) < 0 ? -1 : 0;
     case SCP_OPTION_CHOICE:
-        return read_choice(field, row, value);
+        if (!scp_py_word(field, row->choices, value)) return 0;
+        return PyErr_Occurred() ? -1 : refuse(row, PyExc_ValueError, value);
     case SCP_OPTION_STRENGTH:
         return read_strength(field, row, value);
     case SCP_OPTION_TYPES:

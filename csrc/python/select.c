@@ -9,14 +9,14 @@ TYPE(scp_py_problem, scp_select_free, "scp._core.Problem",
      "A selection problem, prepared; keeps its arrays alive.", "images clients")
 
 FUNCTION(select_problem, "Prepare a selection problem (scp/select.h).",
-         ARRAY("values", F32, "images clients", .flags = KEEP),
-         ARRAY("weights", F64, "clients", .flags = KEEP),
-         ARRAY("roles", U8, "images", .flags = KEEP, .note = "enum scp_role"),
-         ARRAY("groups", U32, "images", .flags = KEEP | NONE),
+         ARRAY("values", float32, "[images][clients]", .flags = KEEP),
+         ARRAY("weights", float64, "[clients]", .flags = KEEP),
+         ARRAY("roles", uint8, "[images]", .flags = KEEP, .note = "enum scp_role"),
+         ARRAY("groups", uint32, "[images]", .flags = KEEP | NONE),
          COUNT("quota", 0, PY_SSIZE_T_MAX, .note = "at most so many of a group"),
-         ARRAY("costs", F64, "images", .flags = KEEP | NONE), REAL("budget"),
-         ARRAY("distances", F64, "images images", .flags = KEEP | NONE), REAL("min_distance"),
-         NEW(&scp_py_problem)) {
+         ARRAY("costs", float64, "[images]", .flags = KEEP | NONE), REAL("budget"),
+         ARRAY("distances", float64, "[images][images]", .flags = KEEP | NONE),
+         REAL("min_distance"), NEW(&scp_py_problem)) {
     const struct scp_select_input input = {.values = DATA(values),
                                            .weights = DATA(weights),
                                            .roles = DATA(roles),
@@ -35,16 +35,16 @@ FUNCTION(select_problem, "Prepare a selection problem (scp/select.h).",
 
 #define PROBLEM OBJECT("problem", &scp_py_problem)
 #define M COUNT("m", -1, PY_SSIZE_T_MAX, .note = "-1: as many as the budget allows")
-#define SET ARRAY("set", U32, "size")
-#define FOUND OUT("found", U32, "count", .room = "images")
-#define MULTIPLIERS ARRAY("multipliers", F32, "clients")
+#define SET ARRAY("set", uint32, "[size]")
+#define FOUND OUT("found", uint32, "[count]", .room = "[images]")
+#define MULTIPLIERS ARRAY("multipliers", float32, "[clients]")
 
 FUNCTION(select_attach, "Run the problem's sums on a CUDA device from now on.", PROBLEM,
          COUNT("device", 0, INT_MAX)) {
     return scp_select_attach(DATA(problem), (int)SIZE(device));
 }
 
-FUNCTION(select_score, "Score of a set of rows.", PROBLEM, SET, VALUE("score", F64)) {
+FUNCTION(select_score, "Score of a set of rows.", PROBLEM, SET, VALUE("score", float64)) {
     const enum scp_status status =
         scp_select_check(DATA(problem), 0, DATA(set), SIZE(size), in->control);
     if (status == SCP_OK)
@@ -63,8 +63,8 @@ static enum scp_status start(struct scp_args *in, size_t m) {
 }
 
 FUNCTION(select_explain, "Pick order of a set, what each pick adds, and who covers whom.", PROBLEM,
-         SET, FOUND, OUT("gains", F64, "size"), VALUE("score", F64), OUT("cover", I64, "clients"),
-         OUT("cover_value", F32, "clients")) {
+         SET, FOUND, OUT("gains", float64, "[size]"), VALUE("score", float64),
+         OUT("cover", int64, "[clients]"), OUT("cover_value", float32, "[clients]")) {
     const enum scp_status status = start(in, 0);
     if (status != SCP_OK) return status;
     return scp_select_explain(TO(score), DATA(gains), DATA(cover), DATA(cover_value), DATA(found),
@@ -78,7 +78,7 @@ FUNCTION(select_greedy, "Lazy greedy, in the order of the picks.", PROBLEM, M, P
 }
 
 FUNCTION(select_swap, "Best-improvement exchanges from a feasible set.", PROBLEM, M, SET, PROGRESS,
-         FOUND, VALUE("swaps", I64)) {
+         FOUND, VALUE("swaps", int64)) {
     const enum scp_status status = start(in, SIZE(m));
     if (status != SCP_OK) return status;
     return scp_select_swap(DATA(found), TO(count), TO(swaps), DATA(problem), SIZE(m), in->control);
@@ -88,8 +88,9 @@ _Static_assert(sizeof(size_t) == sizeof(int64_t), "checkpoints are read as size_
 
 FUNCTION(select_random, "The paper's random search.", PROBLEM, M, COUNT("seed", 0, UINT64_MAX),
          COUNT("draws", 1, PY_SSIZE_T_MAX),
-         ARRAY("checkpoints", I64, "points", .note = "ascending, at most draws"), PROGRESS, FOUND,
-         OUT("prefix", F64, "points", .note = "best score of the first so many draws")) {
+         ARRAY("checkpoints", int64, "[points]", .note = "ascending, at most draws"), PROGRESS,
+         FOUND,
+         OUT("prefix", float64, "[points]", .note = "best score of the first so many draws")) {
     const enum scp_status status = scp_select_check(DATA(problem), SIZE(m), NULL, 0, in->control);
     if (status != SCP_OK) return status;
     const struct scp_select_draws draws = {SIZE(seed), SIZE(draws), DATA(checkpoints),
@@ -102,8 +103,8 @@ FUNCTION(select_random, "The paper's random search.", PROBLEM, M, COUNT("seed", 
 
 FUNCTION(select_bound, "Lagrangian upper bound of the score of every feasible set.", PROBLEM, M,
          SET, REAL("score", .note = "of the set"), COUNT("iterations", 0, PY_SSIZE_T_MAX),
-         ARRAY("multipliers", F32, "clients", .flags = WRITE, .note = "NaN: none yet"), PROGRESS,
-         VALUE("bound", F64)) {
+         ARRAY("multipliers", float32, "[clients]", .flags = WRITE, .note = "NaN: none yet"),
+         PROGRESS, VALUE("bound", float64)) {
     const struct scp_select_incumbent incumbent = {DATA(set), SIZE(size), NUMBER(score)};
     struct scp_select_dual dual = {.lambda = DATA(multipliers)};
     enum scp_status status =
@@ -116,8 +117,8 @@ FUNCTION(select_bound, "Lagrangian upper bound of the score of every feasible se
 }
 
 #define PROOF                                                                                      \
-    VALUE("score", F64), VALUE("bound", F64), VALUE("nodes", I64, .note = "or sets looked at"),    \
-        VALUE("proven", BOOL)
+    VALUE("score", float64), VALUE("bound", float64),                                              \
+        VALUE("nodes", int64, .note = "or sets looked at"), VALUE("proven", boolean)
 
 static enum scp_status proved(struct scp_args *in, enum scp_status status,
                               const struct scp_select_proof *proof) {

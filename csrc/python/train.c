@@ -30,9 +30,9 @@ static enum scp_status find_arrays(float **out, const struct scp_args *in) {
 FUNCTION(trainer_run, "Steps first, first + 1, .. of a training.",
          OBJECT("trainer", &scp_py_trainer, .flags = BUSY), NAMED("arrays"),
          COUNT("first", 0, UINT64_MAX / 65536 / 16, .note = "number of the first step"),
-         ARRAY("rates", F64, "steps", .note = "learning rates"), PROGRESS,
-         OUT("losses", F64, "steps losses"),
-         VALUE("done", I64, .note = "fewer than steps: a loss is not finite")) {
+         ARRAY("rates", float64, "[steps]", .note = "learning rates"), PROGRESS,
+         OUT("losses", float64, "[steps][losses]"),
+         VALUE("done", int64, .note = "fewer than steps: a loss is not finite")) {
     float *arrays[SCP_TRAIN_MAX_ARRAYS];
     const enum scp_status status = find_arrays(arrays, in);
     if (status != SCP_OK) return status;
@@ -71,7 +71,7 @@ static PyObject *make_arrays(struct scp_args *in) {
 }
 
 #define MEASURED                                                                                   \
-    VALUE("bytes", I64, .note = "with the present number of threads"),                             \
+    VALUE("bytes", int64, .note = "with the present number of threads"),                           \
         MADE("arrays", make_arrays, "dict from names to lengths")
 
 /* ---- features ---- */
@@ -86,7 +86,7 @@ static enum scp_status contrast(struct scp_training *training, const struct scp_
 }
 
 FUNCTION(contrast_measure, "What a trainer of features will hold, and its arrays.", CONTRAST_ARGS,
-         MEASURED, VALUE("side", I64, .note = "pixels of the crop")) {
+         MEASURED, VALUE("side", int64, .note = "pixels of the crop")) {
     struct scp_training training;
     const enum scp_status status = contrast(&training, in, SCP_MEASURE);
     if (status != SCP_OK) return status;
@@ -129,17 +129,14 @@ FUNCTION(refine_trainer, "A trainer of refinement; its losses: heat maps, offset
     return status == SCP_OK ? make_trainer(in, &training) : status;
 }
 
-#define WORD(enumerator, name) name,
-static const char *const votes[] = {SCP_VOTE_NAMES(WORD) NULL};
-
 FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",
-         ARRAY("map", F32, "height width channels"),
+         ARRAY("map", float32, "[height][width][channels]"),
          COUNT("landmarks", 1, SCP_REFINE_MAX_LANDMARKS),
          COUNT("factor", 1, 32768, .note = "how many times the image is larger"),
-         CHOICE("vote", votes), COUNT("candidates", 1, UINT32_MAX),
+         CHOICE("vote", SCP_VOTE_NAMES(SCP_CHOICE_NAME)), COUNT("candidates", 1, UINT32_MAX),
          REAL("radius", .note = "pixels of the image"),
-         REAL("window", .note = "pixels of the image"), OUT("xy", F64, "landmarks 2"),
-         OUT("confidence", F64, "landmarks")) {
+         REAL("window", .note = "pixels of the image"), OUT("xy", float64, "[landmarks][2]"),
+         OUT("confidence", float64, "[landmarks]")) {
     const struct scp_output map = {DATA(map),   NULL,           SIZE(height),
                                    SIZE(width), SIZE(channels), SIZE(channels)};
     const struct scp_voting voting = {(enum scp_vote)SIZE(vote), SIZE(candidates),

@@ -6,14 +6,15 @@
 #include "scp/contrast.h"
 #include "scp/refine.h"
 
-#define POOL_ARG ARRAY("pool", F32, "images height width", .flags = KEEP, .note = "0 .. 1")
+#define POOL_ARG ARRAY("pool", float32, "[images][height][width]", .flags = KEEP, .note = "0 .. 1")
 #define POOL {DATA(pool), SIZE(images), SIZE(height), SIZE(width)}
 
 #define LABEL_ARGS                                                                                 \
-    ARRAY("points", F32, "images landmarks 2", .flags = KEEP, .note = "pixels of the pool"),       \
-        ARRAY("weights", F32, "images landmarks", .flags = KEEP, .note = "0 to 1"),                \
-        ARRAY("labelled_rows", U32, "n_labelled", .flags = KEEP),                                  \
-        ARRAY("pseudo_rows", U32, "n_pseudo", .flags = KEEP)
+    ARRAY("points", float32, "[images][landmarks][2]", .flags = KEEP,                              \
+          .note = "pixels of the pool"),                                                           \
+        ARRAY("weights", float32, "[images][landmarks]", .flags = KEEP, .note = "0 to 1"),         \
+        ARRAY("labelled_rows", uint32, "[n_labelled]", .flags = KEEP),                             \
+        ARRAY("pseudo_rows", uint32, "[n_pseudo]", .flags = KEEP)
 #define LABELS                                                                                     \
     {DATA(points),      DATA(weights),    SIZE(landmarks), DATA(labelled_rows),                    \
      DATA(pseudo_rows), SIZE(n_labelled), SIZE(n_pseudo)}

@@ -34,7 +34,7 @@ static enum scp_status excess_rows(void *context, size_t task, size_t worker) {
         return SCP_OK;
     }
     for (size_t i = at; i < at + size; i++)
-        e->rho[i] = scp_kernels()->coverage_weighted_excess(
+        e->rho[i] = scp_kernels()->coverage.weighted_excess(
             p->in.weights, e->scaled, p->in.values + p->open[i] * p->in.q, p->in.q);
     return SCP_OK;
 }

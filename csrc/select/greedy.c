@@ -107,9 +107,9 @@ static size_t next_pick(struct greedy *g, const uint32_t *set, size_t count, siz
 static void add(struct greedy *g, uint32_t *set, size_t *count, uint32_t row) {
     const struct scp_select_input *in = &g->p->in;
     set[(*count)++] = row;
-    scp_kernels()->coverage_best(g->best, in->values + row * in->q, in->q);
+    scp_kernels()->coverage.best(g->best, in->values + row * in->q, in->q);
     g->covered =
-        scp_kernels()->coverage_score(in->weights, g->best, in->values, in->q, NULL, 0, in->q);
+        scp_kernels()->coverage.score(in->weights, g->best, in->values, in->q, NULL, 0, in->q);
     for (size_t i = 0; i < g->p->n_candidates; i++)
         if (g->p->candidates[i] == row) g->bound[i] = -INFINITY;
 }
@@ -118,7 +118,7 @@ static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size
                             const struct scp_control *control) {
     const struct scp_select *p = g->p;
     memcpy(g->best, p->base, p->in.q * sizeof(float));
-    g->covered = scp_kernels()->coverage_score(p->in.weights, p->base, p->in.values, p->in.q, NULL,
+    g->covered = scp_kernels()->coverage.score(p->in.weights, p->base, p->in.values, p->in.q, NULL,
                                                0, p->in.q);
     *count = 0;
     for (size_t k = 0; k < p->n_included; k++) add(g, set, count, p->included[k]);

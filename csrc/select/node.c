@@ -68,8 +68,8 @@ static void update_found(struct scp_node_work *w, const struct scp_select *p, co
 static void take(struct scp_node_work *w, const struct scp_select *p, uint32_t row) {
     w->taken[w->n_taken++] = row;
     scp_sort_set(w->taken, w->n_taken);
-    scp_kernels()->coverage_best(w->floor, p->screen + row * p->in.q, p->in.q);
-    scp_kernels()->coverage_best(w->subgradient.lambda, w->floor, p->in.q);
+    scp_kernels()->coverage.best(w->floor, p->screen + row * p->in.q, p->in.q);
+    scp_kernels()->coverage.best(w->subgradient.lambda, w->floor, p->in.q);
 }
 
 /* Removes dropped rows, and those the rules now forbid. */
@@ -188,9 +188,9 @@ static void load_node(struct scp_node_work *w, const struct scp_select *p) {
     memset(w->drop, 0, w->n_open);
     memcpy(w->floor, p->screen_floor, bytes);
     for (size_t k = 0; k < w->n_taken; k++)
-        scp_kernels()->coverage_best(w->floor, p->screen + w->taken[k] * p->in.q, p->in.q);
+        scp_kernels()->coverage.best(w->floor, p->screen + w->taken[k] * p->in.q, p->in.q);
     memcpy(lambda, node->multipliers->lambda, bytes);
-    scp_kernels()->coverage_best(lambda, w->floor, p->in.q);
+    scp_kernels()->coverage.best(lambda, w->floor, p->in.q);
     memcpy(w->best, lambda, bytes);
     scp_subgradient_reset(&w->subgradient);
     for (size_t i = 0; i < p->in.n; i++) w->presence[i] = 0;
@@ -241,7 +241,7 @@ void scp_node_process(struct scp_node_work *w, const struct scp_wave *wave) {
         if (stuck) break;
     }
     if (decided(w, wave)) return;
-    scp_kernels()->coverage_best(w->best, w->floor, p->in.q);
+    scp_kernels()->coverage.best(w->best, w->floor, p->in.q);
     choose_branch(w, wave);
     w->closed = 0;
 }

@@ -45,18 +45,18 @@ static enum scp_status scan_block(void *context, size_t task, size_t worker) {
     for (size_t t = 0; t < in->n; t++) {
         const float *row = in->values + t * in->q + at;
         if (find_nonfinite(row, size) < size) return SCP_EINVAL;
-        if (in->roles[t] != SCP_EXCLUDE) kernels->coverage_range(base, high, row, size);
+        if (in->roles[t] != SCP_EXCLUDE) kernels->coverage.range(base, high, row, size);
     }
     for (size_t k = 0; k < p->n_initial; k++) {
         const float *row = in->values + p->initial[k] * in->q + at;
         if (k == 0) memcpy(base, row, size * sizeof *base);
-        kernels->coverage_best(base, row, size);
+        kernels->coverage.best(base, row, size);
     }
     for (size_t i = 0; i < size; i++)
         if (base[i] == INFINITY) base[i] = 0; /* every row is excluded */
     memcpy(floor, base, size * sizeof *floor);
     for (size_t k = 0; k < p->n_included; k++)
-        kernels->coverage_best(floor, in->values + p->included[k] * in->q + at, size);
+        kernels->coverage.best(floor, in->values + p->included[k] * in->q + at, size);
     return SCP_OK;
 }
 

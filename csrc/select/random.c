@@ -96,7 +96,7 @@ static enum scp_status score_draws(void *context, size_t task, size_t worker) {
     }
     for (size_t q = 0; !r->on_device && q < p->in.q; q += CLIENTS) {
         const size_t clients = p->in.q - q < CLIENTS ? p->in.q - q : CLIENTS;
-        scp_kernels()->coverage_draws(sums, p->screen_base + q, p->screen + q, p->in.q, clients,
+        scp_kernels()->coverage.draws(sums, p->screen_base + q, p->screen + q, p->in.q, clients,
                                       sets, r->width, size);
     }
     return SCP_OK;

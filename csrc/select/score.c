@@ -9,12 +9,12 @@
 
 double scp_select_score(const struct scp_select *p, const uint32_t *set, size_t count) {
     if (count == 0 && p->n_initial == 0) return 0;
-    return scp_kernels()->coverage_score(p->in.weights, p->base, p->in.values, p->in.q, set, count,
+    return scp_kernels()->coverage.score(p->in.weights, p->base, p->in.values, p->in.q, set, count,
                                          p->in.q);
 }
 
 double scp_score_with(const struct scp_select *p, const float *best, uint32_t c) {
-    return scp_kernels()->coverage_score(p->in.weights, best, p->in.values, p->in.q, &c, 1,
+    return scp_kernels()->coverage.score(p->in.weights, best, p->in.values, p->in.q, &c, 1,
                                          p->in.q);
 }
 
@@ -63,7 +63,7 @@ enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover,
         const double after = pick_next(p, set, count, k, best);
         gains[k] = after - before;
         before = after;
-        scp_kernels()->coverage_best(best, in->values + set[k] * in->q, in->q);
+        scp_kernels()->coverage.best(best, in->values + set[k] * in->q, in->q);
     }
     *score = scp_select_score(p, set, count);
     const int empty = p->n_initial + count == 0;

@@ -26,7 +26,7 @@ void scp_subgradient_free(struct scp_subgradient *s) {
 }
 
 double scp_subgradient_sum(const struct scp_subgradient *s) {
-    return scp_kernels()->coverage_sum(s->lambda, s->p->in.q);
+    return scp_kernels()->coverage.sum(s->lambda, s->p->in.q);
 }
 
 void scp_subgradient_reset(struct scp_subgradient *s) {
@@ -39,12 +39,12 @@ int scp_subgradient_move(struct scp_subgradient *s, const float *floor, const ui
     const size_t q = s->p->in.q;
     memset(s->count, 0, q * sizeof *s->count);
     for (size_t i = 0; i < s->relax.count; i++)
-        kernels->coverage_count(s->count, s->p->screen + active[s->relax.chosen[i]] * q, s->lambda,
+        kernels->coverage.count(s->count, s->p->screen + active[s->relax.chosen[i]] * q, s->lambda,
                                 q);
-    const double norm = kernels->coverage_direct(s->direction, s->count, s->lambda, floor,
+    const double norm = kernels->coverage.direct(s->direction, s->count, s->lambda, floor,
                                                  SCP_SUBGRADIENT_MEMORY, q);
     if (!(norm > 0)) return 1;
-    kernels->coverage_step(s->lambda, s->direction, floor, (float)(gap / norm), q);
+    kernels->coverage.step(s->lambda, s->direction, floor, (float)(gap / norm), q);
     return 0;
 }
 
@@ -56,7 +56,7 @@ void scp_excess(double *rho, const struct scp_select *p, const uint32_t *rows, s
         const float *row[4];
         for (size_t k = 0; k < 4; k++) /* the last block repeats its last row */
             row[k] = p->screen + rows[i + k < count ? i + k : count - 1] * q;
-        scp_kernels()->coverage_excess4(last, row[0], row[1], row[2], row[3], lambda, q);
+        scp_kernels()->coverage.excess4(last, row[0], row[1], row[2], row[3], lambda, q);
         for (size_t k = 0; k < 4 && i + k < count; k++) rho[i + k] = last[k];
     }
 }

@@ -92,7 +92,7 @@ static enum scp_status add_candidate(void *context, size_t i, size_t worker) {
         double sums[2];
         const size_t at = l->start[k], size = l->start[k + 1] - at;
         if (size == 0) continue;
-        scp_kernels()->coverage_exchange(sums, row, l->client + at, l->d1 + at, l->d2 + at,
+        scp_kernels()->coverage.exchange(sums, row, l->client + at, l->d1 + at, l->d2 + at,
                                          l->weight + at, size);
         s->gain[i] += s->sign * sums[0];
         s->keep[i * (s->m + 1) + k] += s->sign * sums[1];

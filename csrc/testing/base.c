@@ -11,8 +11,8 @@ FUNCTION(set_isa, "Force an instruction set; None: the best.", TEXT("name", .fla
     return scp_invalid(in->control, "name", SCP_WHOLE, "must be one of isas()");
 }
 
-FUNCTION(alloc_state, "Bytes that the core holds now, and held at most.", VALUE("outstanding", I64),
-         VALUE("peak", I64)) {
+FUNCTION(alloc_state, "Bytes that the core holds now, and held at most.",
+         VALUE("outstanding", int64), VALUE("peak", int64)) {
     *(size_t *)TO(outstanding) = scp_alloc_outstanding();
     *(size_t *)TO(peak) = scp_alloc_peak();
     return SCP_OK;

@@ -8,15 +8,15 @@
 struct conv_call {
     struct scp_conv conv;
     struct scp_map x, y; /* of the layer: input and output */
-    struct scp_pending pending;
-    struct scp_pull pull;
+    struct scp_deferred deferred;
+    struct scp_backward backward;
 };
 
-static int read_pending(struct scp_pending *pending, PyObject *object, const char *name,
-                        size_t batch, size_t channels) {
+static int read_deferred(struct scp_deferred *pending, PyObject *object, const char *name,
+                         size_t batch, size_t channels) {
     const float *values[3];
     size_t rows = 1;
-    *pending = (struct scp_pending){NULL, NULL, NULL, 0};
+    *pending = (struct scp_deferred){NULL, NULL, NULL, 0};
     if (object == Py_None) return 0;
     if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
         PyErr_Format(PyExc_TypeError, "%s must be (scale, shift, slope)", name);
@@ -30,15 +30,15 @@ static int read_pending(struct scp_pending *pending, PyObject *object, const cha
         if (scp_py_length(a, name, 0, rows == 1 ? 1 : (npy_intp)batch)) return -1;
         values[i] = PyArray_DATA(a);
     }
-    *pending = (struct scp_pending){values[0], values[1], values[2],
-                                    rows == 1 ? 0 : scp_lanes_up(channels)};
+    *pending = (struct scp_deferred){values[0], values[1], values[2],
+                                     rows == 1 ? 0 : scp_lanes_up(channels)};
     return 0;
 }
 
 /* (raw, (scale, shift, slope), None or (a, b, c)) */
-static int read_pull(struct scp_pull *pull, PyObject *object, const struct scp_map *map) {
-    struct scp_pending norm;
-    *pull = (struct scp_pull){.a = NULL};
+static int read_backward(struct scp_backward *pull, PyObject *object, const struct scp_map *map) {
+    struct scp_deferred norm;
+    *pull = (struct scp_backward){.a = NULL};
     if (object == Py_None) return 0;
     if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) != 3) {
         PyErr_SetString(PyExc_TypeError, "pull must be (raw, (scale, shift, slope), (a, b, c))");
@@ -57,15 +57,15 @@ static int read_pull(struct scp_pull *pull, PyObject *object, const struct scp_m
     pull->raw = *map;
     pull->raw.data = PyArray_DATA(raw);
     pull->raw.stride = (size_t)PyArray_DIM(raw, 3);
-    if (read_pending(&pull->pending, PyTuple_GET_ITEM(object, 1), "pull", map->batch,
-                     map->channels) ||
-        read_pending(&norm, PyTuple_GET_ITEM(object, 2), "pull", map->batch, map->channels))
+    if (read_deferred(&pull->deferred, PyTuple_GET_ITEM(object, 1), "pull", map->batch,
+                      map->channels) ||
+        read_deferred(&norm, PyTuple_GET_ITEM(object, 2), "pull", map->batch, map->channels))
         return -1;
-    if (!pull->pending.scale) {
+    if (!pull->deferred.scale) {
         PyErr_SetString(PyExc_TypeError, "pull must have (scale, shift, slope)");
         return -1;
     }
-    if (norm.scale && norm.image_step != pull->pending.image_step) {
+    if (norm.scale && norm.image_step != pull->deferred.image_step) {
         PyErr_SetString(PyExc_ValueError, "pull must have as many rows in all its coefficients");
         return -1;
     }
@@ -199,16 +199,16 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
     }
     if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
         read_map(&c.y, y, "y", SCP_PY_WRITE, c.conv.out, first_y) || check_sizes(&c) ||
-        read_pending(&c.pending, pending, "pending", c.x.batch, c.conv.in))
+        read_deferred(&c.deferred, pending, "pending", c.x.batch, c.conv.in))
         return NULL;
     scp_threads_pin();
     struct space space;
     if (!open_space(&space, work, &c, 0)) {
         struct scp_py_call call;
         scp_py_begin(&call, progress);
-        const enum scp_status status =
-            scp_conv_forward(&c.y, &c.x, c.pending.scale ? &c.pending : NULL, PyArray_DATA(weights),
-                             bias, &c.conv, space.floats, &call.control);
+        const enum scp_status status = scp_conv_forward(
+            &c.y, &(struct scp_source){.map = c.x, .deferred = c.deferred}, PyArray_DATA(weights),
+            bias, &c.conv, &(struct scp_run){space.floats, &call.control});
         if (!scp_py_end(&call, module, status, "conv_forward")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
@@ -232,16 +232,16 @@ static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *
     if (!weights || read_conv(&c.conv, weights, geometry) || scp_py_progress(progress) ||
         read_map(&c.x, dz, "dz", SCP_PY_WRITE, c.conv.in, first_dz) ||
         read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
-        read_pull(&c.pull, pull, &c.y))
+        read_backward(&c.backward, pull, &c.y))
         return NULL;
     scp_threads_pin();
     struct space space;
     if (!open_space(&space, work, &c, 1)) {
         struct scp_py_call call;
         scp_py_begin(&call, progress);
-        const enum scp_status status =
-            scp_conv_backward_data(&c.x, accumulate, &c.y, c.pull.raw.data ? &c.pull : NULL,
-                                   PyArray_DATA(weights), &c.conv, space.floats, &call.control);
+        const enum scp_status status = scp_conv_backward_data(
+            &c.x, accumulate, &(struct scp_source){.map = c.y, .backward = c.backward},
+            PyArray_DATA(weights), &c.conv, &(struct scp_run){space.floats, &call.control});
         if (!scp_py_end(&call, module, status, "conv_backward_data")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
@@ -272,8 +272,8 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
     }
     if (read_map(&c.x, x, "x", SCP_PY_READ, c.conv.in, first_x) ||
         read_map(&c.y, dy, "dy", SCP_PY_READ, c.conv.out, first_dy) || check_sizes(&c) ||
-        read_pending(&c.pending, pending, "pending", c.x.batch, c.conv.in) ||
-        read_pull(&c.pull, pull, &c.y))
+        read_deferred(&c.deferred, pending, "pending", c.x.batch, c.conv.in) ||
+        read_backward(&c.backward, pull, &c.y))
         return NULL;
     scp_threads_pin();
     struct space space;
@@ -281,8 +281,9 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
         struct scp_py_call call;
         scp_py_begin(&call, progress);
         const enum scp_status status = scp_conv_backward_weights(
-            PyArray_DATA(grads), bias, &c.x, c.pending.scale ? &c.pending : NULL, &c.y,
-            c.pull.raw.data ? &c.pull : NULL, &c.conv, space.floats, &call.control);
+            PyArray_DATA(grads), bias, &(struct scp_source){.map = c.x, .deferred = c.deferred},
+            &(struct scp_source){.map = c.y, .backward = c.backward}, &c.conv,
+            &(struct scp_run){space.floats, &call.control});
         if (!scp_py_end(&call, module, status, "conv_backward_weights"))
             result = Py_NewRef(Py_None);
     }

@@ -5,9 +5,9 @@
 #include "scp/nn.h"
 
 FUNCTION(graph_blocks, "Sizes of the flat arrays, and every layer's blocks in them.",
-         OBJECT("graph", &scp_py_graph), VALUE("n_parameters", I64), VALUE("n_state", I64),
-         VALUE("n_outputs", I64),
-         OUT("blocks", I64, "layers 4", .note = "offset and number of parameters, of state")) {
+         OBJECT("graph", &scp_py_graph), VALUE("n_parameters", int64), VALUE("n_state", int64),
+         VALUE("n_outputs", int64),
+         OUT("blocks", int64, "[layers][4]", .note = "offset and number of parameters, of state")) {
     int64_t (*out)[4] = DATA(blocks);
     *(size_t *)TO(n_parameters) = SIZE(parameters);
     *(size_t *)TO(n_state) = SIZE(state);
@@ -22,7 +22,7 @@ FUNCTION(graph_blocks, "Sizes of the flat arrays, and every layer's blocks in th
 }
 
 FUNCTION(plan_shapes, "Height, width, channels and multiply-adds of every layer.",
-         OBJECT("plan", &scp_py_plan), OUT("shapes", I64, "layers 4")) {
+         OBJECT("plan", &scp_py_plan), OUT("shapes", int64, "[layers][4]")) {
     int64_t (*out)[4] = DATA(shapes);
     for (size_t i = 0; i < SIZE(layers); i++) {
         struct scp_shape s;
@@ -53,10 +53,11 @@ static enum scp_status pad(const struct scp_args *in, const struct scp_output *m
 
 FUNCTION(plan_backward, "Adds the gradient of the parameters.",
          OBJECT("plan", &scp_py_plan, .flags = BUSY),
-         ARRAY("gradients", F32, "parameters", .flags = WRITE),
-         ARRAY("input_gradient", F32, "batch height width channels", .flags = WRITE | NONE),
-         ARRAY("parameters", F32, "parameters"), ARRAYS("output_gradients", F32, "outputs * * * *"),
-         PROGRESS) {
+         ARRAY("gradients", float32, "[parameters]", .flags = WRITE),
+         ARRAY("input_gradient", float32, "[batch][height][width][channels]",
+               .flags = WRITE | NONE),
+         ARRAY("parameters", float32, "[parameters]"),
+         ARRAYS("output_gradients", float32, "[outputs][*][*][*][*]"), PROGRESS) {
     if (!SIZE(train))
         return scp_invalid(in->control, "plan", SCP_WHOLE, "must be one for training");
     for (size_t i = 0; i < SIZE(outputs); i++) {

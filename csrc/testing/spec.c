@@ -10,8 +10,7 @@ static const char *const kinds[] = {
 
 /* name, kind, what it takes, note, is it an argument, may it be left out, may it be None. */
 static PyObject *row_of(const struct scp_arg *row) {
-    char text[512];
-    scp_describe(text, sizeof text, row);
+    const char *text = row->type ? row->type->name + sizeof "scp._core." - 1 : row->text;
     return Py_BuildValue("(ssszNNN)", row->name, kinds[row->kind], text, row->note,
                          PyBool_FromLong(row->kind <= KIND_LAST),
                          PyBool_FromLong(row->flags & OPTIONAL),

@@ -3,9 +3,10 @@
 
 /* ---- optimisers ---- */
 
-FUNCTION(train_adam, "One step of Adam, in place.", ARRAY("parameters", F32, "n", .flags = WRITE),
-         ARRAY("m", F32, "n", .flags = WRITE), ARRAY("v", F32, "n", .flags = WRITE),
-         ARRAY("gradients", F32, "n"), COUNT("step", 0, UINT64_MAX - 1, .note = "from 0"),
+FUNCTION(train_adam, "One step of Adam, in place.",
+         ARRAY("parameters", float32, "[n]", .flags = WRITE),
+         ARRAY("m", float32, "[n]", .flags = WRITE), ARRAY("v", float32, "[n]", .flags = WRITE),
+         ARRAY("gradients", float32, "[n]"), COUNT("step", 0, UINT64_MAX - 1, .note = "from 0"),
          REAL("rate"), OPTIONS("options", &scp_contrast_table)) {
     const struct scp_contrast_options *options = DATA(options);
     struct scp_optimiser optimiser;
@@ -15,9 +16,9 @@ FUNCTION(train_adam, "One step of Adam, in place.", ARRAY("parameters", F32, "n"
 }
 
 FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
-         ARRAY("parameters", F32, "n", .flags = WRITE), ARRAY("velocity", F32, "n", .flags = WRITE),
-         ARRAY("gradients", F32, "n"), REAL("rate"), REAL("momentum"), FLAG("nesterov"),
-         REAL("decay"), REAL("clip")) {
+         ARRAY("parameters", float32, "[n]", .flags = WRITE),
+         ARRAY("velocity", float32, "[n]", .flags = WRITE), ARRAY("gradients", float32, "[n]"),
+         REAL("rate"), REAL("momentum"), FLAG("nesterov"), REAL("decay"), REAL("clip")) {
     const struct scp_optimiser optimiser = {.momentum = (float)NUMBER(momentum),
                                             .nesterov = (int)SIZE(nesterov),
                                             .weight_decay = (float)NUMBER(decay),
@@ -27,7 +28,8 @@ FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
 }
 
 FUNCTION(train_average, "A teacher follows its student, in place.",
-         ARRAY("teacher", F32, "n", .flags = WRITE), ARRAY("student", F32, "n"), REAL("momentum")) {
+         ARRAY("teacher", float32, "[n]", .flags = WRITE), ARRAY("student", float32, "[n]"),
+         REAL("momentum")) {
     return scp_moving_average(DATA(teacher), DATA(student), SIZE(n), NUMBER(momentum));
 }
 
@@ -36,10 +38,11 @@ FUNCTION(train_average, "A teacher follows its student, in place.",
 FUNCTION(contrast_sample, "The views and point pairs of one step.", POOL_ARG,
          OPTIONS("options", &scp_contrast_table),
          COUNT("side", 1, 32768, .note = "pixels of the crop"), COUNT("channels", 1, 16),
-         COUNT("step", 0, UINT64_MAX - 1), OUT("image_views", F32, "batch height width channels"),
-         OUT("crop_views", F32, "batch side side channels"),
-         OUT("crop_points", I32, "batch points 2"), OUT("image_points", F32, "batch points 2"),
-         OUT("sources", U32, "batch")) {
+         COUNT("step", 0, UINT64_MAX - 1),
+         OUT("image_views", float32, "[batch][height][width][channels]"),
+         OUT("crop_views", float32, "[batch][side][side][channels]"),
+         OUT("crop_points", int32, "[batch][points][2]"),
+         OUT("image_points", float32, "[batch][points][2]"), OUT("sources", uint32, "[batch]")) {
     const struct scp_pool pool = POOL;
     struct scp_batch batch = {.items = SIZE(batch),
                               .height = pool.height,
@@ -71,12 +74,14 @@ static enum scp_status read_maps(struct scp_output *out, const struct scp_args *
 }
 
 FUNCTION(contrast_objective, "Losses of the levels, and their gradients in the maps, in place.",
-         ARRAYS("image", F32, "levels items * * *"), ARRAYS("crop", F32, "levels items * * *"),
-         ARRAYS("image_gradients", F32, "levels items * * *", .flags = WRITE),
-         ARRAYS("crop_gradients", F32, "levels items * * *", .flags = WRITE),
-         ARRAY("crop_points", I32, "items pairs 2"), ARRAY("image_points", F32, "items pairs 2"),
-         COUNT("height", 1, 32768), COUNT("width", 1, 32768), COUNT("side", 1, 32768),
-         OPTIONS("options", &scp_contrast_table), OUT("losses", F64, "levels")) {
+         ARRAYS("image", float32, "[levels][items][*][*][*]"),
+         ARRAYS("crop", float32, "[levels][items][*][*][*]"),
+         ARRAYS("image_gradients", float32, "[levels][items][*][*][*]", .flags = WRITE),
+         ARRAYS("crop_gradients", float32, "[levels][items][*][*][*]", .flags = WRITE),
+         ARRAY("crop_points", int32, "[items][pairs][2]"),
+         ARRAY("image_points", float32, "[items][pairs][2]"), COUNT("height", 1, 32768),
+         COUNT("width", 1, 32768), COUNT("side", 1, 32768), OPTIONS("options", &scp_contrast_table),
+         OUT("losses", float64, "[levels]")) {
     struct scp_output image[SCP_MAX_LEVELS], crop[SCP_MAX_LEVELS];
     const struct scp_batch batch = {.items = SIZE(items),
                                     .height = SIZE(height),
@@ -101,9 +106,10 @@ FUNCTION(contrast_objective, "Losses of the levels, and their gradients in the m
 FUNCTION(refine_sample, "The views of one step and their landmarks.", POOL_ARG, LABEL_ARGS,
          OPTIONS("options", &scp_refine_table),
          COUNT("items", 1, 8192, .note = "labelled + pseudo"), COUNT("channels", 1, 16),
-         COUNT("step", 0, UINT64_MAX - 1), OUT("views", F32, "items height width channels"),
-         OUT("view_points", F32, "items landmarks 2"), OUT("view_weights", F32, "items landmarks"),
-         OUT("sources", U32, "items")) {
+         COUNT("step", 0, UINT64_MAX - 1),
+         OUT("views", float32, "[items][height][width][channels]"),
+         OUT("view_points", float32, "[items][landmarks][2]"),
+         OUT("view_weights", float32, "[items][landmarks]"), OUT("sources", uint32, "[items]")) {
     const struct scp_pool pool = POOL;
     const struct scp_labels labels = LABELS;
     struct scp_refine_batch batch = {.items = SIZE(items),
@@ -119,12 +125,13 @@ FUNCTION(refine_sample, "The views of one step and their landmarks.", POOL_ARG, 
 }
 
 FUNCTION(refine_objective, "Losses of a batch and their gradient in the map.",
-         ARRAY("map", F32, "items map_height map_width channels"),
-         ARRAY("points", F32, "items landmarks 2"), ARRAY("weights", F32, "items landmarks"),
+         ARRAY("map", float32, "[items][map_height][map_width][channels]"),
+         ARRAY("points", float32, "[items][landmarks][2]"),
+         ARRAY("weights", float32, "[items][landmarks]"),
          COUNT("height", 1, 32768, .note = "of the images"), COUNT("width", 1, 32768),
          REAL("radius", .note = "pixels of the images"), REAL("focal"),
-         OUT("losses", F64, "3", .note = "heat maps, offsets in x, in y"),
-         OUT("gradient", F32, "items map_height map_width channels")) {
+         OUT("losses", float64, "[3]", .note = "heat maps, offsets in x, in y"),
+         OUT("gradient", float32, "[items][map_height][map_width][channels]")) {
     const struct scp_output map = {DATA(map),       DATA(gradient), SIZE(map_height),
                                    SIZE(map_width), SIZE(channels), SIZE(channels)};
     const struct scp_refine_batch batch = {.items = SIZE(items),

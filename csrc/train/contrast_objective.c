@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../kernels/train.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 
 struct work {
@@ -15,7 +15,7 @@ struct work {
     const struct scp_batch *batch;
     const struct scp_contrast_options *options;
     const struct objective *objective;
-    const struct scp_train_kernels *kernels;
+    const struct scp_objective_kernels *kernels;
     float temperature, epsilon;
     double pairs; /* of the whole batch */
 };
@@ -33,7 +33,7 @@ struct part {
 /* What a pair adds: its loss; its gradients go to the maps. */
 static double pair(const struct work *w, const struct part *p, size_t level, size_t query,
                    size_t row, size_t column) {
-    const struct scp_train_kernels *kernels = w->kernels;
+    const struct scp_objective_kernels *kernels = w->kernels;
     const float *t = p->queries + query * p->query_stride;
     const float inverse_temperature = 1 / w->temperature;
     struct window r;
@@ -85,8 +85,8 @@ static double pair(const struct work *w, const struct part *p, size_t level, siz
             part += back[i] * n * cosine[i];
         }
         along += (double)part;
-        kernels->pull(p->cell_gradients + first * p->stride, p->sum, p->unit,
-                      p->cells + first * p->stride, weight, back, p->stride, wide, p->channels);
+        kernels->backward(p->cell_gradients + first * p->stride, p->sum, p->unit,
+                          p->cells + first * p->stride, weight, back, p->stride, wide, p->channels);
     }
     float *gradient = p->query_gradients + query * p->query_stride;
     for (size_t c = 0; c < p->channels; c++) gradient[c] += p->sum[c] - (float)along * p->unit[c];
@@ -202,7 +202,7 @@ enum scp_status scp_contrast_objective(double *losses, const struct scp_output *
                      .levels = levels,
                      .batch = batch,
                      .options = options,
-                     .kernels = scp_train_kernels(),
+                     .kernels = &scp_kernels()->objective,
                      .temperature = (float)options->temperature,
                      .epsilon = (float)options->epsilon};
     enum scp_status status = scp_options_check(&scp_contrast_table, options, control);

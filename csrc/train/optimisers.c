@@ -2,7 +2,7 @@
  * one a task; the blocks also give the order in which the norm of its gradient is summed up. */
 #include <math.h>
 
-#include "../kernels/train.h"
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 #include "scp/train.h"
 
@@ -16,7 +16,7 @@ struct work {
     struct scp_adam_step step;
     float momentum;
     int nesterov;
-    const struct scp_train_kernels *kernels;
+    const struct scp_objective_kernels *kernels;
 };
 
 static size_t blocks(size_t n) {
@@ -81,7 +81,7 @@ enum scp_status scp_adam(float *parameters, float *m, float *v, const float *gra
                      .v = v,
                      .gradients = gradients,
                      .n = n,
-                     .kernels = scp_train_kernels()};
+                     .kernels = &scp_kernels()->objective};
     w.step.rate = (float)(rate / (1 - pow((double)o->beta1, t)));
     w.step.correction = (float)(1 / (1 - pow((double)o->beta2, t)));
     w.step.beta1 = o->beta1;
@@ -118,7 +118,7 @@ enum scp_status scp_sgd(float *parameters, float *velocity, const float *gradien
                      .n = n,
                      .momentum = o->momentum,
                      .nesterov = o->nesterov,
-                     .kernels = scp_train_kernels()};
+                     .kernels = &scp_kernels()->objective};
     w.step.rate = (float)rate;
     w.step.decay = o->weight_decay;
     const enum scp_status status = clip_scale(&w.step.scale, &w, o->clip);

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../../csrc/nn/conv_parts.h"
+#include "../../csrc/kernels/kernels.h"
+#include "../../csrc/nn/conv.h"
+#include "scp/alloc.h"
 #include "scp/cpu.h"
 
 static uint64_t state = 1;
@@ -74,8 +76,9 @@ static void check(const struct scp_conv *c, size_t batch, size_t height, size_t 
     const double rounding = 1e-4; /* of a sum of Winograd, for one term of a size up to 1 */
     float *w = filled(nw), *dw = scp_calloc(nw, sizeof *dw), *bias = scp_calloc(c->out, 4);
     double *ey = scp_calloc(ny, 8), *ez = scp_calloc(nx, 8), *ew = scp_calloc(nw, 8);
-    float *space =
-        scp_alloc(scp_conv_workspace(c, batch, height, width, 1, scp_threads()), sizeof *space);
+    const struct scp_run run = {
+        scp_alloc(scp_conv_workspace(c, batch, height, width, 1, scp_threads()), sizeof(float)),
+        NULL};
     x.data = filled(nx);
     dy.data = filled(ny);
     y.data = filled(ny);
@@ -83,16 +86,17 @@ static void check(const struct scp_conv *c, size_t batch, size_t height, size_t 
     for (size_t i = 0; i < nx; i++) x.data[i] = i % x.stride < c->in ? x.data[i] : 0;
     for (size_t i = 0; i < ny; i++) dy.data[i] = i % dy.stride < c->out ? dy.data[i] : 0;
     sums(ey, ez, ew, &x, &dy, w, c);
-    CHECK(scp_conv_forward(&y, &x, NULL, w, NULL, c, space, NULL) == SCP_OK);
+    const struct scp_source values = {.map = x}, gradient = {.map = dy};
+    CHECK(scp_conv_forward(&y, &values, w, NULL, c, &run) == SCP_OK);
     CHECK(near(y.data, ey, ny, rounding * sqrt((double)(taps * c->in))));
-    CHECK(scp_conv_backward_data(&z, 0, &dy, NULL, w, c, space, NULL) == SCP_OK);
+    CHECK(scp_conv_backward_data(&z, 0, &gradient, w, c, &run) == SCP_OK);
     CHECK(near(z.data, ez, nx, rounding * sqrt((double)(taps * c->out))));
-    CHECK(scp_conv_backward_weights(dw, bias, &x, NULL, &dy, NULL, c, space, NULL) == SCP_OK);
+    CHECK(scp_conv_backward_weights(dw, bias, &values, &gradient, c, &run) == SCP_OK);
     CHECK(near(dw, ew, nw, 4e-3));
     double expected = 0;
     for (size_t i = 0; i < ny; i += dy.stride) expected += (double)dy.data[i];
     CHECK(fabs((double)bias[0] - expected) <= 1e-3);
-    void *all[] = {w, dw, bias, ey, ez, ew, space, x.data, dy.data, y.data, z.data};
+    void *all[] = {w, dw, bias, ey, ez, ew, run.workspace, x.data, dy.data, y.data, z.data};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) scp_free(all[i]);
 }
 
@@ -121,55 +125,28 @@ static void absurd_sizes_have_no_workspace(void) {
     CHECK(scp_conv_workspace(&conv, 1, 8, 8, 1, 2) < SIZE_MAX);
 }
 
-/* Vectors 1 and 2 of the pixels of a rectangle that reaches beyond the map, or (whole) all of them.
- */
-static void shares_ask_for_every_line_once(void) {
-    enum { HEIGHT = 6, WIDTH = 9, STRIDE = 64, PARTS = 5 };
-    float *data = scp_calloc(HEIGHT * WIDTH * STRIDE, sizeof *data);
-    const struct scp_map map = {data, 1, HEIGHT, WIDTH, STRIDE, STRIDE, 0};
-    CHECK(data);
-    for (int whole = 0; data && whole < 2; whole++) {
-        struct scp_fetch fetch[2];
-        const size_t first = whole ? 0 : 16, vectors = whole ? 4 : 2;
-        scp_fetch_begin(fetch, &map, 0, -2, 3, 5, 20, first, vectors);
-        scp_fetch_begin(fetch + 1, &map, 0, 4, -1, 9, 2, first, vectors);
-        for (size_t part = 0; part < PARTS; part++) {
-            struct scp_ask ask;
-            size_t lines = 0;
-            scp_fetch_share(&ask, fetch, 2, part, PARTS);
-            for (size_t run = 0; run < ask.runs; run++)
-                for (size_t i = 0; i < ask.run[run].count; i++, lines++)
-                    data[ask.run[run].at + i * ask.run[run].step - data] += 1;
-            CHECK(lines == ask.lines);
-        }
-        for (size_t y = 0; y < HEIGHT; y++)
-            for (size_t x = 0; x < WIDTH; x++)
-                for (size_t c = 0; c < STRIDE; c++) {
-                    const int in = (y < 3 && x >= 3) || (y >= 4 && x == 0);
-                    float *at = data + (y * WIDTH + x) * STRIDE + c;
-                    CHECK(*at == (in && c % 16 == 0 && c >= first && c < first + 16 * vectors));
-                    *at = 0;
-                }
-    }
-    scp_free(data);
-}
-
-static void squares_are_turned_on_every_set(void) {
-    enum { LINE = 21 };
-    float from[16 * LINE], to[16 * 16];
-    for (size_t i = 0; i < 16 * LINE; i++) from[i] = (float)i;
+static void panels_are_packed_on_every_set(void) {
+    enum { ROWS = 37, COLUMNS = 37, PANELS = 3 };
+    float from[ROWS * COLUMNS], to[ROWS * 16];
+    for (size_t i = 0; i < ROWS * COLUMNS; i++) from[i] = (float)i + 1;
     for (int isa = 0; isa < (int)SCP_ISA_COUNT; isa++) {
         if (scp_isa_set(scp_isa_name((enum scp_isa)isa)) != SCP_OK) continue;
-        scp_nn_kernels()->turn(to, from, LINE);
-        for (size_t i = 0; i < 16; i++)
-            for (size_t j = 0; j < 16; j++) CHECK(to[i * 16 + j] == from[j * LINE + i]);
+        const struct scp_maps_kernels *maps = &scp_kernels()->maps;
+        for (size_t panel = 0; panel < PANELS; panel++)
+            for (int transposed = 0; transposed < 2; transposed++) {
+                (transposed ? maps->pack_transposed : maps->pack)(to, from, ROWS, COLUMNS, panel);
+                for (size_t i = 0; i < ROWS * 16; i++) {
+                    const size_t row = i / 16, column = panel * 16 + i % 16;
+                    const size_t at = transposed ? column * ROWS + row : row * COLUMNS + column;
+                    CHECK(to[i] == (column < COLUMNS ? from[at] : 0));
+                }
+            }
     }
     scp_isa_set(NULL);
 }
 
 int main(void) {
-    RUN(shares_ask_for_every_line_once);
-    RUN(squares_are_turned_on_every_set);
+    RUN(panels_are_packed_on_every_set);
     RUN(every_form_on_every_set);
     RUN(absurd_sizes_have_no_workspace);
     return test_end();

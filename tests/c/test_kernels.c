@@ -1,4 +1,5 @@
-/* Kernels: every instruction set gives the bits of the order of summation that kernels.h states. */
+/* Kernels: every instruction set gives the bits of the order of summation that their headers state.
+ */
 #include "order.h"
 #include "test.h"
 
@@ -6,12 +7,11 @@
 #include <stdint.h>
 
 #include "../../csrc/kernels/kernels.h"
-#include "../../csrc/kernels/tree.h"
 #include "scp/cpu.h"
 #include "scp/random.h"
 
-#define CHANNELS_MOST 80
-#define CELLS_MOST 9
+#define MAX_CHANNELS 80
+#define MAX_CELLS 9
 
 static void fill(float *out, size_t count, uint64_t stream) { /* wide range: order matters */
     struct scp_rng rng;
@@ -24,34 +24,34 @@ static void fill(float *out, size_t count, uint64_t stream) { /* wide range: ord
 
 static void dots(void) {
     /* One float off the alignment: kernels take any. */
-    float queries[3 * (CHANNELS_MOST + 5) + 1], cells[CELLS_MOST * CHANNELS_MOST + 1];
-    float out[3 * (CELLS_MOST + 2)];
+    float queries[3 * (MAX_CHANNELS + 5) + 1], cells[MAX_CELLS * MAX_CHANNELS + 1];
+    float out[3 * (MAX_CELLS + 2)];
     const struct scp_kernels *kernels = scp_kernels();
-    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+    for (size_t channels = 16; channels <= MAX_CHANNELS; channels += 16) {
         const float *query = queries + 1, *cell = cells + 1;
         fill(queries, sizeof queries / sizeof queries[0], channels);
         fill(cells, sizeof cells / sizeof cells[0], channels + 1);
 
-        kernels->dots_quad(out, query, cell, cell + 5 * channels, channels);
+        kernels->dots.quad(out, query, cell, cell + 5 * channels, channels);
         static const size_t at[4] = {0, 1, 5, 6};
         for (size_t i = 0; i < 4; i++)
             CHECK(same_bits(out[i], dot(query, cell + at[i] * channels, channels)));
-        CHECK(same_bits(kernels->dot(query, cell, channels), dot(query, cell, channels)));
+        CHECK(same_bits(kernels->dots.one(query, cell, channels), dot(query, cell, channels)));
         static const uint32_t cells_at[7] = {4, 0, 8, 2, 2, 5, 1};
         for (size_t n = 0; n <= 7; n++) {
             out[n] = 77;
             /* any floats do for queries: the vectors again */
-            kernels->dots_at(out, cell, cell, cells_at, n, channels);
+            kernels->dots.at(out, cell, cell, cells_at, n, channels);
             for (size_t i = 0; i < n; i++)
                 CHECK(same_bits(out[i],
                                 dot(cell + i * channels, cell + cells_at[i] * channels, channels)));
             CHECK(out[n] == 77);
         }
 
-        for (size_t n = 0; n <= CELLS_MOST; n++) {
-            const size_t stride = CELLS_MOST + 2, query_stride = channels + 5;
+        for (size_t n = 0; n <= MAX_CELLS; n++) {
+            const size_t stride = MAX_CELLS + 2, query_stride = channels + 5;
             for (size_t i = 0; i < 3 * stride; i++) out[i] = 77;
-            kernels->dots_block(out, stride, query, query_stride, 3, cell, n, channels);
+            kernels->dots.block(out, stride, query, query_stride, 3, cell, n, channels);
             for (size_t q = 0; q < 3; q++)
                 for (size_t i = 0; i < stride; i++) {
                     const float *this_query = query + q * query_stride;
@@ -73,8 +73,8 @@ static void combine(void) {
             for (size_t i = 0; i < 50; i++) norms[i] = i % 7 ? fabsf(norms[i]) : 0;
             for (size_t i = 0; i < 25; i++) parents[i] = fminf(fabsf(parents[i]), 1);
             memcpy(row, before, sizeof row);
-            const float most = scp_kernels()->combine(row, with_parents ? parents : NULL, 0.75f,
-                                                      norms, 1e-6f, count);
+            const float max = scp_kernels()->dots.combine(row, with_parents ? parents : NULL, 0.75f,
+                                                          norms, 1e-6f, count);
             float largest = 0;
             for (size_t i = 0; i < 50; i++) {
                 float expected = before[i];
@@ -85,7 +85,7 @@ static void combine(void) {
                 }
                 CHECK(same_bits(row[i], expected));
             }
-            CHECK(same_bits(most, largest));
+            CHECK(same_bits(max, largest));
         }
     }
 }
@@ -116,31 +116,31 @@ static float factor(const struct scp_tree_query *query, const uint8_t *cells, si
 }
 
 static float largest_of(const float *values, size_t count) {
-    float most = 0;
-    for (size_t i = 0; i < count; i++) most = values[i] > most ? values[i] : most;
-    return most;
+    float max = 0;
+    for (size_t i = 0; i < count; i++) max = values[i] > max ? values[i] : max;
+    return max;
 }
 
 static void expand(void) {
     enum { NODES = 9, COUNT = 7 };
-    uint8_t cells[4 * NODES * CHANNELS_MOST];
-    int8_t vector[CHANNELS_MOST];
+    uint8_t cells[4 * NODES * MAX_CHANNELS];
+    int8_t vector[MAX_CHANNELS];
     static const uint32_t node[COUNT + 1] = {3, 0, 8, 5, 1, 2, 7, 0};
     float bound[COUNT + 1], out_bound[4 * COUNT + 16], all[4 * COUNT + 4];
     uint32_t out_node[4 * COUNT + 16], numbers[4 * COUNT + 4];
     struct scp_tree_query query;
     struct scp_rng rng;
     scp_rng_init(&rng, 12, 0);
-    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+    for (size_t channels = 16; channels <= MAX_CHANNELS; channels += 16) {
         integers(cells, 4 * NODES, vector, &query, channels, &rng);
         for (size_t i = 0; i < COUNT; i++) bound[i] = (float)scp_rng_uniform(&rng);
         bound[COUNT] = 0;
-        const float most = tree->spread(all, numbers, bound, node, COUNT, &query, cells, channels);
-        CHECK(same_bits(most, largest_of(all, 4 * COUNT)));
+        const float max = tree->spread(all, numbers, bound, node, COUNT, &query, cells, channels);
+        CHECK(same_bits(max, largest_of(all, 4 * COUNT)));
         for (size_t i = 0; i < 4; i++) CHECK(all[4 * COUNT + i] == 0);
-        for (float least = SCP_TINY; least < 0.9f; least += 0.2f) {
-            const size_t kept = tree->expand(out_bound, out_node, bound, node, COUNT, &query, cells,
-                                             channels, least);
+        for (float min = SCP_TINY; min < 0.9f; min += 0.2f) {
+            const size_t kept =
+                tree->expand(out_bound, out_node, bound, node, COUNT, &query, cells, channels, min);
             size_t expected = 0;
             for (size_t i = 0; i < COUNT; i++)
                 for (uint32_t j = 0; j < 4; j++) {
@@ -148,7 +148,7 @@ static void expand(void) {
                         bound[i] * factor(&query, cells + 4 * node[i] * channels, 4, j, channels);
                     CHECK(same_bits(all[4 * i + j], value) &&
                           numbers[4 * i + j] == 4 * node[i] + j);
-                    if (!(value >= least)) continue;
+                    if (!(value >= min)) continue;
                     CHECK(expected < kept && same_bits(out_bound[expected], value) &&
                           out_node[expected] == 4 * node[i] + j);
                     expected++;
@@ -183,16 +183,16 @@ static void extremes(void) { /* the largest sums: nothing saturates */
 
 static void roots(void) {
     enum { COUNT = 48 };
-    uint8_t cells[COUNT * CHANNELS_MOST];
-    int8_t vector[CHANNELS_MOST];
+    uint8_t cells[COUNT * MAX_CHANNELS];
+    int8_t vector[MAX_CHANNELS];
     float bounds[COUNT];
     struct scp_tree_query query;
     struct scp_rng rng;
     scp_rng_init(&rng, 13, 0);
-    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+    for (size_t channels = 16; channels <= MAX_CHANNELS; channels += 16) {
         integers(cells, COUNT, vector, &query, channels, &rng);
-        const float most = tree->roots(bounds, &query, cells, COUNT, channels);
-        CHECK(same_bits(most, largest_of(bounds, COUNT)));
+        const float max = tree->roots(bounds, &query, cells, COUNT, channels);
+        CHECK(same_bits(max, largest_of(bounds, COUNT)));
         for (size_t i = 0; i < COUNT; i++)
             CHECK(same_bits(bounds[i],
                             factor(&query, cells + i / 16 * 16 * channels, 16, i % 16, channels)));
@@ -229,25 +229,25 @@ static void shortlist(void) {
         const float largest = largest_of(before, count);
         const size_t kept =
             tree->shortlist(out_bound, out_node, &left, bound, node, count, largest, 10, 0.5f);
-        float rest = 0, least = 2e6f;
+        float others = 0, min = 2e6f;
         size_t at = 0;
         for (size_t i = 0; i < count; i++) {
             if (bound[i] == before[i]) {
-                rest = bound[i] > rest ? bound[i] : rest;
+                others = bound[i] > others ? bound[i] : others;
                 continue;
             }
             CHECK(bound[i] == 0 && at < kept && same_bits(out_bound[at], before[i]) &&
                   out_node[at] == node[i]);
-            least = before[i] < least ? before[i] : least;
+            min = before[i] < min ? before[i] : min;
             at++;
         }
-        CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left, rest));
-        CHECK(kept == 0 || (least >= 0.5f * largest && least > rest));
+        CHECK(at == kept && kept <= 10 && (kept >= 1 || count == 0) && same_bits(left, others));
+        CHECK(kept == 0 || (min >= 0.5f * largest && min > others));
         /* more would be too many: the next come within a 64th of the range, up to the eleventh */
-        const float lower = rest - largest / 64;
+        const float lower = others - largest / 64;
         size_t more = 0;
         for (size_t i = 0; i < count; i++) more += before[i] >= lower;
-        CHECK(count == 0 || more > 10 || rest < 0.5f * largest);
+        CHECK(count == 0 || more > 10 || others < 0.5f * largest);
     }
     for (size_t i = 0; i < 116; i++) bound[i] = i < 100 ? 0.25f : 0; /* ties: the first ten */
     CHECK(tree->shortlist(out_bound, out_node, &left, bound, node, 100, 0.25f, 10, 0.5f) == 10);
@@ -272,25 +272,25 @@ static void find(void) {
     CHECK(tree->find(values, 3, 0) == 0 && tree->find(values, 40, 1) == 39);
 }
 
-static void peak(void) {
+static void max_abs(void) {
     float in[96];
     for (size_t count = 16; count <= 96; count += 16) {
         fill(in, count, 500 + count);
         for (size_t at = 0; at < count; at += 5) {
             const float before = in[at];
             in[at] = at % 2 ? 2e6f : -2e6f;
-            CHECK(tree->peak(in, count) == 2e6f);
+            CHECK(tree->max_abs(in, count) == 2e6f);
             in[at] = before;
         }
     }
-    CHECK(tree->peak(in, 0) == 0);
+    CHECK(tree->max_abs(in, 0) == 0);
 }
 
 static void quantise(void) {
-    float in[CHANNELS_MOST], sums[2];
-    uint8_t out[CHANNELS_MOST];
-    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
-        float rests[CHANNELS_MOST];
+    float in[MAX_CHANNELS], sums[2];
+    uint8_t out[MAX_CHANNELS];
+    for (size_t channels = 16; channels <= MAX_CHANNELS; channels += 16) {
+        float rests[MAX_CHANNELS];
         struct scp_rng rng;
         scp_rng_init(&rng, 14, channels);
         for (size_t i = 0; i < channels; i++) in[i] = (float)(2 * scp_rng_uniform(&rng) - 1);
@@ -312,9 +312,9 @@ static void quantise(void) {
 /* Four at once are four times one, interleaved. */
 static void quantise4(void) {
     const float scales[4] = {127, 0, 100.5f, 126};
-    float in[4 * CHANNELS_MOST], sums[8], expected[2];
-    uint8_t out[4 * CHANNELS_MOST], one[CHANNELS_MOST];
-    for (size_t channels = 16; channels <= CHANNELS_MOST; channels += 16) {
+    float in[4 * MAX_CHANNELS], sums[8], expected[2];
+    uint8_t out[4 * MAX_CHANNELS], one[MAX_CHANNELS];
+    for (size_t channels = 16; channels <= MAX_CHANNELS; channels += 16) {
         const float *const rows[4] = {in, in + 3 * channels, in + channels, in + 2 * channels};
         struct scp_rng rng;
         scp_rng_init(&rng, 19, channels);
@@ -340,7 +340,7 @@ static void tree_kernels(const struct scp_tree_kernels *kernels) {
     filter();
     shortlist();
     find();
-    peak();
+    max_abs();
     quantise();
     quantise4();
 }
@@ -352,13 +352,13 @@ static void every_set_gives_the_stated_bits(void) {
         CHECK(strcmp(scp_kernels()->name, scp_isa_name((enum scp_isa)i)) == 0);
         dots();
         combine();
-        tree_kernels(scp_tree_kernels());
+        tree_kernels(&scp_kernels()->tree);
         sets++;
     }
     CHECK(sets >= 1);
     scp_isa_set(NULL);
 #if defined(__x86_64__) /* where a CPU has VNNI, the set without it */
-    if (scp_isa_available(SCP_ISA_AVX512)) tree_kernels(&scp_tree_kernels_avx512);
+    if (scp_isa_available(SCP_ISA_AVX512)) tree_kernels(&scp_kernels_avx512.tree);
 #endif
 }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../csrc/kernels/train.h"
+#include "../../csrc/kernels/kernels.h"
 #include "scp/contrast.h"
 #include "scp/cpu.h"
 #include "scp/random.h"
@@ -23,7 +23,7 @@ static void fill(float *out, size_t count, uint64_t stream) {
 }
 
 static void cells_in_order(void) {
-    const struct scp_train_kernels *kernels = scp_train_kernels();
+    const struct scp_objective_kernels *kernels = &scp_kernels()->objective;
     float cells[CELLS * STRIDE], query[STRIDE], a[CELLS], b[CELLS], out[CELLS + 1];
     float gradients[CELLS * STRIDE], before[CELLS * STRIDE], sum[STRIDE], first[STRIDE];
     fill(cells, CELLS * STRIDE, 1);
@@ -48,7 +48,7 @@ static void cells_in_order(void) {
             fill(first, STRIDE, 7);
             memcpy(gradients, before, sizeof before);
             memcpy(sum, first, sizeof first);
-            kernels->pull(gradients, sum, query, cells, a, b, STRIDE, n, channels);
+            kernels->backward(gradients, sum, query, cells, a, b, STRIDE, n, channels);
             kernels->project(gradients, cells, b, STRIDE, n, channels);
             for (size_t c = 0; c < STRIDE; c++) {
                 volatile float total = first[c];
@@ -69,7 +69,7 @@ static void cells_in_order(void) {
 }
 
 static void adam_in_order(void) {
-    const struct scp_train_kernels *kernels = scp_train_kernels();
+    const struct scp_objective_kernels *kernels = &scp_kernels()->objective;
     const struct scp_adam_step s = {0.01f, 3, 0.9f, 0.99f, 1e-3f, 0.1f, 0.5f};
     float p[37], m[37], v[37], g[37], old[37];
     for (size_t n = 0; n <= 36; n++) {

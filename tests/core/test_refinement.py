@@ -354,7 +354,7 @@ def test_bad_votes_are_refused():
         ((maps, 0, 1, "count", 3, 4.0, 2.0), "landmarks must be int from 1"),
         ((maps, 6, 1, "count", 3, 4.0, 2.0), "map must have 3 channels per landmark"),
         ((maps, 1, 0, "count", 3, 4.0, 2.0), "factor must be int from 1"),
-        ((maps, 1, 1, "most", 3, 4.0, 2.0), "vote must be one of count, weighted, got 'most'"),
+        ((maps, 1, 1, "most", 3, 4.0, 2.0), "vote must be one of: count weighted"),
         ((maps, 1, 1, "count", 0, 4.0, 2.0), "candidates must be int from 1"),
         ((maps, 1, 1, "count", 3, 0.0, 2.0), "radius must be above 0, finite"),
         ((maps, 1, 1, "count", 3, 4.0, np.nan), "window must be above 0, finite"),

@@ -19,7 +19,6 @@ NOT_YET = {
     "kernels/simd",
     "nn",
     "python",
-    "train",
     "include/scp/nn.h",
 }
 MAX_PARAMETERS = 8

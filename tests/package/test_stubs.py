@@ -57,7 +57,7 @@ def test_arguments_are_counted_and_shapes_agree():
         ((features, norms, queries, 2, 2), {"hight": 2}, TypeError, "hight"),
         ((features, norms[:9], queries, 2, 2), {}, ValueError, "norms: cells must be 20, as in fe"),
         ((features, norms, queries, 2, 3), {}, ValueError, "features must have the cells of all l"),
-        ((features, norms, queries, 2, 2), {"path": "x"}, ValueError, "path must be one of auto, "),
+        ((features, norms, queries, 2, 2), {"path": "x"}, ValueError, "path must be one of: auto"),
         (
             (features, norms, queries, 2, 2),
             {"epsilon": -1},

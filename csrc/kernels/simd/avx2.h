@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCP_SIMD_NAME avx2
+#define SCP_SIMD_NAME "avx2"
 #define SCP_SIMD_ROWS 6   /* of a register block of the matrix product */
 #define SCP_SIMD_PANELS 1 /* of 16 columns, of the same */
 #define PRAGMA(text) _Pragma(#text)

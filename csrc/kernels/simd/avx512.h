@@ -6,11 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef SCP_SIMD_VNNI
-#define SCP_SIMD_NAME avx512vnni
-#else
-#define SCP_SIMD_NAME avx512
-#endif
+#define SCP_SIMD_NAME "avx512"
 #define SCP_SIMD_ROWS 12  /* of a register block of the matrix product */
 #define SCP_SIMD_PANELS 2 /* of 16 columns, of the same */
 #ifdef SCP_SIMD_VNNI

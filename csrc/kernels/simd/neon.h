@@ -10,7 +10,7 @@
 
 #include "pack.h"
 
-#define SCP_SIMD_NAME neon
+#define SCP_SIMD_NAME "neon"
 #define SCP_SIMD_ROWS 6   /* of a register block of the matrix product */
 #define SCP_SIMD_PANELS 1 /* of 16 columns, of the same */
 #define SCP_SIMD_BEGIN
@@ -29,7 +29,7 @@ static inline void f32x16_store(float *p, f32x16 x) {
     vst1q_f32(p + 8, x.c);
     vst1q_f32(p + 12, x.d);
 }
-static inline void f32x4_turn(float *to, const float *from, size_t line) {
+static inline void f32x4_transpose(float *to, const float *from, size_t line) {
     const float32x4x2_t p = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + line));
     const float32x4x2_t q = vtrnq_f32(vld1q_f32(from + 2 * line), vld1q_f32(from + 3 * line));
     for (size_t i = 0; i < 2; i++) {
@@ -170,18 +170,18 @@ static inline f32x16 f32x16_store_u8(uint8_t *p, f32x16 x) {
 static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
     uint32x4x4_t four;
     for (int n = 0; n < 4; n++) four.val[n] = vreinterpretq_u32_u8(f32x16_bytes(a + n));
-    uint32_t turned[16];
-    vst4q_u32(turned, four);
-    memcpy(p, turned, sizeof turned);
+    uint32_t bytes[16];
+    vst4q_u32(bytes, four);
+    memcpy(p, bytes, sizeof bytes);
 }
 static inline f32x16 f32x16_load_fourfold(const float *p) {
     return (f32x16){vdupq_n_f32(p[0]), vdupq_n_f32(p[1]), vdupq_n_f32(p[2]), vdupq_n_f32(p[3])};
 }
 static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
-                                          const uint32_t *node, float least) {
+                                          const uint32_t *node, float min) {
     float bounds[16];
     f32x16_store(bounds, a);
-    return pack_children(value, out, bounds, node, least);
+    return pack_children(value, out, bounds, node, min);
 }
 
 #endif

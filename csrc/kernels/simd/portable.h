@@ -13,7 +13,7 @@
 
 #include "pack.h"
 
-#define SCP_SIMD_NAME portable
+#define SCP_SIMD_NAME "portable"
 #define SCP_SIMD_ROWS 2   /* of a register block of the matrix product */
 #define SCP_SIMD_PANELS 1 /* of 16 columns, of the same */
 #define SCP_SIMD_BEGIN
@@ -34,7 +34,7 @@ static inline void f32x16_store(float *p, f32x16 a) {
     EACH_LANE p[j] = a.v[j];
 }
 /* to[16 i + j] = from[line j + i], i, j < 4 */
-static inline void f32x4_turn(float *to, const float *from, size_t line) {
+static inline void f32x4_transpose(float *to, const float *from, size_t line) {
     for (size_t j = 0; j < 4; j++)
         for (size_t i = 0; i < 4; i++) to[16 * i + j] = from[line * j + i];
 }
@@ -110,9 +110,9 @@ static inline f32x16 f32x16_sqrt(f32x16 a) {
     return a;
 }
 static inline float f32x16_largest(f32x16 a) {
-    float most = a.v[0];
-    for (int j = 1; j < 16; j++) most = a.v[j] > most ? a.v[j] : most;
-    return most;
+    float max = a.v[0];
+    for (int j = 1; j < 16; j++) max = a.v[j] > max ? a.v[j] : max;
+    return max;
 }
 
 /* ---- for the quadtree: integers as kernels/tree.h lays them out ---- */
@@ -164,10 +164,10 @@ static inline f32x16 f32x16_load_fourfold(const float *p) {
     return r;
 }
 static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
-                                          const uint32_t *node, float least) {
+                                          const uint32_t *node, float min) {
     float bounds[16];
     f32x16_store(bounds, a);
-    return pack_children(value, out, bounds, node, least);
+    return pack_children(value, out, bounds, node, min);
 }
 
 #endif

@@ -1,11 +1,11 @@
-/* What both x86 sets do alike: squares of four turned, and the quadtree's integers
+/* What both x86 sets do alike: transposes of squares of four, and the quadtree's integers
  * (kernels/tree.h). */
 #ifndef SCP_SIMD_X86_H
 #define SCP_SIMD_X86_H
 
 #include <string.h>
 
-static inline void f32x4_turn(float *to, const float *from, size_t line) {
+static inline void f32x4_transpose(float *to, const float *from, size_t line) {
     __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + line);
     __m128 c = _mm_loadu_ps(from + 2 * line), d = _mm_loadu_ps(from + 3 * line);
     _MM_TRANSPOSE4_PS(a, b, c, d);
@@ -80,8 +80,8 @@ static inline void u32x16_children(uint32_t *out, const uint32_t *node) {
     _mm512_storeu_si512(out, u32_children(node));
 }
 static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
-                                          const uint32_t *node, float least) {
-    const __mmask16 in = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(least), _CMP_GE_OQ);
+                                          const uint32_t *node, float min) {
+    const __mmask16 in = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(min), _CMP_GE_OQ);
     _mm512_storeu_ps(value, _mm512_maskz_compress_ps(in, a.v));
     _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(in, u32_children(node)));
     return (size_t)__builtin_popcount(in);
@@ -102,14 +102,14 @@ static inline void f32x16_store_u8x4(uint8_t *p, f32x16 a[4]) {
     const __m256i ab = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes[0]), bytes[1], 1);
     const __m256i cd = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes[2]), bytes[3], 1);
     const __m512i all = _mm512_inserti64x4(_mm512_castsi256_si512(ab), cd, 1);
-    const __m512i turn = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(turn, all));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, all));
 }
 
 static inline size_t f32x16_pack(float *value, uint32_t *node, const float *values,
-                                 const uint32_t *nodes, float least) {
+                                 const uint32_t *nodes, float min) {
     const __m512 a = _mm512_loadu_ps(values);
-    const __mmask16 in = _mm512_cmp_ps_mask(a, _mm512_set1_ps(least), _CMP_GE_OQ);
+    const __mmask16 in = _mm512_cmp_ps_mask(a, _mm512_set1_ps(min), _CMP_GE_OQ);
     _mm512_storeu_ps(value, _mm512_maskz_compress_ps(in, a));
     _mm512_storeu_si512(node, _mm512_maskz_compress_epi32(in, _mm512_loadu_si512(nodes)));
     return (size_t)__builtin_popcount(in);
@@ -193,8 +193,8 @@ static const uint16_t pack_table[16] = {
 #undef PACK
 
 static inline size_t f32x4_pack_children(float *value, uint32_t *node, __m128 a, uint32_t first,
-                                         float least) {
-    const int mask = _mm_movemask_ps(_mm_cmpge_ps(a, _mm_set1_ps(least)));
+                                         float min) {
+    const int mask = _mm_movemask_ps(_mm_cmpge_ps(a, _mm_set1_ps(min)));
     const uint32_t entry = pack_table[mask];
     const __m128i lanes = _mm_and_si128(
         _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
@@ -203,20 +203,20 @@ static inline size_t f32x4_pack_children(float *value, uint32_t *node, __m128 a,
     return entry >> 8;
 }
 static inline size_t f32x16_pack_children(float *value, uint32_t *out, f32x16 a,
-                                          const uint32_t *node, float least) {
-    size_t kept = f32x4_pack_children(value, out, _mm256_castps256_ps128(a.lo), 4 * node[0], least);
+                                          const uint32_t *node, float min) {
+    size_t kept = f32x4_pack_children(value, out, _mm256_castps256_ps128(a.lo), 4 * node[0], min);
     kept += f32x4_pack_children(value + kept, out + kept, _mm256_extractf128_ps(a.lo, 1),
-                                4 * node[1], least);
+                                4 * node[1], min);
     kept += f32x4_pack_children(value + kept, out + kept, _mm256_castps256_ps128(a.hi), 4 * node[2],
-                                least);
+                                min);
     return kept + f32x4_pack_children(value + kept, out + kept, _mm256_extractf128_ps(a.hi, 1),
-                                      4 * node[3], least);
+                                      4 * node[3], min);
 }
 
 static inline size_t f32x4_pack(float *value, uint32_t *node, const float *values,
-                                const uint32_t *nodes, float least) {
+                                const uint32_t *nodes, float min) {
     const __m128 a = _mm_loadu_ps(values);
-    const uint32_t entry = pack_table[_mm_movemask_ps(_mm_cmpge_ps(a, _mm_set1_ps(least)))];
+    const uint32_t entry = pack_table[_mm_movemask_ps(_mm_cmpge_ps(a, _mm_set1_ps(min)))];
     const __m128i lanes = _mm_and_si128(
         _mm_srlv_epi32(_mm_set1_epi32((int)entry), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi32(3));
     _mm_storeu_ps(value, _mm_permutevar_ps(a, lanes));
@@ -224,10 +224,10 @@ static inline size_t f32x4_pack(float *value, uint32_t *node, const float *value
     return entry >> 8;
 }
 static inline size_t f32x16_pack(float *value, uint32_t *node, const float *values,
-                                 const uint32_t *nodes, float least) {
+                                 const uint32_t *nodes, float min) {
     size_t kept = 0;
     for (int i = 0; i < 16; i += 4)
-        kept += f32x4_pack(value + kept, node + kept, values + i, nodes + i, least);
+        kept += f32x4_pack(value + kept, node + kept, values + i, nodes + i, min);
     return kept;
 }
 #endif

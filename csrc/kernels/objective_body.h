@@ -1,7 +1,7 @@
-/* Kernels of training; included once per instruction set. See train.h. */
+/* Kernels of training; included once per instruction set. See objective.h. */
 
-static void train_dots(float *out, const float *query, const float *cells, size_t stride,
-                       size_t count, size_t channels) {
+static void objective_dots(float *out, const float *query, const float *cells, size_t stride,
+                           size_t count, size_t channels) {
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
         const float *cell = cells + i * stride;
@@ -15,14 +15,14 @@ static void train_dots(float *out, const float *query, const float *cells, size_
         }
         f32x16_sum4(out + i, a, b, c, d);
     }
-    for (; i < count; i++) out[i] = dot(query, cells + i * stride, channels);
+    for (; i < count; i++) out[i] = dots_one(query, cells + i * stride, channels);
 }
 
-static void train_norms(float *out, const float *cells, size_t stride, size_t count,
-                        size_t channels) {
+static void objective_norms(float *out, const float *cells, size_t stride, size_t count,
+                            size_t channels) {
     for (size_t i = 0; i < count; i++) {
         const float *cell = cells + i * stride;
-        out[i] = dot(cell, cell, channels);
+        out[i] = dots_one(cell, cell, channels);
     }
     size_t i = 0;
     for (; i + 16 <= count; i += 16) f32x16_store(out + i, f32x16_sqrt(f32x16_load(out + i)));
@@ -34,9 +34,10 @@ static void train_norms(float *out, const float *cells, size_t stride, size_t co
     }
 }
 
-static void train_pull(float *restrict gradients, float *restrict sum, const float *restrict query,
-                       const float *restrict cells, const float *restrict a,
-                       const float *restrict b, size_t stride, size_t count, size_t channels) {
+static void objective_backward(float *restrict gradients, float *restrict sum,
+                               const float *restrict query, const float *restrict cells,
+                               const float *restrict a, const float *restrict b, size_t stride,
+                               size_t count, size_t channels) {
     for (size_t k = 0; k < channels; k += 16) {
         const f32x16 q = f32x16_load(query + k);
         f32x16 total = f32x16_load(sum + k);
@@ -51,8 +52,9 @@ static void train_pull(float *restrict gradients, float *restrict sum, const flo
     }
 }
 
-static void train_project(float *restrict gradients, const float *restrict cells,
-                          const float *restrict s, size_t stride, size_t count, size_t channels) {
+static void objective_project(float *restrict gradients, const float *restrict cells,
+                              const float *restrict s, size_t stride, size_t count,
+                              size_t channels) {
     for (size_t i = 0; i < count; i++, cells += stride, gradients += stride) {
         const f32x16 scale = f32x16_set(s[i]);
         for (size_t k = 0; k < channels; k += 16) {
@@ -62,7 +64,7 @@ static void train_project(float *restrict gradients, const float *restrict cells
     }
 }
 
-static double train_squares(const float *x, size_t n) {
+static double objective_squares(const float *x, size_t n) {
     double lane[8] = {0};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
@@ -71,8 +73,8 @@ static double train_squares(const float *x, size_t n) {
     return coverage_lanes_sum(lane);
 }
 
-static void train_adam16(float *p, float *m, float *v, const float *gradients,
-                         const struct scp_adam_step *step) {
+static void objective_adam16(float *p, float *m, float *v, const float *gradients,
+                             const struct scp_adam_step *step) {
     const f32x16 old = f32x16_load(p);
     const f32x16 g = f32x16_add(f32x16_mul(f32x16_set(step->scale), f32x16_load(gradients)),
                                 f32x16_mul(f32x16_set(step->decay), old));
@@ -88,10 +90,10 @@ static void train_adam16(float *p, float *m, float *v, const float *gradients,
     f32x16_store(p, f32x16_sub(old, move));
 }
 
-static void train_adam(float *p, float *m, float *v, const float *gradients, size_t n,
-                       const struct scp_adam_step *step) {
+static void objective_adam(float *p, float *m, float *v, const float *gradients, size_t n,
+                           const struct scp_adam_step *step) {
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) train_adam16(p + i, m + i, v + i, gradients + i, step);
+    for (; i + 16 <= n; i += 16) objective_adam16(p + i, m + i, v + i, gradients + i, step);
     if (i == n) return;
     float tail[4][16] = {{0}};
     const size_t bytes = (n - i) * sizeof *p;
@@ -99,7 +101,7 @@ static void train_adam(float *p, float *m, float *v, const float *gradients, siz
     memcpy(tail[1], m + i, bytes);
     memcpy(tail[2], v + i, bytes);
     memcpy(tail[3], gradients + i, bytes);
-    train_adam16(tail[0], tail[1], tail[2], tail[3], step);
+    objective_adam16(tail[0], tail[1], tail[2], tail[3], step);
     memcpy(p + i, tail[0], bytes);
     memcpy(m + i, tail[1], bytes);
     memcpy(v + i, tail[2], bytes);

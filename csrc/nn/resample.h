@@ -1,0 +1,22 @@
+/* Passes between maps of different size: max pooling, bilinear resizing, the global average. */
+#ifndef SCP_NN_RESAMPLE_H
+#define SCP_NN_RESAMPLE_H
+
+#include "pass.h"
+
+/* Floats of workspace that these passes need, of the larger map. */
+size_t scp_resample_workspace(const struct scp_map *large, size_t threads);
+
+/* Max pooling, 2 x 2 at stride 2. */
+void scp_pass_pool(const struct scp_pass *pass, struct scp_line at);
+void scp_pass_pool_backward(const struct scp_pass *pass, struct scp_line at);
+
+/* Bilinear, to the size of out. Without `align` borders are replicated. */
+void scp_pass_resize(const struct scp_pass *pass, struct scp_line at);
+void scp_pass_resize_backward(const struct scp_pass *pass, struct scp_line at);
+
+/* out[b][1][1] = mean over the pixels of z(in); and back. */
+void scp_pass_mean(const struct scp_pass *pass, struct scp_line at);
+void scp_pass_mean_backward(const struct scp_pass *pass, struct scp_line at);
+
+#endif
