@@ -55,7 +55,7 @@ def add_refine(commands) -> None:
     how.add_argument(
         "--start",
         metavar="FILE",
-        help="of the weights: a model of features, VGG-19 "
+        help="initial weights: a model of features, VGG-19 "
         "of ImageNet, or random; default: the features of the run",
     )
     how.add_argument(

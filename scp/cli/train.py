@@ -40,7 +40,7 @@ def add_train(commands) -> None:
         help="of the images in pixels, 384 or 768x384 (rows x columns)",
     )
     how.add_argument(
-        "--start", metavar="FILE", help="of the weights: a model, VGG-19 of ImageNet, or random"
+        "--start", metavar="FILE", help="initial weights: a model, VGG-19 of ImageNet, or random"
     )
     add_output(train, "what was trained as JSON")
 

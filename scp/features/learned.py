@@ -288,18 +288,17 @@ class FeatureExtractor(BaseExtractor):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
-        model, size, channels = self._trained(), self.grid_size, self._settings().channels
+        model, size, levels, grid = self._trained(), self.grid_size, self.levels, self.grid
         image = np.ascontiguousarray(image, np.float32)
         if image.shape != size:
             raise ValueError(f"image must have shape {size}, got {image.shape}")
-        maps = model.run(image)
-        features = aligned((self.cells, self.channels))
-        norms = np.empty(self.cells, np.float32)
-        offsets = cell_offsets(self.levels, *self.grid)
-        for d, level in enumerate(maps):
+        offsets = cell_offsets(levels, *grid)
+        features = aligned((int(offsets[-1]), self.channels))
+        norms = np.empty(len(features), np.float32)
+        for d, level in enumerate(model.run(image)):
             part = slice(offsets[d], offsets[d + 1])
-            _core.pyramid_pack(features[part], norms[part], level.reshape(-1, channels))
-        return FeaturePyramid(features, norms, self.levels, *self.grid)
+            _core.pyramid_pack(features[part], norms[part], level.reshape(-1, level.shape[-1]))
+        return FeaturePyramid(features, norms, levels, *grid)
 
     def transform(
         self,
