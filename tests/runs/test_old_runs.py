@@ -56,6 +56,14 @@ def test_select_goes_on(old, capsys):
     assert tomllib.loads((old / "run/config.toml").read_text())["features"]["channels"] == 16
 
 
+def test_the_settings_are_read(old):
+    run = scp.Run.open(old / "run", scp.datasets.folder(old / "images"))
+    assert (run.score, run.random_state, run.mode) == ("similarity", 0, "nearest")
+    assert len(run.chosen()) == len(
+        json.loads((old / "run/selection.json").read_text())["selected"]
+    )
+
+
 def test_trained_features_load(old):
     extractor = scp.FeatureExtractor.load(old / "run")
     assert extractor.grid_size == (64, 64) and extractor.model_.training["steps"] == 3

@@ -76,6 +76,8 @@ def test_a_choice_by_cycles_from_the_command_line(tmp_path, capsys):
     assert "pixels of the grid off on average" in capsys.readouterr().out
     content = json.loads((tmp_path / "selection.json").read_text())
     assert content["parameters"]["similarity"]["objective"] == "cycle"
+    opened = scp.Run.open(tmp_path, scp.datasets.phantom(6, seed=0))
+    assert (opened.score, opened.extractor.grid_size) == ("cycle", (64, 64))
     assert content["expected_error"] >= 0
     plain = scp.choose(
         scp.datasets.phantom(6, seed=0),
