@@ -108,7 +108,7 @@ $(VENV)/stamp-install: $(VENV)/stamp-venv pyproject.toml
 	@touch $@
 
 $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
-	$(PIP) --no-build-isolation --editable ".[test]"
+	$(PIP) --no-build-isolation --only-binary scikit-learn,scipy,joblib --editable ".[test]"
 	@touch $(VENV)/stamp-install $@
 
 $(VENV)/stamp-build: $(VENV)/stamp-install $(NATIVE)

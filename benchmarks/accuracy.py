@@ -1,8 +1,8 @@
 """Landmark accuracy of matching from few templates, with full-resolution ground truth.
 
     python benchmarks/accuracy.py ../shared/data/cephalometric --features gradient
-    python benchmarks/accuracy.py ../shared/data/cephalometric --weights RUN --on test1 --json
-    python benchmarks/accuracy.py phantom --weights FILE
+    python benchmarks/accuracy.py ../shared/data/cephalometric --model RUN --on test1 --json
+    python benchmarks/accuracy.py phantom --model FILE
 
 Every training image is the template once: its landmarks (mean of both readers) are searched in
 every evaluation image by the exact search, bilinear mode, and the pixel found is compared in
@@ -266,9 +266,9 @@ def show(result):
 
 def extractor_of(options):
     """The extractor that the command line names."""
-    if options.weights:
-        return scp.FeatureExtractor.load(options.weights)
-    return scp.GradientExtractor((options.size, options.size))
+    if options.model:
+        return scp.FeatureExtractor.load(options.model)
+    return scp.GradientExtractor(size=(options.size, options.size))
 
 
 def add_options(parser):
@@ -291,7 +291,7 @@ def main():
     parser = arguments(__doc__.splitlines()[0])
     add_options(parser)
     parser.add_argument("--features", choices=("gradient",), default="gradient")
-    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
+    parser.add_argument("--model", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("--mode", choices=("bilinear", "nearest"), default="bilinear")
     parser.add_argument(

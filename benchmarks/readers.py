@@ -1,6 +1,6 @@
 """How much a choice of templates can gain: the best sets for one reader, judged by the other.
 
-    python benchmarks/readers.py ../shared/data/cephalometric --weights RUN
+    python benchmarks/readers.py ../shared/data/cephalometric --model RUN
 
 Two readers annotated every cephalogram. For each of them the landmarks of all templates are
 searched in the images of Test1, and the mean radial error of all single templates and of 1,000
@@ -59,7 +59,7 @@ def compare(scored, chosen, m, rule):
 def main():
     parser = arguments(__doc__.splitlines()[0])
     add_options(parser)
-    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
+    parser.add_argument("--model", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.set_defaults(on="test1")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """What refinement adds to template matching, on the images without labels.
 
-    python benchmarks/refinement.py ../shared/data/cephalometric --weights RUN -m 5 --minutes 10
-    python benchmarks/refinement.py phantom --weights FILE --templates 009,029 --set focal=2
+    python benchmarks/refinement.py ../shared/data/cephalometric --model RUN -m 5 --minutes 10
+    python benchmarks/refinement.py phantom --model FILE --templates 009,029 --set focal=2
 
 The templates are SCP's choice with these features, or those named. Their landmarks are matched in
 all training images; these pseudo labels and the templates train the network; both are compared with
@@ -23,7 +23,7 @@ from common import arguments, header
 from scp.cli.train import settings
 from scp.detection import LandmarkDetector
 from scp.evaluation.metrics import radial_errors
-from scp.refinement import LandmarkRefiner, confidence_weights
+from scp.refinement import LandmarkRefiner
 
 
 def compare(name, xy, dataset, rows):
@@ -42,7 +42,7 @@ def compare(name, xy, dataset, rows):
 def main():
     parser = arguments(__doc__.splitlines()[0])
     add_options(parser)
-    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
+    parser.add_argument("--model", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--size", type=int, default=384, help="grid of the gradient features")
     parser.add_argument("-m", type=int, default=5, help="templates that SCP chooses")
     parser.add_argument("--templates", metavar="IDS", help="instead: ids, separated by commas")
@@ -60,21 +60,19 @@ def main():
     else:
         rows = list(picks(extractor, dataset, [options.m])[0][0].selected)
     print("templates:", ", ".join(dataset.ids[i] for i in rows))
-    found = LandmarkDetector(extractor).fit(dataset.subset(rows)).predict(dataset)
+    found = LandmarkDetector(extractor=extractor).fit(dataset.subset(rows)).predict(dataset)
     out = {"matched": compare("matched", found.xy, dataset, rows)}
     training, network = settings(options.set)
-    refiner = LandmarkRefiner(weights=extractor, network=network, **training)
-    weights = confidence_weights(found.confidence, refiner.options.power)
+    refiner = LandmarkRefiner(start=extractor, network=network, training=training)
     refiner.fit(
         dataset,
-        found.xy,
-        weights,
-        rows,
+        found,
+        templates=rows,
         rounds=options.rounds,
         minutes=options.minutes,
         steps=options.steps,
     )
-    trained = refiner.trained
+    trained = refiner.trained_
     losses = " ".join(f"{v:.4f}" for v in trained.losses)
     print(f"{trained.step} steps in {trained.seconds:.0f} s, losses {losses}")
     refined = refiner.predict(dataset)

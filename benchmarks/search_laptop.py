@@ -49,7 +49,11 @@ class Setting:
             options = {**self.training, **training}
             yield (
                 scp.FeatureExtractor(
-                    "laptop", self.seed, (side, side), network=self.network, **options
+                    preset="laptop",
+                    random_state=self.seed,
+                    size=(side, side),
+                    network=self.network,
+                    training=options,
                 ),
                 part,
             )
@@ -58,10 +62,10 @@ class Setting:
         """All that decides the result, the preset's values too, as plain values."""
         stages = [
             {
-                "size": e.size[0],
+                "size": e.grid_size[0],
                 "part": part,
-                "network": e.network.digest()[:12],
-                "training": e.training.to_dict(),
+                "network": e.architecture.digest()[:12],
+                "training": e.options.to_dict(),
             }
             for e, part in self.parts()
         ]
@@ -203,9 +207,9 @@ def fit_half(data, cache):
 
 def run_one(setting, options, folder):
     """Trains and judges; the facts for the table."""
-    weights, steps, seconds = None, 0, 0.0
+    start, steps, seconds = None, 0, 0.0
     for number, (extractor, part) in enumerate(setting.parts()):
-        extractor.weights = weights
+        extractor.start = start
         length = (
             {"minutes": options.minutes * part}
             if options.steps is None
@@ -214,19 +218,19 @@ def run_one(setting, options, folder):
         run = folder / f"stage{number}"
         images = fit_half(options.data, options.cache)
         extractor.fit(images, run=run, progress=False, **length)
-        if not extractor.trained.finished:
+        if not extractor.trained_.finished:
             raise KeyboardInterrupt
-        weights = run / "weights.safetensors"
-        steps += extractor.trained.step
-        seconds += extractor.trained.seconds
+        start = run / "weights.safetensors"
+        steps += extractor.trained_.step
+        seconds += extractor.trained_.seconds
     result = evaluate(extractor, options.data, "validation", options.sample, cache=options.cache)
-    losses = [round(float(v), 4) for v in extractor.trained.losses]
+    losses = [round(float(v), 4) for v in extractor.trained_.losses]
     return {
         "steps": steps,
         "seconds": round(seconds, 1),
         "losses": losses,
         "result": result,
-        "parameters": extractor.network.n_parameters,
+        "parameters": extractor.architecture.n_parameters,
     }
 
 

@@ -79,7 +79,7 @@ print(json.dumps({"best": best, "seconds": out[best][0], "all": {k: v[0] for k, 
 
 def planted(n, size=384, channels=64):
     """Pyramids as sharp as trained ones: one random anatomy in every image, noise on top."""
-    extractor = scp.GradientExtractor((size, size), channels=channels)
+    extractor = scp.GradientExtractor(size=(size, size), channels=channels)
     rng = np.random.default_rng(0)
     anatomy = [
         rng.standard_normal((*(s << d for s in extractor.grid), channels), np.float32)
@@ -100,7 +100,7 @@ def main():
     parser.add_argument(
         "--planted", action="store_true", help="synthetic features, sharp as trained"
     )
-    parser.add_argument("--weights", metavar="PATH", help="trained features: a file or a run")
+    parser.add_argument("--model", metavar="PATH", help="trained features: a file or a run")
     parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--peer-queries", type=int, default=1000)
@@ -110,8 +110,8 @@ def main():
         data = scp.datasets.phantom(options.n, seed=0)
     else:
         data = scp.datasets.cephalometric(options.data, split="train")
-    if options.weights:
-        extractor = scp.FeatureExtractor.load(options.weights)
+    if options.model:
+        extractor = scp.FeatureExtractor.load(options.model)
     else:
         extractor = scp.GradientExtractor()
     channels = extractor.channels

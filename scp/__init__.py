@@ -7,13 +7,14 @@
 
 With features that are learned from the images first:
 
-    scp.FeatureExtractor("laptop").fit(pool, minutes=10, run="runs/mine")
+    scp.FeatureExtractor(preset="laptop").fit(pool, minutes=10, run="runs/mine")
 
 When the images chosen are annotated, their landmarks are found in all the others:
 
     extractor = scp.FeatureExtractor.load("runs/mine")
     marks = scp.read_landmarks("marks.csv")            # of the images chosen
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected), marks)
+    detector = scp.LandmarkDetector(extractor=extractor)
+    detector.fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
 The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
@@ -21,14 +22,18 @@ The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureE
 `match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
 """
 
-from . import datasets, devices, keypoints
+from importlib import import_module
+
+from . import datasets, devices, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .detection import Detections, LandmarkDetector, combine, match_templates
+from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
-from .refinement import LandmarkRefiner, Refined
+from .refinement import LandmarkRefiner, confidence_weights
+from .report import write_report
 from .run import Run, choose
 from .selection import Choice, Selection, TemplateSelector, select, verify
 from .similarity import (
@@ -52,7 +57,6 @@ __all__ = [
     "LandmarkRefiner",
     "Landmarks",
     "Queries",
-    "Refined",
     "Run",
     "Selection",
     "SimilarityJob",
@@ -62,16 +66,32 @@ __all__ = [
     "client_weights",
     "code_direction",
     "combine",
+    "confidence_weights",
     "datasets",
     "devices",
     "evaluate",
+    "experiments",
+    "get_threads",
     "image_distances",
     "keypoints",
     "match",
     "match_templates",
     "metrics",
+    "networks",
     "read_landmarks",
     "select",
+    "set_threads",
     "verify",
     "write_landmarks",
+    "write_report",
 ]
+
+
+def __getattr__(name: str):
+    if name == "experiments":  # only when asked for: nothing else needs it
+        return import_module(".experiments", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,5 @@
-"""Where the heavy loops of similarity and selection run: on the CPU, or on a CUDA device.
+"""Where the heavy loops of similarity and selection run: on the CPU, or on a CUDA device; and how
+many threads of the CPU are used.
 
 The kernels live in libscp_cuda.so beside this file, built where nvcc was found; the library is
 opened on first use and needs nothing but NVIDIA's driver. Results are the same bits everywhere.
@@ -93,3 +94,17 @@ def describe() -> list[str]:
         return [str(d) for d in devices()]
     except OSError as error:
         return [f"not used: {error}"]
+
+
+def set_threads(n: int) -> None:
+    """Let everything computed from now on use `n` threads, 1 to 256.
+
+    0: as at the start of the program: SCP_NUM_THREADS if this environment variable is set, else as
+    many as the process may use CPUs. Results do not depend on it, to the last bit.
+    """
+    _core.set_threads(n)
+
+
+def get_threads() -> int:
+    """The number of threads that the core uses."""
+    return _core.threads()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 Progress = bool | Callable[[str, int, int], object] | None
 
@@ -68,3 +69,24 @@ def renamed(progress: Progress, stage: str) -> Progress:
         bar(done, total)
 
     return update
+
+
+def of_training(
+    progress: Progress, stage: str
+) -> tuple[bool | None, Callable[[dict[str, Any]], object]]:
+    """For a training, which draws its own bar: whether it shall, and what takes its events."""
+    if not callable(progress):
+        return progress, lambda event: None
+    steps = 0
+
+    def take(event: dict[str, Any]) -> None:
+        nonlocal steps
+        if event["event"] == "start":
+            steps = event["steps"]
+            progress(stage, 0, steps or 1000)
+        elif event["event"] == "step":
+            progress(
+                stage, event["step"] if steps else int(1000 * event["progress"]), steps or 1000
+            )
+
+    return False, take

@@ -17,7 +17,7 @@ from . import devices
 from ._version import versions
 from .datasets import Dataset, find_duplicates
 from .datasets import folder as open_folder
-from .detection import Detections, LandmarkDetector, usual_pseudo_templates
+from .detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
 from .features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
 from .keypoints import Pool
 from .landmarks import Landmarks, write_landmarks
@@ -36,7 +36,7 @@ from .similarity import (
     trusted,
 )
 
-OBJECTIVES = ("similarity", "cycle")
+SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
@@ -52,15 +52,15 @@ class Run:
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        folder: for the files (docs/files.md). A stopped run goes on from there. None: nothing is
-            written.
-        features: a FeatureExtractor or GradientExtractor; or "trained" (those in the folder),
+        run: a run folder, for the files (docs/files.md). A stopped run goes on from there. None:
+            nothing is written.
+        features: a FeatureExtractor or GradientExtractor; or "trained" (those in the run folder),
             "gradient", "auto" (trained if there are any).
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `scp.SimilarityJob`.
-        objective: "similarity" (the paper, Eq. 9); "cycle": the same, with each similarity
-            discounted by how far its key point comes back from the place found
-            (`scp.similarity.cycle`).
+        score: what a choice is to maximise: "similarity" (the paper, Eq. 9); "cycle": the same,
+            with each similarity discounted by how far its key point comes back from the place
+            found (`scp.similarity.cycle`).
         device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
             `scp.devices.resolve`. The results are the same bits.
         random_state: of the key points and of the search.
@@ -74,7 +74,7 @@ class Run:
     def __init__(
         self,
         dataset: Dataset,
-        folder: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | None = None,
         *,
         features: str | FeatureExtractor | GradientExtractor = "auto",
         keypoints: str = "sift",
@@ -82,7 +82,7 @@ class Run:
         keypoint_options: Mapping[str, Any] | None = None,
         mode: str = "nearest",
         epsilon: float = 1e-3,
-        objective: str = "similarity",
+        score: str = "similarity",
         max_memory: int | None = None,
         device: str = "auto",
         random_state: int = 0,
@@ -92,14 +92,14 @@ class Run:
         devices.resolve(device)  # an error now, not after the key points
         if len(dataset) == 0:
             raise ValueError("dataset: holds no images")
-        if objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
+        if score not in SCORES:
+            raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
         self.dataset, self.progress = dataset, progress
-        self.path = None if folder is None else Path(folder)
-        self.extractor = extractor_for(folder, features) if isinstance(features, str) else features
+        self.path = None if run is None else Path(run)
+        self.extractor = extractor_for(run, features) if isinstance(features, str) else features
         self.keypoints, self.count = keypoints, count
         self.keypoint_options = dict(keypoint_options or {})
-        self.mode, self.epsilon, self.objective = mode, epsilon, objective
+        self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
         self.random_state, self.duplicates = random_state, duplicates
         self.elapsed: dict[str, float] = {}
@@ -109,18 +109,18 @@ class Run:
     @classmethod
     def open(
         cls,
-        folder: str | os.PathLike[str],
+        run: str | os.PathLike[str],
         dataset: Dataset | None = None,
         *,
         progress: Progress = None,
     ) -> Run:
-        """A run that a folder holds, with the settings of its config.toml.
+        """The run that a run folder holds, with the settings of its config.toml.
 
         Args:
-            folder: of an earlier run.
+            run: the run folder of an earlier run.
             dataset: its images; None: the folder of images that config.toml names.
         """
-        path = Path(folder, CONFIG)
+        path = Path(run, CONFIG)
         source, features, options, asked = run_settings(path)
         if dataset is None:
             if source.get("name") != "folder":
@@ -129,10 +129,16 @@ class Run:
                     "with scp.datasets and give it here"
                 )
             dataset = open_folder(source["root"])
-        extractor = extractor_for(folder, **features)
-        run = cls(dataset, folder, features=extractor, progress=progress, **options)
-        run._asked = asked
-        return run
+        extractor = extractor_for(run, **features)
+        opened = cls(dataset, run, features=extractor, progress=progress, **options)
+        opened._asked = asked
+        return opened
+
+    def __fspath__(self) -> str:
+        """The path of its folder: a run stands wherever the argument `run` is asked for."""
+        if self.path is None:
+            raise TypeError("run: this one has no folder")
+        return os.fspath(self.path)
 
     @cached_property
     def folder(self) -> RunFolder | None:
@@ -179,9 +185,9 @@ class Run:
                 self.extractor,
                 self.keypoints,
                 self.count,
-                seed=self.random_state,
+                random_state=self.random_state,
                 progress=self.progress,
-                folder=self.folder,
+                run=self.folder,
                 **self.keypoint_options,
             )
         if pool.offsets[-1] == 0:
@@ -228,7 +234,7 @@ class Run:
         """The matrix that selection maximises, and how far key points come back."""
         pool = self._pool
         values, places = self._similarity
-        if self.objective == "similarity":
+        if self.score == "similarity":
             return np.ascontiguousarray(values), None
         with self._stage("cycles"):
             pyramids = (self.extractor.pyramid(pool.image(i)) for i in range(len(self.dataset)))
@@ -298,7 +304,7 @@ class Run:
         command: that made it, for people.
         """
         if self.folder is None:
-            raise ValueError("folder: a report needs a run folder")
+            raise ValueError("run: a report needs a run folder")
         if self._choice is None:
             self.select(**self._asked)
         choice = self._choice
@@ -335,11 +341,11 @@ class Run:
 
     def detect(
         self,
-        templates: Landmarks | Dataset | None = None,
+        templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None,
         *,
         rule: str = "agreeing",
         mode: str = "bilinear",
-        views: int | None = None,
+        views: int | Sequence[tuple[float, float]] | None = None,
         pseudo_templates: int | None = None,
         out: str | os.PathLike[str] | None = None,
         write: bool = True,
@@ -348,15 +354,18 @@ class Run:
         report shows them.
 
         Args:
-            templates: landmarks of some of the images; or these images as a data set; None: those
-                chosen, with the landmarks of the data set.
+            templates: the annotated images: landmarks of some of the images; or these images as a
+                data set; or their rows or ids, where the data set has landmarks; None: those
+                chosen, likewise.
             rule, mode, views: see `scp.LandmarkDetector`.
             pseudo_templates: how many images vote too, see
                 `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
         """
         images = self.annotated(templates)
-        detector = LandmarkDetector(self.extractor, rule=rule, mode=mode, views=views).fit(images)
+        detector = LandmarkDetector(
+            extractor=self.extractor, rule=rule, mode=mode, views=views
+        ).fit(images)
         count = (
             usual_pseudo_templates(detector, len(images))
             if pseudo_templates is None
@@ -368,7 +377,7 @@ class Run:
             found = detector.predict(self.dataset, progress=self.progress)
         if write and (out is not None or self.folder is not None):
             rows = [self.dataset.ids.index(name) for name in images.ids]
-            self.keep(found.landmarks(), rows, out)
+            self.keep(found, rows, out)
         return found
 
     # ---- what is on disk ----
@@ -382,22 +391,15 @@ class Run:
             raise ValueError(f"there is no {path}: run scp select first, or give templates")
         return self.dataset.rows(chosen_ids(path), str(path))
 
-    def annotated(self, templates: Landmarks | Dataset | None = None) -> Dataset:
+    def annotated(
+        self, templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None
+    ) -> Dataset:
         """Annotated images with their landmarks; arguments as in `detect`."""
-        if isinstance(templates, Dataset):
-            return templates
-        if templates is None:
-            if self.dataset.landmarks is None:
-                raise ValueError("templates are needed: these images come without landmarks")
-            return self.dataset.subset(self.chosen())
-        found = templates.find(self.dataset.ids)
-        rows = [i for i, k in enumerate(found) if k >= 0]
-        strange = sorted(set(range(len(templates))) - set(found.tolist()))
-        if strange:
-            raise ValueError(
-                f"image {templates.ids[strange[0]]!r} is not among the {len(self.dataset)} images"
-            )
-        return self.dataset.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
+        if templates is not None:
+            return templates_among(self.dataset, templates)
+        if self.dataset.landmarks is None:
+            raise ValueError("templates are needed: these images come without landmarks")
+        return self.dataset.subset(self.chosen())
 
     def keep(
         self,
@@ -440,7 +442,7 @@ class Run:
             "similarity": {
                 "mode": self.mode,
                 "epsilon": self.epsilon,
-                "objective": self.objective,
+                "objective": self.score,  # its name in files
             },
             "selection": {
                 "method": self._asked.get("method", "swap"),
@@ -465,7 +467,7 @@ class Run:
         return options
 
     def _training(self) -> dict:
-        return dict(self.extractor.model.training) if self.extractor.name == "trained" else {}
+        return dict(self.extractor.model_.training) if self.extractor.name == "trained" else {}
 
 
 def choose(
@@ -483,10 +485,10 @@ def choose(
     """Which M images to annotate, with files and a report in `run`: the stages of `Run` at once.
 
     Args:
-        dataset, features, random_state, progress: see `Run`. run: its folder.
+        dataset, features, random_state, progress: see `Run`. run: a run folder.
         m, method: see `Run.select`.
         report: write report.html into the run folder.
-        options: other settings of `Run` (keypoints, count, mode, objective, device, ...) and rules
+        options: other settings of `Run` (keypoints, count, mode, score, device, ...) and rules
             of `Run.select` (initial, exclude, groups, min_distance, ...).
     """
     names = set(inspect.signature(Run).parameters) & set(options)

@@ -39,7 +39,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a choice of 3 of `images` that nothing stopped; to be read only."""
     run = tmp_path_factory.mktemp("finished") / "run"
-    extractor = scp.GradientExtractor((128, 128))
+    extractor = scp.GradientExtractor(size=(128, 128))
     pool = scp.datasets.folder(images)
     scp.choose(pool, 3, run=run, count=30, duplicates=False, features=extractor)
     return run

@@ -66,7 +66,9 @@ def add_features(group) -> None:
         choices=["auto", "trained", "gradient"],
         help="auto: trained if the run folder has them",
     )
-    group.add_argument("--weights", metavar="FILE", help="a model, instead of the run folder's")
+    group.add_argument(
+        "--model", metavar="FILE", help="of trained features, instead of the run folder's"
+    )
     group.add_argument(
         "--size",
         type=size,

@@ -41,10 +41,10 @@ def run_demo(args) -> int:
     if args.n < 2:
         raise ValueError(f"-n must be at least 2, got {args.n}")
     pool = phantom(args.n, seed=args.seed)
-    given = args.features == "gradient" or args.weights is not None
+    given = args.features == "gradient" or args.model is not None
     if args.minutes > 0 and not given and not args.estimate:
         folder = args.run = args.run or os.path.join("runs", "demo")
-        extractor = FeatureExtractor(seed=args.seed, size=args.size or DEMO_SIZE)
+        extractor = FeatureExtractor(random_state=args.seed, size=args.size or DEMO_SIZE)
         length = {"minutes": args.minutes, "resume": not args.fresh}
         try:
             finished = fit(extractor, pool, folder, args, **length)

@@ -119,7 +119,7 @@ def run_detect(args) -> int:
     from ..run import Run
 
     pool, folder = open_data(args), run_path(args)
-    extractor = extractor_for(folder, args.features, args.size, None, args.weights)
+    extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     images = open_templates(args, run)
     out = Path(args.out) if args.out else folder / LANDMARKS

@@ -108,7 +108,7 @@ def run_evaluate(args) -> int:
         pair=args.normalise,
         exclude=args.exclude,
         resamples=args.resamples,
-        seed=args.seed,
+        random_state=args.seed,
         **rest,
     )
     folder = args.run or args.out

@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 
-from .. import _core, devices
+from .. import devices
 from .._version import __version__
 from .demo import add_demo
 from .detect import add_detect
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     args.command_text = shlex.join(["scp", *argv])
     try:
         if getattr(args, "threads", None) is not None:
-            _core.set_threads(args.threads)
+            devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
     except KeyboardInterrupt:

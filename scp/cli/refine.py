@@ -53,9 +53,9 @@ def add_refine(commands) -> None:
     )
     add_pseudo_templates_argument(how)
     how.add_argument(
-        "--weights",
+        "--start",
         metavar="FILE",
-        help="to start from: a model of features, VGG-19 "
+        help="initial weights: a model of features, VGG-19 "
         "of ImageNet, or random; default: the features of the run",
     )
     how.add_argument(
@@ -75,7 +75,7 @@ def add_refine(commands) -> None:
 
 def run_refine(args) -> int:
     from ..features import FeatureExtractor, extractor_for
-    from ..refinement import LandmarkRefiner, confidence_weights
+    from ..refinement import LandmarkRefiner
     from ..run import Run
 
     training, network = settings(args.set)
@@ -85,37 +85,39 @@ def run_refine(args) -> int:
     run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
     images = open_templates(args, run)
     rows = pool.rows(images.ids)
-    start = args.weights
+    start = args.start
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
         start = extractor
     refiner = LandmarkRefiner(
-        args.preset, args.seed, args.size, network=network, weights=start, **training
+        preset=args.preset,
+        random_state=args.seed,
+        size=args.size,
+        network=network,
+        start=start,
+        training=training,
     )
-    refiner.view_sizes(args.views)  # refused before the training, not after it
+    refiner.check().view_sizes(args.views)  # refused before the training, not after it
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
     matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
-        matched.xy,
-        confidence_weights(matched.confidence, refiner.options.power),
-        rows,
-        images.landmarks,
+        matched,
+        templates=images,
         rounds=args.rounds,
         minutes=args.minutes,
         steps=args.steps,
         run=folder,
         resume=not args.fresh,
-        names=images.landmark_names,
         progress=False if args.quiet else None,
         callback=_watch(args, refiner, len(pool)),
     )
-    if not refiner.trained.finished:
+    if not refiner.trained_.finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
-    found = refiner.predict(pool, matched=matched.xy if args.mean else None, views=args.views)
-    run.keep(found.landmarks(), rows)
+    found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
+    run.keep(found, rows)
     if args.json:
-        print(json.dumps(refiner.model.training, indent=1))
+        print(json.dumps(refiner.model_.training, indent=1))
     _say(args, f"landmarks of {len(pool)} images in {folder / LANDMARKS}")
     return 0
 
@@ -131,7 +133,7 @@ def _watch(args, refiner, count: int):
     def watch(event):
         nonlocal last
         if event["event"] == "start":
-            begin = f"step {event['step']}" if event["step"] else refiner.start
+            begin = f"step {event['step']}" if event["step"] else refiner.start_
             _say(
                 args,
                 f"round {event['round']} of {event['rounds']} on {count} images, from "

@@ -131,7 +131,7 @@ def run_reproduce(args) -> int:
         rule=args.rule,
         views=args.views,
         draws=args.draws,
-        seed=args.seed,
+        random_state=args.seed,
         method=args.method,
         searches=args.searches,
         max_nodes=args.max_nodes,
@@ -179,17 +179,17 @@ def _features(args, data, run):
     from ..runs.folder import WEIGHTS
 
     if args.features == "gradient":
-        return GradientExtractor(args.size or (384, 384))
+        return GradientExtractor(size=args.size or (384, 384))
     if (run / WEIGHTS).is_file():
         extractor = FeatureExtractor.load(run)
-        if args.size not in (None, extractor.size):
-            raise ValueError(f"--size: the features in {run} are of {extractor.size}")
+        if args.size not in (None, extractor.grid_size):
+            raise ValueError(f"--size: the features in {run} are of {extractor.grid_size}")
         if extractor.preset != args.preset:
             raise ValueError(f"--preset: the features in {run} are of preset {extractor.preset}")
         return extractor
     if not args.minutes > 0:
         raise ValueError(f"--minutes must be above 0: there are no features in {run}")
-    extractor = FeatureExtractor(args.preset, args.seed, args.size)
+    extractor = FeatureExtractor(preset=args.preset, random_state=args.seed, size=args.size)
     args.json = False
     if not fit(extractor, data.train, run, args, minutes=args.minutes):
         raise KeyboardInterrupt

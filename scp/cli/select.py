@@ -114,11 +114,11 @@ def open_run(args, pool, name: str, duplicates: bool = True):
     return Run(
         pool,
         folder,
-        features=extractor_for(folder, args.features, args.size, args.channels, args.weights),
+        features=extractor_for(folder, args.features, args.size, args.channels, args.model),
         keypoints=args.keypoints,
         count=args.count,
         mode=args.mode,
-        objective=args.objective,
+        score=args.objective,
         max_memory=args.max_memory,
         device=args.device,
         random_state=args.seed,
@@ -139,7 +139,7 @@ def choose(args, run, rules: dict):
         rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
-    n, (height, width) = len(run.dataset), run.extractor.size
+    n, (height, width) = len(run.dataset), run.extractor.grid_size
     kind = "the trained" if run.extractor.name == "trained" else "gradient"
     say(f"{n} images, {kind} features at {height} x {width} pixels")
     run.check(args.m, rules)

@@ -40,7 +40,7 @@ def add_train(commands) -> None:
         help="of the images in pixels, 384 or 768x384 (rows x columns)",
     )
     how.add_argument(
-        "--weights", metavar="FILE", help="to start from: a model, VGG-19 of ImageNet, or random"
+        "--start", metavar="FILE", help="initial weights: a model, VGG-19 of ImageNet, or random"
     )
     add_output(train, "what was trained as JSON")
 
@@ -109,15 +109,20 @@ def run_train(args) -> int:
 
     training, network = settings(args.set)
     extractor = FeatureExtractor(
-        args.preset, args.seed, args.size, network=network, weights=args.weights, **training
-    )
+        preset=args.preset,
+        random_state=args.seed,
+        size=args.size,
+        network=network,
+        start=args.start,
+        training=training,
+    ).check()
     pool = open_data(args)
     run = run_path(args)
     finished = fit(
         extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
     )
     if args.json:
-        print(json.dumps(extractor.model.training, indent=1))
+        print(json.dumps(extractor.model_.training, indent=1))
     if not finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
@@ -139,8 +144,8 @@ def fit(extractor, pool, run, args, **length) -> bool:
     def watch(event):
         nonlocal last
         if event["event"] == "start":
-            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start}"
-            height, width = extractor.size
+            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start_}"
+            height, width = extractor.grid_size
             say(
                 f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
                 f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory"
@@ -150,7 +155,7 @@ def fit(extractor, pool, run, args, **length) -> bool:
             print(_line(event), file=sys.stderr, flush=True)
 
     extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
-    trained = extractor.trained
+    trained = extractor.trained_
     losses = " ".join(f"{v:.3f}" for v in trained.losses)
     say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")
     return trained.finished

@@ -1,9 +1,10 @@
 """Landmarks of a few annotated images, found in all the others (the paper, section 3.2)."""
 
-from .detector import Detections, LandmarkDetector, annotated, usual_pseudo_templates, usual_views
+from .annotated import annotated, templates_among
+from .detector import Detections, LandmarkDetector, usual_pseudo_templates, usual_views
 from .matches import Matches, grid_scales, match_templates
 from .templates import MODES, Templates
-from .views import VIEWS, Views, view_weights
+from .views import VIEWS, Views, view_list, view_weights
 from .votes import RULES, combine
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "combine",
     "grid_scales",
     "match_templates",
+    "templates_among",
     "usual_pseudo_templates",
     "usual_views",
+    "view_list",
     "view_weights",
 ]

@@ -10,20 +10,21 @@ smaller ones know where in the image they are; places that only one view finds a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
+from ..estimator import Estimator
 from ..features import FeatureExtractor, GradientExtractor
 from ..landmarks import Landmarks
 from ..progress import Progress, renamed, watch
+from .annotated import annotated, templates_among
 from .matches import grid_scales
 from .templates import MODES, Templates
-from .views import VIEWS
+from .views import VIEWS, view_list
 from .votes import AGREE, RULES, combine
 
 PSEUDO_TEMPLATES = 10
@@ -39,59 +40,44 @@ def usual_pseudo_templates(detector: LandmarkDetector, templates: int) -> int:
     """How many images `LandmarkDetector.add_pseudo_templates` takes where nobody says:
     PSEUDO_TEMPLATES for one template and several views, which is what they were found useful for;
     else none."""
-    return PSEUDO_TEMPLATES if templates == 1 and detector.views > 1 else 0
+    return PSEUDO_TEMPLATES if templates == 1 and len(detector.view_list()) > 1 else 0
 
 
-@dataclass(frozen=True)
-class Detections:
-    """Landmarks found in N images from M templates.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Detections(Landmarks):
+    """Landmarks found in N images from M templates: `Landmarks`, and what is known of how they were
+    found.
 
     Attributes:
-        ids, names: of images and landmarks. templates: ids of the M templates; pseudo-templates
+        templates: ids of the M templates; pseudo-templates
             (`LandmarkDetector.add_pseudo_templates`) are templates too, the last ones.
-        xy: float64 [N][L][2], (x, y) in original pixels; NaN where no template has the landmark.
-        confidence: float64 [N][L] in [0, 1]: how similar the places are, and how well the votes
-            agree (`combine`).
+        confidence: in [0, 1]: how similar the places are, and how well the votes agree (`combine`).
+        error: in original pixels: how far off the place found comes back in the templates, on
+            average; it needs no labels of the image. With one template it is far below the true
+            error, for the way back repeats the mistakes of the way there.
         template: int64 [N][L], the template that weighs most.
-        error: float64 [N][L], original pixels: how far off the place found comes back in the
-            templates, on average; it needs no labels of the image. With one template it is far
-            below the true error, for the way back repeats the mistakes of the way there.
         votes: float64 [M][V][N][L][2], what each view of each template says; similarity:
             float32 [M][V][N][L].
     """
 
-    ids: list[str]
-    names: list[str]
     templates: list[str]
-    xy: np.ndarray
-    confidence: np.ndarray
     template: np.ndarray
-    error: np.ndarray
-    votes: np.ndarray = field(repr=False)
-    similarity: np.ndarray = field(repr=False)
-
-    def landmarks(self) -> Landmarks:
-        """The same as a table, to write to a file (`scp.landmarks.write_landmarks`)."""
-        return Landmarks(self.ids, self.names, self.xy, self.confidence, self.error)
+    votes: np.ndarray
+    similarity: np.ndarray
 
     def _repr_html_(self) -> str:
-        rows = []
-        for name, column in zip(self.names, self.confidence.T, strict=True):
-            rows.append(
-                f"<tr><td>{escape(name)}</td><td>{column.mean():.3f}</td>"
-                f"<td>{column.min(initial=1):.3f}</td></tr>"
-            )
         return (
-            f"<p>{len(self.ids)} images, {len(self.names)} landmarks, from "
-            f"{escape(', '.join(self.templates))}</p><table><tr><th>landmark</th>"
-            f"<th>mean confidence</th><th>lowest</th></tr>{''.join(rows)}</table>"
+            super()
+            ._repr_html_()
+            .replace("</p>", f", from {escape(', '.join(self.templates))}</p>", 1)
         )
 
 
-class LandmarkDetector:
+class LandmarkDetector(Estimator):
     """Finds the landmarks of a few annotated images in others.
 
-        detector = scp.LandmarkDetector(extractor).fit(pool.subset(choice.selection.selected))
+        detector = scp.LandmarkDetector(extractor=extractor)
+        detector.fit(pool.subset(choice.selection.selected))
         found = detector.predict(pool)
         found.xy, found.confidence
 
@@ -99,36 +85,39 @@ class LandmarkDetector:
         extractor: a trained `FeatureExtractor`, or a `GradientExtractor`.
         rule: how the templates' votes become one answer, see `combine`.
         mode: see `Templates`. "paper" with rule "confident" and one view is the paper's detector.
-        views: how many of the VIEWS of template and image vote; None: `usual_views`.
+        views: how template and image are looked at, each view votes: so many of VIEWS, or
+            (degrees, zoom) pairs; None: `usual_views`.
+
+    Attributes:
+        templates_: the `Templates`. pseudo_templates_: ids, see `add_pseudo_templates`.
     """
 
     def __init__(
         self,
-        extractor: FeatureExtractor | GradientExtractor,
         *,
+        extractor: FeatureExtractor | GradientExtractor,
         rule: str = "agreeing",
         mode: str = "bilinear",
-        views: int | None = None,
+        views: int | Sequence[tuple[float, float]] | None = None,
     ):
-        if rule not in RULES:
-            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-        if mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-        views = usual_views(extractor, mode) if views is None else views
-        if not 1 <= int(views) <= len(VIEWS):
-            raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
-        self.extractor, self.rule, self.mode, self.views = extractor, rule, mode, int(views)
-        self.templates_: Templates | None = None
-        self.pseudo_templates_: list[str] = []
+        self.extractor = extractor
+        self.rule = rule
+        self.mode = mode
+        self.views = views
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return {k: getattr(self, k) for k in ("extractor", "rule", "mode", "views")}
-
-    def set_params(self, **params: Any) -> LandmarkDetector:
-        """Other arguments of the constructor; the templates are forgotten."""
-        self.__init__(**{**self.get_params(), **params})
+    def check(self) -> LandmarkDetector:
+        """self; ValueError names an argument of the constructor that is wrong."""
+        if self.rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r}")
+        if self.mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+        self.view_list()
         return self
+
+    def view_list(self) -> tuple[tuple[float, float], ...]:
+        """The (degrees, zoom) pairs of the views."""
+        usual = usual_views(self.extractor, self.mode)
+        return view_list(usual if self.views is None else self.views)
 
     def fit(
         self,
@@ -140,17 +129,18 @@ class LandmarkDetector:
         Args:
             images: M images, a data set or arrays [H][W] (uint8 or uint16).
             landmarks: [M][L][2], (x, y) in original pixels, NaN where one is absent; a
-                `scp.landmarks.Landmarks` whose ids are those of the images; None: those of the
+                `scp.Landmarks` whose ids are those of the images; None: those of the
                 data set.
         """
+        self.check()
         self.templates_ = Templates(
             self.extractor,
             annotated(images, landmarks),
             self.mode,
-            VIEWS[: self.views],
+            self.view_list(),
             cycles=True,
         )
-        self.pseudo_templates_ = []
+        self.pseudo_templates_: list[str] = []
         return self
 
     def add_pseudo_templates(
@@ -187,7 +177,7 @@ class LandmarkDetector:
         """The landmarks in other images; progress: see `scp.progress`."""
         index = self._fitted()
         images = images if isinstance(images, Dataset) else arrays(images)
-        scales = grid_scales(images, self.extractor.size)
+        scales = grid_scales(images, self.extractor.grid_size)
         seen = grid_scales(images, index.views.sizes[0])
         shape = len(index), len(index.views), len(images), index.present.shape[1]
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
@@ -216,50 +206,41 @@ class LandmarkDetector:
                 bar(i + 1, len(images))
         names = index.names or [str(k + 1) for k in range(shape[3])]
         return Detections(
-            images.ids, names, index.ids, xy, confidence, template, error, votes, similarity
+            images.ids,
+            names,
+            xy,
+            confidence,
+            error,
+            templates=index.ids,
+            template=template,
+            votes=votes,
+            similarity=similarity,
         )
 
     def fit_predict(
         self,
         images: Dataset,
-        templates: Sequence[int],
+        templates: Landmarks | Dataset | Sequence[int] | Sequence[str],
         *,
         pseudo_templates: int | None = None,
         progress: Progress = None,
     ) -> Detections:
         """Take some images of a data set as templates and find their landmarks in all of it.
 
+        templates: their rows or ids, or their landmarks, see `templates_among`.
         pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
             `usual_pseudo_templates`.
         """
-        self.fit(images.subset(templates))
+        chosen = templates_among(images, templates)
+        self.fit(chosen)
         if pseudo_templates is None:
-            pseudo_templates = usual_pseudo_templates(self, len(templates))
+            pseudo_templates = usual_pseudo_templates(self, len(chosen))
         if pseudo_templates:
             self.add_pseudo_templates(images, pseudo_templates)
         return self.predict(images, progress=progress)
 
     def _fitted(self) -> Templates:
-        if self.templates_ is None:
+        templates = getattr(self, "templates_", None)
+        if templates is None:
             raise RuntimeError("the detector has no templates yet: call fit")
-        return self.templates_
-
-
-def annotated(
-    images: Dataset | Iterable[np.ndarray], landmarks: ArrayLike | Landmarks | None = None
-) -> Dataset:
-    """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
-    if not isinstance(images, Dataset):
-        if landmarks is None:
-            raise ValueError("landmarks: arrays have none of their own")
-        if isinstance(landmarks, Landmarks):
-            raise ValueError(
-                "landmarks: a table of landmarks goes with a data set, not with arrays"
-            )
-        return arrays(images, landmarks=landmarks)
-    if landmarks is None:
-        return images
-    names = []
-    if isinstance(landmarks, Landmarks):
-        names, landmarks = landmarks.names, landmarks.rows(images.ids).xy
-    return images.with_landmarks(landmarks, names)
+        return templates

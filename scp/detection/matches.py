@@ -12,7 +12,6 @@ from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress, watch
 from ..runs import Rows
 from .templates import Templates
-from .views import VIEWS
 from .votes import AGREE, combine
 
 
@@ -62,7 +61,7 @@ def match_templates(
     images: Dataset | None = None,
     mode: str = "bilinear",
     *,
-    views: Sequence[tuple[float, float]] = VIEWS[:1],
+    views: int | Sequence[tuple[float, float]] = 1,
     progress: Progress = False,
     found: Rows | None = None,
 ) -> Matches:
@@ -70,6 +69,7 @@ def match_templates(
     once.
 
     images=None: the templates are searched in each other, and a template does not count in itself.
+    mode, views: see `LandmarkDetector`; one view if nothing is said.
     found: `scp.runs.Rows` of the same inputs, xy [N][T][V][L][2] and similarity [N][T][V][L]: an
     image that is done there is not searched again.
     Memory: 20 bytes per template, view, image and landmark, and one pyramid.
@@ -92,7 +92,7 @@ def match_templates(
                 found.put(i, xy[:, :, i], similarity[:, :, i])
         if bar:
             bar(i + 1, len(images))
-    scales = grid_scales(images, extractor.size)
+    scales = grid_scales(images, extractor.grid_size)
     return Matches(xy, similarity, counts, scales, index.views.weights)
 
 

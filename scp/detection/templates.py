@@ -9,7 +9,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from ..similarity import match
-from .views import VIEWS, Views
+from .views import Views
 
 MODES = ("bilinear", "nearest", "paper")
 
@@ -23,7 +23,7 @@ class Templates:
             "nearest": the cell that holds the landmark, positions are centres of 2 x 2 pixels;
             "paper": as "nearest", but all positions are truncated to whole pixels and the upper
             left pixel is the answer, as in the authors' code.
-        views: (degrees, zoom) pairs.
+        views: so many of VIEWS, or (degrees, zoom) pairs.
         cycles: keep the templates' pyramids, for `cycle`.
     """
 
@@ -32,7 +32,7 @@ class Templates:
         extractor: FeatureExtractor | GradientExtractor,
         images: Dataset,
         mode: str = "bilinear",
-        views: Sequence[tuple[float, float]] = VIEWS[:1],
+        views: int | Sequence[tuple[float, float]] = 1,
         cycles: bool = False,
     ):
         if mode not in MODES:

@@ -12,14 +12,32 @@ from ..features import FeatureExtractor, FeaturePyramid, GradientExtractor
 VIEWS = ((0.0, 1.0), (0.0, 1.25), (0.0, 1.5), (0.0, 1.75))  # degrees, zoom
 
 
-def view_weights(views: Sequence[tuple[float, float]]) -> np.ndarray:
+def view_list(views: int | Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """What `views` means: a number, so many of VIEWS; or (degrees, zoom) pairs, as they are."""
+    if isinstance(views, (int, np.integer)):
+        if not 1 <= views <= len(VIEWS):
+            raise ValueError(f"views must be 1 to {len(VIEWS)}, got {views}")
+        return VIEWS[:views]
+    try:
+        pairs = tuple((float(degrees), float(zoom)) for degrees, zoom in views)
+    except (TypeError, ValueError):
+        pairs = ()
+    if not pairs or any(not 0 < zoom < 100 for _, zoom in pairs):
+        raise ValueError(f"views must be a number or (degrees, zoom > 0) pairs, got {views!r}")
+    return pairs
+
+
+def view_weights(views: int | Sequence[tuple[float, float]]) -> np.ndarray:
     """How much the votes of each view count, float64 [V]: zoom^2, for cells are as much smaller."""
-    return np.array([zoom**2 for _, zoom in views], np.float64)
+    return np.array([zoom**2 for _, zoom in view_list(views)], np.float64)
 
 
 class Views:
     """How an image is looked at: resized to `zoom` times the extractor's size and turned about the
     middle; points there and back.
+
+    Args:
+        views: see `view_list`.
 
     Attributes:
         extractors: per view, of its size. sizes: (H, W) per view.
@@ -29,22 +47,20 @@ class Views:
     def __init__(
         self,
         extractor: FeatureExtractor | GradientExtractor,
-        views: Sequence[tuple[float, float]],
+        views: int | Sequence[tuple[float, float]] = 1,
     ):
-        if not views or any(not 0 < zoom < 100 for _, zoom in views):
-            raise ValueError(f"views must be (degrees, zoom > 0) pairs, got {views!r}")
-        unit, known = 1 << extractor.levels, {tuple(extractor.size): extractor}
+        unit, known = 1 << extractor.levels, {tuple(extractor.grid_size): extractor}
         self.extractors: list[FeatureExtractor | GradientExtractor] = []
         self._maps = []
-        for degrees, zoom in views:
-            size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.size)
+        for degrees, zoom in view_list(views):
+            size = tuple(max(round(s * zoom / unit), 1) * unit for s in extractor.grid_size)
             if size not in known:
                 known[size] = extractor.resized(size)
             self.extractors.append(known[size])
             turn, centre = np.deg2rad(degrees), np.array([size[1] - 1, size[0] - 1]) / 2
             matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
             self._maps.append((matrix, centre - matrix @ centre) if degrees else None)
-        self.sizes: list[tuple[int, int]] = [e.size for e in self.extractors]
+        self.sizes: list[tuple[int, int]] = [e.grid_size for e in self.extractors]
         self.weights = view_weights(views)
 
     def __len__(self) -> int:

@@ -22,7 +22,7 @@ UNITS = ("mm", "px")
 
 
 class Labelled(Protocol):
-    """Landmarks of images: `scp.Landmarks`, `scp.Detections`, `scp.Refined`."""
+    """Landmarks of images: `scp.Landmarks`, or anything like it."""
 
     @property
     def ids(self) -> Sequence[str]: ...
@@ -46,7 +46,7 @@ def evaluate(
     exclude: Sequence[str] = (),
     resamples: int = 10_000,
     level: float = 0.95,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> Evaluation:
     """Compare predicted landmarks with the true ones.
 
@@ -70,7 +70,7 @@ def evaluate(
         pair: errors in percent of the distance between these two true landmarks, (60, 72) for the
             98 of faces (`metrics.normalised_errors`), with FR@10 and AUC.
         exclude: ids to leave out, the templates themselves say.
-        resamples, level, seed: of the confidence intervals (`metrics.bootstrap_interval`).
+        resamples, level, random_state: of the confidence intervals (`metrics.bootstrap_interval`).
 
     Raises:
         ValueError: no image is left; landmarks that are called differently; mm without a spacing;
@@ -129,7 +129,7 @@ def evaluate(
             "area_under_curve": metrics.area_under_curve(nme),
         }
 
-    mre, mre_interval, rates, intervals = _summary(errors, radii, resamples, level, seed)
+    mre, mre_interval, rates, intervals = _summary(errors, radii, resamples, level, random_state)
     return Evaluation(
         ids=[known.ids[n] for n in rows],
         names=known.names,
@@ -144,7 +144,7 @@ def evaluate(
         rates_intervals=intervals,
         level=level,
         resamples=resamples,
-        seed=seed,
+        random_state=random_state,
         grid=settings,
         faces=faces,
         left_out=left_out,
@@ -154,7 +154,7 @@ def evaluate(
     )
 
 
-def _summary(errors: np.ndarray, radii, resamples: int, level: float, seed: int):
+def _summary(errors: np.ndarray, radii, resamples: int, level: float, random_state: int):
     """MRE, its interval, the rates and their intervals."""
     finite, there = np.isfinite(errors), ~np.isnan(errors)
     count, total = finite.sum(axis=1), there.sum(axis=1)
@@ -164,7 +164,7 @@ def _summary(errors: np.ndarray, radii, resamples: int, level: float, seed: int)
     values = np.concatenate([image_mean[:, None], shares], axis=1)
     weights = np.concatenate([count[:, None], np.repeat(total[:, None], len(radii), 1)], axis=1)
     low, high = metrics.bootstrap_interval(
-        values, weights, resamples=resamples, level=level, seed=seed
+        values, weights, resamples=resamples, level=level, random_state=random_state
     )
     mre = metrics.mean_radial_error(np.where(finite, errors, np.nan))
     return (

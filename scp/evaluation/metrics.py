@@ -425,7 +425,7 @@ def bootstrap_interval(
     *,
     resamples: int = 10_000,
     level: float = 0.95,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Confidence interval of a mean over images: percentiles of resampled means.
 
@@ -434,9 +434,9 @@ def bootstrap_interval(
     and the interval is that between the (1 - level) / 2 and (1 + level) / 2 quantiles of T_b (the
     percentile method; Efron and Tibshirani, 1993, chapter 13). Whole images are drawn, because the
     errors of one image's landmarks belong together. Draw b uses stream b of the counter-based
-    generator, floor(u N / 2^32) of each 32-bit word u: the same seed gives the same interval
-    anywhere, and every column is drawn with the same images. A column that holds the weights' zero
-    (or NaN) in every drawn image gives no mean and does not count.
+    generator, floor(u N / 2^32) of each 32-bit word u: the same random_state gives the same
+    interval anywhere, and every column is drawn with the same images. A column that holds the
+    weights' zero (or NaN) in every drawn image gives no mean and does not count.
 
     Args:
         values: one number per image, [N], or [N][K] for K means at once.
@@ -444,7 +444,7 @@ def bootstrap_interval(
             say. None: 1. A NaN value has the weight 0.
         resamples: how many draws.
         level: share of the distribution inside, between 0 and 1.
-        seed: of the draws.
+        random_state: of the draws.
 
     Returns:
         low, high: float64 [] or [K]; NaN where nothing is known.
@@ -468,7 +468,7 @@ def bootstrap_interval(
     block = max(1, min(1024, (1 << 20) // count))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
-        words = np.stack([_core.random_words(seed, b, count) for b in range(start, stop)])
+        words = np.stack([_core.random_words(random_state, b, count) for b in range(start, stop)])
         rows = ((words.astype(np.uint64) * np.uint64(count)) >> np.uint64(32)).astype(np.intp)
         for k in range(len(sums)):
             weight = weights[k][rows].sum(axis=1)

@@ -36,7 +36,7 @@ class Evaluation:
         mre, mre_interval: mean radial error of what was predicted, and its confidence interval.
         rates, rates_intervals: detection rates in percent [R], and their intervals [R][2]. A
             landmark that was not predicted is not detected.
-        level, resamples, seed: of the intervals (bootstrap over images).
+        level, resamples, random_state: of the intervals (bootstrap over images).
         grid: None, or the settings of the paper's way: size and rule.
         faces: None, or of errors in "%": the pair, and over the mean errors of the images the
             failure rate FR@10 in percent and the area under the curve up to 10 %.
@@ -59,7 +59,7 @@ class Evaluation:
     rates_intervals: np.ndarray
     level: float
     resamples: int
-    seed: int
+    random_state: int
     grid: dict[str, Any] | None = None
     faces: dict[str, Any] | None = None
     left_out: list[str] = field(default_factory=list)
@@ -158,7 +158,7 @@ class Evaluation:
                 "method": "bootstrap over images, percentiles",
                 "level": self.level,
                 "resamples": self.resamples,
-                "seed": self.seed,
+                "seed": self.random_state,
             },
             "grid": self.grid,
             "faces": self.faces,

@@ -1,7 +1,7 @@
 """The paper's tables and figures, made again on the images at hand, with its numbers beside.
 
     data = scp.experiments.load("cephalometric", root)
-    study = scp.experiments.Study(data, extractor, scp.run.RunFolder("runs/paper"))
+    study = scp.experiments.Study(data, extractor, "runs/paper")
     print(scp.experiments.table1(study).text())
 
 `paper` holds the numbers of the paper; `Options` says how is chosen and measured.

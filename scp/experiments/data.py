@@ -59,7 +59,7 @@ def load(
     *,
     images: int | None = None,
     test: bool = True,
-    folder: RunFolder | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: Progress = None,
 ) -> Data:
     """The data set of a study.
@@ -105,7 +105,7 @@ def load(
                 f"{error}; real test images are measured there, --evaluation paper needs none"
             ) from None
         _need_landmarks(other)
-        distinct = distinct_rows(train.ids, other.ids, _pairs(root, folder, progress))
+        distinct = distinct_rows(train.ids, other.ids, _pairs(root, RunFolder.of(folder), progress))
     return Data(Remembered(train), other and Remembered(other), distinct, f"ISBI 2015, {root}")
 
 

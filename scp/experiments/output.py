@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,9 +77,10 @@ class Result:
             writer.writerows({k: _plain(v) for k, v in r.items()} for r in self.records)
         return out.getvalue()
 
-    def write(self, folder: RunFolder) -> list[str]:
+    def write(self, folder: str | os.PathLike[str]) -> list[str]:
         """NAME.md, NAME.csv and, of a figure, NAME.svg; the names written."""
         files = [f"{self.name}.md", f"{self.name}.csv"]
+        folder = RunFolder.of(folder)
         folder.write_text(files[0], self.markdown())
         folder.write_text(files[1], self.csv())
         if self.figure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -98,7 +99,7 @@ def record(
     mode: str = "bilinear",
     way: str = "original",
     views: int = 1,
-    folder: RunFolder | None = None,
+    folder: str | os.PathLike[str] | None = None,
     name: str = "matches",
     progress: Progress = None,
 ) -> Record:
@@ -127,6 +128,7 @@ def record(
         },
         sort_keys=True,
     )
+    folder = RunFolder.of(folder)
     kept = None if folder is None else _read(folder, name, key)
     if kept is None:
         parts = None
@@ -143,7 +145,7 @@ def record(
             templates,
             images,
             mode,
-            views=VIEWS[:views],
+            views=views,
             progress=renamed(progress, f"matching {name}"),
             found=parts,
         )
@@ -154,8 +156,8 @@ def record(
         kept = Matches(
             *kept,
             np.ones((len(templates), len(images)), bool),
-            grid_scales(images, extractor.size),
-            view_weights(VIEWS[:views]),
+            grid_scales(images, extractor.grid_size),
+            view_weights(views),
         )
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
@@ -165,7 +167,7 @@ def record(
         np.asarray(images.landmarks, np.float64),
         images.spacing,
         shapes,
-        tuple(extractor.size),
+        tuple(extractor.grid_size),
         way,
         own,
     )

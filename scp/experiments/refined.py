@@ -12,7 +12,7 @@ from ..detection import VIEWS, LandmarkDetector, usual_pseudo_templates
 from ..evaluation.metrics import RADII, bootstrap_interval, detection_rates, mean_radial_error
 from ..features import FeatureExtractor
 from ..progress import renamed
-from ..refinement import REFINED, LandmarkRefiner, confidence_weights
+from ..refinement import REFINED, LandmarkRefiner
 from ..runs import RunFolder
 from ..runs.fingerprints import of_dataset
 from . import paper
@@ -137,7 +137,9 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
     for name, errors in found.items():
         errors = errors[way][rows]
         rates = detection_rates(errors, RADII)
-        low, high = bootstrap_interval(np.nanmean(errors, axis=1), seed=study.options.seed)
+        low, high = bootstrap_interval(
+            np.nanmean(errors, axis=1), random_state=study.options.random_state
+        )
         mre = mean_radial_error(errors)
         out.append(line(name, mre, rates))
         given = paper.TABLE2.get(m)
@@ -160,7 +162,7 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
 
 def _detector(study: Study) -> LandmarkDetector:
     o = study.options
-    return LandmarkDetector(study.extractor, rule=o.rule, views=o.views)
+    return LandmarkDetector(extractor=study.extractor, rule=o.rule, views=o.views)
 
 
 def _with_pseudo_templates(study: Study, m: int, selected, count: int) -> np.ndarray:
@@ -182,7 +184,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "chosen": study.names(selected),
         "rule": study.options.rule,
         "views": [list(view) for view in VIEWS[: study.options.views]],
-        "seed": study.options.seed,
+        "seed": study.options.random_state,
         # the name of version 0.1.0
         "carriers": usual_pseudo_templates(_detector(study), m),
         "refinement": asdict(how),
@@ -195,17 +197,19 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         if how.preset == "laptop" and isinstance(study.extractor, FeatureExtractor):
             start = study.extractor
         bar = renamed(study.progress, f"pseudo labels, M = {m}")
-        labels = _detector(study).fit_predict(train, selected, progress=bar)
+        found = _detector(study).fit_predict(train, selected, progress=bar)
         refiner = LandmarkRefiner(
-            how.preset, study.options.seed, study.extractor.size, weights=start
+            preset=how.preset,
+            random_state=study.options.random_state,
+            size=study.extractor.grid_size,
+            start=start,
         )
         if not same:
             folder.write_json(MADE_OF, key)
         refiner.fit(
             train,
-            labels.xy,
-            confidence_weights(labels.confidence, refiner.options.power),
-            selected,
+            found,
+            templates=selected,
             rounds=how.rounds,
             minutes=how.minutes,
             steps=how.steps,
@@ -214,7 +218,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
             progress=study.progress,
             callback=callback and (lambda event: callback({**event, "m": m})),
         )
-        if not refiner.trained.finished:
+        if not refiner.trained_.finished:
             raise KeyboardInterrupt
     bar = renamed(study.progress, f"refined, M = {m}")
     return refiner.predict(study.data.test, progress=bar).xy

@@ -12,12 +12,12 @@ import numpy as np
 from .. import _core
 
 
-def random_subsets(n: int, m: int, draws: int = 1000, seed: int = 0) -> np.ndarray:
+def random_subsets(n: int, m: int, draws: int = 1000, random_state: int = 0) -> np.ndarray:
     """Sets of m of the numbers 0 .. n-1.
 
     All sets in lexicographic order for M = 1 or if there are at most `draws`, else `draws` random
     ones: draw i is the start of a Fisher-Yates shuffle with the words of stream i
-    of the seed (m in its upper half), each set alike, the same set possibly twice.
+    of `random_state` (m in its upper half), each set alike, the same set possibly twice.
 
     Returns:
         int64 [draws][m], ascending within a set.
@@ -30,7 +30,7 @@ def random_subsets(n: int, m: int, draws: int = 1000, seed: int = 0) -> np.ndarr
         return np.array(list(combinations(range(n), m)), np.int64)
     out = np.empty((draws, m), np.int64)
     for i in range(draws):
-        words = _core.random_words(seed, (m << 32) + i, m)
+        words = _core.random_words(random_state, (m << 32) + i, m)
         cards = np.arange(n)
         for k, word in enumerate(words.tolist()):
             other = k + (word * (n - k) >> 32)

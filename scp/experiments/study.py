@@ -6,6 +6,7 @@ table finds it there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,7 @@ class Options:
         them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
         original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
     rule, views: of `scp.LandmarkDetector`; views None: as many as usual with these features.
-    draws: random sets of templates. seed: of these and of random searches.
+    draws: random sets of templates. random_state: of these and of random searches.
     method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
     direction: "paper": key points of an image searched in the templates; "code": key points of
         the templates searched in the images, as in the released code (Eq. 7 says the first).
@@ -49,7 +50,7 @@ class Options:
     rule: str = "agreeing"
     views: int | None = None
     draws: int = 1000
-    seed: int = 0
+    random_state: int = 0
     method: str = "swap"
     searches: int = 100_000
     max_nodes: int = 1_000_000
@@ -107,7 +108,7 @@ class Study:
     Args:
         data: from `scp.experiments.load`.
         extractor: of features.
-        run: run folder; files of `scp select` are used and made there, others in "reproduce".
+        run: a run folder; files of `scp select` are used and made there, others in "reproduce".
         options: see `Options`.
         progress: see `scp.progress`.
     """
@@ -116,16 +117,16 @@ class Study:
         self,
         data: Data,
         extractor,
-        run: RunFolder,
+        run: str | os.PathLike[str],
         options: Options | None = None,
         progress: Progress = None,
     ):
-        self.data, self.extractor, self.run = data, extractor, run
+        self.data, self.extractor, self.run = data, extractor, RunFolder.of(run)
         options = options or Options()
         if options.views is None:
             options = replace(options, views=usual_views(extractor))
         self.options, self.progress = options, progress
-        self.folder = RunFolder(run / FOLDER)
+        self.folder = RunFolder(self.run / FOLDER)
         self._kept: dict = {}
 
     @property
@@ -251,7 +252,7 @@ class Study:
                 method=o.method,
                 exclude=self.excluded(m),
                 draws=o.searches,
-                random_state=o.seed,
+                random_state=o.random_state,
                 max_nodes=o.max_nodes,
             )
         return {m: self._kept["pick", m] for m in sizes}
@@ -278,7 +279,7 @@ class Study:
         Returns:
             ("distance", d) and ("count", k): a problem each; its q is the number of key points.
         """
-        train, size = self.data.train, self.extractor.size
+        train, size = self.data.train, self.extractor.grid_size
         kinds = [("distance", d) for d in distances] + [("count", k) for k in counts]
         points, columns, start = [], {kind: [] for kind in kinds}, 0
         numbers = {kind: [] for kind in kinds}

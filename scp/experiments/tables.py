@@ -28,7 +28,7 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
     study.check_sizes(sizes)
     o = study.options
     cases, picks = study.cases(), study.picks(sizes)
-    sets = {m: random_subsets(len(study.ids), m, o.draws, o.seed) for m in sizes}
+    sets = {m: random_subsets(len(study.ids), m, o.draws, o.random_state) for m in sizes}
     result = Result("table1", "Table 1: templates chosen by SCP beside random ones")
     known = [m for m in sizes if m in paper.TABLE1]
     columns = (
@@ -115,7 +115,9 @@ def _entry(
 ) -> dict:
     ours = case.mre(pick.selected)
     errors = case.record.errors(pick.selected, case.rule)
-    low, high = bootstrap_interval(np.nanmean(errors, axis=1), seed=study.options.seed)
+    low, high = bootstrap_interval(
+        np.nanmean(errors, axis=1), random_state=study.options.random_state
+    )
     row = paper.TABLE1.get(m)
     return {
         "m": m,
@@ -162,8 +164,8 @@ def _notes(study: Study, sizes) -> list[str]:
     o, n = study.options, len(study.ids)
     out = [
         f"{study.data.name}; pool of {n} images; random: {o.draws} sets (all sets where there are "
-        f"no more), seed {o.seed}; mean ± standard deviation (population); best and worst: of "
-        "these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks."
+        f"no more), seed {o.random_state}; mean ± standard deviation (population); best and worst: "
+        "of these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks."
     ]
     if o.views > 1:
         out.append(f"{o.views} sizes of each image vote by the rule {o.rule!r}, one by Eq. 3.")
@@ -224,7 +226,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
     scores = np.empty((len(searches), seeds))
     errors = np.empty((len(searches), seeds, len(cases)))
     for s in range(seeds):
-        seed = study.options.seed + s
+        seed = study.options.random_state + s
         for k, draws in enumerate(searches):  # each begins with the draws of the one before
             found, prefix = _core.select_random(
                 problem.core, m, seed, draws, np.array([draws], np.int64), None
@@ -258,7 +260,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
     methods = ["greedy", "swap"] + (["exact"] if exact else [])
     for method in methods:
         bar = study.bar(method, 1)
-        pick = problem.solve(m, method, study.options.seed, study.options.max_nodes)
+        pick = problem.solve(m, method, study.options.random_state, study.options.max_nodes)
         bar(1, 1)
         found = [case.mre(pick.selected) for case in cases]
         proof = ", proved best" if pick.proven else f", bound {pick.upper_bound:.4f}"
@@ -301,7 +303,7 @@ def _keypoints(study: Study, result, cases, m) -> list[Table]:
                 continue
             k = setting if kind == "count" else paper.DISTANCES[setting]
             given = paper.TABLE5_KEYPOINTS[k] if m == 5 else None
-            pick = problem.solve(m, "swap", study.options.seed, 0)
+            pick = problem.solve(m, "swap", study.options.random_state, 0)
             found = [case.mre(pick.selected) for case in cases]
             name = f"K = {setting}" if kind == "count" else f"{setting} (K = {k} in the paper)"
             rows.append(

@@ -1,5 +1,6 @@
 """Feature pyramids: of gradients, or of a network that learned from the images."""
 
+from .base import BaseExtractor
 from .choose import extractor_for
 from .gradient import GradientExtractor
 from .learned import FeatureExtractor
@@ -8,6 +9,7 @@ from .store import PyramidStore
 from .train import train
 
 __all__ = [
+    "BaseExtractor",
     "Extractor",
     "FeatureExtractor",
     "FeaturePyramid",

@@ -17,28 +17,33 @@ def extractor_for(
     features: str = "auto",
     size: tuple[int, int] | None = None,
     channels: int | None = None,
-    weights: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    levels: int | None = None,
 ) -> FeatureExtractor | GradientExtractor:
     """The features that a run uses.
 
     Args:
-        run: its folder.
+        run: a run folder.
         features: "trained", those of weights.safetensors there; "gradient", without training;
             "auto": trained where there is such a file, else gradient.
         size: (H, W) of the grid; None: that of the training, or 384 x 384.
-        channels: of gradient features, 64 if None.
-        weights: the file of a model, instead of the one in the folder.
+        channels, levels: of gradient features; None: 64 and 5.
+        model: the file of a model, instead of the one in the folder.
     """
     if features not in FEATURES:
         raise ValueError(f"features must be one of {', '.join(FEATURES)}, got {features!r}")
-    path = Path(weights) if weights is not None else Path(run, WEIGHTS) if run else None
+    path = Path(model) if model is not None else Path(run, WEIGHTS) if run else None
     there = path is not None and path.is_file()
-    if features == "gradient" or (features == "auto" and weights is None and not there):
-        if weights is not None:
-            raise ValueError("weights: gradient features have none")
-        return GradientExtractor(size or (384, 384), channels=channels or 64)
+    if features == "gradient" or (features == "auto" and model is None and not there):
+        if model is not None:
+            raise ValueError("model: gradient features have none")
+        extractor = GradientExtractor(
+            size=size or (384, 384), levels=levels or 5, channels=channels or 64
+        )
+        return extractor.check()
     if not there:
         raise FileNotFoundError(f"features: there is no {path or WEIGHTS}; train first (scp train)")
-    if channels is not None:
-        raise ValueError("channels: those of trained features are given by their network")
+    for name, value in (("channels", channels), ("levels", levels)):
+        if value is not None:
+            raise ValueError(f"{name}: those of trained features are given by their network")
     return FeatureExtractor.load(path, size)

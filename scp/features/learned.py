@@ -4,127 +4,161 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import _core
 from ..datasets import Dataset
-from ..datasets.base import check_size, resize
-from ..networks import PRESETS, build
+from ..datasets.base import check_size
+from ..estimator import training_options
+from ..networks import PRESETS, Network, build, preset
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
+from ..progress import Progress, of_training
 from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
-from .pyramid import FeaturePyramid, Grids, aligned, cell_offsets
+from ..training import TrainingOptions
+from .base import BaseExtractor
+from .pyramid import FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
-
-if TYPE_CHECKING:
-    from ..training import TrainedState
+from .train import train
 
 
-class FeatureExtractor(Grids):
+@dataclass(frozen=True)
+class _Settings:
+    """What the constructor's arguments come to."""
+
+    network: Network
+    options: TrainingOptions
+    size: tuple[int, int]
+    channels: int  # of the network's outputs
+
+
+class FeatureExtractor(BaseExtractor):
     """A network that gives feature pyramids, and its training.
 
-        extractor = scp.FeatureExtractor("laptop", seed=0).fit(images, minutes=10)
+        extractor = scp.FeatureExtractor(preset="laptop").fit(images, minutes=10)
         pyramid = extractor.pyramid(image)
         extractor.save("weights.safetensors")
 
     Args:
         preset: "laptop" or "paper", see `scp.networks.PRESETS`.
-        seed: of the first weights and of all draws of the training.
         size: (H, W) that images are resized to; that of the preset if None.
-        network: options of the network that differ from the preset's (`scp.networks.build`).
-        weights: what VGG-19 layers start from, or all: a file of `scp.networks.import_vgg19`, one
+        network: options of the network that differ from the preset's (`scp.networks.build`), a
+            mapping; or a `scp.networks.Network` of your own.
+        training: values of `scp.training.TrainingOptions` that differ from the preset's, a mapping
+            in which the name of a transform sets its strength; or all of them, a TrainingOptions.
+        start: what VGG-19 layers start from, or all: a file of `scp.networks.import_vgg19`, one
             that it reads, or a model of the same network; "random"; None: the imported VGG-19 if
             there is one and the network has such layers, else random.
-        options: values of `scp.training.TrainingOptions` that differ from the preset's; the name
-            of a transform sets its strength.
+        random_state: of the first weights and of all draws of the training.
 
     Attributes:
-        model: `scp.networks.Model`, or None before `fit` and `load`.
-        training: `scp.training.TrainingOptions`. start: what the weights start from, in words.
-        trained: what `scp.features.train` returned, or None.
+        grid_size, levels, channels: see `scp.features.BaseExtractor`.
+        architecture: the `scp.networks.Network`.
+        options: the `scp.training.TrainingOptions`.
+        model_: `scp.networks.Model`, after `fit` or `load`. trained_: what `scp.features.train`
+            returned, after `fit`. start_: what the weights started from, in words.
     """
 
     name = "trained"
+    _known: tuple[tuple, _Settings] | None = None  # of which arguments, and what they come to
 
     def __init__(
         self,
-        preset: str = "laptop",
-        seed: int = 0,
-        size: tuple[int, int] | None = None,
         *,
-        network: Mapping[str, Any] | None = None,
-        weights: str | os.PathLike[str] | None = None,
-        **options: Any,
+        preset: str = "laptop",
+        size: tuple[int, int] | None = None,
+        network: Mapping[str, Any] | Network | None = None,
+        training: Mapping[str, Any] | TrainingOptions | None = None,
+        start: str | os.PathLike[str] | None = None,
+        random_state: int = 0,
     ):
-        from ..training import TrainingOptions
+        self.preset = preset
+        self.size = size
+        self.network = network
+        self.training = training
+        self.start = start
+        self.random_state = random_state
 
-        self.preset, self.weights, self.options = preset, weights, dict(options)
-        self.network_options = dict(network or {})
-        self.network = build(preset, **self.network_options)
-        plain = TrainingOptions().set(**PRESETS[preset].training)
-        self.training = plain.set(seed=seed, **options)
-        self.model: Model | None = None
-        self.trained: TrainedState | None = None
-        self.start = ""
-        self._set_size(PRESETS[preset].size if size is None else size)
+    # ---- what the arguments come to ----
 
-    @property
-    def seed(self) -> int:
-        return self.training.seed
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        names = ("preset", "seed", "size", "weights")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "network": self.network_options,
-            **self.options,
-        }
-
-    def set_params(self, **params: Any) -> FeatureExtractor:
-        """Other arguments of the constructor; what was trained is forgotten."""
-        self.__init__(**{**self.get_params(), **params})
+    def check(self) -> FeatureExtractor:
+        """self; ValueError names an argument of the constructor that is wrong."""
+        self._settings()
         return self
 
-    def __repr__(self) -> str:
-        state = "trained" if self.model is not None else "not trained"
-        height, width = self.size
-        return f"<FeatureExtractor {self.preset}, {height} x {width}, {state}>"
+    @property
+    def architecture(self) -> Network:
+        return self._settings().network
 
-    def _set_size(self, size) -> None:
-        self.size = check_size(size)
-        self.levels = len(self.network.outputs)
-        unit = 1 << self.levels
-        if any(s % unit for s in self.size):
-            raise ValueError(f"size must be two multiples of {unit} (2^levels), got {size}")
-        shapes = self.network.shapes(*self.size)[self.network.outputs]
-        self._channels = int(shapes[0, 2])
-        self.channels = -(-self._channels // 16) * 16
+    @property
+    def options(self) -> TrainingOptions:
+        return self._settings().options
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """(H, W) that images are resized to."""
+        return self._settings().size
+
+    @property
+    def levels(self) -> int:
+        return len(self._settings().network.outputs)
+
+    @property
+    def channels(self) -> int:
+        """C: of the network's outputs, filled up to a multiple of 16."""
+        return -(-self._settings().channels // 16) * 16
+
+    def _settings(self) -> _Settings:
+        model = getattr(self, "model_", None)
+        network = self.network if model is None else model.network
+        size, made_of = repr(self.size), (network, self.training)
+        made_of = (dict(v) if isinstance(v, Mapping) else v for v in made_of)
+        key = self.preset, size, self.random_state, *made_of
+        if self._known is None or self._known[0] != key:
+            if not isinstance(network, Network):
+                network = build(self.preset, **(network or {}))
+            self._known = key, self._resolve(network)
+        return self._known[1]
+
+    def _resolve(self, network: Network) -> _Settings:
+        whole = isinstance(self.training, TrainingOptions) and self.size is not None
+        entry = None if whole else preset(self.preset)
+        options = training_options(
+            TrainingOptions, entry.training if entry else {}, self.training, self.random_state
+        )
+        size = check_size(entry.size if self.size is None else self.size)
+        unit = 1 << len(network.outputs)
+        if any(s % unit for s in size):
+            raise ValueError(f"size must be two multiples of {unit} (2^levels), got {self.size}")
+        shapes = network.shapes(*size)[network.outputs]
+        channels = int(shapes[0, 2])
         for d, shape in enumerate(shapes):
-            expected = self.grid[0] << d, self.grid[1] << d, self._channels
+            expected = (size[0] << d) // unit, (size[1] << d) // unit, channels
             if tuple(shape[:3]) != expected:
                 raise ValueError(
                     f"network: output {d} must have shape {expected} (strides {unit} .. 2), got "
                     f"{tuple(int(v) for v in shape[:3])}"
                 )
-        self._plan = None
+        return _Settings(network, options, size, channels)
 
     # ---- training ----
 
     def fit(
         self,
         images: Dataset | np.ndarray | Iterable[np.ndarray],
+        y: object = None,
         *,
         minutes: float | None = None,
         steps: int | None = None,
         run: str | os.PathLike[str] | None = None,
         resume: bool = True,
-        progress: bool | None = None,
+        progress: Progress = None,
         callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> FeatureExtractor:
         """Train on unlabelled images.
@@ -133,19 +167,20 @@ class FeatureExtractor(Grids):
             images: a data set; or an array [N][H][W] or several [H][W], uint8, uint16, or floating
                 point in 0..1, which are resized where needed.
             minutes, steps: the length of the training; that of the options if both are None.
-            run: folder for weights.safetensors, log.jsonl and checkpoint.safetensors. A training
-                that was stopped goes on from there. Nothing is written if None.
+            run: a run folder, for weights.safetensors, log.jsonl and checkpoint.safetensors. A
+                training that was stopped goes on from there. Nothing is written if None.
             resume: False starts anew.
-            progress: a live bar on stderr; None: on a terminal.
+            progress: see `scp.progress`; a function is called once per line of the log.
             callback: called with the events of `scp.features.train`.
 
         Returns:
-            self. After Ctrl-C `trained.finished` is False; weights.safetensors is written when the
+            self. After Ctrl-C `trained_.finished` is False; weights.safetensors is written when the
             training has finished only.
         """
-        from .train import train
-
-        options = self.training
+        if hasattr(self, "model_"):
+            del self.model_
+        settings = self._settings()
+        options = settings.options
         if minutes is not None and steps is not None:
             raise ValueError("minutes, steps: give one of them")
         for name, value in (("minutes", minutes), ("steps", steps)):
@@ -154,61 +189,64 @@ class FeatureExtractor(Grids):
             if value is not None:
                 options = options.set(**{"steps": 0, name: value})
         grids = self._pool(images)
+        bar, take = of_training(progress, "training")
 
         def watch(event):
             if event["event"] == "start" and event["step"] == 0 and run is not None:
                 Path(run, WEIGHTS).unlink(missing_ok=True)  # of a training that starts anew
+            take(event)
             if callback is not None:
                 callback(event)
 
-        self.trained = train(
+        self.trained_ = train(
             grids,
-            self.network,
+            settings.network,
             options,
             run,
             initial=self._initial(),
             resume=resume,
-            progress=progress,
+            progress=bar,
             callback=watch,
         )
         facts = {
             "images": len(grids),
-            "steps": int(self.trained.step),
-            "seconds": round(float(self.trained.seconds), 3),
-            "losses": [round(float(v), 6) for v in self.trained.losses],
-            "start": self.start,
+            "steps": int(self.trained_.step),
+            "seconds": round(float(self.trained_.seconds), 3),
+            "losses": [round(float(v), 6) for v in self.trained_.losses],
+            "start": self.start_,
             "options": options.to_dict(),
         }
-        self.model = Model(
-            self.network,
-            self.size,
-            self.trained.parameters,
-            self.trained.state,
-            self.preset,
-            self.network_options,
+        named = not isinstance(self.network, Network)
+        self.model_ = Model(
+            settings.network,
+            settings.size,
+            self.trained_.parameters,
+            self.trained_.state,
+            self.preset if named else "",
+            dict(self.network or {}) if named else {},
             facts,
         )
-        if run is not None and self.trained.finished:
+        if run is not None and self.trained_.finished:
             self.save(Path(run) / WEIGHTS)
         return self
 
     def _initial(self) -> tuple[np.ndarray, np.ndarray]:
-        parameters, state = self.network.initial(self.seed)
-        source = self.weights
-        has_vgg = any(name.startswith("vgg.") for name in self.network.names)
+        network, source = self.architecture, self.start
+        parameters, state = network.initial(self.random_state)
+        has_vgg = any(name.startswith("vgg.") for name in network.names)
         if source is None:
             source = stored_vgg19() if has_vgg else None
         if source is None or source == "random":
-            self.start = "random weights"
+            self.start_ = "random weights"
             return parameters, state
         if _is_model(source):
             model = load_model(source)
-            if model.network.digest() != self.network.digest():
-                raise ValueError(f"weights: {source} belongs to another network")
-            self.start = f"the model {source}"
+            if model.network.digest() != network.digest():
+                raise ValueError(f"start: {source} belongs to another network")
+            self.start_ = f"the model {source}"
             return model.parameters, model.state
-        put_vgg19(self.network, parameters, source)
-        self.start = f"VGG-19 of {source}"
+        put_vgg19(network, parameters, source)
+        self.start_ = f"VGG-19 of {source}"
         return parameters, state
 
     def _pool(self, images) -> np.ndarray:
@@ -217,40 +255,26 @@ class FeatureExtractor(Grids):
             return np.stack(list(self._grids(images)))
         if len(images) == 0:
             raise ValueError("images: the data set is empty")
-        pool = np.empty((len(images), *self.size), np.float32)  # one copy: they may be many
+        pool = np.empty((len(images), *self.grid_size), np.float32)  # one copy: they may be many
         for i, grid in enumerate(self._grids(images)):
             pool[i] = grid
         return pool
-
-    def _grids(self, images) -> Iterator[np.ndarray]:
-        """The images as float32 [H][W] of the extractor's size."""
-        if isinstance(images, Dataset):
-            for i in range(len(images)):
-                yield images.grid(i, self.size)
-            return
-        if isinstance(images, np.ndarray) and images.ndim != 3:
-            raise ValueError(f"images must be [N][H][W], got shape {list(images.shape)}")
-        empty = True
-        for i, image in enumerate(images):
-            empty = False
-            yield _grid(image, self.size, f"images[{i}]")
-        if empty:
-            raise ValueError("images: at least one is needed")
 
     # ---- features ----
 
     def resized(self, size: tuple[int, int]) -> FeatureExtractor:
         """The same features, weights shared, for images of another size."""
         other = copy.copy(self)
-        other._set_size(size)
+        other.size = size
+        other.check()
         return other
 
     def parameters(self) -> dict[str, Any]:
         """What the features depend on besides the image."""
         return {
             "features": self.name,
-            "preset": self.preset,
-            "size": list(self.size),
+            "preset": self._trained().preset,
+            "size": list(self.grid_size),
             "levels": self.levels,
             "channels": self.channels,
             "weights": self._trained().digest(),
@@ -258,52 +282,40 @@ class FeatureExtractor(Grids):
 
     def working_bytes(self) -> int:
         """Memory of the network while it computes a pyramid, and of its weights."""
-        weights = 4 * (self.network.n_parameters + self.network.n_state)
-        return weights + _core.plan_bytes(self.network.graph(), 1, *self.size, False)
+        network = self.architecture
+        weights = 4 * (network.n_parameters + network.n_state)
+        return weights + _core.plan_bytes(network.graph(), 1, *self.grid_size, False)
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
-        """The pyramid of one image, float32 [H][W] in [0, 1], of the extractor's size."""
-        model = self._trained()
+        """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
+        model, size, levels, grid = self._trained(), self.grid_size, self.levels, self.grid
         image = np.ascontiguousarray(image, np.float32)
-        if image.shape != self.size:
-            raise ValueError(f"image must have shape {self.size}, got {image.shape}")
-        if self._plan is None:
-            self._plan = _core.plan_create(self.network.graph(), 1, *self.size, False)
-        batch = np.repeat(image[None, :, :, None], self.network.image_channels, axis=3)
-        maps = _core.plan_forward(
-            self._plan, model.parameters, model.state, np.ascontiguousarray(batch), 0, 0, None
-        )
-        features = aligned((self.cells, self.channels))
-        norms = np.empty(self.cells, np.float32)
-        offsets = cell_offsets(self.levels, *self.grid)
-        for d, level in enumerate(maps):
+        if image.shape != size:
+            raise ValueError(f"image must have shape {size}, got {image.shape}")
+        offsets = cell_offsets(levels, *grid)
+        features = aligned((int(offsets[-1]), self.channels))
+        norms = np.empty(len(features), np.float32)
+        for d, level in enumerate(model.run(image)):
             part = slice(offsets[d], offsets[d + 1])
-            _core.pyramid_pack(features[part], norms[part], level.reshape(-1, self._channels))
-        return FeaturePyramid(features, norms, self.levels, *self.grid)
+            _core.pyramid_pack(features[part], norms[part], level.reshape(-1, level.shape[-1]))
+        return FeaturePyramid(features, norms, levels, *grid)
 
     def transform(
         self,
         images: Dataset | np.ndarray | Iterable[np.ndarray],
+        *,
         max_memory: int | None = None,
         folder: str | os.PathLike[str] | None = None,
     ) -> PyramidStore:
-        """The pyramids of images (as in `fit`): a sequence of FeaturePyramid.
-
-        max_memory: bytes to hold, 2 GiB if None; the others go to a nameless file in `folder`.
-        """
-        self._trained()
-        return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
-
-    def fit_transform(
-        self, images: Dataset | np.ndarray | Iterable[np.ndarray], **options: Any
-    ) -> PyramidStore:
-        """`fit` with these options, then `transform`."""
-        return self.fit(images, **options).transform(images)
+        """The pyramids of images: see `scp.features.BaseExtractor.transform`."""
+        self._trained()  # an error now, not at the first pyramid
+        return super().transform(images, max_memory=max_memory, folder=folder)
 
     def _trained(self) -> Model:
-        if self.model is None:
+        model = getattr(self, "model_", None)
+        if model is None:
             raise RuntimeError("the extractor is not trained yet: call fit or load")
-        return self.model
+        return model
 
     # ---- files ----
 
@@ -317,15 +329,17 @@ class FeatureExtractor(Grids):
     ) -> FeatureExtractor:
         """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
-        from ..training import TrainingOptions
-
         path, model, training = load_trained(path, WEIGHTS, TrainingOptions, False)
-        self = cls.__new__(cls)
-        self.preset, self.network_options, self.options = model.preset, model.options, {}
-        self.network, self.model, self.training = model.network, model, training
-        self.weights, self.trained, self.start = path, None, f"the model {path}"
-        self._set_size(model.size if size is None else size)
-        return self
+        self = cls(
+            preset=model.preset,
+            size=model.size if size is None else size,
+            network=model.options if model.preset in PRESETS else model.network,
+            training=training,
+            start=path,
+            random_state=training.seed,
+        )
+        self.model_, self.start_ = model, f"the model {path}"
+        return self.check()
 
 
 def _is_model(path: str | os.PathLike[str]) -> bool:
@@ -333,16 +347,3 @@ def _is_model(path: str | os.PathLike[str]) -> bool:
         return read_safetensors(path, lambda _: False)[0].get("format") == "model"
     except ValueError:
         return False
-
-
-def _grid(image, size: tuple[int, int], name: str) -> np.ndarray:
-    image = np.asarray(image)
-    if image.ndim != 2 or image.size == 0:
-        raise ValueError(f"{name} must be [rows][columns] and not empty, got {list(image.shape)}")
-    if image.dtype.kind == "f":
-        image = np.ascontiguousarray(image, np.float32)
-        if not ((image >= 0) & (image <= 1)).all():
-            raise ValueError(f"{name} must lie in 0..1 where it is floating point")
-    elif image.dtype not in (np.uint8, np.uint16):
-        raise TypeError(f"{name} must be uint8, uint16 or floating point, got {image.dtype}")
-    return resize(image, size)

@@ -140,7 +140,7 @@ class Extractor(Protocol):
     `GradientExtractor`. `working_bytes()` as well, where they need memory of their own."""
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def grid_size(self) -> tuple[int, int]: ...
     @property
     def levels(self) -> int: ...
     @property
@@ -150,25 +150,3 @@ class Extractor(Protocol):
     def pyramid_bytes(self) -> int: ...
     def parameters(self) -> dict[str, Any]: ...
     def pyramid(self, image: np.ndarray) -> FeaturePyramid: ...
-
-
-class Grids:
-    """The sizes that follow from `size` (H, W), `levels` and `channels` of an extractor."""
-
-    size: tuple[int, int]
-    levels: int
-    channels: int
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of level 0 in cells."""
-        return self.size[0] >> self.levels, self.size[1] >> self.levels
-
-    @property
-    def cells(self) -> int:
-        """Cells of all levels."""
-        return int(cell_offsets(self.levels, *self.grid)[-1])
-
-    def pyramid_bytes(self) -> int:
-        """Memory of one pyramid."""
-        return self.cells * (self.channels + 1) * 4

@@ -71,7 +71,7 @@ def detect(
     count: int = 100,
     border: float = 0.1,
     min_distance: float = 10.0,
-    seed: int = 0,
+    random_state: int = 0,
     index: int = 0,
     label: str | None = None,
     **options: Any,
@@ -85,7 +85,7 @@ def detect(
         border: part of each side without points: kept are border * W < x < W - border * W
             and the same in y.
         min_distance: pixels; of two points nearer than this the one of lower response goes.
-        seed, index: for "random": the points depend on these, the size and the filters only.
+        random_state, index: for "random": the points depend on these, the size and the filters.
         label: a name of the image for the warning.
         options: of the detector, see OPTIONS.
 
@@ -106,7 +106,7 @@ def detect(
         raise ValueError(f"min_distance must be a finite number of pixels >= 0, got {min_distance}")
     options = _check_options(method, options)
     if method == "random":
-        xy = _random(image.shape, count, border, min_distance, seed, index)
+        xy = _random(image.shape, count, border, min_distance, random_state, index)
         response = np.ones(len(xy))
     else:
         xy, response = _DETECTORS[method](image, **options)
@@ -181,13 +181,20 @@ def _spread(
 
 
 def _random(
-    shape: tuple[int, int], count: int, border: float, min_distance: float, seed: int, index: int
+    shape: tuple[int, int],
+    count: int,
+    border: float,
+    min_distance: float,
+    random_state: int,
+    index: int,
 ) -> np.ndarray:
     """Uniform points in the border box, in the order drawn: enough that `count` of them usually
     keep their distance. A longer request begins with the same points."""
-    if not 0 <= seed < 1 << 64 or not 0 <= index < 1 << 64:
-        raise ValueError(f"seed and index must be in [0, 2**64), got {seed} and {index}")
-    words = _core.random_words(seed, index, 2 * (20 * count if min_distance > 0 else count))
+    if not 0 <= random_state < 1 << 64 or not 0 <= index < 1 << 64:
+        raise ValueError(
+            f"random_state and index must be in [0, 2**64), got {random_state} and {index}"
+        )
+    words = _core.random_words(random_state, index, 2 * (20 * count if min_distance > 0 else count))
     unit = words.reshape(-1, 2).astype(np.float64) / 2.0**32
     size = np.array([shape[1], shape[0]], np.float64)
     low = border * size

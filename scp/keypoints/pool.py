@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,9 @@ class Pool:
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        extractor: features; its `size` is the grid.
-        keypoints: method of `scp.keypoints.detect`; count, seed and options: its arguments.
-        folder: a RunFolder; images it knows (`scp.runs.images`) are decoded when used only.
+        extractor: features; its `grid_size` is the grid.
+        keypoints: method of `scp.keypoints.detect`; count, random_state and options: its arguments.
+        run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
     """
 
@@ -37,22 +38,23 @@ class Pool:
         extractor: Extractor,
         keypoints: str = "sift",
         count: int = 100,
-        seed: int = 0,
+        random_state: int = 0,
         progress: Progress = False,
-        folder: RunFolder | None = None,
+        run: str | os.PathLike[str] | None = None,
         **options: Any,
     ):
         import cv2
 
         self.dataset, self.extractor = dataset, extractor
+        folder = RunFolder.of(run)
         self.points: list[np.ndarray] = []
         self.empty: list[str] = []
         self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         settings = {
             "version": [__version__, cv2.__version__],
-            "size": list(extractor.size),
-            "keypoints": {"method": keypoints, "count": count, "seed": seed, **options},
+            "size": list(extractor.grid_size),
+            "keypoints": {"method": keypoints, "count": count, "seed": random_state, **options},
         }
         known = KnownImages(folder, dataset, settings)
         original, responses = [], []
@@ -66,14 +68,16 @@ class Pool:
                 image = self._decode(i)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
-                    points = detect(image, keypoints, count, seed=seed, index=i, **options)
+                    points = detect(
+                        image, keypoints, count, random_state=random_state, index=i, **options
+                    )
                 xy, response, digest = points.xy, points.response, self._digest(i)
                 known.add(i, before, digest)
             if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
             self.points.append(xy)
             self.digests.append(digest)
-            original.append(to_original(xy, dataset.shape(i), extractor.size))
+            original.append(to_original(xy, dataset.shape(i), extractor.grid_size))
             responses.append(response)
             if bar:
                 bar(i + 1, len(dataset))
@@ -87,7 +91,7 @@ class Pool:
             known.write()
 
     def _decode(self, i: int) -> np.ndarray:
-        image = self.dataset.grid(i, self.extractor.size)
+        image = self.dataset.grid(i, self.extractor.grid_size)
         self._grids[i] = to_16_bits(image)
         return image
 

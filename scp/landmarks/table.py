@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """Points of N images with L landmarks each.
+    """Points of N images with L landmarks each: read from a file, found by a detector, refined by
+    a network.
 
     Attributes:
         ids: N names of images, unique.
@@ -65,6 +67,20 @@ class Landmarks:
         absent = self.present.size - int(self.present.sum())
         more = f", {absent} points absent" if absent else ""
         return f"<{len(self.names)} landmarks of {len(self)} images{more}>"
+
+    def _repr_html_(self) -> str:
+        title = f"<p>{len(self)} images, {len(self.names)} landmarks</p>"
+        if self.confidence is None:
+            return title
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{np.mean(column):.3f}</td>"
+            f"<td>{np.min(column, initial=1):.3f}</td></tr>"
+            for name, column in zip(self.names, self.confidence.T, strict=True)
+        )
+        return (
+            f"{title}<table><tr><th>landmark</th><th>mean confidence</th><th>lowest</th></tr>"
+            f"{rows}</table>"
+        )
 
     @property
     def present(self) -> np.ndarray:

@@ -37,6 +37,10 @@ class Model:
     options: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """The network's maps for images: see `Network.run`."""
+        return self.network.run(images, self.parameters, self.state)
+
     def digest(self) -> str:
         """SHA-256 of the structure and all weights: equal for models that give equal features."""
         content = hashlib.sha256(self.network.digest().encode())

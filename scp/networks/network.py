@@ -4,10 +4,12 @@
     x = net.input(1)
     x = net.relu(net.batch_norm(net.conv(x, 32, stride=2, kernel=4, name="stem")))
     net.output(net.conv(x, 16, kernel=1, name="head"))
-    parameters, state = net.initial(seed=0)
+    parameters, state = net.initial(random_state=0)
 
 Every method appends a layer and returns its number. The network owns no weights: these are two flat
 float32 arrays, `parameters` and `state` (running statistics), in the order of `blocks`.
+
+    (maps,) = net.run(images, parameters, state)
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .checks import above, pair, positive
+from .plans import Plans
 
 OPS = (
     "input",
@@ -86,7 +90,7 @@ class Network:
         self.names: list[str] = []
         self.channels: list[int] = []
         self.outputs: list[int] = []
-        self._graph = None
+        self._changed()
 
     # ---- layers ----
 
@@ -94,7 +98,7 @@ class Network:
         """The images, [H][W][channels]: the first layer."""
         if self.layers:
             raise ValueError("input: it must be the first layer, and there is one already")
-        channels = _positive("channels", channels)
+        channels = positive("channels", channels)
         return self._add(name, channels, "input", channels=channels)
 
     def conv(
@@ -139,12 +143,12 @@ class Network:
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be 0 to 1, got {momentum}")
         return self._map(
-            name, x, "batch_norm", epsilon=_above("epsilon", epsilon), momentum=float(momentum)
+            name, x, "batch_norm", epsilon=above("epsilon", epsilon), momentum=float(momentum)
         )
 
     def instance_norm(self, x: int, epsilon: float = 1e-5, name: str | None = None) -> int:
         """Instance normalisation, without gamma and beta."""
-        return self._map(name, x, "instance_norm", epsilon=_above("epsilon", epsilon))
+        return self._map(name, x, "instance_norm", epsilon=above("epsilon", epsilon))
 
     def relu(self, x: int, name: str | None = None) -> int:
         return self.leaky(x, 0.0, name=name)
@@ -168,7 +172,7 @@ class Network:
     def resize(self, x: int, factor: int = 2, align: bool = True, name: str | None = None) -> int:
         """Bilinear, `factor` times larger. align: corner pixels keep their place, as PyTorch's
         align_corners=True."""
-        return self._map(name, x, "resize", factor=_positive("factor", factor), align=int(align))
+        return self._map(name, x, "resize", factor=positive("factor", factor), align=int(align))
 
     def concat(self, *xs: int, name: str | None = None) -> int:
         """2 to 4 maps of one size, channel after channel."""
@@ -199,7 +203,7 @@ class Network:
         if self._number(x) in self.outputs:
             raise ValueError(f"output: layer {self.names[x]} is an output already")
         self.outputs = sorted([*self.outputs, int(x)])
-        self._graph = None
+        self._changed()
         return x
 
     # ---- what the core reads ----
@@ -349,8 +353,8 @@ class Network:
 
     # ---- weights ----
 
-    def initial(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Fresh parameters float32 [P] and state float32 [S]; they depend on the seed only."""
+    def initial(self, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Fresh parameters float32 [P] and state float32 [S]; they depend on random_state only."""
         parameters = np.zeros(self.n_parameters, np.float32)
         state = np.zeros(self.n_state, np.float32)
         for i, (l, (at, n, state_at, _)) in enumerate(zip(self.layers, self.blocks, strict=True)):
@@ -361,7 +365,7 @@ class Network:
             elif n:
                 fan = l.channels if l.op == "transposed" else self.channels[l.inputs[0]]
                 fan *= l.kernel_y * l.kernel_x
-                words = _core.random_words(seed, STREAM + i, int(n))
+                words = _core.random_words(random_state, STREAM + i, int(n))
                 u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
                 if self.inits[i] == "he":
                     u *= np.float32(np.sqrt(6 / fan))
@@ -391,49 +395,49 @@ class Network:
                     out[f"{name}.bias"] = parameters[at + weights : at + n]
         return out
 
+    # ---- running ----
+
+    def run(
+        self, images: np.ndarray, parameters: np.ndarray, state: np.ndarray
+    ) -> list[np.ndarray]:
+        """What the network answers, as after training: a map per output, in their order.
+
+        Args:
+            images: [H][W], or several [N][H][W]; or with their channels, [N][H][W][C]. Grey images
+                go into every channel. Values as the network learned them: 0..1 with the presets.
+            parameters, state: its weights, of `initial` or a `Model`.
+
+        Returns:
+            float32 [h][w][c] for one image [H][W], else [N][h][w][c]. Any number of threads may
+            call this at the same time.
+        """
+        self._plans = self._plans or Plans(self)
+        return self._plans.run(images, parameters, state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The layers; what the core made of them is made again."""
+        return {**vars(self), "_graph": None, "_plans": None}
+
     # ---- inside ----
 
-    def _replay(
-        self,
-        op,
-        name,
-        inputs,
-        channels=0,
-        kernel_y=0,
-        kernel_x=0,
-        stride=0,
-        dilation=0,
-        pad_y=0,
-        pad_x=0,
-        bias=0,
-        factor=0,
-        align=0,
-        slope=0.0,
-        epsilon=0.0,
-        momentum=0.0,
-        rate=0.0,
-    ) -> None:
+    def _changed(self) -> None:
+        self._graph: object | None = None  # of the core
+        self._plans: Plans | None = None
+
+    def _replay(self, op, name, inputs, **values) -> None:
+        l = Layer(op, **values)
         if op == "input":
-            self.input(channels, name)
+            self.input(l.channels, name)
         elif op in ("conv", "transposed"):
-            self._conv(
-                op,
-                *inputs,
-                channels,
-                (kernel_y, kernel_x),
-                stride,
-                dilation,
-                (pad_y, pad_x),
-                bias,
-                name,
-            )
+            kernel, pads = (l.kernel_y, l.kernel_x), (l.pad_y, l.pad_x)
+            self._conv(op, *inputs, l.channels, kernel, l.stride, l.dilation, pads, l.bias, name)
         else:
             options = {
-                "batch_norm": {"epsilon": epsilon, "momentum": momentum},
-                "instance_norm": {"epsilon": epsilon},
-                "leaky": {"slope": slope},
-                "resize": {"factor": factor, "align": align},
-                "dropout": {"rate": rate},
+                "batch_norm": {"epsilon": l.epsilon, "momentum": l.momentum},
+                "instance_norm": {"epsilon": l.epsilon},
+                "leaky": {"slope": l.slope},
+                "resize": {"factor": l.factor, "align": l.align},
+                "dropout": {"rate": l.rate},
             }
             if op not in OPS:
                 raise ValueError(f"op must be one of {', '.join(OPS)}, got {op!r}")
@@ -451,16 +455,16 @@ class Network:
         self.names.append(name)
         self.channels.append(width)
         self.inits.append(self.init)
-        self._graph = None
+        self._changed()
         return number
 
     def _map(self, name, x, op, **fields) -> int:
         return self._add(name, self.channels[self._number(x)], op, x, **fields)
 
     def _conv(self, op, x, channels, kernel, stride, dilation, padding, bias, name) -> int:
-        channels = _positive("channels", channels)
-        stride, dilation = _positive("stride", stride), _positive("dilation", dilation)
-        kernel = tuple(_positive("kernel", k) for k in _pair("kernel", kernel))
+        channels = positive("channels", channels)
+        stride, dilation = positive("stride", stride), positive("dilation", dilation)
+        kernel = tuple(positive("kernel", k) for k in pair("kernel", kernel))
         if padding == "same":
             spare = [dilation * (k - 1) + 1 - (stride if op == "transposed" else 1) for k in kernel]
             if op == "transposed" and any(s < 0 or s % 2 for s in spare):
@@ -470,7 +474,7 @@ class Network:
                 )
             pads = tuple(s // 2 for s in spare)
         else:
-            pads = _pair("padding", padding)
+            pads = pair("padding", padding)
             if any(p < 0 for p in pads):
                 raise ValueError(f"padding must be 'same' or at least 0, got {padding}")
         return self._add(
@@ -494,23 +498,3 @@ class Network:
         if not 0 <= x < len(self.layers):
             raise ValueError(f"layer: {x} is not the number of a layer before this one")
         return int(x)
-
-
-def _positive(name: str, value) -> int:
-    if value != int(value) or not 1 <= value < 1 << 31:
-        raise ValueError(f"{name} must be a whole number above 0, got {value}")
-    return int(value)
-
-
-def _above(name: str, value) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be above 0, got {value}")
-    return float(value)
-
-
-def _pair(name: str, value) -> tuple[int, int]:
-    if isinstance(value, (int, np.integer)):
-        return int(value), int(value)
-    if len(value) != 2 or any(v != int(v) for v in value):
-        raise ValueError(f"{name} must be a whole number or a pair (y, x), got {value!r}")
-    return int(value[0]), int(value[1])

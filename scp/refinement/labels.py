@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..datasets import to_grid
+from ..datasets import Dataset, to_grid
+from ..detection import templates_among
+from ..landmarks import Landmarks
 
 
 def factor_of(network, size: tuple[int, int]) -> int:
@@ -23,45 +25,60 @@ def factor_of(network, size: tuple[int, int]) -> int:
     return size[0] // height
 
 
-def _rows(templates, n: int) -> np.ndarray:
-    rows = np.array(templates, np.int64).reshape(-1)
-    if len(np.unique(rows)) != len(rows) or (rows < 0).any() or (rows >= n).any():
-        raise ValueError(f"templates must be different rows, 0 to {n - 1}, got {list(templates)}")
-    return rows
+def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray:
+    """Weights of pseudo labels, float64 [N][L] in 0..1: confidence [N][L] relative to the upper
+    decile of its landmark, at most 1, to that power."""
+    confidence = np.asarray(confidence, np.float64)
+    top = np.nanquantile(confidence, 0.9, axis=0)
+    ratio = np.divide(confidence, top, out=np.zeros_like(confidence), where=top > 0)
+    return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
 
 
-def _labels(pool, xy, weights, rows, truth):
-    """Pseudo labels, weights and truth, checked: float64 [N][L][2], [N][L], [M][L][2]."""
-    n = len(pool)
-    xy = np.array(xy, np.float64)
-    if xy.ndim != 3 or xy.shape[0] != n or xy.shape[1] == 0 or xy.shape[2] != 2:
-        raise ValueError(f"xy must be [{n}][L][2], got {list(xy.shape)}")
-    weights = np.ones(xy.shape[:2]) if weights is None else np.array(weights, np.float64)
-    if weights.shape != xy.shape[:2] or not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(f"weights must be {list(xy.shape[:2])}, each 0 to 1")
-    if truth is None:
-        if len(rows) and pool.landmarks is None:
-            raise ValueError(
-                "truth: the pool has no landmarks, so those of the templates are needed"
-            )
-        truth = pool.landmarks[rows] if len(rows) else np.empty((0, *xy.shape[1:]))
-    truth = np.array(truth, np.float64)
-    if truth.shape != (len(rows), *xy.shape[1:]):
-        raise ValueError(
-            f"truth must be {[len(rows), *xy.shape[1:]]}, one entry per template, got "
-            f"{list(truth.shape)}"
-        )
-    return xy, weights, truth
+def pseudo_labels(
+    images: Dataset, found: Landmarks, weights: np.ndarray | None, power: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places float64 [N][L][2], NaN where there is none, and their weights [N][L]."""
+    if not isinstance(found, Landmarks):
+        raise TypeError(f"found must be Landmarks, got {type(found).__name__}")
+    if not found.names:
+        raise ValueError("found: at least one landmark is needed")
+    labels = found.rows(images.ids, absent=True)
+    shape = labels.xy.shape[:2]
+    if weights is not None:
+        weights = np.array(weights, np.float64)
+    elif labels.confidence is None:
+        weights = np.ones(shape)
+    else:
+        weights = confidence_weights(labels.confidence, power)
+    if weights.shape != shape or not ((weights >= 0) & (weights <= 1)).all():
+        raise ValueError(f"weights must be {list(shape)}, each 0 to 1")
+    return labels.xy, weights
 
 
-def _core_labels(pool, size, xy, weights, rows, truth):
+def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the annotated images, int64 [M], and their landmarks of these names [M][L][2]."""
+    if not isinstance(templates, (Dataset, Landmarks)) and len(templates) == 0:
+        return np.empty(0, np.int64), np.empty((0, len(names), 2))
+    chosen = templates_among(images, templates)
+    if chosen.landmarks is None:
+        raise ValueError("templates: these images have no landmarks, so give Landmarks")
+    rows = np.array(images.rows(chosen.ids, "templates"), np.int64)
+    if not chosen.landmark_names and chosen.landmarks.shape[1] == len(names):
+        return rows, np.array(chosen.landmarks, np.float64)
+    try:
+        return rows, Landmarks.of(chosen).columns(names).xy
+    except ValueError as error:
+        raise ValueError(f"templates: {error}") from None
+
+
+def _core_labels(images, size, xy, weights, rows, truth):
     """The labels of scp._core, on the grid: points, weights, rows with labels, all others."""
     xy, weights = xy.copy(), weights.copy()
     xy[rows], weights[rows] = truth, 1
     absent = ~np.isfinite(xy).all(axis=-1)
     weights[absent], xy[absent] = 0, 0
-    points = np.stack([to_grid(xy[i], pool.shape(i), size) for i in range(len(pool))])
-    others = np.setdiff1d(np.arange(len(pool)), rows)
+    points = np.stack([to_grid(xy[i], images.shape(i), size) for i in range(len(images))])
+    others = np.setdiff1d(np.arange(len(images)), rows)
     return (
         points.astype(np.float32),
         weights.astype(np.float32),

@@ -52,7 +52,7 @@ def render(evaluation: Any, pictures: bool = True) -> str:
             {
                 "unit": e.unit,
                 "radii": list(e.radii),
-                "interval": {"level": e.level, "resamples": e.resamples, "seed": e.seed},
+                "interval": {"level": e.level, "resamples": e.resamples, "seed": e.random_state},
                 "grid": e.grid or "none: errors in the original images",
             }
         ),

@@ -213,7 +213,11 @@ def _cut(rows: list[Any]) -> dict[str, Any]:
 
 def _details(ids: list[str], selection: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
     elapsed = {words.clean(k): float(v) for k, v in (notes.get("elapsed") or {}).items()}
-    chosen = {"method": selection.method, "m": len(selection.selected), "seed": selection.seed}
+    chosen = {
+        "method": selection.method,
+        "m": len(selection.selected),
+        "seed": selection.random_state,
+    }
     options = {k: _names(ids, k, v) for k, v in (selection.parameters or {}).items()}
     return {
         "parameters": words.flatten(notes.get("parameters")),

@@ -34,12 +34,14 @@ def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict, dict]:
             "keypoints": points.pop("method"),
             "count": points.pop("count"),
             "keypoint_options": points,
-            **{name: similarity[name] for name in ("mode", "epsilon", "objective")},
+            "mode": similarity["mode"],
+            "epsilon": similarity["epsilon"],
+            "score": similarity["objective"],
             "random_state": asked.pop("random_state"),
         }
         extractor = {"features": features["features"], "size": tuple(features["size"])}
         if features["features"] == "gradient":
-            extractor["channels"] = features["channels"]
+            extractor |= {name: features[name] for name in ("channels", "levels")}
         return config["dataset"], extractor, options, {"m": None, **asked}
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the settings of a run ({error!r})") from None

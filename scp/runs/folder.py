@@ -51,6 +51,14 @@ class RunFolder:
         with naming(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
 
+    @classmethod
+    def of(cls, path: str | os.PathLike[str] | None) -> RunFolder | None:
+        """The folder of a path, a `scp.Run` or a RunFolder; None of None."""
+        return path if path is None or isinstance(path, cls) else cls(path)
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 

@@ -29,7 +29,7 @@ class Selection:
         gap: (upper_bound - score) / upper_bound, 0 when the bound is not positive.
         cover: int64 [Q], the row that covers each client; -1 if there is none.
         cover_value: float32 [Q], its value.
-        method, m, seed: how it was made; m is the number of picks.
+        method, m, random_state: how it was made; m is the number of picks.
         proven: the score is proved to be the largest possible.
         history: random search: (draws, best score so far).
         parameters: the rules that were given.
@@ -44,7 +44,7 @@ class Selection:
     cover_value: np.ndarray
     method: str
     m: int
-    seed: int
+    random_state: int
     proven: bool
     history: list[tuple[int, float]] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)

@@ -59,7 +59,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "version": 1,
         "scp": __version__,
         "method": s.method,
-        "seed": s.seed,
+        "seed": s.random_state,
         "m": len(s.selected),
         "selected": [
             {"id": dataset.ids[i], "index": int(i), "gain": float(g)}

@@ -189,7 +189,7 @@ class Problem:
             cover_value=cover_value,
             method=method,
             m=len(rows),
-            seed=seed,
+            random_state=seed,
             proven=bool(proven),
             history=list(history),
             parameters=self.parameters,

@@ -55,10 +55,10 @@ class SimilarityJob:
     """Similarity of all key points in all images, image by image.
 
     Args:
-        image: function i -> float32 [H][W] in [0, 1], the image at the extractor's size.
+        image: function i -> float32 [H][W] in [0, 1], the image of the extractor's `grid_size`.
         n: number of images.
         points: per image, float32 [K_n][2], key points (x, y) on that grid.
-        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`, `size`, `grid`,
+        extractor: gives `pyramid(image)`, `pyramid_bytes()`, `parameters()`, `grid`,
             `levels`, `channels`, and `working_bytes()` where it needs memory of its own.
         mode, epsilon, path: see `match`.
         max_memory: bytes the job may hold; pyramids that do not fit are computed twice.

@@ -107,6 +107,6 @@ def load_checkpoint(
 LENGTH = ("minutes", "steps")
 LONGER = (
     "its learning rate follows that length, so it cannot be made longer, but when it has finished "
-    "another run can start from its weights (weights=, --weights); "
+    "another run can start from its weights (start=, --start); "
 )
 ANEW = "resume=False (--fresh) starts anew"

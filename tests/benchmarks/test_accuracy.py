@@ -90,7 +90,7 @@ def shifted(n=4):
 
 @pytest.mark.parametrize("mode", ("bilinear", "nearest"))
 def test_matching_finds_a_moved_picture(mode):
-    extractor = scp.GradientExtractor(SIZE, levels=2)
+    extractor = scp.GradientExtractor(size=SIZE, levels=2)
     s = accuracy.match_landmarks(extractor, shifted(), mode=mode)
     xy, counts = s.matches.xy[:, 0], s.matches.counts
     assert xy.shape == (4, 4, 2, 2) and counts.sum() == 12
@@ -100,7 +100,7 @@ def test_matching_finds_a_moved_picture(mode):
 
 
 def test_sample_is_every_nth_image():
-    extractor = scp.GradientExtractor(SIZE, levels=2)
+    extractor = scp.GradientExtractor(size=SIZE, levels=2)
     data = shifted()
     part = accuracy.match_landmarks(extractor, data, data, sample=2)
     full = accuracy.match_landmarks(extractor, data, data)
@@ -136,7 +136,7 @@ def test_duplicates_of_training_images_and_of_earlier_test_images_are_left_out(t
 def test_evaluation_on_the_phantom_from_end_to_end(tmp_path, monkeypatch):
     phantom = scp.datasets.phantom
     monkeypatch.setattr(scp.datasets, "phantom", lambda n, seed: phantom(8, seed, (120, 96)))
-    extractor = scp.GradientExtractor(SIZE, levels=3)
+    extractor = scp.GradientExtractor(size=SIZE, levels=3)
     out = accuracy.evaluate(extractor, "phantom", "test1", sample=2, cache=str(tmp_path), views=1)
     assert (out["templates"], out["images"]) == (8, 4)
     assert out["best"] - 1e-9 <= out["pick1"]["confident"] <= out["worst"] + 1e-9

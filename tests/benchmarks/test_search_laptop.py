@@ -13,14 +13,14 @@ import scp
 @pytest.mark.parametrize("name", search_laptop.SETTINGS)
 def test_every_setting_is_legal_and_differs_from_the_preset(name):
     setting = search_laptop.SETTINGS[name]
-    base = scp.FeatureExtractor("laptop")
+    base = scp.FeatureExtractor(preset="laptop")
     total = 0
     for extractor, part in setting.parts():
         total += part
         same = (
-            extractor.training == base.training
-            and extractor.size == base.size
-            and extractor.network.digest() == base.network.digest()
+            extractor.options == base.options
+            and extractor.grid_size == base.grid_size
+            and extractor.architecture.digest() == base.architecture.digest()
         )
         assert same == (name == "base") or setting.stages
     assert total == pytest.approx(1)

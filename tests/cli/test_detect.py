@@ -40,7 +40,7 @@ def test_landmarks_of_a_folder_from_a_file(folder, tmp_path, capsys):
     assert found.confidence.min() >= 0 and found.confidence.max() <= 1
     assert np.isfinite(found.error).all()
     pool = scp.datasets.folder(root)
-    detector = scp.LandmarkDetector(scp.GradientExtractor((128, 128)))
+    detector = scp.LandmarkDetector(extractor=scp.GradientExtractor(size=(128, 128)))
     same = detector.fit(pool.subset([0, 2]), scp.read_landmarks(marked)).predict(pool)
     assert np.array_equal(same.xy, found.xy)  # the command line and Python are one
 

@@ -138,7 +138,7 @@ def test_a_warning_names_why_an_image_was_left_out(images, tmp_path):
     lines = [f"{p.name},sella,3,4" for p in sorted(images.iterdir())[2:]]
     (tmp_path / "m.csv").write_text("\n".join(["image,landmark,x,y", *lines, "gone.png,sella,1,1"]))
     pool = scp.datasets.table(tmp_path / "m.csv", images, unmatched="skip")
-    extractor = scp.GradientExtractor((128, 128), channels=16)
+    extractor = scp.GradientExtractor(size=(128, 128), channels=16)
     (warning,) = scp.choose(pool, 1, features=extractor, count=10, duplicates=False).warnings
     assert warning.startswith("left out: 3 entries of the data set, first gone.png: ")
     assert "no image 'gone.png' below" in warning and "read" not in warning

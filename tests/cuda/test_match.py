@@ -204,7 +204,7 @@ def test_bad_vectors_and_sizes_are_refused(device):
 def test_a_job_on_the_device(device, tmp_path):
     rng = np.random.default_rng(6)
     images = rng.random((3, 64, 64), dtype=np.float32)
-    extractor = GradientExtractor((64, 64), levels=3, channels=16)
+    extractor = GradientExtractor(size=(64, 64), levels=3, channels=16)
     points = [rng.uniform(0, 63, (4, 2)).astype(np.float32) for _ in images]
     results = []
     for where in ("cpu", device):

@@ -103,10 +103,10 @@ def test_combine_names_what_is_wrong():
 
 
 def test_points_of_a_view_come_back_and_lie_on_what_they_lay_on():
-    extractor = scp.GradientExtractor((64, 96), levels=3)
+    extractor = scp.GradientExtractor(size=(64, 96), levels=3)
     views = Views(extractor, [*VIEWS, (7.0, 1.0), (-20.0, 1.25)])
     assert views.sizes == [(64, 96), (80, 120), (96, 144), (112, 168), (64, 96), (80, 120)]
-    assert [e.size for e in views.extractors] == views.sizes
+    assert [e.grid_size for e in views.extractors] == views.sizes
     assert views.extractors[0] is views.extractors[4] is extractor
     points = np.array([[30.0, 40.0], [50.0, 20.0], [60.25, 31.5]]) * 4
     yy, xx = np.mgrid[:256, :384]
@@ -161,12 +161,12 @@ def pool():
 
 @pytest.fixture(scope="module")
 def extractor():
-    return scp.GradientExtractor((128, 128), channels=32)
+    return scp.GradientExtractor(size=(128, 128), channels=32)
 
 
 @pytest.mark.parametrize("mode", ("bilinear", "nearest"))
 def test_a_template_finds_its_own_landmarks(pool, extractor, mode):
-    detector = scp.LandmarkDetector(extractor, mode=mode, views=1)
+    detector = scp.LandmarkDetector(extractor=extractor, mode=mode, views=1)
     found = detector.fit(pool.subset([2])).predict(pool.subset([2]))
     apart = np.abs(found.xy[0] - pool.landmarks[2]).max(axis=1)
     pixel = pool.shape(2)[0] / 128
@@ -176,7 +176,7 @@ def test_a_template_finds_its_own_landmarks(pool, extractor, mode):
 
 
 def test_views_of_a_template_find_its_own_landmarks(pool, extractor):
-    detector = scp.LandmarkDetector(extractor, views=len(VIEWS))
+    detector = scp.LandmarkDetector(extractor=extractor, views=len(VIEWS))
     found = detector.fit_predict(pool.subset([1, 4]), [0], pseudo_templates=0)
     assert found.votes.shape == (1, len(VIEWS), 2, 19, 2)
     apart = np.abs(found.xy[0] - pool.landmarks[1]).max(axis=1)
@@ -187,7 +187,7 @@ def test_views_of_a_template_find_its_own_landmarks(pool, extractor):
 def test_the_paper_mode_is_the_authors_code(pool, extractor):
     """Everything truncated to whole pixels, the first maximum over templates, then pixels."""
     templates, image = pool.subset([0, 1]), pool.subset([3])
-    detector = scp.LandmarkDetector(extractor, rule="confident", mode="paper", views=1)
+    detector = scp.LandmarkDetector(extractor=extractor, rule="confident", mode="paper", views=1)
     found = detector.fit(templates).predict(image)
     height, width = image.shape(0)
     maps = []
@@ -221,7 +221,7 @@ def test_every_template_in_every_image_and_not_in_itself(pool, extractor):
     other = match_templates(extractor, pool.subset([0, 2]), pool.subset([1]))
     assert np.array_equal(other.xy[:, :, 0], matches.xy[[0, 2], :, 1])
     together = matches.of([0, 2], "weighted")[0][1]
-    found = scp.LandmarkDetector(extractor, rule="weighted", views=1)
+    found = scp.LandmarkDetector(extractor=extractor, rule="weighted", views=1)
     found = found.fit(pool.subset([0, 2])).predict(pool.subset([1]))
     assert np.array_equal(together, found.xy[0])
     with pytest.raises(ValueError, match="at least one"):
@@ -234,21 +234,23 @@ def test_a_landmark_that_no_template_has_is_not_found(pool, extractor):
     truth[:, 4] = np.nan
     truth[0, 7] = np.nan
     found = (
-        scp.LandmarkDetector(extractor).fit(pool.subset([0, 1]), truth).predict(pool.subset([2]))
+        scp.LandmarkDetector(extractor=extractor)
+        .fit(pool.subset([0, 1]), truth)
+        .predict(pool.subset([2]))
     )
     assert np.isnan(found.xy[0, 4]).all() and found.confidence[0, 4] == 0
     assert np.isfinite(np.delete(found.xy[0], 4, axis=0)).all() and found.template[0, 7] == 1
-    table = found.landmarks()
-    assert table.present.tolist()[0] == [k != 4 for k in range(19)]
+    assert isinstance(found, scp.Landmarks)
+    assert found.present.tolist()[0] == [k != 4 for k in range(19)]
 
 
 def test_the_detector_takes_arrays_and_tables(pool, extractor):
     images = [pool.image(i) for i in range(3)]
-    a = scp.LandmarkDetector(extractor, views=1).fit(images[:2], pool.landmarks[:2])
+    a = scp.LandmarkDetector(extractor=extractor, views=1).fit(images[:2], pool.landmarks[:2])
     table = scp.Landmarks(
         [pool.ids[1], pool.ids[0]], [f"p{k}" for k in range(19)], pool.landmarks[[1, 0]]
     )
-    b = scp.LandmarkDetector(extractor, views=1).fit(pool.subset([0, 1]), table)
+    b = scp.LandmarkDetector(extractor=extractor, views=1).fit(pool.subset([0, 1]), table)
     first, second = a.predict(images[2:]), b.predict(pool.subset([2]))
     assert np.array_equal(first.xy, second.xy)
     assert first.names == [str(k + 1) for k in range(19)] and second.names == table.names
@@ -257,17 +259,17 @@ def test_the_detector_takes_arrays_and_tables(pool, extractor):
 
 def test_the_detector_names_what_is_wrong(pool, extractor):
     with pytest.raises(RuntimeError, match="call fit"):
-        scp.LandmarkDetector(extractor).predict(pool)
+        scp.LandmarkDetector(extractor=extractor).predict(pool)
     for wrong in ({"rule": "best"}, {"mode": "cubic"}, {"views": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
-            scp.LandmarkDetector(extractor, **wrong)
+            scp.LandmarkDetector(extractor=extractor, **wrong).fit(pool.subset([0]))
     with pytest.raises(ValueError, match="landmarks: arrays have none"):
-        scp.LandmarkDetector(extractor).fit([pool.image(0)])
+        scp.LandmarkDetector(extractor=extractor).fit([pool.image(0)])
     plain = scp.datasets.arrays([pool.image(0)])
     with pytest.raises(ValueError, match="no landmarks"):
-        scp.LandmarkDetector(extractor).fit(plain)
+        scp.LandmarkDetector(extractor=extractor).fit(plain)
     with pytest.raises(ValueError, match=r"landmarks must be \[1\]\[L\]\[2\]"):
-        scp.LandmarkDetector(extractor).fit(plain, np.zeros((2, 3, 2)))
+        scp.LandmarkDetector(extractor=extractor).fit(plain, np.zeros((2, 3, 2)))
     outside = pool.landmarks[:1].copy()
     outside[0, 3] = (1e5, 5)
     with pytest.raises(ValueError, match="outside the image"):
@@ -276,26 +278,26 @@ def test_the_detector_names_what_is_wrong(pool, extractor):
         pool.subset([0]).with_landmarks(np.full((1, 19, 2), np.inf))
     with pytest.raises(ValueError, match="no landmarks for image"):
         table = scp.Landmarks(["x"], ["p"], np.zeros((1, 1, 2)))
-        scp.LandmarkDetector(extractor).fit(pool.subset([0]), table)
+        scp.LandmarkDetector(extractor=extractor).fit(pool.subset([0]), table)
 
 
 def test_parameters_of_the_detector_are_read_and_set(extractor):
-    detector = scp.LandmarkDetector(extractor, rule="median")
-    assert detector.get_params() == {
+    detector = scp.LandmarkDetector(extractor=extractor, rule="median")
+    assert detector.get_params(deep=False) == {
         "extractor": extractor,
         "rule": "median",
         "mode": "bilinear",
-        "views": 1,
+        "views": None,
     }
     trained = SimpleNamespace(name="trained")  # its larger images are worth a look
-    assert scp.LandmarkDetector(trained).views == len(VIEWS)
-    assert scp.LandmarkDetector(trained, mode="paper").views == 1
+    assert scp.LandmarkDetector(extractor=trained).view_list() == VIEWS
+    assert scp.LandmarkDetector(extractor=trained, mode="paper").view_list() == VIEWS[:1]
     assert detector.set_params(views=2).views == 2 and detector.rule == "median"
 
 
 def test_pseudo_templates_vote_with_the_places_found_in_them(pool, extractor):
     views = 2
-    detector = scp.LandmarkDetector(extractor, views=views).fit(pool.subset([0]))
+    detector = scp.LandmarkDetector(extractor=extractor, views=views).fit(pool.subset([0]))
     alone = detector.predict(pool)
     others = sorted(range(1, len(pool)), key=lambda i: -alone.confidence[i].mean())[:2]
     assert detector.add_pseudo_templates(pool, 2) is detector
@@ -305,7 +307,9 @@ def test_pseudo_templates_vote_with_the_places_found_in_them(pool, extractor):
     assert found.templates == [pool.ids[i] for i in [0, *others]]
     assert np.array_equal(found.votes[:1], alone.votes)
     truth = np.concatenate([pool.landmarks[:1], alone.xy[others]])
-    same = scp.LandmarkDetector(extractor, views=views).fit(pool.subset([0, *others]), truth)
+    same = scp.LandmarkDetector(extractor=extractor, views=views).fit(
+        pool.subset([0, *others]), truth
+    )
     expected = same.predict(pool)
     free = [i for i in range(len(pool)) if i not in others]
     assert np.array_equal(found.xy[free], expected.xy[free])
@@ -315,18 +319,20 @@ def test_pseudo_templates_vote_with_the_places_found_in_them(pool, extractor):
         assert np.isfinite(found.xy[i]).all() and np.isfinite(found.error[i]).all()
     # an error goes back to the template alone, so pseudo-templates change it only through the place
     assert detector.fit(pool.subset([0])).pseudo_templates_ == []
-    both = scp.LandmarkDetector(extractor, views=views).fit_predict(pool, [0], pseudo_templates=2)
+    both = scp.LandmarkDetector(extractor=extractor, views=views).fit_predict(
+        pool, [0], pseudo_templates=2
+    )
     assert np.array_equal(both.xy, found.xy)
 
 
 def test_pseudo_templates_are_for_one_template_in_several_views(pool, extractor):
-    one, two = (scp.LandmarkDetector(extractor, views=v) for v in (1, 2))
+    one, two = (scp.LandmarkDetector(extractor=extractor, views=v) for v in (1, 2))
     counts = [usual_pseudo_templates(d, m) for d in (one, two) for m in (1, 2)]
     assert counts == [0, 0, PSEUDO_TEMPLATES, 0]
     assert one.fit_predict(pool, [1]).templates == [pool.ids[1]]
     few = two.fit_predict(pool.subset([0, 1]), [1])  # fewer images than pseudo-templates
     assert few.templates == [pool.ids[1], pool.ids[0]]
     with pytest.raises(RuntimeError, match="call fit"):
-        scp.LandmarkDetector(extractor).add_pseudo_templates(pool)
+        scp.LandmarkDetector(extractor=extractor).add_pseudo_templates(pool)
     with pytest.raises(ValueError, match="count of pseudo-templates must be"):
         one.add_pseudo_templates(pool, -1)

@@ -65,10 +65,14 @@ def test_errors_in_mm_by_hand():
 
 def test_intervals_are_those_of_the_bootstrap():
     truth = images()
-    e = evaluate(moved(truth, BY), truth, radii=(2,), resamples=300, level=0.8, seed=7)
-    low, high = metrics.bootstrap_interval([2.5, 1.0, 1.0], resamples=300, level=0.8, seed=7)
+    e = evaluate(moved(truth, BY), truth, radii=(2,), resamples=300, level=0.8, random_state=7)
+    low, high = metrics.bootstrap_interval(
+        [2.5, 1.0, 1.0], resamples=300, level=0.8, random_state=7
+    )
     assert e.mre_interval == (low, high)
-    low, high = metrics.bootstrap_interval([50.0, 50.0, 100.0], resamples=300, level=0.8, seed=7)
+    low, high = metrics.bootstrap_interval(
+        [50.0, 50.0, 100.0], resamples=300, level=0.8, random_state=7
+    )
     np.testing.assert_allclose(e.rates_intervals, [[low, high]])
 
 
@@ -280,7 +284,7 @@ class Check(HTMLParser):
 def test_files(tmp_path):
     truth = images()
     truth.landmarks[0, 1] = NAN
-    e = evaluate(moved(images(), BY), truth, radii=(2, 2.5), resamples=100, seed=3)
+    e = evaluate(moved(images(), BY), truth, radii=(2, 2.5), resamples=100, random_state=3)
     paths = e.write(tmp_path / "new")
     names = ["metrics.json", "metrics.csv", "evaluation.html", "metrics.svg"]
     assert [p.name for p in paths] == names

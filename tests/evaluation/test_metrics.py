@@ -297,19 +297,19 @@ def test_bootstrap_is_what_its_text_says():
         if rows:
             means.append(sum(values[r] * weights[r] for r in rows) / sum(weights[r] for r in rows))
     expected = np.quantile(means, [0.05, 0.95])
-    got = bootstrap_interval(values, weights, resamples=200, level=0.9, seed=11)
+    got = bootstrap_interval(values, weights, resamples=200, level=0.9, random_state=11)
     np.testing.assert_allclose(got, expected, rtol=1e-14)
 
 
 def test_bootstrap_repeats_and_columns_share_the_draws():
     values = np.random.default_rng(0).normal(size=(40, 3))
-    low, high = bootstrap_interval(values, resamples=500, seed=3)
-    again = bootstrap_interval(values, resamples=500, seed=3)
+    low, high = bootstrap_interval(values, resamples=500, random_state=3)
+    again = bootstrap_interval(values, resamples=500, random_state=3)
     same(low, again[0])
     same(high, again[1])
     for k in range(3):
-        same(bootstrap_interval(values[:, k], resamples=500, seed=3), (low[k], high[k]))
-    other = bootstrap_interval(values, resamples=500, seed=4)
+        same(bootstrap_interval(values[:, k], resamples=500, random_state=3), (low[k], high[k]))
+    other = bootstrap_interval(values, resamples=500, random_state=4)
     assert (other[0] != low).all()
 
 

@@ -31,10 +31,10 @@ def test_all_sets_where_there_are_few():
 
 
 def test_random_sets_are_sets_and_repeat():
-    sets = random_subsets(100, 5, 2000, seed=3)
+    sets = random_subsets(100, 5, 2000, random_state=3)
     assert sets.shape == (2000, 5) and (np.diff(sets, axis=1) > 0).all()
-    assert np.array_equal(sets[:50], random_subsets(100, 5, 50, seed=3))
-    assert not np.array_equal(sets[:50], random_subsets(100, 5, 50, seed=4))
+    assert np.array_equal(sets[:50], random_subsets(100, 5, 50, random_state=3))
+    assert not np.array_equal(sets[:50], random_subsets(100, 5, 50, random_state=4))
     assert len(np.unique(sets, axis=0)) > 1990
     # each image is in 5 % of the sets: 100 times, with a deviation of sqrt(95)
     assert np.abs(np.bincount(sets.ravel(), minlength=100) - 100).max() < 50
@@ -140,7 +140,7 @@ def test_table_and_files(tmp_path):
 
 @pytest.fixture(scope="module")
 def extractor():
-    return scp.GradientExtractor((96, 96), channels=16)
+    return scp.GradientExtractor(size=(96, 96), channels=16)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_matches_are_kept_and_belong_to_their_features(study, extractor, folder,
     monkeypatch.setattr(records, "match_templates", refuse)
     again = Study(load("phantom", images=N), extractor, RunFolder(folder)).record("honest")
     assert np.array_equal(first.votes, again.votes)
-    other = scp.GradientExtractor((96, 96), channels=32)
+    other = scp.GradientExtractor(size=(96, 96), channels=32)
     with pytest.raises(AssertionError, match="matched again"):
         Study(load("phantom", images=N), other, RunFolder(folder)).record("honest")
     (folder / "reproduce" / "matches-honest.npz").write_bytes(b"PK damaged")

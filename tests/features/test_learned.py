@@ -16,9 +16,9 @@ SMALL = {"encoder": [16, 16, 32], "depths": [1, 1, 1], "decoder": [16, 16], "cha
 
 def untrained(size=(64, 96), seed=1, network=None) -> FeatureExtractor:
     """An extractor with first weights, as if they were trained."""
-    e = FeatureExtractor("laptop", seed, size, network=network or SMALL)
-    e.model = Model(e.network, e.size, *e.network.initial(seed), e.preset, e.network_options)
-    e.model.state += np.random.default_rng(0).uniform(0, 0.1, e.model.state.shape).astype("f4")
+    e = FeatureExtractor(preset="laptop", random_state=seed, size=size, network=network or SMALL)
+    e.model_ = Model(e.architecture, e.size, *e.architecture.initial(seed), e.preset, e.network)
+    e.model_.state += np.random.default_rng(0).uniform(0, 0.1, e.model_.state.shape).astype("f4")
     return e
 
 
@@ -85,11 +85,11 @@ def test_pyramid_is_the_network_normalised():
 
 def reference_outputs(e, image):
     twin = reference.Twin(
-        e.network.layers,
-        e.network.blocks,
-        e.network.outputs,
-        e.model.parameters.astype(np.float64),
-        e.model.state.astype(np.float64),
+        e.architecture.layers,
+        e.architecture.blocks,
+        e.architecture.outputs,
+        e.model_.parameters.astype(np.float64),
+        e.model_.state.astype(np.float64),
         train=False,
     )
     return [m[0].astype(np.float32) for m in twin.forward(image[None, :, :, None].astype(float))]
@@ -97,8 +97,10 @@ def reference_outputs(e, image):
 
 def test_grey_images_are_repeated_for_three_channels():
     grey, colour = untrained(), untrained(network={**SMALL, "image_channels": 3})
-    theirs = colour.network.tensors(colour.model.parameters, colour.model.state)
-    for name, tensor in grey.network.tensors(grey.model.parameters, grey.model.state).items():
+    theirs = colour.architecture.tensors(colour.model_.parameters, colour.model_.state)
+    for name, tensor in grey.architecture.tensors(
+        grey.model_.parameters, grey.model_.state
+    ).items():
         if name == "stem.weight":
             tensor[...] = theirs[name].sum(axis=2, keepdims=True)
         else:
@@ -147,23 +149,33 @@ def test_save_and_load(tmp_path):
     assert again.pyramid(image).features.tobytes() == e.pyramid(image).features.tobytes()
     other = FeatureExtractor.load(tmp_path / "w.safetensors", size=(128, 64))
     assert other.grid == (16, 8) and other.parameters() != e.parameters()
-    e.model.parameters[0] += 1
+    e.model_.parameters[0] += 1
     assert again.parameters()["weights"] != e.parameters()["weights"]
 
 
 def test_parameters_as_scikit_learn_wants_them():
-    e = FeatureExtractor("laptop", 3, (64, 64), network=SMALL, batch=2, noise=0.1)
+    e = FeatureExtractor(
+        preset="laptop",
+        random_state=3,
+        size=(64, 64),
+        network=SMALL,
+        training={"batch": 2, "noise": 0.1},
+    )
     assert FeatureExtractor(**e.get_params()).get_params() == e.get_params()
-    assert repr(e) == "<FeatureExtractor laptop, 64 x 64, not trained>"
-    e.set_params(seed=4, batch=3)
-    assert (e.seed, e.training.batch, e.size) == (4, 3, (64, 64))
-    assert {t.name: t.strength for t in e.training.transforms}["noise"] == 0.1
+    assert (e.options.seed, e.options.batch, e.grid_size) == (3, 2, (64, 64))
+    assert {t.name: t.strength for t in e.options.transforms}["noise"] == 0.1
+    options = e.options
+    e.set_params(random_state=4, training={"batch": 3})
+    assert (e.options.seed, e.options.batch, e.grid_size) == (4, 3, (64, 64))
+    assert FeatureExtractor(training=options, random_state=5).options == options.set(seed=5)
+    e.size = (96, 64)
+    assert e.grid_size == (96, 64)
     with pytest.raises(ValueError, match="data set is empty"):
         e.fit(scp.datasets.Dataset("none", [], shapes=[]))
 
 
 def test_errors_name_the_argument():
-    e = FeatureExtractor("laptop", size=(64, 64), network=SMALL)
+    e = FeatureExtractor(preset="laptop", size=(64, 64), network=SMALL)
     image = np.ones((64, 64), np.float32)
     for call in (
         lambda: e.pyramid(image),
@@ -176,12 +188,14 @@ def test_errors_name_the_argument():
     for arguments, text in (
         ({"size": (60, 64)}, "size must be two multiples of 8"),
         ({"preset": "desktop"}, "preset must be one of"),
-        ({"colour": 3}, "no training option is called 'colour'"),
-        ({"batch": 0}, "batch must be"),
+        ({"training": {"colour": 3}}, "no training option is called 'colour'"),
+        ({"training": {"batch": 0}}, "batch must be"),
+        ({"training": {"seed": 0}}, "the seed is the parameter random_state"),
+        ({"random_state": -1}, "random_state must be"),
         ({"network": {"colour": 3}}, "colour"),
     ):
         with pytest.raises(ValueError, match=text):
-            FeatureExtractor(**{"preset": "laptop", "network": SMALL, **arguments})
+            FeatureExtractor(**{"network": SMALL, **arguments}).check()
     e = untrained((64, 64))
     for images, kind, text in (
         (np.ones((64, 64), np.float32), ValueError, r"images must be \[N\]\[H\]\[W\]"),
@@ -224,9 +238,9 @@ def test_core_agrees_with_the_builder():
 def test_resized_shares_the_weights_and_gives_the_features_of_the_other_size():
     rng = np.random.default_rng(0)
     image = rng.random((96, 128), np.float32)
-    for extractor in (untrained((64, 64)), scp.GradientExtractor((64, 64), levels=3)):
+    for extractor in (untrained((64, 64)), scp.GradientExtractor(size=(64, 64), levels=3)):
         other = extractor.resized((96, 128))
-        assert other.size == (96, 128) and extractor.size == (64, 64)
+        assert other.grid_size == (96, 128) and extractor.grid_size == (64, 64)
         assert other.pyramid(image).size == (96, 128)
         assert extractor.pyramid(image[:64, :64]).size == (64, 64)
     with pytest.raises(ValueError, match="size must be"):

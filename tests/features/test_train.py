@@ -22,8 +22,15 @@ COMMAND = [
 ]
 
 
-def extractor(seed=0, **options):
-    return FeatureExtractor("laptop", seed, (64, 64), network=NETWORK, **{**OPTIONS, **options})
+def extractor(seed=0, start=None, **options):
+    return FeatureExtractor(
+        preset="laptop",
+        random_state=seed,
+        size=(64, 64),
+        network=NETWORK,
+        training={**OPTIONS, **options},
+        start=start,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ def images(pool, tmp_path_factory):
 def test_fit_writes_the_documented_files(pool, tmp_path):
     events = []
     e = extractor().fit(pool, steps=6, run=tmp_path, progress=False, callback=events.append)
-    assert e.trained.finished and e.trained.step == 6
+    assert e.trained_.finished and e.trained_.step == 6
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint.safetensors",
         "log.jsonl",
@@ -47,30 +54,30 @@ def test_fit_writes_the_documented_files(pool, tmp_path):
     ]
     assert [v["step"] for v in events if v["event"] == "step"] == [1, 2, 3, 4, 5, 6]
     model = load_model(tmp_path / "weights.safetensors")
-    assert model.digest() == e.model.digest()
+    assert model.digest() == e.model_.digest()
     assert model.training["steps"] == 6 and model.training["options"]["steps"] == 6
     assert model.training["start"] == "random weights" and model.training["images"] == 5
-    first = e.network.initial(0)[0]
-    assert (e.model.parameters != first).mean() >= 0.9
+    first = e.architecture.initial(0)[0]
+    assert (e.model_.parameters != first).mean() >= 0.9
     values = e.pyramid(pool.grid(0, (64, 64))).features
     again = FeatureExtractor.load(tmp_path / "weights.safetensors")
     assert (again.pyramid(pool.grid(0, (64, 64))).features == values).all()
-    assert again.training == e.training.set(steps=6)
+    assert again.options == e.options.set(steps=6)
 
 
 def test_images_of_any_kind_train_the_same(pool):
     pictures = [pool.image(i) for i in range(5)]
     grids = np.stack([pool.grid(i, (64, 64)) for i in range(5)])
     digests = {
-        extractor().fit(given, steps=2, progress=False).model.digest()
+        extractor().fit(given, steps=2, progress=False).model_.digest()
         for given in (pool, pictures, grids)
     }
     assert len(digests) == 1
-    assert extractor(1).fit(pool, steps=2, progress=False).model.digest() not in digests
+    assert extractor(1).fit(pool, steps=2, progress=False).model_.digest() not in digests
 
 
 def test_stopped_trainings_go_on_to_the_same_weights(pool, tmp_path):
-    whole = extractor().fit(pool, steps=6, progress=False).model.digest()
+    whole = extractor().fit(pool, steps=6, progress=False).model_.digest()
     for stop in (1, 4):
         run = tmp_path / str(stop)
 
@@ -79,13 +86,13 @@ def test_stopped_trainings_go_on_to_the_same_weights(pool, tmp_path):
                 os.kill(os.getpid(), signal.SIGINT)
 
         e = extractor().fit(pool, steps=6, run=run, progress=False, callback=ctrl_c)
-        assert not e.trained.finished and e.trained.step == stop
-        assert unfinished(run) and e.model is not None
+        assert not e.trained_.finished and e.trained_.step == stop
+        assert unfinished(run) and e.model_.training
         e = extractor().fit(pool, steps=6, run=run, progress=False)
-        assert e.trained.finished and e.model.digest() == whole
+        assert e.trained_.finished and e.model_.digest() == whole
         assert not unfinished(run)
         e = extractor().fit(pool, steps=6, run=run, progress=False)  # nothing left to do
-        assert e.model.digest() == whole
+        assert e.model_.digest() == whole
         log = (run / "log.jsonl").read_text().splitlines()
         assert [json.loads(line)["step"] for line in log] == [1, 2, 3, 4, 5, 6]
 
@@ -109,11 +116,11 @@ def test_starting_anew_removes_the_old_weights(pool, tmp_path):
 def test_a_model_can_be_the_start(pool, tmp_path):
     first = extractor().fit(pool, steps=2, progress=False)
     first.save(tmp_path / "first.safetensors")
-    e = extractor(weights=tmp_path / "first.safetensors", learning_rate=0)
+    e = extractor(start=tmp_path / "first.safetensors", learning_rate=0)
     e.fit(pool, steps=1, progress=False)
-    assert (e.model.parameters == first.model.parameters).all()
-    assert "first.safetensors" in e.start
-    other = FeatureExtractor("laptop", size=(64, 64), weights=tmp_path / "first.safetensors")
+    assert (e.model_.parameters == first.model_.parameters).all()
+    assert "first.safetensors" in e.start_
+    other = FeatureExtractor(preset="laptop", size=(64, 64), start=tmp_path / "first.safetensors")
     with pytest.raises(ValueError, match="belongs to another network"):
         other.fit(pool, steps=1, progress=False)
     with pytest.raises(ValueError, match="minutes, steps: give one"):
@@ -153,8 +160,8 @@ def test_train_command(images, tmp_path, capsys):
         (["--size", "100"], "multiples of 32"),
         (["--steps", "0"], "steps must be above 0"),
         (["--minutes", "0"], "minutes must be above 0"),
-        (["--weights", "none.pth"], "none.pth"),
-        (["--preset", "laptop", "--weights", "README"], "README"),
+        (["--start", "none.pth"], "none.pth"),
+        (["--preset", "laptop", "--start", "README"], "README"),
     ],
 )
 def test_errors_are_one_line(images, tmp_path, capsys, arguments, text, monkeypatch):

@@ -105,11 +105,13 @@ def test_the_bottom_border_is_filtered_too(image):
 
 
 def test_random_points_depend_on_seed_and_index_only(image):
-    a = detect(image, "random", seed=3, index=5).xy
-    np.testing.assert_array_equal(a, detect(np.zeros_like(image), "random", seed=3, index=5).xy)
+    a = detect(image, "random", random_state=3, index=5).xy
+    np.testing.assert_array_equal(
+        a, detect(np.zeros_like(image), "random", random_state=3, index=5).xy
+    )
     assert len(a) == 100
-    assert not np.array_equal(a, detect(image, "random", seed=3, index=6).xy)
-    assert not np.array_equal(a, detect(image, "random", seed=4, index=5).xy)
+    assert not np.array_equal(a, detect(image, "random", random_state=3, index=6).xy)
+    assert not np.array_equal(a, detect(image, "random", random_state=4, index=5).xy)
 
 
 def test_random_points_fill_the_box_evenly():
@@ -175,7 +177,7 @@ def test_bad_images(bad, error, message):
         ({"method": "surf", "octaves": 40}, ValueError, "octaves"),
         ({"method": "surf", "hessian_threshold": -2.0}, ValueError, "hessian_threshold"),
         ({"method": "orb", "scale": 0.5}, ValueError, "scale"),
-        ({"method": "random", "seed": -1}, ValueError, "seed"),
+        ({"method": "random", "random_state": -1}, ValueError, "random_state"),
     ],
 )
 def test_bad_arguments(image, arguments, error, message):

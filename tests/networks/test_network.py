@@ -1,11 +1,15 @@
 """The builder of networks: numbers for the core, shapes, blocks, first weights."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
 
 from scp.networks import Network
+from scp.networks.plans import SIZES
+from scp.reference.nn import Twin
 
 
 def small() -> Network:
@@ -140,3 +144,75 @@ def test_errors_name_the_argument(wrong, text):
         wrong(net)
     with pytest.raises(ValueError, match="first layer must be an input"):
         Network().conv(0, 8)
+
+
+# ---- running ----
+
+
+def runnable() -> Network:
+    net = Network()
+    x = net.relu(net.batch_norm(net.conv(net.input(3), 16, kernel=4, stride=2, name="stem")))
+    net.output(net.conv(x, 5, name="fine"))
+    net.output(net.conv(net.max_pool(x), 7, name="coarse"))
+    return net
+
+
+def test_a_network_runs_images_of_every_kind():
+    net = runnable()
+    parameters, state = net.initial(random_state=3)
+    images = np.random.default_rng(0).random((3, 12, 16), np.float32)
+    maps = net.run(images, parameters, state)
+    shapes = net.shapes(12, 16)[net.outputs, :3].tolist()
+    assert [list(m.shape) for m in maps] == [[3, *shape] for shape in shapes]
+    coloured = net.run(np.repeat(images[..., None], 3, axis=3), parameters, state)
+    alone = [net.run(image, parameters, state) for image in images]
+    for k, m in enumerate(maps):
+        assert m.tobytes() == coloured[k].tobytes()
+        assert m.tobytes() == np.stack([one[k] for one in alone]).tobytes()
+    twin = Twin(
+        net.layers,
+        net.blocks,
+        net.outputs,
+        parameters.astype(np.float64),
+        state.astype(np.float64),
+        train=False,
+    )
+    wanted = twin.forward(np.repeat(images[..., None], 3, axis=3).astype(np.float64))
+    for m, w in zip(maps, wanted, strict=True):
+        assert np.abs(m - w).max() <= 1e-5
+
+
+def test_running_says_what_does_not_fit():
+    net = runnable()
+    parameters, state = net.initial()
+    for images, text in (
+        (np.zeros((4, 4, 4, 2)), r"images must be .*\[N\]\[H\]\[W\]\[3\], got \[4, 4, 4, 2\]"),
+        (np.zeros(4), "images must be"),
+        (np.zeros((0, 4, 4)), "images must be"),
+        (np.zeros((1, 1)), "layer stem: images 1 x 1 are too small"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            net.run(images, parameters, state)
+    with pytest.raises(ValueError, match="parameters"):
+        net.run(np.zeros((16, 16)), parameters[:-1], state)
+    with pytest.raises(ValueError, match="it has no output"):
+        Network().run(np.zeros((1, 8, 8, 1)), parameters, state)
+
+
+def test_layers_that_are_added_count_and_copies_run():
+    net = runnable()
+    image = np.random.default_rng(1).random((16, 16), np.float32)
+    first = net.run(image, *net.initial())
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        again = other.run(image, *net.initial())
+        assert [m.tobytes() for m in again] == [m.tobytes() for m in first]
+    net.output(2)
+    assert len(net.run(image, *net.initial())) == 3
+
+
+def test_plans_are_kept_for_a_few_sizes():
+    net = runnable()
+    weights = net.initial()
+    for side in range(8, 8 + 2 * SIZES):
+        net.run(np.zeros((side, side)), *weights)
+    assert len(net._plans._idle) == SIZES

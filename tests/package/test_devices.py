@@ -46,7 +46,7 @@ def test_without_a_gpu_auto_works_and_cuda_says_why(no_gpu):
     assert select(values, 2, device="auto").m == 2
     for call in (
         lambda: select(values, 2, device="cuda"),
-        lambda: TemplateSelector(2, device="cuda").fit(values),
+        lambda: TemplateSelector(n_templates=2, device="cuda").fit(values),
         lambda: SimilarityJob(lambda i: None, 1, [np.zeros((0, 2))], None, device="cuda"),
     ):
         with pytest.raises(RuntimeError, match="device 'cuda' cannot be used"):

@@ -21,7 +21,7 @@ FILES = {
 PAGE = ROOT / "docs" / "architecture.md"
 
 MAX_LINES = 520
-MAX_ENTRIES = 24
+MAX_ENTRIES = 25
 IMPORTS = ast.Import | ast.ImportFrom
 
 # Imports that climb, and why they may: "importer -> imported".
@@ -31,8 +31,6 @@ CLIMBING = {
 }
 # Imports inside functions where they need not be. Empty it.
 NOT_YET = {
-    "scp.features.learned -> scp.features.train",
-    "scp.features.learned -> scp.training",
     "scp.training.checkpoints -> scp._version",
     "scp.training.checkpoints -> scp.runs",
 }

@@ -28,25 +28,26 @@ def select(values: np.ndarray) -> float:
 
 def stages(folder: Path) -> Path | None:
     pool = scp.datasets.phantom(8)
-    run = scp.Run(pool, folder, features=scp.GradientExtractor((128, 128)))
+    run = scp.Run(pool, folder, features=scp.GradientExtractor(size=(128, 128)))
     assert_type(run.select(2), scp.Choice)
     return run.path
 
 
 def train(folder: Path) -> scp.FeatureExtractor:
     pool = scp.datasets.folder(folder)
-    extractor = scp.FeatureExtractor("laptop", seed=1, points=64).fit(pool, minutes=1, run=folder)
+    extractor = scp.FeatureExtractor(training={"points": 64}, random_state=1)
+    extractor.fit(pool, minutes=1, run=folder).set_params(preset="paper")
     assert_type(extractor.pyramid(pool.grid(0)), scp.FeaturePyramid)
     return extractor
 
 
 def detect(extractor: scp.FeatureExtractor, pool: scp.datasets.Dataset) -> scp.Evaluation:
     marks = scp.read_landmarks("marks.csv")
-    found = scp.LandmarkDetector(extractor).fit(pool.subset([0, 1]), marks).predict(pool)
+    found = scp.LandmarkDetector(extractor=extractor).fit(pool.subset([0, 1]), marks).predict(pool)
     assert_type(found, scp.Detections)
-    scp.write_landmarks("found.csv", found.landmarks())
-    refiner = scp.LandmarkRefiner(weights=extractor).fit(pool, found.xy, steps=10)
-    assert_type(refiner.predict(pool), scp.Refined)
+    scp.write_landmarks("found.csv", found)
+    refiner = scp.LandmarkRefiner(start=extractor).fit(pool, found, templates=marks, steps=10)
+    assert_type(refiner.predict(pool, matched=found), scp.Landmarks)
     return scp.evaluate(found, pool, exclude=["001"])
 
 
@@ -63,8 +64,9 @@ def parts(pool: scp.datasets.Dataset) -> tuple[np.ndarray, dict[str, Any]]:
     return scp.metrics.radial_errors([[0, 0]], [[3, 4]], 0.1), extractor.parameters()
 
 
-def network() -> Network:
+def network() -> np.ndarray:
     net = Network()
     x = net.relu(net.batch_norm(net.conv(net.input(1), 16, kernel=(3, 3), padding="same")))
     net.output(x)
-    return net
+    (maps,) = net.run(np.zeros((64, 64), np.float32), *net.initial(random_state=1))
+    return maps

@@ -13,7 +13,7 @@ from scp.landmarks import Landmarks, read_landmarks, write_landmarks
 from scp.networks import PRESETS, build_refinement
 from scp.networks.model import Model
 from scp.networks.refine import HEAD
-from scp.refinement import LandmarkRefiner, Refined, RefinementOptions, confidence_weights
+from scp.refinement import LandmarkRefiner, RefinementOptions, confidence_weights
 
 TRUNK = {"encoder": [16, 16, 32], "depths": [0, 1, 1], "decoder": [16, 16]}
 SIZE = (64, 48)
@@ -25,18 +25,25 @@ def pool():
 
 
 def refiner(**options):
-    return LandmarkRefiner(size=SIZE, network=TRUNK, **{"log_every": 1, **options})
+    return LandmarkRefiner(size=SIZE, network=TRUNK, training={"log_every": 1, **options})
+
+
+def labels(pool, xy=None):
+    """Landmarks of the pool, as if they were found."""
+    return Landmarks(pool.ids, pool.landmark_names, pool.landmarks if xy is None else xy)
 
 
 def features(seed=1):
-    e = FeatureExtractor("laptop", 0, (64, 64), network={**TRUNK, "channels": 16})
-    e.model = Model(e.network, e.size, *e.network.initial(seed), e.preset, e.network_options)
+    e = FeatureExtractor(
+        preset="laptop", random_state=0, size=(64, 64), network={**TRUNK, "channels": 16}
+    )
+    e.model_ = Model(e.architecture, e.size, *e.architecture.initial(seed), e.preset, e.network)
     return e
 
 
 def same(a, b):
-    assert np.array_equal(a.model.parameters, b.model.parameters)
-    assert np.array_equal(a.model.state, b.model.state)
+    assert np.array_equal(a.model_.parameters, b.model_.parameters)
+    assert np.array_equal(a.model_.state, b.model_.state)
 
 
 # ---- networks ----
@@ -68,19 +75,19 @@ def test_unknown_options_of_the_network_are_refused(options):
 def test_trained_features_are_a_start(pool, tmp_path):
     e = features()
     e.save(tmp_path / "weights.safetensors")
-    for weights in (e, tmp_path / "weights.safetensors"):
-        r = LandmarkRefiner(network=TRUNK, weights=weights)
-        assert r.size == (64, 64)
+    for start in (e, tmp_path / "weights.safetensors"):
+        r = LandmarkRefiner(network=TRUNK, start=start)
+        assert r.grid_size == (64, 64)
         net = build_refinement("laptop", 4, **TRUNK)
         parameters, state = r._initial(net)
         found = net.tensors(parameters, state)
-        expected = e.network.tensors(e.model.parameters, e.model.state)
+        expected = e.architecture.tensors(e.model_.parameters, e.model_.state)
         copied = [n for n in found if n in expected]
         assert len(copied) == len(found) - 2
         assert all(np.array_equal(found[n], expected[n]) for n in copied)
         share = np.pi * r.radius**2 / 64**2
         assert np.allclose(1 / (1 + np.exp(-found[f"{HEAD}.bias"][:4])), share)
-    assert "trained features" in r.start
+    assert "trained features" in r.start_
 
 
 # ---- training ----
@@ -89,12 +96,12 @@ def test_trained_features_are_a_start(pool, tmp_path):
 def test_training_learns(pool):
     r = refiner(transforms=(), labelled=2, pseudo=4, focal=50, learning_rate=3e-3)
     events = []
-    r.fit(pool, pool.landmarks, templates=[0, 4], steps=150, callback=events.append)
+    r.fit(pool, labels(pool), templates=[0, 4], steps=150, callback=events.append)
     losses = np.array([e["levels"] for e in events if e["event"] == "step"])
     assert losses.shape == (150, 3)
     assert (losses[-10:].mean(axis=0) < 0.6 * losses[:10].mean(axis=0)).all()
     found = r.predict(pool)
-    assert isinstance(found, Refined)
+    assert isinstance(found, Landmarks)
     assert found.ids == pool.ids
     assert found.names == pool.landmark_names
     errors = np.linalg.norm(found.xy - pool.landmarks, axis=-1)
@@ -107,25 +114,25 @@ def test_labels_with_weight_zero_teach_nothing(pool):
     wrong[2:, 1] = 7
     weights = np.ones(wrong.shape[:2])
     weights[2:, 1] = 0
-    one = refiner().fit(pool, wrong, weights, [0, 1], steps=3)
+    one = refiner().fit(pool, labels(pool, wrong), weights=weights, templates=[0, 1], steps=3)
     wrong[2:, 1] = np.nan
-    two = refiner().fit(pool, wrong, None, [0, 1], steps=3)
+    two = refiner().fit(pool, labels(pool, wrong), templates=[0, 1], steps=3)
     same(one, two)
-    three = refiner().fit(pool, pool.landmarks, None, [0, 1], steps=3)
-    assert not np.array_equal(one.model.parameters, three.model.parameters)
+    three = refiner().fit(pool, labels(pool), templates=[0, 1], steps=3)
+    assert not np.array_equal(one.model_.parameters, three.model_.parameters)
 
 
 def test_pseudo_labels_of_templates_are_replaced_by_the_truth(pool):
     noise = pool.landmarks.copy()
     noise[1] += 20
-    one = refiner().fit(pool, noise, None, [1], steps=3)
-    two = refiner().fit(pool, pool.landmarks, None, [1], pool.landmarks[[1]], steps=3)
+    one = refiner().fit(pool, labels(pool, noise), templates=[1], steps=3)
+    two = refiner().fit(pool, labels(pool), templates=pool.subset([1]), steps=3)
     same(one, two)
 
 
 @pytest.mark.parametrize("templates", [[], [0, 1, 2, 3, 4, 5]])
 def test_without_templates_or_without_others(pool, templates):
-    assert refiner().fit(pool, pool.landmarks, templates=templates, steps=2).trained.finished
+    assert refiner().fit(pool, labels(pool), templates=templates, steps=2).trained_.finished
 
 
 class Stop(Exception):
@@ -136,7 +143,7 @@ class Stop(Exception):
 def test_a_resumed_run_is_the_run_that_never_stopped(pool, tmp_path, stop):
     def fit(run, callback=None):
         return refiner(checkpoint_seconds=0).fit(
-            pool, pool.landmarks, templates=[0], steps=4, rounds=2, run=run, callback=callback
+            pool, labels(pool), templates=[0], steps=4, rounds=2, run=run, callback=callback
         )
 
     def callback(event):
@@ -154,22 +161,22 @@ def test_a_resumed_run_is_the_run_that_never_stopped(pool, tmp_path, stop):
 
 
 def test_other_labels_are_another_run(pool, tmp_path):
-    refiner().fit(pool, pool.landmarks, templates=[0], steps=2, run=tmp_path)
+    refiner().fit(pool, labels(pool), templates=[0], steps=2, run=tmp_path)
     with pytest.raises(ValueError, match="started on other labels"):
-        refiner().fit(pool, pool.landmarks + 1, templates=[0], steps=2, run=tmp_path)
+        refiner().fit(pool, labels(pool, pool.landmarks + 1), templates=[0], steps=2, run=tmp_path)
     with pytest.raises(ValueError, match="started on other labels"):
-        refiner().fit(pool, pool.landmarks, templates=[1], steps=2, run=tmp_path)
+        refiner().fit(pool, labels(pool), templates=[1], steps=2, run=tmp_path)
     with pytest.raises(ValueError, match="started with focal"):
-        refiner(focal=3).fit(pool, pool.landmarks, templates=[0], steps=2, run=tmp_path)
-    fresh = refiner().fit(pool, pool.landmarks, templates=[1], steps=2, run=tmp_path, resume=False)
-    assert fresh.trained.finished
+        refiner(focal=3).fit(pool, labels(pool), templates=[0], steps=2, run=tmp_path)
+    fresh = refiner().fit(pool, labels(pool), templates=[1], steps=2, run=tmp_path, resume=False)
+    assert fresh.trained_.finished
 
 
 def test_rounds_go_on_from_the_networks_own_predictions(pool):
-    one = refiner().fit(pool, pool.landmarks, templates=[0], steps=3)
-    two = refiner().fit(pool, pool.landmarks, templates=[0], steps=3, rounds=2)
-    assert not np.array_equal(one.model.parameters, two.model.parameters)
-    again = refiner().fit(pool, pool.landmarks, templates=[0], steps=3, rounds=2)
+    one = refiner().fit(pool, labels(pool), templates=[0], steps=3)
+    two = refiner().fit(pool, labels(pool), templates=[0], steps=3, rounds=2)
+    assert not np.array_equal(one.model_.parameters, two.model_.parameters)
+    again = refiner().fit(pool, labels(pool), templates=[0], steps=3, rounds=2)
     same(two, again)
 
 
@@ -179,7 +186,7 @@ def test_a_loss_that_is_not_finite_stops(pool):
         net = build_refinement("laptop", pool.landmarks.shape[1], **TRUNK)
         broken = np.full(net.n_parameters, np.nan, np.float32)
         r._initial = lambda _: (broken, np.ones(net.n_state, np.float32))
-        r.fit(pool, pool.landmarks, templates=[0], steps=3)
+        r.fit(pool, labels(pool), templates=[0], steps=3)
 
 
 # ---- files ----
@@ -187,11 +194,11 @@ def test_a_loss_that_is_not_finite_stops(pool):
 
 def test_a_saved_refiner_predicts_the_same(pool, tmp_path):
     r = refiner(inputs="centred", vote="count").fit(
-        pool, pool.landmarks, templates=[0], steps=3, run=tmp_path
+        pool, labels(pool), templates=[0], steps=3, run=tmp_path
     )
     loaded = LandmarkRefiner.load(tmp_path)
     assert loaded.options == r.options.set(steps=3)
-    assert loaded.names == pool.landmark_names
+    assert loaded.names_ == pool.landmark_names
     images = [pool.image(i) for i in range(3)]
     one, two = r.predict(pool.subset([0, 1, 2])), loaded.predict(images)
     assert np.array_equal(one.xy, two.xy)
@@ -200,22 +207,24 @@ def test_a_saved_refiner_predicts_the_same(pool, tmp_path):
 
 def test_the_mean_with_matched_places(pool):
     rows = [0, 2]
-    network = refiner().fit(pool, pool.landmarks, templates=rows, steps=1, progress=False)
+    network = refiner().fit(pool, labels(pool), templates=rows, steps=1, progress=False)
     alone = network.predict(pool)
     matched = alone.xy + np.array([4.0, -2.0])
     matched[1, 3] = np.nan
-    both = network.predict(pool, matched=matched)
+    both = network.predict(pool, matched=labels(pool, matched))
     expected = alone.xy + np.array([2.0, -1.0])
     expected[1, 3] = alone.xy[1, 3]
     np.testing.assert_allclose(both.xy, expected, atol=1e-9)
     np.testing.assert_array_equal(both.confidence, alone.confidence)
-    with pytest.raises(ValueError, match="matched must be"):
-        network.predict(pool, matched=matched[:2])
+    few = labels(pool, matched).rows(pool.ids[4:1:-1])  # joined by id
+    part = network.predict(pool, matched=few)
+    np.testing.assert_array_equal(part.xy[2:5], both.xy[2:5])
+    np.testing.assert_array_equal(part.xy[[0, 1, 5]], alone.xy[[0, 1, 5]])
 
 
 def test_several_sizes_are_averaged(pool):
     network = LandmarkRefiner(size=(128, 96), network=TRUNK)
-    network.fit(pool, pool.landmarks, templates=[0], steps=3, progress=False)
+    network.fit(pool, labels(pool), templates=[0], steps=3, progress=False)
     sizes = [(128, 96), (160, 128)]
     assert network.view_sizes(None) == network.view_sizes(3)
     assert network.view_sizes(2) == sizes
@@ -244,7 +253,7 @@ def test_features_are_no_refiner_and_a_refiner_gives_no_features(pool, tmp_path)
     features().save(tmp_path / "weights.safetensors")
     with pytest.raises(ValueError, match="a model of features"):
         LandmarkRefiner.load(tmp_path / "weights.safetensors")
-    refiner().fit(pool, pool.landmarks, templates=[0], steps=1).save(tmp_path / "r.safetensors")
+    refiner().fit(pool, labels(pool), templates=[0], steps=1).save(tmp_path / "r.safetensors")
     with pytest.raises(ValueError, match="of refinement, not of features"):
         FeatureExtractor.load(tmp_path / "r.safetensors")
 
@@ -264,33 +273,33 @@ def test_confidence_weights():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"xy": np.zeros((5, 19, 2))}, "xy must be"),
         ({"weights": np.full((6, 19), 2.0)}, "weights must be"),
         ({"weights": np.full((6, 19), np.nan)}, "weights must be"),
         ({"templates": [6]}, "templates must be"),
         ({"templates": [1, 1]}, "templates must be"),
-        ({"truth": np.zeros((2, 19, 2))}, "truth must be"),
+        ({"templates": ["x"]}, "templates: no image is called 'x'"),
+        ({"templates": Landmarks(["x"], ["a"], np.zeros((1, 1, 2)))}, "'x' is not among"),
+        ({"templates": Landmarks(["001"], ["a"], np.zeros((1, 1, 2)))}, "no landmark is called"),
         ({"rounds": 0}, "rounds must be above 0"),
         ({"steps": 0}, "steps must be above 0"),
-        ({"names": ["a"]}, "names must hold"),
     ],
 )
 def test_bad_arguments(pool, change, message):
     assert pool.landmarks.shape[1] == 19
-    arguments = {"xy": pool.landmarks, "templates": [0], "steps": 1, **change}
+    arguments = {"found": labels(pool), "templates": [0], "steps": 1, **change}
     with pytest.raises(ValueError, match=message):
         refiner().fit(pool, **arguments)
 
 
 def test_bad_options():
     with pytest.raises(ValueError, match="vote must be one of"):
-        LandmarkRefiner(vote="median")
+        LandmarkRefiner(training={"vote": "median"}).check()
     with pytest.raises(ValueError, match="labelled, pseudo"):
-        LandmarkRefiner(labelled=0, pseudo=0)
+        LandmarkRefiner(training={"labelled": 0, "pseudo": 0}).check()
     with pytest.raises(ValueError, match="preset must be one of"):
-        LandmarkRefiner("tiny")
+        LandmarkRefiner(preset="tiny").check()
     with pytest.raises(ValueError, match="no training option is called"):
-        LandmarkRefiner(crop=0.5)
+        LandmarkRefiner(training={"crop": 0.5}).check()
     with pytest.raises(RuntimeError, match="not trained"):
         LandmarkRefiner().predict([])
     options = RefinementOptions().set(prior="false", radius="0.1", rotation=3)
@@ -300,7 +309,7 @@ def test_bad_options():
 
 def test_a_size_that_does_not_fit(pool):
     with pytest.raises(ValueError, match=r"size|layer"):
-        LandmarkRefiner(size=(50, 46), network=TRUNK).fit(pool, pool.landmarks, steps=1)
+        LandmarkRefiner(size=(50, 46), network=TRUNK).fit(pool, labels(pool), steps=1)
 
 
 # ---- the command ----

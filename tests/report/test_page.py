@@ -80,7 +80,7 @@ def choose(values, selected, bound=1.01, initial=(), **fields):
         "cover_value": best.astype(np.float32),
         "method": "swap",
         "m": len(selected),
-        "seed": 0,
+        "random_state": 0,
         "proven": bound == 1.0,
         "history": [],
         "parameters": {"initial": list(initial)},

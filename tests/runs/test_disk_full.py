@@ -45,7 +45,7 @@ def progress(stage, done, total):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, resource.RLIM_INFINITY))
 
 def job(progress):
-    return choose(scp.datasets.folder(images), 3, features=scp.GradientExtractor((128, 128)),
+    return choose(scp.datasets.folder(images), 3, features=scp.GradientExtractor(size=(128, 128)),
                   count=30, run=run, duplicates=False, progress=progress)
 
 try:
@@ -205,7 +205,7 @@ import json, resource, sys
 import scp
 pool = scp.datasets.phantom(2, seed=3, size=(80, 64))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-extractor = scp.FeatureExtractor("laptop", size=(64, 64))
+extractor = scp.FeatureExtractor(size=(64, 64))
 try:
     extractor.fit(pool, steps=2, run=sys.argv[1], progress=False)
 except OSError as e:
@@ -220,7 +220,9 @@ def test_a_limit_on_the_files_of_a_training(tmp_path, limit, named):
     run = tmp_path / "run"
     pool = scp.datasets.phantom(2, seed=3, size=(80, 64))
     whole = tmp_path / "whole"
-    scp.FeatureExtractor("laptop", size=(64, 64)).fit(pool, steps=2, run=whole, progress=False)
+    scp.FeatureExtractor(preset="laptop", size=(64, 64)).fit(
+        pool, steps=2, run=whole, progress=False
+    )
     if named == "weights.safetensors":  # smaller than the checkpoint, which is there already
         run.mkdir()
         shutil.copy(whole / "checkpoint.safetensors", run)

@@ -33,9 +33,9 @@ def test_there_are_old_runs():
 
 def test_finished_rows_are_known(old):
     images = scp.datasets.folder(old / "images")
-    extractor = scp.GradientExtractor((64, 64), channels=16)
+    extractor = scp.GradientExtractor(size=(64, 64), channels=16)
     run = RunFolder(old / "run")
-    pool = Pool(images, extractor, "random", count=12, folder=run)
+    pool = Pool(images, extractor, "random", count=12, run=run)
     job = scp.SimilarityJob(pool.image, 6, pool.points, extractor, digest=pool.digest)
     before = (old / "run/similarity.npy").read_bytes(), (old / "run/places.npy").read_bytes()
     values, places = job.run(old / "run")
@@ -56,9 +56,17 @@ def test_select_goes_on(old, capsys):
     assert tomllib.loads((old / "run/config.toml").read_text())["features"]["channels"] == 16
 
 
+def test_the_settings_are_read(old):
+    run = scp.Run.open(old / "run", scp.datasets.folder(old / "images"))
+    assert (run.score, run.random_state, run.mode) == ("similarity", 0, "nearest")
+    assert len(run.chosen()) == len(
+        json.loads((old / "run/selection.json").read_text())["selected"]
+    )
+
+
 def test_trained_features_load(old):
     extractor = scp.FeatureExtractor.load(old / "run")
-    assert extractor.size == (64, 64) and extractor.model.training["steps"] == 3
+    assert extractor.grid_size == (64, 64) and extractor.model_.training["steps"] == 3
     features = extractor.pyramid(scp.datasets.folder(old / "images").grid(0, (64, 64))).features
     assert np.isfinite(features).all() and features.any()
     assert [line["step"] for line in read_log(old / "run/log.jsonl")] == [1, 2, 3]
@@ -79,10 +87,12 @@ def test_the_refined_network_predicts(old):
 
 
 def test_a_stopped_training_goes_on(old):
-    extractor = scp.FeatureExtractor("laptop", 0, (64, 64), network=NETWORK, **OPTIONS)
+    extractor = scp.FeatureExtractor(
+        preset="laptop", random_state=0, size=(64, 64), network=NETWORK, training=OPTIONS
+    )
     images, events = scp.datasets.folder(old / "images"), []
     options = {"progress": False, "callback": events.append}
     extractor.fit(images, steps=4, run=old / "stopped", **options)
     assert [e["step"] for e in events if e["event"] == "start"] == [2]
-    assert extractor.trained.finished and extractor.trained.step == 4
+    assert extractor.trained_.finished and extractor.trained_.step == 4
     assert [line["step"] for line in read_log(old / "stopped/log.jsonl")] == [1, 2, 3, 4]

@@ -87,14 +87,14 @@ images = scp.datasets.phantom(6, seed=0)
 def bar(stage, done, total):
     if done == int(sys.argv[2]):
         os.kill(os.getpid(), 9)
-record(scp.GradientExtractor((96, 96), channels=16), images, images, folder=RunFolder(sys.argv[1]),
-       progress=bar)
+record(scp.GradientExtractor(size=(96, 96), channels=16), images, images,
+       folder=RunFolder(sys.argv[1]), progress=bar)
 """
 
 
 def test_matching_that_is_killed_goes_on(tmp_path, monkeypatch):
     images = scp.datasets.phantom(6, seed=0)
-    extractor = scp.GradientExtractor((96, 96), channels=16)
+    extractor = scp.GradientExtractor(size=(96, 96), channels=16)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     first = record(extractor, images, images, folder=RunFolder(whole))
     for done in (2, 4):

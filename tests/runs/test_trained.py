@@ -27,7 +27,7 @@ def pool():
 @pytest.fixture
 def run(tmp_path):
     """A run folder as a training leaves it."""
-    e = FeatureExtractor("laptop", 0, (64, 64), network=NETWORK)
+    e = FeatureExtractor(preset="laptop", random_state=0, size=(64, 64), network=NETWORK)
     options = TrainingOptions(steps=40, seed=5).to_dict()
     facts = {
         "images": 6,
@@ -36,7 +36,7 @@ def run(tmp_path):
         "start": "random weights",
         "options": options,
     }
-    e.model = Model(e.network, e.size, *e.network.initial(5), e.preset, e.network_options, facts)
+    e.model_ = Model(e.architecture, e.size, *e.architecture.initial(5), e.preset, e.network, facts)
     e.save(tmp_path / "weights.safetensors")
     lines = [
         json.dumps({"event": "step", "step": s, "levels": [3 - s / 40, 2.0, 1.0]})
@@ -51,7 +51,7 @@ def test_trained_features_are_the_default(run, pool):
     answer = json.loads((run / "selection.json").read_text())
     used = answer["parameters"]["features"]
     assert used["features"] == "trained" and used["size"] == [64, 64] and used["levels"] == 3
-    assert used["weights"] == FeatureExtractor.load(run / "weights.safetensors").model.digest()
+    assert used["weights"] == FeatureExtractor.load(run / "weights.safetensors").model_.digest()
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["training"]["steps"] == 40 and config["training"]["seed"] == 5
     assert config["training"]["transforms"]["noise"] == "0.04@both"
@@ -68,7 +68,7 @@ def test_trained_features_are_the_default(run, pool):
 def test_other_weights_are_other_rows(run, pool):
     first = scp.choose(pool, 2, run=run, count=30, report=False)
     e = FeatureExtractor.load(run / "weights.safetensors")
-    e.model.parameters *= 1.5
+    e.model_.parameters *= 1.5
     e.save(run / "weights.safetensors")
     second = scp.choose(pool, 2, run=run, count=30, report=False)
     assert second.resumed == 0 and (np.asarray(first.values) != np.asarray(second.values)).any()
@@ -81,13 +81,13 @@ def test_extractor_for(run, tmp_path_factory):
     assert (
         extractor_for(run).name == "trained" and extractor_for(run, "gradient").name == "gradient"
     )
-    assert extractor_for(run, size=(128, 64)).size == (128, 64)
-    assert extractor_for(empty, weights=run / "weights.safetensors").size == (64, 64)
+    assert extractor_for(run, size=(128, 64)).grid_size == (128, 64)
+    assert extractor_for(empty, model=run / "weights.safetensors").grid_size == (64, 64)
     for arguments, kind, text in (
         ((empty, "trained"), FileNotFoundError, "train first"),
         ((run, "auto", None, 32), ValueError, "channels: those of trained"),
         ((run, "best"), ValueError, "features must be one of"),
-        ((run, "gradient", None, None, "x"), ValueError, "weights: gradient"),
+        ((run, "gradient", None, None, "x"), ValueError, "model: gradient"),
         ((run, "auto", None, None, "x.safetensors"), FileNotFoundError, "x.safetensors"),
         ((run, "trained", (100, 100)), ValueError, "multiples of 8"),
     ):
@@ -129,7 +129,7 @@ def test_select_command(run, pool, tmp_path_factory, capsys):
     assert "gradient features at 64 x 96 pixels" in capsys.readouterr().out
     for arguments, text in (
         (["--channels", "32"], "channels: those of trained"),
-        (["--weights", "none.safetensors"], "none.safetensors"),
+        (["--model", "none.safetensors"], "none.safetensors"),
     ):
         assert cli.main(["select", str(images), "--run", str(run), *arguments, *SMALL]) == 2
         assert text in capsys.readouterr().err
@@ -138,7 +138,7 @@ def test_select_command(run, pool, tmp_path_factory, capsys):
 def test_memory_counts_the_network(run, pool):
     e = FeatureExtractor.load(run / "weights.safetensors")
     points = [np.zeros((3, 2), np.float32)] * 6
-    job = scp.SimilarityJob(lambda i: pool.grid(i, e.size), 6, points, e)
+    job = scp.SimilarityJob(lambda i: pool.grid(i, e.grid_size), 6, points, e)
     assert job.fixed_bytes() >= e.working_bytes() + 2 * e.pyramid_bytes()
 
 

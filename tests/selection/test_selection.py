@@ -269,11 +269,11 @@ def test_estimator_and_text():
     v, _ = matrix(6)
     t = scp.TemplateSelector(n_templates=2, method="exact").fit(v)
     assert t.score_ == t.selection_.score and len(t.selected_) == 2
+    assert "proved best" in str(t.selection_) and "<table>" in t.selection_._repr_html_()
+    json.dumps(t.selection_.parameters)
     assert t.set_params(n_templates=3).get_params()["n_templates"] == 3
     with pytest.raises(ValueError, match="nonsense"):
         t.set_params(nonsense=1)
-    assert "proved best" in str(t.selection_) and "<table>" in t.selection_._repr_html_()
-    json.dumps(t.selection_.parameters)
 
 
 def test_verify_finds_what_is_wrong():

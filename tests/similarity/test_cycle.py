@@ -15,7 +15,7 @@ from scp.similarity import cycle_distances, expected_error, trusted
 @pytest.fixture(scope="module")
 def job():
     pool = scp.datasets.phantom(4, seed=1)
-    extractor = scp.GradientExtractor((128, 128), channels=32)
+    extractor = scp.GradientExtractor(size=(128, 128), channels=32)
     rng = np.random.default_rng(0)
     points = [rng.integers(16, 112, (k, 2)).astype(np.float32) for k in (5, 0, 7, 3)]
     grids = [pool.grid(i, (128, 128)) for i in range(4)]
@@ -76,24 +76,28 @@ def test_a_choice_by_cycles_from_the_command_line(tmp_path, capsys):
     assert "pixels of the grid off on average" in capsys.readouterr().out
     content = json.loads((tmp_path / "selection.json").read_text())
     assert content["parameters"]["similarity"]["objective"] == "cycle"
+    opened = scp.Run.open(tmp_path, scp.datasets.phantom(6, seed=0))
+    assert (opened.score, opened.extractor.grid_size) == ("cycle", (64, 64))
     assert content["expected_error"] >= 0
     plain = scp.choose(
         scp.datasets.phantom(6, seed=0),
         2,
         run=tmp_path,
         report=False,
-        features=scp.GradientExtractor((64, 64)),
+        features=scp.GradientExtractor(size=(64, 64)),
         count=20,
     )
     assert plain.expected_error is None and plain.selection.score > content["score"]
-    with pytest.raises(ValueError, match="objective must be one of"):
-        scp.choose(scp.datasets.phantom(2, seed=0), 1, objective="luck")
+    with pytest.raises(ValueError, match="score must be one of"):
+        scp.choose(scp.datasets.phantom(2, seed=0), 1, score="luck")
 
 
 def test_places_found_by_one_template_come_back_to_it():
     pool = scp.datasets.phantom(3, seed=5)
-    extractor = scp.GradientExtractor((128, 128), channels=32)
-    found = scp.LandmarkDetector(extractor, mode="nearest", views=1).fit_predict(pool, [0])
+    extractor = scp.GradientExtractor(size=(128, 128), channels=32)
+    found = scp.LandmarkDetector(extractor=extractor, mode="nearest", views=1).fit_predict(
+        pool, [0]
+    )
     assert np.median(found.error[0]) < 2 * found.error[1:].mean()
     assert found.error.shape == (3, 19) and np.isfinite(found.error).all()
-    assert found.landmarks().error is not None
+    assert found.rows(pool.ids).error is not None

@@ -11,13 +11,12 @@ import pytest
 
 import scp
 from scp.keypoints import Pool
-from scp.runs import RunFolder
 from scp.runs import images as run_images
 
 
 def job(images, points=None):
     pool = scp.datasets.folder(images)
-    found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
+    found = Pool(pool, scp.GradientExtractor(size=(128, 128)), count=30)
     return scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
 
 
@@ -25,7 +24,7 @@ KILLED = """
 import os, sys, scp
 from scp.keypoints import Pool
 pool = scp.datasets.folder(sys.argv[1])
-found = Pool(pool, scp.GradientExtractor((128, 128)), count=30)
+found = Pool(pool, scp.GradientExtractor(size=(128, 128)), count=30)
 job = scp.SimilarityJob(found.image, len(pool), found.points, found.extractor)
 def progress(stage, done, total):
     if done == len(pool) + int(sys.argv[3]):
@@ -74,11 +73,11 @@ def counted_job(folder, run):
     """A job in a run folder; the images decoded and the pyramids made so far."""
     pool = scp.datasets.folder(folder)
     decoded, made = [], []
-    grid, extractor = pool.grid, scp.GradientExtractor((128, 128))
+    grid, extractor = pool.grid, scp.GradientExtractor(size=(128, 128))
     pool.grid = lambda i, size: decoded.append(i) or grid(i, size)
     pyramid = extractor.pyramid
     extractor.pyramid = lambda image: made.append(1) or pyramid(image)
-    found = Pool(pool, extractor, count=30, folder=RunFolder(run))
+    found = Pool(pool, extractor, count=30, run=run)
     return (
         scp.SimilarityJob(found.image, len(pool), found.points, extractor, digest=found.digest),
         decoded,

@@ -216,7 +216,7 @@ def test_progress_stops_the_search():
 )
 def test_gradient_pyramid_equals_its_twin(levels, channels, size):
     image = np.random.default_rng(7).random(size, np.float32)
-    p = GradientExtractor(size, levels, channels).pyramid(image)
+    p = GradientExtractor(size=size, levels=levels, channels=channels).pyramid(image)
     features, norms = reference_gradient.gradient_pyramid(image, levels, channels)
     assert np.abs(p.norms - norms).max() <= 1e-4
     assert np.abs(p.features - features).max() <= 2e-3
@@ -225,7 +225,7 @@ def test_gradient_pyramid_equals_its_twin(levels, channels, size):
 
 def test_gradient_pyramid_ignores_brightness_and_contrast():
     image = np.random.default_rng(8).random((64, 64), np.float32)
-    extractor = GradientExtractor((64, 64))
+    extractor = GradientExtractor(size=(64, 64))
     a, b = extractor.pyramid(image), extractor.pyramid(image * np.float32(0.5) + np.float32(0.25))
     assert np.abs(a.features - b.features).max() <= 1e-3
     flat = extractor.pyramid(np.full((64, 64), 0.5, np.float32))
@@ -233,7 +233,7 @@ def test_gradient_pyramid_ignores_brightness_and_contrast():
 
 
 def test_gradient_pyramid_refuses_bad_images():
-    extractor = GradientExtractor((64, 64))
+    extractor = GradientExtractor(size=(64, 64))
     with pytest.raises(ValueError, match="image"):
         extractor.pyramid(np.zeros((64, 32), np.float32))
     bad = np.zeros((64, 64), np.float32)
@@ -246,4 +246,4 @@ def test_gradient_pyramid_refuses_bad_images():
         ({"levels": 0}, "levels"),
     ):
         with pytest.raises(ValueError, match=name):
-            GradientExtractor(**kwargs)
+            GradientExtractor(**kwargs).check()

@@ -55,7 +55,9 @@ def main() -> None:
     for large in ("checkpoint.safetensors", "refine1.checkpoint.safetensors"):
         (folder / "run" / large).unlink()
 
-    extractor = scp.FeatureExtractor("laptop", 0, (64, 64), network=NETWORK, **OPTIONS)
+    extractor = scp.FeatureExtractor(
+        preset="laptop", random_state=0, size=(64, 64), network=NETWORK, training=OPTIONS
+    )
     images = scp.datasets.folder(folder / "images")
     try:
         extractor.fit(images, steps=4, run=folder / "stopped", progress=False, callback=stop)

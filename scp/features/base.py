@@ -1,0 +1,121 @@
+"""What all feature extractors have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from ..datasets import Dataset
+from ..datasets.base import resize
+from ..estimator import Estimator
+from .pyramid import FeaturePyramid, cell_offsets
+from .store import PyramidStore
+
+
+class BaseExtractor(Estimator):
+    """Base class of extractors: sizes, and pyramids of many images.
+
+    A subclass has `name`, `grid_size`, `levels`, `channels`, `parameters`, `pyramid`, `resized`,
+    `fit`, and `check` for its constructor's arguments.
+
+    Attributes:
+        grid_size: (H, W) that images are resized to.
+        levels: D. channels: C, of a vector.
+    """
+
+    name: str
+    grid_size: tuple[int, int]
+    levels: int
+    channels: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of level 0 in cells."""
+        height, width = self.grid_size
+        return height >> self.levels, width >> self.levels
+
+    @property
+    def cells(self) -> int:
+        """Cells of all levels."""
+        return int(cell_offsets(self.levels, *self.grid)[-1])
+
+    def pyramid_bytes(self) -> int:
+        """Memory of one pyramid."""
+        return self.cells * (self.channels + 1) * 4
+
+    def check(self) -> Self:
+        """self; ValueError names an argument of the constructor that is wrong."""
+        raise NotImplementedError
+
+    def fit(self, images: Dataset | np.ndarray | Iterable[np.ndarray], y: object = None) -> Self:
+        """Learn the features."""
+        raise NotImplementedError
+
+    def parameters(self) -> dict[str, Any]:
+        """What the features depend on besides the image."""
+        raise NotImplementedError
+
+    def resized(self, size: tuple[int, int]) -> Self:
+        """The same features for images of another size."""
+        raise NotImplementedError
+
+    def pyramid(self, image: np.ndarray) -> FeaturePyramid:
+        """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
+        raise NotImplementedError
+
+    def transform(
+        self,
+        images: Dataset | np.ndarray | Iterable[np.ndarray],
+        *,
+        max_memory: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> PyramidStore:
+        """The pyramids of images: a sequence of FeaturePyramid.
+
+        Args:
+            images: a data set; or an array [N][H][W] or several [H][W], uint8, uint16, or floating
+                point in 0..1, which are resized where needed.
+            max_memory: bytes to hold, 2 GiB if None; the others go to a nameless file in `folder`.
+        """
+        return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
+
+    def fit_transform(
+        self,
+        images: Dataset | np.ndarray | Iterable[np.ndarray],
+        y: object = None,
+        **options: Any,
+    ) -> PyramidStore:
+        """`fit` with these options, then `transform`."""
+        return self.fit(images, **options).transform(images)
+
+    def _grids(self, images) -> Iterator[np.ndarray]:
+        """The images as float32 [H][W] of the extractor's size."""
+        size = self.grid_size
+        if isinstance(images, Dataset):
+            for i in range(len(images)):
+                yield images.grid(i, size)
+            return
+        if isinstance(images, np.ndarray) and images.ndim != 3:
+            raise ValueError(f"images must be [N][H][W], got shape {list(images.shape)}")
+        empty = True
+        for i, image in enumerate(images):
+            empty = False
+            yield _on_grid(image, size, f"images[{i}]")
+        if empty:
+            raise ValueError("images: at least one is needed")
+
+
+def _on_grid(image, size: tuple[int, int], name: str) -> np.ndarray:
+    image = np.asarray(image)
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f"{name} must be [rows][columns] and not empty, got {list(image.shape)}")
+    if image.dtype.kind == "f":
+        image = np.ascontiguousarray(image, np.float32)
+        if not ((image >= 0) & (image <= 1)).all():
+            raise ValueError(f"{name} must lie in 0..1 where it is floating point")
+    elif image.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f"{name} must be uint8, uint16 or floating point, got {image.dtype}")
+    return resize(image, size)
