@@ -91,14 +91,21 @@ def collect(run: Path, folder: str) -> dict[str, str]:
     return out
 
 
-def scp(package: Path, environment: dict, *words) -> None:
+def scp(package: Path, environment: dict, *words) -> str:
     command = [sys.executable, "-P", "-m", "scp", *map(str, words)]
-    if words[0] != "evaluate":
+    if words[0] != "evaluate" and words[-1] != "--help":
         command.append("--quiet")
     environment = {**os.environ, **environment, "PYTHONPATH": str(package)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def score_flag(package: Path) -> str:
+    """--score, or its name in 0.1.0."""
+    text = scp(package, {}, "select", "--help")
+    return "--score" if "--score" in text else "--objective"
 
 
 def walk(package: Path, work: Path, data: list, marks: Path, environment: dict) -> dict:
@@ -118,7 +125,7 @@ def walk(package: Path, work: Path, data: list, marks: Path, environment: dict) 
         *grid,
         "--mode",
         "bilinear",
-        "--objective",
+        score_flag(package),
         "cycle",
         "--method",
         "exact",

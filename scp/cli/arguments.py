@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 from pathlib import Path
 
@@ -58,12 +59,24 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def usual(*functions) -> dict[str, object]:
+    """Default of every parameter of functions that has one: what --help and the library share."""
+    return {
+        name: parameter.default
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+
+
 def add_features(group) -> None:
     """Arguments that say which features are used; `scp.features.extractor_for` takes them."""
+    from ..features.choose import FEATURES
+
     group.add_argument(
         "--features",
         default="auto",
-        choices=["auto", "trained", "gradient"],
+        choices=FEATURES,
         help="auto: trained if the run folder has them",
     )
     group.add_argument(

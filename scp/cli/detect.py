@@ -9,14 +9,23 @@ import sys
 from pathlib import Path
 
 from ..runs.folder import LANDMARKS, REPORT, SELECTION
-from .arguments import add_data, add_features, add_output, data_words, names, open_data, run_path
+from .arguments import (
+    add_data,
+    add_features,
+    add_output,
+    data_words,
+    names,
+    open_data,
+    run_path,
+    usual,
+)
 
 DOUBTFUL = 5  # images to look at first, in the summary
 
 
 def add_detect(commands) -> None:
     """The parser of scp detect."""
-    from ..detection import MODES, RULES, VIEWS
+    from ..detection import MODES, RULES, VIEWS, LandmarkDetector
 
     detect = commands.add_parser(
         "detect",
@@ -27,16 +36,17 @@ def add_detect(commands) -> None:
     detect.set_defaults(run_command=run_detect)
     add_data(detect)
     add_templates(detect)
+    default = usual(LandmarkDetector)
     how = detect.add_argument_group("matching")
     how.add_argument(
         "--rule",
-        default="agreeing",
+        default=default["rule"],
         choices=RULES,
         help="how templates vote; confident: the paper, Eq. 3",
     )
     how.add_argument(
         "--mode",
-        default="bilinear",
+        default=default["mode"],
         choices=MODES,
         help="paper: whole pixels, as in the authors' code",
     )

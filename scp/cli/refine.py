@@ -15,6 +15,7 @@ from .train import EXIT_STOPPED, add_length, settings
 
 def add_refine(commands) -> None:
     """The parser of scp refine."""
+    from ..features.choose import FEATURES
     from ..networks import REFINEMENTS
 
     refine = commands.add_parser(
@@ -48,7 +49,7 @@ def add_refine(commands) -> None:
     how.add_argument(
         "--features",
         default="auto",
-        choices=["auto", "trained", "gradient"],
+        choices=FEATURES,
         help="that are matched; auto: trained if the run folder has them",
     )
     add_pseudo_templates_argument(how)

@@ -8,7 +8,7 @@ import sys
 import time
 
 from ..progress import LINE_SECONDS
-from .arguments import add_output, counts, size
+from .arguments import add_output, counts, size, usual
 from .train import fit
 
 WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
@@ -18,8 +18,12 @@ REFINE_MINUTES = 10.0
 
 def add_reproduce(commands) -> None:
     """The parser of scp reproduce."""
-    from ..detection import VIEWS
+    from ..detection import RULES, VIEWS
+    from ..experiments.study import CANDIDATES, DIRECTIONS, EVALUATIONS, KEYPOINTS_OF, Options
+    from ..networks import PRESETS
+    from ..selection import METHODS
 
+    default = usual(Options)
     verb = commands.add_parser(
         "reproduce",
         help="the paper's tables and figures, with its numbers beside",
@@ -42,7 +46,7 @@ def add_reproduce(commands) -> None:
         help="phantom: training images, and as many test images (default 40)",
     )
     features = verb.add_argument_group("features")
-    features.add_argument("--preset", default="laptop", choices=["laptop", "paper"])
+    features.add_argument("--preset", default="laptop", choices=list(PRESETS))
     features.add_argument("--features", default="trained", choices=["trained", "gradient"])
     features.add_argument(
         "--minutes",
@@ -55,8 +59,8 @@ def add_reproduce(commands) -> None:
     how = verb.add_argument_group("measuring")
     how.add_argument(
         "--evaluation",
-        default="both",
-        choices=["both", "honest", "paper"],
+        default=default["evaluation"],
+        choices=EVALUATIONS,
         help="paper: in the training images, templates among them, on the grid, Eq. "
         "3; honest: in test images without duplicates, original pixels",
     )
@@ -67,10 +71,10 @@ def add_reproduce(commands) -> None:
         help="numbers of templates (default: table1 1-5, table2 1,5,10,25; table5 "
         "and fig4 take the largest, 5)",
     )
-    how.add_argument("--draws", type=int, default=1000, help="random sets (default 1000)")
     how.add_argument(
-        "--rule", default="agreeing", choices=["agreeing", "weighted", "median", "confident"]
+        "--draws", type=int, default=default["draws"], help="random sets (default 1000)"
     )
+    how.add_argument("--rule", default=default["rule"], choices=RULES)
     how.add_argument(
         "--views",
         type=int,
@@ -81,34 +85,36 @@ def add_reproduce(commands) -> None:
     how.add_argument("--seeds", type=int, default=10, help="table5: of the searches (default 10)")
     how.add_argument("--seed", type=int, default=0)
     choosing = verb.add_argument_group("choosing (defaults: the paper's text)")
-    choosing.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
+    choosing.add_argument("--method", default=default["method"], choices=METHODS)
     choosing.add_argument(
         "--searches",
         type=int,
-        default=100_000,
+        default=default["searches"],
         metavar="N",
         help="of random (paper 100000, released code 400000)",
     )
     choosing.add_argument(
         "--direction",
-        default="paper",
-        choices=["paper", "code"],
+        default=default["direction"],
+        choices=DIRECTIONS,
         help="code: key points of the templates are searched in the images, as "
         "in the released code",
     )
     choosing.add_argument(
         "--candidates",
-        default="all",
-        choices=["all", "without-first"],
+        default=default["candidates"],
+        choices=CANDIDATES,
         help="without-first: the first image is never chosen for M > 1, as in the released code",
     )
     choosing.add_argument(
         "--keypoints-of",
-        default="each",
-        choices=["each", "first"],
+        default=default["keypoints_of"],
+        choices=KEYPOINTS_OF,
         help="first: all images have the key points of the first, as in the released code",
     )
-    choosing.add_argument("--max-nodes", type=int, default=1_000_000, help="of the exact search")
+    choosing.add_argument(
+        "--max-nodes", type=int, default=default["max_nodes"], help="of the exact search"
+    )
     refine = verb.add_argument_group("refinement (table2)")
     refine.add_argument(
         "--refine-minutes",

@@ -6,7 +6,16 @@ import os
 import sys
 from pathlib import Path
 
-from .arguments import add_data, add_features, add_output, byte_count, counts, names, open_data
+from .arguments import (
+    add_data,
+    add_features,
+    add_output,
+    byte_count,
+    counts,
+    names,
+    open_data,
+    usual,
+)
 
 
 def add_select(commands) -> None:
@@ -47,22 +56,31 @@ def add_select(commands) -> None:
 
 def add_method(parser) -> None:
     """How the images are chosen; `open_run` and `choose` read it."""
+    from ..keypoints import METHODS as DETECTORS
+    from ..run import SCORES, Run
+    from ..selection import METHODS
+    from ..selection import select as solve
+    from ..similarity.matching import MODES
+
+    default = usual(solve, Run)
     method = parser.add_argument_group("method")
-    method.add_argument("--method", default="swap", choices=["random", "greedy", "swap", "exact"])
-    method.add_argument("--keypoints", default="sift", choices=["sift", "surf", "orb", "random"])
-    method.add_argument("--count", type=int, default=100, help="key points per image at most")
-    method.add_argument("--mode", default="nearest", choices=["nearest", "bilinear"])
+    method.add_argument("--method", default=default["method"], choices=METHODS)
+    method.add_argument("--keypoints", default=default["keypoints"], choices=DETECTORS)
     method.add_argument(
-        "--objective",
-        default="similarity",
-        choices=["similarity", "cycle"],
+        "--count", type=int, default=default["count"], help="key points per image at most"
+    )
+    method.add_argument("--mode", default=default["mode"], choices=MODES)
+    method.add_argument(
+        "--score",
+        default=default["score"],
+        choices=SCORES,
         help="cycle: matches that do not come back count less",
     )
     add_features(method)
     method.add_argument("--channels", type=int, help="of gradient features (default 64)")
-    method.add_argument("--draws", type=int, default=100_000, help="of the random search")
+    method.add_argument("--draws", type=int, default=default["draws"], help="of the random search")
     method.add_argument("--max-nodes", type=int, help="of the exact search")
-    method.add_argument("--seed", type=int, default=0)
+    method.add_argument("--seed", type=int, default=default["random_state"])
 
 
 def add_choice_output(parser) -> None:
@@ -118,7 +136,7 @@ def open_run(args, pool, name: str, duplicates: bool = True):
         keypoints=args.keypoints,
         count=args.count,
         mode=args.mode,
-        score=args.objective,
+        score=args.score,
         max_memory=args.max_memory,
         device=args.device,
         random_state=args.seed,

@@ -23,7 +23,7 @@ def train(
     images: np.ndarray | Iterable[np.ndarray],
     network,
     options: TrainingOptions | None = None,
-    run_dir: str | os.PathLike[str] | None = None,
+    run: str | os.PathLike[str] | None = None,
     *,
     minutes: float | None = None,
     steps: int | None = None,
@@ -39,11 +39,11 @@ def train(
         network: scp.networks.Network with 1 or 3 input channels; its outputs, in order, are the
             levels, coarsest first.
         options: all knobs. minutes, steps: the length, in place of that in options.
-        run_dir: folder for checkpoint.safetensors and log.jsonl; made if it is not there. None:
+        run: a run folder, for checkpoint.safetensors and log.jsonl; made if it is not there. None:
             nothing is written.
         initial: (parameters, state) to start from. None: network.initial(options.seed).
-        resume: go on from the checkpoint in run_dir, when there is one (made with the same network,
-            images and options, or ValueError). False: start anew and overwrite.
+        resume: go on from the checkpoint in the run folder, when there is one (made with the same
+            network, images and options, or ValueError). False: start anew and overwrite.
         progress: a live bar on stderr. None: only on a terminal.
         callback: called with each event, a dict with "event" and:
             start: bytes (of memory that the steps will hold), step, steps, minutes, crop (pixels);
@@ -73,4 +73,4 @@ def train(
         identity={"network": network.digest(), "images": of_arrays(pool)},
         facts={"crop": side},
     )
-    return run_job(job, options, run_dir, resume=resume, progress=progress, callback=callback)
+    return run_job(job, options, run, resume=resume, progress=progress, callback=callback)

@@ -103,19 +103,19 @@ class Job:
 def run_job(
     job: Job,
     options,
-    run_dir=None,
+    run=None,
     *,
     resume: bool = True,
     progress: bool | None = False,
     callback: Callable[[dict[str, Any]], object] | None = None,
 ) -> TrainedState:
     """Runs a training to its end, or to Ctrl-C; arguments as in `scp.features.train`."""
-    run = _Run(job, options, run_dir, callback)
-    run.begin(resume)
-    with _ctrl_c() as stop, _bar(progress, run) as bar:
-        while not run.finished and not stop.is_set():
-            run.advance(bar)
-    return run.end()
+    training = _Run(job, options, run, callback)
+    training.begin(resume)
+    with _ctrl_c() as stop, _bar(progress, training) as bar:
+        while not training.finished and not stop.is_set():
+            training.advance(bar)
+    return training.end()
 
 
 def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
@@ -137,9 +137,9 @@ def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
 class _Run:
     """The state of one training, and its files."""
 
-    def __init__(self, job: Job, options, run_dir, callback):
+    def __init__(self, job: Job, options, run, callback):
         self.job, self.options, self.callback = job, options, callback
-        self.folder = None if run_dir is None else RunFolder(run_dir)
+        self.folder = None if run is None else RunFolder(run)
         self.identity = {**job.identity, "options": options.to_dict()}
 
     # ---- beginning ----

@@ -72,7 +72,7 @@ def test_places_of_another_shape_are_refused(job):
 
 def test_a_choice_by_cycles_from_the_command_line(tmp_path, capsys):
     command = "demo --minutes 0 -n 6 -m 2 --size 64 --count 20 --no-report --quiet"
-    assert main([*command.split(), "--objective", "cycle", "--run", str(tmp_path)]) == 0
+    assert main([*command.split(), "--score", "cycle", "--run", str(tmp_path)]) == 0
     assert "pixels of the grid off on average" in capsys.readouterr().out
     content = json.loads((tmp_path / "selection.json").read_text())
     assert content["parameters"]["similarity"]["objective"] == "cycle"
