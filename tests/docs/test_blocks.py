@@ -69,8 +69,8 @@ def prepared(small, tmp_path_factory) -> Path:
     write_images(folder / "radiographs", pool.subset(range(30)))
     write_images(folder / "xrays", pool.subset(range(3)))
     write_cephalometric(folder / "cephalometric", pool)
-    for name in ("marks.csv", "landmarks.csv"):
-        scp.write_landmarks(folder / name, scp.Landmarks.of(pool))
+    scp.write_landmarks(folder / "landmarks.csv", scp.Landmarks.of(pool))
+    scp.write_landmarks(folder / "marks.csv", scp.Landmarks.of(pool.subset(range(30))))
     images = scp.datasets.folder(folder / "radiographs")
     extractor = scp.FeatureExtractor().fit(images, run=folder / "runs/mine", progress=False)
     scp.choose(images, 5, features=extractor, run=folder / "runs/mine", report=False)
