@@ -2,7 +2,7 @@
 
 Imports torch and numpy only: a peer's interpreter has no scp. `arrays` is what Network gives:
 ints int32 [n][16], floats float32 [n][4], blocks int64 [n][4], parameters and state float32 (see
-scp/models/network.py for the columns). Maps are [B][C][H][W] here.
+scp/networks/network.py for the columns). Maps are [B][C][H][W] here.
 """
 
 import time

@@ -17,9 +17,10 @@ When the images chosen are annotated, their landmarks are found in all the other
     detector.fit(pool.subset(choice.selection.selected), marks)
     found = detector.predict(pool)                     # found.xy, found.confidence
 
-The parts, in the order of the method: `datasets`, `keypoints.detect`; `FeatureExtractor` (with
-`networks`, `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and
-`match`, `select` and `verify`, `report.write_report`; `LandmarkDetector` and `match_templates`.
+The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtractor` (with `networks`,
+`training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and `match`; `select` and
+`verify`; `Run` and `choose` for all of these; `LandmarkDetector`, `LandmarkRefiner`, `evaluate`;
+`report.write_report`.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The command line: scp train, select, detect, refine, evaluate, demo, weights, info."""
+"""Arguments that several verbs share: types, images, features, output."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def add_data(parser):
     """Arguments that say which images; `open_data` reads them."""
     parser.add_argument("images", help="folder of images, or root of the data set")
     data = parser.add_argument_group("data")
-    data.add_argument("--dataset", choices=KINDS, default="folder")
+    data.add_argument("--dataset", choices=KINDS, default="folder", help="the kind of data set")
     for name, _, default, meaning in _OPTIONS:
         data.add_argument(f"--{name}", default=default, help=meaning)
     data.add_argument(

@@ -1,8 +1,9 @@
-"""The command line: scp train, select, detect, refine, evaluate, demo, weights, info."""
+"""The command line: scp train, select, detect, refine, evaluate, reproduce, demo, weights, info."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -33,12 +34,27 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
+    except BrokenPipeError:  # the reader of our output has gone, as in `scp ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_STOPPED
     except MemoryError as error:
         print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
+
+
+class _Help(argparse.HelpFormatter):
+    """Says the default of an option where there is one and its text does not."""
+
+    def _get_help_string(self, action):
+        text = action.help or ""
+        value = action.default
+        shown = value not in (None, False, argparse.SUPPRESS) and not isinstance(value, list)
+        if not shown or not action.option_strings or "default" in text:
+            return text
+        return f"{text} (default %(default)s)"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,4 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     add_weights(commands)
 
     add_info(commands)
+    for command in commands.choices.values():
+        command.formatter_class = _Help
     return parser

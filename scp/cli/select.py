@@ -64,12 +64,18 @@ def add_method(parser) -> None:
 
     default = usual(solve, Run)
     method = parser.add_argument_group("method")
-    method.add_argument("--method", default=default["method"], choices=METHODS)
-    method.add_argument("--keypoints", default=default["keypoints"], choices=DETECTORS)
+    method.add_argument(
+        "--method", default=default["method"], choices=METHODS, help="of the search"
+    )
+    method.add_argument(
+        "--keypoints", default=default["keypoints"], choices=DETECTORS, help="their detector"
+    )
     method.add_argument(
         "--count", type=int, default=default["count"], help="key points per image at most"
     )
-    method.add_argument("--mode", default=default["mode"], choices=MODES)
+    method.add_argument(
+        "--mode", default=default["mode"], choices=MODES, help="cells of 2 x 2 pixels, or pixels"
+    )
     method.add_argument(
         "--score",
         default=default["score"],
@@ -80,12 +86,14 @@ def add_method(parser) -> None:
     method.add_argument("--channels", type=int, help="of gradient features (default 64)")
     method.add_argument("--draws", type=int, default=default["draws"], help="of the random search")
     method.add_argument("--max-nodes", type=int, help="of the exact search")
-    method.add_argument("--seed", type=int, default=default["random_state"])
+    method.add_argument(
+        "--seed", type=int, default=default["random_state"], help="of all random draws"
+    )
 
 
 def add_choice_output(parser) -> None:
     output = add_output(parser, "selection.json")
-    output.add_argument("--no-report", action="store_true")
+    output.add_argument("--no-report", action="store_true", help="write no report.html")
     output.add_argument("--estimate", action="store_true", help="print time and memory, then stop")
     output.add_argument(
         "--max-memory", type=byte_count, metavar="SIZE", help="for example 500M, 2G"

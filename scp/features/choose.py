@@ -42,6 +42,8 @@ def extractor_for(
         )
         return extractor.check()
     if not there:
+        if model is not None:
+            raise FileNotFoundError(f"model: there is no file {path}")
         raise FileNotFoundError(f"features: there is no {path or WEIGHTS}; train first (scp train)")
     for name, value in (("channels", channels), ("levels", levels)):
         if value is not None:

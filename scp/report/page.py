@@ -86,7 +86,7 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
         (
             "Score",
             words.number(selection.score),
-            "mean similarity of every key point to its best chosen image",
+            "mean over images of the similarity of their key points to the best chosen image",
         ),
         (
             "Certified bound",

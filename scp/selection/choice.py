@@ -33,7 +33,7 @@ class Choice:
         run: the `scp.Run` that made it. resumed: rows of the similarity that were done already.
         dots, brute: dot products done, and those of brute force.
         expected_error: of the choice, pixels of the grid (`scp.similarity.expected_error`); None
-            unless the objective is "cycle".
+            unless the score is "cycle".
     """
 
     selection: Selection

@@ -80,7 +80,9 @@ def load_checkpoint(
         raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
-            raise ValueError(f"{path}: the run was started on other {name}; {ANEW}")
+            raise ValueError(
+                f"{path}: the run was started on other {name} or with another size; {ANEW}"
+            )
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
         raise ValueError(f"{path}: the header has no options")

@@ -29,11 +29,6 @@ CLIMBING = {
     "scp.landmarks.table -> scp.datasets": "a type: landmarks can be those of a data set",
     "scp.selection.choice -> scp.run": "a type: a choice knows the run that made it",
 }
-# Imports inside functions where they need not be. Empty it.
-NOT_YET = {
-    "scp.training.checkpoints -> scp._version",
-    "scp.training.checkpoints -> scp.runs",
-}
 
 
 class Import(NamedTuple):
@@ -167,7 +162,7 @@ def test_modules_import_each_other_in_no_circle():
 
 def test_imports_of_scp_stand_at_the_top():
     late = {str(i) for i in ALL if i.late and entry(i.importer) != "cli"}
-    assert sorted(late - NOT_YET) == []
+    assert sorted(late) == []
 
 
 def test_imports_of_the_standard_library_stand_at_the_top():
