@@ -79,7 +79,8 @@ class Estimator:
         )
 
     def __sklearn_is_fitted__(self) -> bool:
-        return any(name.endswith("_") for name in vars(self))
+        found = {name for name in vars(self) if name.endswith("_")}
+        return bool(found - {"start_", "names_"})  # those stand before a training has ended
 
     def __sklearn_tags__(self):
         from sklearn.utils import Tags, TargetTags  # only scikit-learn calls this

@@ -66,7 +66,8 @@ def renamed(progress: Progress, stage: str) -> Progress:
     def update(_, done, total):
         nonlocal bar
         bar = bar or watch(progress, stage, total) or (lambda done, total: None)
-        bar(done, total)
+        if done:  # `watch` has said that the stage begins
+            bar(done, total)
 
     return update
 

@@ -23,9 +23,18 @@ from .keypoints import Pool
 from .landmarks import Landmarks, write_landmarks
 from .progress import Progress, watch
 from .report import landmarks_in, show_landmarks, write_report
-from .runs import RunFolder, read_log, run_settings, unfinished
+from .runs import RunFolder, made_by, read_log, run_settings, unfinished
 from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import Choice, chosen_ids, describe, more_sizes, select, warnings_of
+from .selection import (
+    Choice,
+    asked_for,
+    chosen_ids,
+    describe,
+    more_sizes,
+    row_numbers,
+    select,
+    warnings_of,
+)
 from .similarity import (
     Estimate,
     SimilarityJob,
@@ -64,8 +73,7 @@ class Run:
         device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
             `scp.devices.resolve`. The results are the same bits.
         random_state: of the key points and of the search.
-        duplicates: look for images that show the same picture, and warn of them.
-        progress: see `scp.progress`.
+        duplicates: look for images that show the same picture. progress: see `scp.progress`.
 
     Attributes:
         extractor: of the features. elapsed: seconds by stage. folder: a RunFolder, or None.
@@ -112,6 +120,7 @@ class Run:
         run: str | os.PathLike[str],
         dataset: Dataset | None = None,
         *,
+        features: FeatureExtractor | GradientExtractor | None = None,
         progress: Progress = None,
     ) -> Run:
         """The run that a run folder holds, with the settings of its config.toml.
@@ -119,9 +128,10 @@ class Run:
         Args:
             run: the run folder of an earlier run.
             dataset: its images; None: the folder of images that config.toml names.
+            features: those of the run; None: made or loaded as config.toml says.
         """
         path = Path(run, CONFIG)
-        source, features, options, asked = run_settings(path)
+        source, made_of, options = run_settings(path)
         if dataset is None:
             if source.get("name") != "folder":
                 raise ValueError(
@@ -129,14 +139,15 @@ class Run:
                     "with scp.datasets and give it here"
                 )
             dataset = open_folder(source["root"])
-        extractor = extractor_for(run, **features)
-        opened = cls(dataset, run, features=extractor, progress=progress, **options)
-        opened._asked = asked
-        return opened
+        extractor = extractor_for(run, **made_by(made_of)) if features is None else features
+        if extractor.parameters() != made_of:
+            raise ValueError(
+                f"features: {path} names others than these; give those of the run, or select again"
+            )
+        return cls(dataset, run, features=extractor, progress=progress, **options)
 
     def __fspath__(self) -> str:
-        """The path of its folder: a run stands wherever the argument `run` is asked for."""
-        if self.path is None:
+        if self.path is None:  # a run stands wherever the argument `run` is asked for
             raise TypeError("run: this one has no folder")
         return os.fspath(self.path)
 
@@ -160,9 +171,11 @@ class Run:
         is wrong, before any work."""
         n = len(self.dataset)
         sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+        for name in {"random_state", "device"} & set(rules):
+            raise TypeError(f"{name} is a setting of Run, not a rule of select")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
             raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
-        return sizes, _row_numbers(rules, self.dataset.ids)
+        return sizes, row_numbers(rules, self.dataset.ids)
 
     # ---- stages ----
 
@@ -171,11 +184,9 @@ class Run:
         """(id, id, kind) of images that show the same picture."""
         if not self.duplicates or len(self.dataset) < 2:
             return []
-        ids = self.dataset.ids
         with self._stage("duplicates"):
-            return [
-                (ids[p.a], ids[p.b], p.kind) for p in find_duplicates(self.dataset, self.progress)
-            ]
+            pairs = find_duplicates(self.dataset, self.progress)
+        return [(self.dataset.ids[p.a], self.dataset.ids[p.b], p.kind) for p in pairs]
 
     @cached_property
     def _pool(self) -> Pool:
@@ -236,8 +247,8 @@ class Run:
         values, places = self._similarity
         if self.score == "similarity":
             return np.ascontiguousarray(values), None
+        pyramids = (self.extractor.pyramid(pool.image(i)) for i in range(len(self.dataset)))
         with self._stage("cycles"):
-            pyramids = (self.extractor.pyramid(pool.image(i)) for i in range(len(self.dataset)))
             distances = cycle_distances(
                 PyramidStore(pyramids, self.max_memory, self.path),
                 pool.points,
@@ -261,22 +272,31 @@ class Run:
         Args:
             m: how many; a sequence gives one answer per entry; None: as the budget allows.
             method, rules: see `scp.select`. Images may be named by id or index in `initial`,
-                `include`, `exclude`.
-            min_distance: between chosen images, by `scp.image_distances`.
+                `include`, `exclude`. min_distance: by `scp.image_distances`.
         """
         sizes, rules = self.check(m, rules)
-        self._asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
+        asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
+        choice = self._choose(**asked)
+        self._choice, self._asked = choice, asked
+        if self.folder:
+            parameters = self.parameters()
+            self.folder.write_config(parameters)
+            self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+        return choice
+
+    def _choose(self, m, method, min_distance, **rules) -> Choice:
+        """See `select`; m and rules as `check` gives them."""
         pairs, pool = self.duplicate_pairs, self._pool
         matrix, distances = self._scored
         with self._stage("selection"):
             options = self._options(min_distance, rules)
-            found = select(matrix, sizes, method=method, progress=self.progress, **options)
+            found = select(matrix, m, method=method, progress=self.progress, **options)
             curve = found if isinstance(found, list) else [found]
         chosen = curve[-1].selected
         error = None
         if distances is not None:
             error = expected_error(matrix, distances, options["weights"], chosen)
-        self._choice = Choice(
+        return Choice(
             curve[-1],
             curve,
             [self.dataset.ids[i] for i in chosen],
@@ -286,17 +306,12 @@ class Run:
             self.warnings(),
             pairs,
             self.elapsed,
-            self,
+            self.folder,
             self._job.resumed,
             self._job.dots,
             self._job.brute,
             error,
         )
-        if self.folder:
-            parameters = self.parameters()
-            self.folder.write_config(parameters)
-            self.folder.write_json(SELECTION, describe(self._choice, self.dataset, parameters))
-        return self._choice
 
     def report(self, command: str | None = None) -> Path:
         """Write report.html of the choice into the run folder; its path.
@@ -306,7 +321,7 @@ class Run:
         if self.folder is None:
             raise ValueError("run: a report needs a run folder")
         if self._choice is None:
-            self.select(**self._asked)
+            self._choose_again(self.folder / SELECTION)
         choice = self._choice
         training = self._training()
         bar = watch(self.progress, "report", 1)
@@ -339,6 +354,17 @@ class Run:
             bar(1, 1)
         return self.folder / REPORT
 
+    def _choose_again(self, path: Path) -> None:
+        """The choice of a selection.json, or that of `select` where there is none."""
+        if not path.is_file():
+            self.select()
+            return
+        asked = asked_for(path)
+        choice = self._choose(**asked)
+        if choice.ids != chosen_ids(path):
+            raise ValueError(f"{path}: chosen in another way than it says; select again")
+        self._choice, self._asked = choice, asked
+
     def detect(
         self,
         templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None,
@@ -363,20 +389,18 @@ class Run:
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
         """
         images = self.annotated(templates)
-        detector = LandmarkDetector(
-            extractor=self.extractor, rule=rule, mode=mode, views=views
-        ).fit(images)
-        count = (
-            usual_pseudo_templates(detector, len(images))
-            if pseudo_templates is None
-            else pseudo_templates
-        )
-        if count:
-            detector.add_pseudo_templates(self.dataset, count, progress=self.progress)
+        rows = None
+        if write and (out is not None or self.folder is not None):
+            rows = self.dataset.rows(images.ids, "templates")
+        options = {"rule": rule, "mode": mode, "views": views}
+        detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
+        if pseudo_templates is None:
+            pseudo_templates = usual_pseudo_templates(detector, len(images))
+        if pseudo_templates:
+            detector.add_pseudo_templates(self.dataset, pseudo_templates, progress=self.progress)
         with self._stage("landmarks"):
             found = detector.predict(self.dataset, progress=self.progress)
-        if write and (out is not None or self.folder is not None):
-            rows = [self.dataset.ids.index(name) for name in images.ids]
+        if rows is not None:
             self.keep(found, rows, out)
         return found
 
@@ -412,6 +436,8 @@ class Run:
 
         templates: rows of the images that were annotated.
         """
+        if out is None and self.folder is None:
+            raise ValueError("out: a run without a folder needs a file")
         target = Path(out) if out is not None else self.folder / LANDMARKS
         write_landmarks(target, landmarks)
         if self.folder is None or target != self.folder / LANDMARKS:
@@ -422,32 +448,24 @@ class Run:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
-            notes.insert(
-                0, "the training in this run folder has not finished: gradient features are used"
-            )
+            text = "the training in this run folder has not finished: gradient features are used"
+            notes.insert(0, text)
         return notes
 
     def parameters(self) -> dict[str, dict[str, Any]]:
         """The settings, a table per stage, as config.toml has them."""
-        training = self._training()
+        training, data, asked = self._training(), self.dataset, self._asked
+        similarity = {"mode": self.mode, "epsilon": self.epsilon, "objective": self.score}
         return {
-            "dataset": {
-                "name": self.dataset.name,
-                "root": self.dataset.root,
-                "images": len(self.dataset),
-            },
+            "dataset": {"name": data.name, "root": data.root, "images": len(data)},
             "features": self.extractor.parameters(),
             **({"training": training["options"]} if training.get("options") else {}),
             "keypoints": {"method": self.keypoints, "count": self.count, **self.keypoint_options},
-            "similarity": {
-                "mode": self.mode,
-                "epsilon": self.epsilon,
-                "objective": self.score,  # its name in files
-            },
+            "similarity": similarity,
             "selection": {
-                "method": self._asked.get("method", "swap"),
-                "m": self._asked.get("m"),
-                "min_distance": self._asked.get("min_distance"),
+                "method": asked.get("method", "swap"),
+                "m": asked.get("m"),
+                "min_distance": asked.get("min_distance"),
                 "random_state": self.random_state,
             },
         }
@@ -500,18 +518,3 @@ def choose(
     if report and run is not None:
         stages.report()
     return choice
-
-
-def _row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
-    for key in ("initial", "include", "exclude"):
-        if out.get(key) is not None:
-            rows = []
-            for entry in out[key]:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-                rows.append(index[entry] if isinstance(entry, str) else int(entry))
-            out[key] = rows
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def check_size(size) -> tuple[int, int]:
     """`size` as two positive ints, or ValueError."""
     try:
-        height, width = (int(v) for v in size)
+        height, width = (operator.index(v) for v in size)
     except (TypeError, ValueError):
         raise ValueError(f"size must be (rows, columns), got {size!r}") from None
     if min(height, width) < 1 or max(height, width) > 1 << 15:

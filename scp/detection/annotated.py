@@ -55,6 +55,8 @@ def templates_among(
     rows = list(templates)
     if any(isinstance(row, str) for row in rows):
         rows = images.rows([str(row) for row in rows], "templates")
+    if any(isinstance(row, (bool, np.bool_)) or row != int(row) for row in rows):
+        raise ValueError(f"templates must be rows or ids of images, got {rows}")
     numbers = np.array(rows, np.int64).reshape(-1)
     n = len(images)
     if len(np.unique(numbers)) != len(numbers) or ((numbers < 0) | (numbers >= n)).any():

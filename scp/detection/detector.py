@@ -236,7 +236,7 @@ class LandmarkDetector(Estimator):
         if pseudo_templates is None:
             pseudo_templates = usual_pseudo_templates(self, len(chosen))
         if pseudo_templates:
-            self.add_pseudo_templates(images, pseudo_templates)
+            self.add_pseudo_templates(images, pseudo_templates, progress=progress)
         return self.predict(images, progress=progress)
 
     def _fitted(self) -> Templates:

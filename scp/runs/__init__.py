@@ -1,6 +1,6 @@
 """What lies on disk: files that are whole or absent, and what is still true of a run folder."""
 
-from .config import read_config, run_settings, toml
+from .config import made_by, read_config, run_settings, toml
 from .files import naming, writing
 from .folder import RunFolder, read_log, unfinished
 from .images import KnownImages
@@ -11,6 +11,7 @@ __all__ = [
     "KnownImages",
     "Rows",
     "RunFolder",
+    "made_by",
     "naming",
     "read_config",
     "read_log",

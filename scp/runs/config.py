@@ -23,13 +23,14 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict, dict]:
-    """What a config.toml says of a run: its data set; arguments of `extractor_for`, of `scp.Run`
-    and of `Run.select`."""
+def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict]:
+    """What a config.toml says of a run: its data set; `parameters()` of its features; arguments of
+    `scp.Run`."""
     config = read_config(path)
     try:
         points, similarity = dict(config["keypoints"]), config["similarity"]
-        asked, features = dict(config["selection"]), config["features"]
+        features = dict(config["features"])
+        made_by(features)
         options = {
             "keypoints": points.pop("method"),
             "count": points.pop("count"),
@@ -37,14 +38,19 @@ def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict, dict]:
             "mode": similarity["mode"],
             "epsilon": similarity["epsilon"],
             "score": similarity["objective"],
-            "random_state": asked.pop("random_state"),
+            "random_state": config["selection"]["random_state"],
         }
-        extractor = {"features": features["features"], "size": tuple(features["size"])}
-        if features["features"] == "gradient":
-            extractor |= {name: features[name] for name in ("channels", "levels")}
-        return config["dataset"], extractor, options, {"m": None, **asked}
+        return config["dataset"], features, options
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the settings of a run ({error!r})") from None
+
+
+def made_by(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `scp.features.extractor_for` for features with these `parameters()`."""
+    names = ["features", "size"]
+    if parameters["features"] == "gradient":
+        names += ["channels", "levels"]
+    return {name: parameters[name] for name in names}
 
 
 def toml(tables: dict[str, dict[str, Any]]) -> str:

@@ -49,7 +49,7 @@ class Rows:
                     np.save(file, array)
             return
         path = Path(folder, ledger)
-        lines = path.read_text().split("\n") if path.is_file() else []
+        lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
         known = lines[1:-1] if lines and lines[0] == fingerprint else []  # the last may be cut off
         opened = self._open() if known else None
         if opened is None:
@@ -59,7 +59,12 @@ class Rows:
         n = len(opened[0])
         for line in known:
             row, _, checksum = line.partition(" ")
-            if row.isdigit() and int(row) < n and checksum == self._checksum(int(row)):
+            if (
+                row.isascii()
+                and row.isdigit()
+                and int(row) < n
+                and checksum == self._checksum(int(row))
+            ):
                 self.done.add(int(row))
         if len(self.done) < n:
             for file in self.paths:  # a folder that was copied may have lost what was set aside

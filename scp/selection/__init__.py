@@ -1,7 +1,7 @@
 """Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
 
 from .answer import Selection, verify
-from .choice import Choice, chosen_ids, describe, warnings_of
+from .choice import Choice, asked_for, chosen_ids, describe, row_numbers, warnings_of
 from .estimator import TemplateSelector
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
@@ -12,9 +12,11 @@ __all__ = [
     "Problem",
     "Selection",
     "TemplateSelector",
+    "asked_for",
     "chosen_ids",
     "describe",
     "more_sizes",
+    "row_numbers",
     "select",
     "verify",
     "warnings_of",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from .._version import __version__
+from ..runs import RunFolder
 from .answer import Selection
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Choice:
         points: float32 [Q][2], key points (x, y) in original pixels.
         warnings: what a user should know. duplicates: (id, id, kind) of images that show the same.
         elapsed: seconds per stage.
-        run: the `scp.Run` that made it. resumed: rows of the similarity that were done already.
+        run: the run folder, or None. resumed: rows of the similarity that were done already.
         dots, brute: dot products done, and those of brute force.
         expected_error: of the choice, pixels of the grid (`scp.similarity.expected_error`); None
             unless the score is "cycle".
@@ -45,7 +44,7 @@ class Choice:
     warnings: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, str, str]] = field(default_factory=list)
     elapsed: dict[str, float] = field(default_factory=dict)
-    run: Run | None = field(default=None, repr=False)
+    run: RunFolder | None = None
     resumed: int = 0
     dots: int = 0
     brute: int = 0
@@ -99,10 +98,34 @@ def chosen_ids(path: Path) -> list[str]:
     Raises:
         ValueError: names the file, if it is no such file.
     """
+    return _read(path, lambda content: [str(entry["id"]) for entry in content["selected"]])
+
+
+def asked_for(path: Path) -> dict[str, Any]:
+    """Arguments of `Run.select` that a selection.json was made with.
+
+    Raises:
+        ValueError: as `chosen_ids`; and where a rule is too large to be in the file whole.
+    """
+
+    def arguments(content):
+        settings, rules = content["parameters"]["selection"], dict(content["rules"])
+        asked = {name: settings.get(name) for name in ("m", "method", "min_distance")}
+        given = {k: v for k, v in rules.items() if k not in asked and v not in (None, [])}
+        if asked["method"] == "random":
+            given["draws"] = content["history"][-1][0]
+        for name, value in given.items():
+            if isinstance(value, str):
+                raise ValueError(f"{name} is not kept")
+        return asked | given
+
+    return _read(path, arguments)
+
+
+def _read(path: Path, part: Callable[[dict], Any]) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return [str(entry["id"]) for entry in content["selected"]]
-    except (ValueError, KeyError, TypeError) as error:
+        return part(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
 
 
@@ -138,3 +161,18 @@ def plain(value):
     if isinstance(value, (list, tuple, np.ndarray, range)):
         return [plain(v) for v in value]
     return value.item() if isinstance(value, np.generic) else value
+
+
+def row_numbers(rules: dict, ids: list[str]) -> dict:
+    """Ids in initial, include and exclude become row numbers."""
+    index = {name: i for i, name in enumerate(ids)}
+    out = dict(rules)
+    for key in ("initial", "include", "exclude"):
+        if out.get(key) is not None:
+            rows = []
+            for entry in out[key]:
+                if isinstance(entry, str) and entry not in index:
+                    raise ValueError(f"{key}: no image is called {entry!r}")
+                rows.append(index[entry] if isinstance(entry, str) else int(entry))
+            out[key] = rows
+    return out

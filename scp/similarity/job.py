@@ -167,12 +167,15 @@ class SimilarityJob:
             if bar:
                 bar(2 * self.n, 2 * self.n)
             return table.finish()
-        queries, norms = self._queries(bar)
-        todo = [i for i in range(self.n) if i not in table.done]
-        for i, value, place in self._rows(todo, queries, norms):
-            table.put(i, value, place)
-            if bar:
-                bar(self.n + i + 1, 2 * self.n)
+        try:
+            queries, norms = self._queries(bar)
+            todo = [i for i in range(self.n) if i not in table.done]
+            for i, value, place in self._rows(todo, queries, norms):
+                table.put(i, value, place)
+                if bar:
+                    bar(self.n + i + 1, 2 * self.n)
+        finally:
+            self._kept.clear()
         if bar:
             bar(2 * self.n, 2 * self.n)
         return table.finish()

@@ -27,7 +27,6 @@ IMPORTS = ast.Import | ast.ImportFrom
 # Imports that climb, and why they may: "importer -> imported".
 CLIMBING = {
     "scp.landmarks.table -> scp.datasets": "a type: landmarks can be those of a data set",
-    "scp.selection.choice -> scp.run": "a type: a choice knows the run that made it",
 }
 
 

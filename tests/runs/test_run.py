@@ -1,0 +1,103 @@
+"""A run in stages: what a folder holds is found again, and never replaced by something else."""
+
+import pickle
+
+import pytest
+
+import scp
+
+POOL = scp.datasets.phantom(8, seed=0, size=(96, 80))
+FEATURES = scp.GradientExtractor(size=(64, 64), channels=16)
+SETTINGS = {"features": FEATURES, "count": 20, "progress": False}
+
+
+def test_stages_come_one_after_the_other_and_once(tmp_path):
+    seen = []
+    settings = {**SETTINGS, "progress": lambda stage, done, total: seen.append((stage, done))}
+    run = scp.Run(POOL, tmp_path, **settings)
+    assert "about" in str(run.estimate())
+    values, places = run.similarity()
+    assert values.shape == places.shape == (8, len(run.points().xy))
+    choice = run.select(2)
+    assert run.chosen() == choice.selection.selected.tolist() and run.similarity()[0] is values
+    assert run.report() == tmp_path / "report.html"
+    stages = [stage for stage, done in seen if done == 0]
+    assert stages == ["key points", "similarity", "duplicates", "selection", "report"]
+    again = scp.Run(POOL, tmp_path, **SETTINGS)
+    assert again.select(2).resumed == 8 and not again._job._kept
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"m": [1, 2, 3]},
+        {"initial": ["001", "002"], "exclude": ["004"]},
+        {"m": None, "costs": [1.0] * 8, "budget": 3.0},
+        {"groups": [i // 2 for i in range(8)], "quota": 1},
+        {"method": "random", "draws": 50},
+        {"min_distance": 0.05, "m": 2},
+    ],
+)
+def test_a_report_of_an_earlier_choice_changes_nothing(tmp_path, rules):
+    scp.Run(POOL, tmp_path, **SETTINGS).select(**{"m": 3, **rules})
+    before = (tmp_path / "selection.json").read_bytes(), (tmp_path / "config.toml").read_bytes()
+    assert scp.Run.open(tmp_path, POOL, progress=False).report().is_file()
+    after = (tmp_path / "selection.json").read_bytes(), (tmp_path / "config.toml").read_bytes()
+    assert after == before
+
+
+def test_a_choice_that_cannot_be_made_again_is_not_replaced(tmp_path):
+    scp.Run(POOL, tmp_path, **SETTINGS).select(3)
+    path = tmp_path / "selection.json"
+    path.write_text(path.read_text().replace('"id": "', '"id": "x'))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"selection\.json: chosen in another way than it says"):
+        scp.Run.open(tmp_path, POOL, progress=False).report()
+    assert path.read_bytes() == before
+
+
+def test_other_features_than_those_of_the_run_are_refused(tmp_path):
+    scp.Run(POOL, tmp_path, **SETTINGS).select(3)
+    other = scp.GradientExtractor(size=(96, 96), channels=16)
+    with pytest.raises(ValueError, match=r"features: .*config\.toml names others"):
+        scp.Run.open(tmp_path, POOL, features=other)
+    with pytest.raises(FileNotFoundError, match=r"config\.toml: there is no such file"):
+        scp.Run.open(tmp_path / "none", POOL)
+    with pytest.raises(ValueError, match="of the kind 'phantom'"):
+        scp.Run.open(tmp_path)
+
+
+def test_a_choice_that_fails_leaves_the_one_before():
+    run = scp.Run(POOL, **SETTINGS)
+    first = run.select(2)
+    for error, options in (
+        (ValueError, {"method": "luck"}),
+        (TypeError, {"random_state": 4}),
+        (scp.InfeasibleError, {"exclude": list(range(8))}),
+    ):
+        with pytest.raises(error):
+            run.select(2, **options)
+    assert run.chosen() == first.selection.selected.tolist()
+    assert run.parameters()["selection"]["method"] == "swap"
+    with pytest.raises(ValueError, match="a report needs a run folder"):
+        run.report()
+
+
+def test_a_choice_can_be_pickled_and_holds_no_pyramids():
+    choice = scp.choose(POOL, 2, **{**SETTINGS, "progress": lambda *at: None})
+    assert pickle.loads(pickle.dumps(choice)).ids == choice.ids
+    assert len(pickle.dumps(choice)) < 100_000
+
+
+def test_landmarks_of_images_that_are_not_there_are_refused(tmp_path):
+    run = scp.Run(POOL, tmp_path, **SETTINGS)
+    strange = scp.Landmarks(["nobody"], ["a"], [[[3.0, 4.0]]])
+    with pytest.raises(ValueError, match="'nobody' is not among the 8 images"):
+        run.detect(strange)
+    with pytest.raises(ValueError, match="templates must be rows or ids"):
+        run.detect([True, False])
+    with pytest.raises(ValueError, match="run scp select first"):
+        run.detect()
+    found = run.detect(["001", "003"])
+    assert found.templates == ["001", "003"] and (tmp_path / "landmarks.csv").is_file()
