@@ -8,10 +8,6 @@
 
 #include "scp/alloc.h"
 
-static int is_argument(const struct scp_arg *row) {
-    return row->kind != KIND_END && row->kind <= KIND_LAST;
-}
-
 /* ---- dimensions ---- */
 
 int scp_shape_next(const char **shape, scp_word word) {
@@ -116,7 +112,7 @@ static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject
     char *options = *field = scp_calloc(1, row->table->size);
     if (!options) return PyErr_NoMemory(), -1;
     if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
-    if (scp_py_options(options, row->table, object)) return -1;
+    if (scp_read_options(options, row->table, object)) return -1;
     for (size_t i = 0; i < row->table->count; i++) {
         const struct scp_option *option = &row->table->rows[i];
         uint64_t value;
@@ -127,7 +123,7 @@ static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject
     return 0;
 }
 
-int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
+int scp_read_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
     char text[64];
     PyOS_snprintf(text, sizeof text, "int from %lld to %llu", (long long)min,
                   (unsigned long long)max);
@@ -148,69 +144,77 @@ int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max
     return good ? 0 : -1;
 }
 
-static int read_count(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                      uint64_t *count) {
-    *count = (uint64_t)(int64_t)row->number;
-    if (object && scp_py_integer(object, row->name, row->min, row->max, count)) return -1;
-    return *count == UINT64_MAX ? 0 : bind(in, row->name, *count, row->name); /* -1: no length */
-}
-
-static int read_real(const struct scp_arg *row, PyObject *object, double *real) {
-    *real = object ? PyFloat_AsDouble(object) : row->number;
-    if (*real != -1 || !PyErr_Occurred()) return 0;
+int scp_read_real(const struct scp_arg *row, PyObject *object, double *out) {
+    *out = PyFloat_AsDouble(object);
+    if (*out != -1 || !PyErr_Occurred()) return 0;
     return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
 }
 
-static int read_flag(struct scp_args *in, const struct scp_arg *row, PyObject *object, int *field) {
-    *field = object ? PyObject_IsTrue(object) : (int)row->number;
-    return *field < 0 ? -1 : bind(in, row->name, (size_t)*field, row->name);
-}
-
-int scp_py_word(int *number, const char *words, PyObject *object) {
+int scp_read_word(const struct scp_arg *row, PyObject *object, const char *words, int *number) {
     const char *text = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
     scp_word word;
     for (*number = 0; text && scp_shape_next(&words, word); *number += 1)
         if (!strcmp(text, word)) return 0;
-    return -1;
-}
-
-static int read_choice(const struct scp_arg *row, PyObject *object, int *field) {
-    *field = (int)row->number;
-    if (!object || !scp_py_word(field, row->words, object)) return 0;
     return PyErr_Occurred() ? -1 : scp_refuse(row, PyExc_ValueError, object);
 }
 
+/* A count, a flag or the place of a choice: a length too, by the name of the row. */
+static int read_whole(struct scp_args *in, const struct scp_arg *row, PyObject *object) {
+    uint64_t count = (uint64_t)(int64_t)row->number;
+    int number = 0, failed = 0;
+    if (object && row->kind == KIND_COUNT)
+        failed = scp_read_whole(object, row->name, row->min, row->max, &count);
+    else if (object) {
+        failed = row->kind == KIND_FLAG ? (number = PyObject_IsTrue(object)) < 0
+                                        : scp_read_word(row, object, row->words, &number);
+        count = (uint64_t)number;
+    }
+    return failed ? -1 : bind(in, row->name, count, row->name);
+}
+
 static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                       void **field) {
+                       void **core) {
+    if (!Py_IS_TYPE(object, &row->type->python)) return scp_refuse(row, PyExc_TypeError, object);
     const struct scp_object *o = (const struct scp_object *)object;
-    if (!scp_py_is(in->module, object, row->type)) return scp_refuse(row, PyExc_TypeError, object);
     const char *sizes = row->type->sizes;
     scp_word word;
     for (size_t i = 0; scp_shape_next(&sizes, word); i++)
         if (bind(in, word, o->sizes[i], row->name)) return -1;
-    *field = o->core;
+    *core = o->core;
+    return 0;
+}
+
+static int read_text(struct scp_args *in, PyObject *object, void **text) {
+    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
+    *text = PyBytes_AS_STRING(in->converted);
     return 0;
 }
 
 /* object NULL: the default. */
 static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       union scp_value *value) {
+    if (row->kind == KIND_COUNT || row->kind == KIND_FLAG || row->kind == KIND_CHOICE)
+        return read_whole(in, row, object);
+    if (!object) return value->real = row->number, 0;
     if (object == Py_None && row->flags & NONE) return 0;
-    if (row->kind == KIND_COUNT) return read_count(in, row, object, &value->count);
-    if (row->kind == KIND_REAL) return read_real(row, object, &value->real);
-    if (row->kind == KIND_FLAG) return read_flag(in, row, object, &value->number);
-    if (row->kind == KIND_CHOICE) return read_choice(row, object, &value->number);
-    if (!object) return 0;
-    if (row->kind == KIND_ARRAY) return read_array(in, row, object, row->shape, &value->data);
-    if (row->kind == KIND_ARRAYS) return read_arrays(in, row, object, &value->data);
-    if (row->kind == KIND_NAMED) return read_named(in, row, object, &value->data);
-    if (row->kind == KIND_OPTIONS) return read_options(in, row, object, &value->data);
-    if (row->kind == KIND_OBJECT) return read_object(in, row, object, &value->data);
-    if (row->kind == KIND_PROGRESS)
+    switch (row->kind) {
+    case KIND_ARRAY:
+        return read_array(in, row, object, row->shape, &value->data);
+    case KIND_ARRAYS:
+        return read_arrays(in, row, object, &value->data);
+    case KIND_NAMED:
+        return read_named(in, row, object, &value->data);
+    case KIND_OPTIONS:
+        return read_options(in, row, object, &value->data);
+    case KIND_REAL:
+        return scp_read_real(row, object, &value->real);
+    case KIND_TEXT:
+        return read_text(in, object, &value->data);
+    case KIND_OBJECT:
+        return read_object(in, row, object, &value->data);
+    default: /* PROGRESS */
         return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
-    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
-    value->data = PyBytes_AS_STRING(in->converted);
-    return 0;
+    }
 }
 
 /* All arguments of the call. */
@@ -219,74 +223,61 @@ static int read_all(struct scp_args *in, PyObject *values, PyObject *keywords) {
     PyObject **o = in->objects;
     char *names[SCP_ARGS_MAX + 1] = {NULL}, format[SCP_ARGS_MAX + 64];
     size_t n = 0, length = 0;
-    for (; is_argument(rows + n); n++) {
+    for (; SCP_IS_ARGUMENT(rows + n); n++) {
         names[n] = (char *)rows[n].name;
         if (rows[n].flags & OPTIONAL && length == n) format[length++] = '|';
         format[length++] = 'O';
     }
     if (n > 12) Py_FatalError("scp: too many arguments"); /* for the next line */
-    snprintf(format + length, sizeof format - length, ":%s", in->function->name);
+    snprintf(format + length, sizeof format - length, ":%s", in->function->method->ml_name);
     if (!PyArg_ParseTupleAndKeywords(values, keywords, format, names, o, o + 1, o + 2, o + 3, o + 4,
                                      o + 5, o + 6, o + 7, o + 8, o + 9, o + 10, o + 11))
         return -1;
     for (size_t i = 0; i < n; i++)
         if (read_value(in, rows + i, o[i], &in->values[i])) return -1;
-    for (size_t i = 0; i < n; i++) {
-        struct scp_object *object = (struct scp_object *)(rows[i].flags & BUSY ? o[i] : o[0]);
-        if (rows[i].flags & LEND) Py_XSETREF(object->lent, Py_NewRef(o[i]));
-        if (!(rows[i].flags & BUSY)) continue;
-        if (atomic_flag_test_and_set(&object->busy)) {
-            PyErr_Format(PyExc_RuntimeError, "%s: another call is using it", rows[i].name);
-            return -1;
-        }
-        in->busy = object;
+    struct scp_object *first = (struct scp_object *)o[0];
+    if (rows->flags & BUSY && atomic_flag_test_and_set(&first->busy)) {
+        PyErr_Format(PyExc_RuntimeError, "%s: another call is using it", rows->name);
+        return -1;
     }
+    if (rows->flags & BUSY) in->busy = first;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].flags & LEND) Py_XSETREF(first->lent, Py_NewRef(o[i]));
     return 0;
 }
 
 /* ---- what the functions see ---- */
 
-static size_t find_row(const struct scp_args *in, const char *name, int results) {
+static size_t find_row(const struct scp_args *in, const char *name, int is_argument) {
     const struct scp_arg *rows = in->function->args;
-    for (size_t i = 0; rows[i].kind != KIND_END; i++)
-        if (is_argument(rows + i) != results && !strcmp(rows[i].name, name)) return i;
+    for (size_t i = 0; rows[i].kind; i++)
+        if (SCP_IS_ARGUMENT(rows + i) == is_argument && !strcmp(rows[i].name, name)) return i;
     return SCP_ARGS_MAX;
 }
 
-void *scp_data(const struct scp_args *in, const char *name) {
-    size_t i = find_row(in, name, 0);
-    if (i == SCP_ARGS_MAX) i = find_row(in, name, 1);
-    if (i == SCP_ARGS_MAX) Py_FatalError(name);
-    return in->values[i].data;
+const union scp_value *scp_value_of(const struct scp_args *in, const char *name) {
+    size_t i = find_row(in, name, 1);
+    if (i == SCP_ARGS_MAX) i = find_row(in, name, 0);
+    return &in->values[i];
 }
 
 size_t scp_size(const struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 0);
-    const enum scp_kind kind = i < SCP_ARGS_MAX ? in->function->args[i].kind : KIND_END;
-    if (kind == KIND_COUNT) return in->values[i].count;
-    if (kind == KIND_FLAG || kind == KIND_CHOICE) return (size_t)in->values[i].number;
     const struct scp_dim *dim = find_dim(in, name);
     if (!dim) Py_FatalError(name);
     return dim->length;
 }
 
-PyObject *scp_given(const struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 0);
-    return i < SCP_ARGS_MAX ? in->objects[i] : NULL;
-}
-
-double scp_real(const struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 0);
-    if (i == SCP_ARGS_MAX) Py_FatalError(name);
-    return in->values[i].real;
-}
-
 void *scp_to(struct scp_args *in, const char *name) {
-    const size_t i = find_row(in, name, 1);
-    if (i < SCP_ARGS_MAX && in->function->args[i].kind >= KIND_NEW) return &in->made;
-    if (i < SCP_ARGS_MAX) return &in->values[i];
+    const size_t i = find_row(in, name, 0);
+    if (i < SCP_ARGS_MAX)
+        return in->function->args[i].kind < KIND_NEW ? (void *)&in->values[i] : &in->made;
     struct scp_dim *dim = find_dim(in, name);
     return dim ? &dim->length : &add_dim(in, name, name)->length;
+}
+
+PyObject *scp_given(const struct scp_args *in, const char *name) {
+    const size_t i = find_row(in, name, 1);
+    return i < SCP_ARGS_MAX ? in->objects[i] : NULL;
 }
 
 /* ---- results ---- */
@@ -304,27 +295,28 @@ static PyObject *new_array(const struct scp_args *in, const struct scp_arg *row)
 /* What must exist before the call, so that nothing is lost after it. */
 static int allocate(struct scp_args *in) {
     const struct scp_arg *row = in->function->args;
-    for (size_t i = 0; row->kind != KIND_END; i++, row++) {
-        if (row->kind == KIND_OUT) in->results[i] = new_array(in, row);
-        if (row->kind == KIND_NEW) in->results[i] = (PyObject *)scp_py_new(in->module, row->type);
-        if ((row->kind == KIND_OUT || row->kind == KIND_NEW) && !in->results[i]) return -1;
+    for (size_t i = 0; row->kind; i++, row++) {
+        if (row->kind != KIND_OUT && row->kind != KIND_NEW) continue;
+        in->objects[i] =
+            row->kind == KIND_OUT ? new_array(in, row) : PyType_GenericAlloc(&row->type->python, 0);
+        if (!in->objects[i]) return -1;
         if (row->kind == KIND_OUT)
-            in->values[i].data = PyArray_DATA((PyArrayObject *)in->results[i]);
+            in->values[i].data = PyArray_DATA((PyArrayObject *)in->objects[i]);
     }
     return 0;
 }
 
 /* The core into its object, with what it borrows and the sizes that the object knows. */
-static int fill(struct scp_args *in, struct scp_object *object) {
-    const struct scp_arg *rows = in->function->args;
-    const char *sizes = object->type->sizes;
+static int fill(struct scp_args *in, const struct scp_arg *row, struct scp_object *object) {
+    const char *sizes = row->type->sizes;
     scp_word word;
     object->core = in->made;
     in->made = NULL;
     for (size_t n = 0; scp_shape_next(&sizes, word); n++) object->sizes[n] = scp_size(in, word);
     object->kept = PyList_New(0);
-    for (size_t i = 0; object->kept && is_argument(rows + i); i++)
-        if (rows[i].flags & KEEP && PyList_Append(object->kept, in->objects[i])) return -1;
+    row = in->function->args;
+    for (size_t i = 0; SCP_IS_ARGUMENT(row); i++, row++)
+        if (row->flags & KEEP) scp_py_append(&object->kept, Py_NewRef(in->objects[i]));
     return object->kept ? 0 : -1;
 }
 
@@ -340,30 +332,37 @@ static int shorten(const struct scp_args *in, const struct scp_arg *row, PyObjec
     return none ? 0 : -1;
 }
 
+/* The result of row i, after the code; NULL with an exception. */
+static PyObject *finish(struct scp_args *in, size_t i) {
+    const struct scp_arg *row = in->function->args + i;
+    PyObject *result = in->objects[i];
+    if (row->kind == KIND_MADE) return row->make(in);
+    if (row->kind == KIND_VALUE && row->dtype == float64)
+        return PyFloat_FromDouble(in->values[i].real);
+    if (row->kind == KIND_VALUE && row->dtype == boolean)
+        return PyBool_FromLong((long)in->values[i].size);
+    if (row->kind == KIND_VALUE) return PyLong_FromSize_t(in->values[i].size);
+    if (row->kind == KIND_NEW && fill(in, row, (struct scp_object *)result)) return NULL;
+    if (row->room && shorten(in, row, result)) return NULL;
+    return Py_NewRef(result);
+}
+
+void scp_py_append(PyObject **list, PyObject *object) {
+    if (*list && (!object || PyList_Append(*list, object))) Py_CLEAR(*list);
+    Py_XDECREF(object);
+}
+
 /* None, the result, or a tuple of the results. */
 static PyObject *collect(struct scp_args *in) {
-    const struct scp_arg *row = in->function->args;
-    PyObject *list = PyList_New(0);
-    for (size_t i = 0; list && row->kind != KIND_END; i++, row++) {
-        PyObject **result = &in->results[i];
-        if (is_argument(row)) continue;
-        if (row->kind == KIND_MADE) *result = row->make(in);
-        if (row->kind == KIND_VALUE)
-            *result = row->dtype == float64   ? PyFloat_FromDouble(in->values[i].real)
-                      : row->dtype == boolean ? PyBool_FromLong(in->values[i].number)
-                                              : PyLong_FromUnsignedLongLong(in->values[i].count);
-        if (!*result || (row->kind == KIND_NEW && fill(in, (struct scp_object *)*result)) ||
-            (row->room && shorten(in, row, *result)) || PyList_Append(list, *result))
-            Py_CLEAR(list);
-    }
-    if (!list || PyList_GET_SIZE(list) > 1) {
-        PyObject *tuple = list ? PyList_AsTuple(list) : NULL;
-        Py_XDECREF(list);
-        return tuple;
-    }
-    PyObject *single = Py_NewRef(PyList_GET_SIZE(list) ? PyList_GET_ITEM(list, 0) : Py_None);
-    Py_DECREF(list);
-    return single;
+    PyObject *list = PyList_New(0), *result = NULL;
+    for (size_t i = 0; list && in->function->args[i].kind; i++)
+        if (!SCP_IS_ARGUMENT(in->function->args + i)) scp_py_append(&list, finish(in, i));
+    if (list && PyList_GET_SIZE(list) > 1)
+        result = PyList_AsTuple(list);
+    else if (list)
+        result = Py_NewRef(PyList_GET_SIZE(list) ? PyList_GET_ITEM(list, 0) : Py_None);
+    Py_XDECREF(list);
+    return result;
 }
 
 /* ---- the call ---- */
@@ -378,19 +377,17 @@ static int run(struct scp_args *in) {
     return status != SCP_OK || in->call.stopped ? -1 : 0; /* stopped: even if it had finished */
 }
 
-PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
-                        PyObject *keywords) {
-    struct scp_args in = {.module = module, .function = function};
+PyObject *scp_args_call(const struct scp_function *function, PyObject *values, PyObject *keywords) {
+    struct scp_args in = {.function = function};
     const int failed = read_all(&in, values, keywords) || allocate(&in) || run(&in);
     PyObject *result = failed ? NULL : collect(&in);
     if (in.busy) atomic_flag_clear(&in.busy->busy);
-    for (size_t i = 0; i < SCP_ARGS_MAX; i++) {
-        const struct scp_arg *row = function->args + i;
-        Py_XDECREF(in.results[i]);
-        if (row->kind == KIND_END) break;
+    const struct scp_arg *row = function->args;
+    for (size_t i = 0; row->kind; i++, row++) {
         if (row->kind >= KIND_ARRAYS && row->kind <= KIND_OPTIONS) scp_free(in.values[i].data);
         if (row->kind == KIND_MADE) scp_free(in.made);
         if (row->kind == KIND_NEW && in.made) row->type->free(in.made);
+        if (!SCP_IS_ARGUMENT(row)) Py_XDECREF(in.objects[i]);
     }
     Py_XDECREF(in.converted);
     return result;

@@ -36,7 +36,7 @@
 #include "scp/threads.h"
 
 enum scp_kind {
-    KIND_END,
+    KIND_END, /* after the last row */
     KIND_ARRAY,
     KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
     KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
@@ -48,12 +48,12 @@ enum scp_kind {
     KIND_TEXT,   /* a str or path */
     KIND_OBJECT,
     KIND_PROGRESS,
-    KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
-    KIND_OUT,                  /* an array, allocated before the call */
-    KIND_VALUE,                /* a number: float64, int64 or boolean */
-    KIND_NEW,                  /* an object for the core in in->made */
-    KIND_MADE,                 /* what `make` returns */
+    KIND_OUT,   /* the first kind of result: an array, allocated before the call */
+    KIND_VALUE, /* a number: float64, int64 or boolean */
+    KIND_NEW,   /* an object for the core in in->made */
+    KIND_MADE,  /* what `make` returns */
 };
+#define SCP_IS_ARGUMENT(row) ((row)->kind && (row)->kind < KIND_OUT)
 
 enum {
     OPTIONAL = 1,
@@ -61,7 +61,7 @@ enum {
     WRITE = 4, /* the array is changed in place */
     KEEP = 8,  /* the object that this call makes keeps it alive */
     LEND = 16, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 32, /* an object that serves one call at a time */
+    BUSY = 32, /* argument 0 serves one call at a time */
 };
 
 enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };
@@ -77,7 +77,7 @@ struct scp_arg {
     int64_t min;
     uint64_t max;
     double number; /* default */
-    const struct scp_py_type *type;
+    struct scp_py_type *type;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
     const char *room; /* OUT of one dimension: its length before the code says how much is used */
@@ -119,7 +119,10 @@ struct scp_py_call {
 void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases the GIL */
 void scp_call_end(struct scp_py_call *call);
 
-/* Sets the exception of a status, and of what the core named. Returns NULL. */
+/* Sets the exception of a status of that function. Returns NULL. */
+PyObject *scp_py_raise(enum scp_status status, const char *function);
+
+/* Likewise, in the words of what the core has named, if it has. */
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
 
 /* Sets the exception: the argument must be what its row says. Returns -1. */
@@ -138,18 +141,16 @@ struct scp_args {
     const struct scp_control *control;
     void *made; /* the core for NEW, or memory that a maker reads, to be freed */
     struct scp_py_call call;
-    PyObject *module;
     const struct scp_function *function;
-    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
-    PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
-    PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
+    PyObject
+        *objects[SCP_ARGS_MAX]; /* of row i: an argument, borrowed (NULL: left out); a result */
+    PyObject *converted;        /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
     union scp_value {
         void *data;
-        uint64_t count;
+        size_t size;
         double real;
-        int number;
-    } values[SCP_ARGS_MAX]; /* of row i */
+    } values[SCP_ARGS_MAX + 1]; /* of row i; the last is 0 */
     struct scp_dim {
         scp_word name;
         const char *from;
@@ -158,28 +159,21 @@ struct scp_args {
     size_t n_dims;
 };
 
-/* For the code, by name. The data of an array, core of an object, text (NULL:
- * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
- */
-#define DATA(name) scp_data(in, #name)
+/* For the code, by name. The data of an array, core of an object, text (NULL: None, or no row has
+ * that name); a real number; a count, flag, choice or the length of a dimension. */
+#define DATA(name) scp_value_of(in, #name)->data
+#define NUMBER(name) scp_value_of(in, #name)->real
 #define SIZE(name) scp_size(in, #name)
-#define NUMBER(name) scp_real(in, #name)
-void *scp_data(const struct scp_args *in, const char *name);
+const union scp_value *scp_value_of(const struct scp_args *in, const char *name);
 size_t scp_size(const struct scp_args *in, const char *name);
-double scp_real(const struct scp_args *in, const char *name);
-PyObject *scp_given(const struct scp_args *in, const char *name);
 
-/* Where a result goes: the size_t, double or int of a VALUE, or a size_t for a dimension that no
+/* Where a result goes: the size_t or double of a VALUE, or a size_t for a dimension that no
  * argument has (how much of an OUT is used, a size of the new object). */
 #define TO(name) scp_to(in, #name)
 void *scp_to(struct scp_args *in, const char *name);
 
-struct scp_function {
-    const char *name, *sentence;
-    const struct scp_arg *args;
-    enum scp_status (*run)(struct scp_args *in);
-    PyCFunctionWithKeywords entry;
-};
+/* The argument of that name, borrowed; NULL: there is none, or it was left out. */
+PyObject *scp_given(const struct scp_args *in, const char *name);
 
 /* One entry of a dict of arrays. */
 struct scp_named {
@@ -188,15 +182,26 @@ struct scp_named {
     size_t length;
 };
 
+/* Values of rows, for whoever reads them inside other objects: 0, or -1 with an exception. */
+int scp_read_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
+int scp_read_real(const struct scp_arg *row, PyObject *object, double *out);
+int scp_read_word(const struct scp_arg *row, PyObject *object, const char *words, int *number);
+
 /* options.c: the struct of a table from a dict; -1 with an exception. */
-int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
+int scp_read_options(void *options, const struct scp_option_table *table, PyObject *dict);
 
-/* Which of the words, divided by spaces, a str is: 0; -1, perhaps with an exception. */
-int scp_py_word(int *number, const char *words, PyObject *object);
+/* Appends a new object, which may be NULL, to *list, unless that is NULL; on failure it becomes
+ * NULL. */
+void scp_py_append(PyObject **list, PyObject *object);
 
-int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
-PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
-                        PyObject *keywords);
+struct scp_function {
+    const char *sentence;
+    const struct scp_arg *args;
+    enum scp_status (*run)(struct scp_args *in);
+    PyMethodDef method[2]; /* and its end */
+};
+
+PyObject *scp_args_call(const struct scp_function *function, PyObject *values, PyObject *keywords);
 
 /* The rows of a function without code of its own: a maker does it all. */
 #define MAKER(f, text, ...) SCP_FUNCTION(f, NULL, text, __VA_ARGS__)
@@ -205,63 +210,71 @@ PyObject *scp_args_call(PyObject *module, const struct scp_function *function, P
     SCP_FUNCTION(f, f, text, __VA_ARGS__)                                                          \
     static enum scp_status f(struct scp_args *in)
 #define SCP_FUNCTION(f, run, text, ...)                                                            \
-    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords);            \
+    extern struct scp_function scp_function_##f;                                                   \
     static const struct scp_arg f##_args[] = {__VA_ARGS__, {.kind = KIND_END}};                    \
-    static const struct scp_function f##_function = {#f, text, f##_args, run, f##_entry};          \
     static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords) {           \
-        return scp_args_call(module, &f##_function, values, keywords);                             \
+        (void)module;                                                                              \
+        return scp_args_call(&scp_function_##f, values, keywords);                                 \
+    }                                                                                              \
+    struct scp_function scp_function_##f = {text, f##_args, run, SCP_METHOD(f)};
+#define SCP_METHOD(f)                                                                              \
+    {                                                                                              \
+        {                                                                                          \
+            #f, (PyCFunction)(void (*)(void))f##_entry, METH_VARARGS | METH_KEYWORDS, NULL         \
+        }                                                                                          \
     }
 
 /* ---- module.c ---- */
 
-struct scp_py_state {
-    PyObject *infeasible;   /* scp.InfeasibleError, a ValueError */
-    PyTypeObject *types[8]; /* of objects.c, in its order */
-};
+extern PyObject *scp_py_infeasible; /* scp.InfeasibleError, a ValueError */
 
-/* ---- objects.c: what Python gets for a core ---- */
+/* The functions of scp._core, ended by NULL. */
+extern struct scp_function *const scp_py_functions[];
 
-struct scp_py_type {
-    void (*free)(void *core); /* not of NULL */
-    const char *name, *doc;   /* "scp._core.Queries" */
-    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
-};
+/* What a list of names F(name) expands to. */
+#define SCP_DECLARED(f) extern struct scp_function scp_function_##f;
+#define SCP_LISTED(f) &scp_function_##f,
+
+/* ---- objects.c: what Python gets for a core, and what that borrows ---- */
 
 struct scp_object {
-    PyObject_HEAD const struct scp_py_type *type;
-    void *core;
+    PyObject_HEAD void *core;
     PyObject *kept, *lent; /* what the core borrows */
     size_t sizes[12];
     atomic_flag busy;
 };
 
-#define TYPE(t, free_core, ...)                                                                    \
+struct scp_py_type {
+    PyTypeObject python;
+    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
+    void (*free)(void *core); /* not of NULL */
+};
+
+/* Objects are made by functions only, and cannot be pickled: no core outlives its process. */
+#define TYPE(t, core_free, word, doc, dimensions)                                                  \
     static void t##_free(void *core) {                                                             \
-        free_core(core);                                                                           \
+        core_free(core);                                                                           \
     }                                                                                              \
-    const struct scp_py_type t = {t##_free, __VA_ARGS__};
+    struct scp_py_type t = {{PyVarObject_HEAD_INIT(NULL, 0).tp_name = "scp._core." word,           \
+                             .tp_doc = doc, .tp_basicsize = sizeof(struct scp_object),             \
+                             .tp_dealloc = scp_object_free, .tp_repr = scp_object_repr,            \
+                             .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION},  \
+                            dimensions,                                                            \
+                            t##_free};
+void scp_object_free(PyObject *self);
+PyObject *scp_object_repr(PyObject *self);
 
-extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
-    scp_py_plan, scp_py_trainer;
-
-int scp_py_add_types(PyObject *module);
-struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
-int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
+extern struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph, scp_py_plan,
+    scp_py_trainer;
 
 /* ---- doc.c ---- */
 
 /* What the row takes: "float32 [cells][channels] or None". */
 #define SCP_TEXT(row)                                                                              \
-    (row)->type ? (row)->type->name + sizeof "scp._core." - 1 : (row)->text,                       \
+    (row)->type ? (row)->type->python.tp_name + sizeof "scp._core." - 1 : (row)->text,             \
         (row)->flags & NONE ? " or None" : ""
 
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
-int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
-
-/* The functions of a topic; the topics. Both are ended by NULL. */
-typedef const struct scp_function *scp_functions[];
-extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
-    scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
-extern const struct scp_function *const *const scp_py_topics[];
+int scp_py_add_functions(PyObject *module, struct scp_function *const *list);
 
 #endif

@@ -27,11 +27,9 @@ static PyObject *list_devices(struct scp_args *in) {
     for (int i = 0; list && i < count; i++) {
         struct scp_cuda_device d;
         const enum scp_status status = cuda->describe(&d, i);
-        PyObject *entry = status == SCP_OK ? Py_BuildValue("siiin", d.name, d.major, d.minor,
-                                                           d.processors, (Py_ssize_t)d.memory)
-                                           : scp_args_raise(in, status);
-        if (!entry || PyList_Append(list, entry)) Py_CLEAR(list);
-        Py_XDECREF(entry);
+        scp_py_append(&list, status == SCP_OK ? Py_BuildValue("siiin", d.name, d.major, d.minor,
+                                                              d.processors, (Py_ssize_t)d.memory)
+                                              : scp_args_raise(in, status));
     }
     return list;
 }
@@ -50,7 +48,7 @@ static void close_matcher(struct matcher *matcher) {
     scp_free(matcher);
 }
 
-TYPE(scp_py_matcher, close_matcher, "scp._core.Matcher", "Queries on a CUDA device.",
+TYPE(scp_py_matcher, close_matcher, "Matcher", "Queries on a CUDA device.",
      "queries levels channels cells")
 
 FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
@@ -96,6 +94,3 @@ FUNCTION(cuda_match, "The best match of every query in every image of the tuples
                     "must be unit vectors with finite norms");
     return status;
 }
-
-const scp_functions scp_py_cuda_functions = {&cuda_open_function, &cuda_devices_function,
-                                             &cuda_matcher_function, &cuda_match_function, NULL};

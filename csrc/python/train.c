@@ -8,7 +8,7 @@
 
 /* ---- the loop ---- */
 
-TYPE(scp_py_trainer, scp_trainer_free, "scp._core.Trainer",
+TYPE(scp_py_trainer, scp_trainer_free, "Trainer",
      "A training that can be run; serves one call at a time.", "parameters losses")
 
 /* The trainer's arrays among those that were given. */
@@ -146,11 +146,3 @@ FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's
     return scp_refine_vote(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(factor), &voting,
                            in->control);
 }
-
-const scp_functions scp_py_train_functions = {&trainer_run_function,
-                                              &contrast_measure_function,
-                                              &contrast_trainer_function,
-                                              &refine_measure_function,
-                                              &refine_trainer_function,
-                                              &refine_vote_function,
-                                              NULL};
