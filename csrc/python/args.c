@@ -28,15 +28,14 @@ static struct scp_dim *find_dim(const struct scp_args *in, const char *word) {
 }
 
 static struct scp_dim *add_dim(struct scp_args *in, const char *word, const char *from) {
-    if (in->n_dims == SCP_ARGS_MAX) Py_FatalError(word);
+    if (in->n_dims == SCP_DIMS_MAX) Py_FatalError(word);
     struct scp_dim *dim = &in->dims[in->n_dims++];
     strcpy(dim->name, word);
     dim->from = from;
     return dim;
 }
 
-/* Says that the dimension has that length; -1 when something else was said before. */
-static int bind(struct scp_args *in, const char *word, size_t length, const char *from) {
+int scp_bind(struct scp_args *in, const char *word, size_t length, const char *from) {
     struct scp_dim *dim = find_dim(in, word);
     if (*word == '*') return 0;
     if (*word > '9' && !dim) return add_dim(in, word, from)->length = length, 0;
@@ -50,80 +49,41 @@ static int bind(struct scp_args *in, const char *word, size_t length, const char
 
 /* ---- arguments ---- */
 
-static int read_array(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                      const char *shape, void **data) {
+READER(ARRAY) {
     PyArrayObject *array = (PyArrayObject *)object;
-    const char *left = shape;
+    const char *shape = row->shape;
     scp_word word;
     int axes = 0;
-    while (scp_shape_next(&left, word)) axes++;
+    while (scp_shape_next(&shape, word)) axes++;
     if (!PyArray_Check(object) || !PyArray_EquivTypenums(PyArray_TYPE(array), row->dtype) ||
         !PyArray_ISNOTSWAPPED(array))
         return scp_refuse(row, PyExc_TypeError, object);
     if (PyArray_NDIM(array) != axes || !PyArray_ISCARRAY_RO(array) ||
         (row->flags & WRITE && !PyArray_ISWRITEABLE(array)))
         return scp_refuse(row, PyExc_ValueError, object);
+    shape = row->shape;
     for (int axis = 0; scp_shape_next(&shape, word); axis++)
-        if (bind(in, word, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
-    *data = PyArray_DATA(array);
+        if (scp_bind(in, word, (size_t)PyArray_DIM(array, axis), row->name)) return -1;
+    value->data = PyArray_DATA(array);
     return 0;
 }
 
-static int read_arrays(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                       void **field) {
-    const char *shape = row->shape;
+READER(ARRAYS) {
+    struct scp_arg each = *row;
     scp_word word;
     if (!PyTuple_Check(object) && !PyList_Check(object))
         return scp_refuse(row, PyExc_TypeError, object);
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(object);
-    scp_shape_next(&shape, word);
-    if (bind(in, word, (size_t)n, row->name)) return -1;
-    void **pointers = *field = scp_alloc((size_t)n, sizeof *pointers);
+    scp_shape_next(&each.shape, word);
+    if (scp_bind(in, word, (size_t)n, row->name)) return -1;
+    union scp_value *pointers = value->data = scp_alloc((size_t)n, sizeof *pointers);
     if (!pointers) return PyErr_NoMemory(), -1;
     for (Py_ssize_t i = 0; i < n; i++)
-        if (read_array(in, row, PySequence_Fast_GET_ITEM(object, i), shape, pointers + i))
-            return -1;
+        if (scp_read_ARRAY(in, &each, PySequence_Fast_GET_ITEM(object, i), pointers + i)) return -1;
     return 0;
 }
 
-/* The dict is copied, so that its arrays stay whatever the caller does with it meanwhile. */
-static int read_named(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                      void **field) {
-    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
-    in->converted = PyDict_Copy(object);
-    if (!in->converted) return -1;
-    struct scp_named *named = *field =
-        scp_calloc((size_t)PyDict_GET_SIZE(in->converted) + 1, sizeof *named);
-    if (!named) return PyErr_NoMemory(), -1;
-    PyObject *name, *value;
-    for (Py_ssize_t at = 0; PyDict_Next(in->converted, &at, &name, &value); named++) {
-        const struct scp_arg entry = ARRAY(PyUnicode_AsUTF8(name), float32, "[*]", .flags = WRITE);
-        void *data;
-        if (!entry.name || read_array(in, &entry, value, entry.shape, &data)) return -1;
-        const size_t length = (size_t)PyArray_DIM((PyArrayObject *)value, 0);
-        *named = (struct scp_named){entry.name, data, length};
-    }
-    return 0;
-}
-
-/* Whole numbers among the options are lengths too. */
-static int read_options(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                        void **field) {
-    char *options = *field = scp_calloc(1, row->table->size);
-    if (!options) return PyErr_NoMemory(), -1;
-    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
-    if (scp_read_options(options, row->table, object)) return -1;
-    for (size_t i = 0; i < row->table->count; i++) {
-        const struct scp_option *option = &row->table->rows[i];
-        uint64_t value;
-        if (option->type != SCP_OPTION_COUNT) continue;
-        memcpy(&value, options + option->at, sizeof value);
-        if (bind(in, option->name, value, option->name)) return -1;
-    }
-    return 0;
-}
-
-int scp_read_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
+int scp_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out) {
     char text[64];
     PyOS_snprintf(text, sizeof text, "int from %lld to %llu", (long long)min,
                   (unsigned long long)max);
@@ -132,89 +92,75 @@ int scp_read_whole(PyObject *object, const char *name, int64_t min, uint64_t max
     if (!number) return PyErr_Occurred() ? -1 : scp_refuse(&row, PyExc_TypeError, object);
     int beyond;
     const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
-    int good = beyond == 0 && value >= min && (value < 0 || (uint64_t)value <= max);
-    *out = (uint64_t)value;
-    if (beyond > 0) {
-        *out = PyLong_AsUnsignedLongLong(number);
-        good = !PyErr_Occurred() && *out <= max;
-        PyErr_Clear();
-    }
+    *out = beyond > 0 ? PyLong_AsUnsignedLongLong(number) : (uint64_t)value;
+    const int good = beyond > 0 ? !PyErr_Occurred() && *out <= max
+                                : !beyond && value >= min && (value < 0 || *out <= max);
+    PyErr_Clear();
     if (!good) scp_refuse(&row, PyExc_ValueError, number);
     Py_DECREF(number);
     return good ? 0 : -1;
 }
 
-int scp_read_real(const struct scp_arg *row, PyObject *object, double *out) {
-    *out = PyFloat_AsDouble(object);
-    if (*out != -1 || !PyErr_Occurred()) return 0;
-    return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
+READER(COUNT) {
+    uint64_t count;
+    (void)value;
+    if (scp_whole(object, row->name, row->min, row->max, &count)) return -1;
+    return scp_bind(in, row->name, count, row->name);
 }
 
-int scp_read_word(const struct scp_arg *row, PyObject *object, const char *words, int *number) {
+READER(FLAG) {
+    const int flag = PyObject_IsTrue(object);
+    (void)value;
+    return flag < 0 ? -1 : scp_bind(in, row->name, (size_t)flag, row->name);
+}
+
+READER(CHOICE) {
     const char *text = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
+    const char *words = row->words;
     scp_word word;
-    for (*number = 0; text && scp_shape_next(&words, word); *number += 1)
-        if (!strcmp(text, word)) return 0;
+    value->size = 0;
+    for (; text && scp_shape_next(&words, word); value->size++)
+        if (!strcmp(text, word)) return scp_bind(in, row->name, value->size, row->name);
     return PyErr_Occurred() ? -1 : scp_refuse(row, PyExc_ValueError, object);
 }
 
-/* A count, a flag or the place of a choice: a length too, by the name of the row. */
-static int read_whole(struct scp_args *in, const struct scp_arg *row, PyObject *object) {
-    uint64_t count = (uint64_t)(int64_t)row->number;
-    int number = 0, failed = 0;
-    if (object && row->kind == KIND_COUNT)
-        failed = scp_read_whole(object, row->name, row->min, row->max, &count);
-    else if (object) {
-        failed = row->kind == KIND_FLAG ? (number = PyObject_IsTrue(object)) < 0
-                                        : scp_read_word(row, object, row->words, &number);
-        count = (uint64_t)number;
-    }
-    return failed ? -1 : bind(in, row->name, count, row->name);
+READER(REAL) {
+    (void)in;
+    value->real = PyFloat_AsDouble(object);
+    if (value->real != -1 || !PyErr_Occurred()) return 0;
+    return PyErr_ExceptionMatches(PyExc_TypeError) ? scp_refuse(row, PyExc_TypeError, object) : -1;
 }
 
-static int read_object(struct scp_args *in, const struct scp_arg *row, PyObject *object,
-                       void **core) {
+READER(TEXT) {
+    (void)row;
+    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
+    value->data = PyBytes_AS_STRING(in->converted);
+    return 0;
+}
+
+READER(OBJECT) {
     if (!Py_IS_TYPE(object, &row->type->python)) return scp_refuse(row, PyExc_TypeError, object);
     const struct scp_object *o = (const struct scp_object *)object;
     const char *sizes = row->type->sizes;
     scp_word word;
     for (size_t i = 0; scp_shape_next(&sizes, word); i++)
-        if (bind(in, word, o->sizes[i], row->name)) return -1;
-    *core = o->core;
+        if (scp_bind(in, word, o->sizes[i], row->name)) return -1;
+    value->data = o->core;
     return 0;
 }
 
-static int read_text(struct scp_args *in, PyObject *object, void **text) {
-    if (!PyUnicode_FSConverter(object, &in->converted)) return -1;
-    *text = PyBytes_AS_STRING(in->converted);
-    return 0;
+READER(PROGRESS) {
+    (void)in, (void)value;
+    return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
 }
 
-/* object NULL: the default. */
+/* object NULL: the default, of whole numbers a length too. */
 static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       union scp_value *value) {
-    if (row->kind == KIND_COUNT || row->kind == KIND_FLAG || row->kind == KIND_CHOICE)
-        return read_whole(in, row, object);
-    if (!object) return value->real = row->number, 0;
     if (object == Py_None && row->flags & NONE) return 0;
-    switch (row->kind) {
-    case KIND_ARRAY:
-        return read_array(in, row, object, row->shape, &value->data);
-    case KIND_ARRAYS:
-        return read_arrays(in, row, object, &value->data);
-    case KIND_NAMED:
-        return read_named(in, row, object, &value->data);
-    case KIND_OPTIONS:
-        return read_options(in, row, object, &value->data);
-    case KIND_REAL:
-        return scp_read_real(row, object, &value->real);
-    case KIND_TEXT:
-        return read_text(in, object, &value->data);
-    case KIND_OBJECT:
-        return read_object(in, row, object, &value->data);
-    default: /* PROGRESS */
-        return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
-    }
+    if (object) return row->read(in, row, object, value);
+    if (row->kind == KIND_REAL) return value->real = row->number, 0;
+    return scp_bind(in, row->name, (size_t)row->number, row->name);
 }
 
 /* All arguments of the call. */
@@ -229,7 +175,7 @@ static int read_all(struct scp_args *in, PyObject *values, PyObject *keywords) {
         format[length++] = 'O';
     }
     if (n > 12) Py_FatalError("scp: too many arguments"); /* for the next line */
-    snprintf(format + length, sizeof format - length, ":%s", in->function->method->ml_name);
+    snprintf(format + length, sizeof format - length, ":%s", in->function->name);
     if (!PyArg_ParseTupleAndKeywords(values, keywords, format, names, o, o + 1, o + 2, o + 3, o + 4,
                                      o + 5, o + 6, o + 7, o + 8, o + 9, o + 10, o + 11))
         return -1;
@@ -320,18 +266,6 @@ static int fill(struct scp_args *in, const struct scp_arg *row, struct scp_objec
     return object->kept ? 0 : -1;
 }
 
-/* A row of numbers to the length that the code has set. */
-static int shorten(const struct scp_args *in, const struct scp_arg *row, PyObject *array) {
-    const char *shape = row->shape;
-    scp_word word;
-    scp_shape_next(&shape, word);
-    npy_intp length = (npy_intp)scp_size(in, word);
-    PyArray_Dims dims = {&length, 1};
-    PyObject *none = PyArray_Resize((PyArrayObject *)array, &dims, 0, NPY_CORDER);
-    Py_XDECREF(none);
-    return none ? 0 : -1;
-}
-
 /* The result of row i, after the code; NULL with an exception. */
 static PyObject *finish(struct scp_args *in, size_t i) {
     const struct scp_arg *row = in->function->args + i;
@@ -343,8 +277,11 @@ static PyObject *finish(struct scp_args *in, size_t i) {
         return PyBool_FromLong((long)in->values[i].size);
     if (row->kind == KIND_VALUE) return PyLong_FromSize_t(in->values[i].size);
     if (row->kind == KIND_NEW && fill(in, row, (struct scp_object *)result)) return NULL;
-    if (row->room && shorten(in, row, result)) return NULL;
-    return Py_NewRef(result);
+    if (!row->room) return Py_NewRef(result);
+    const char *shape = row->shape;
+    scp_word word;
+    scp_shape_next(&shape, word);
+    return PySequence_GetSlice(result, 0, (Py_ssize_t)scp_size(in, word));
 }
 
 void scp_py_append(PyObject **list, PyObject *object) {
@@ -384,7 +321,7 @@ PyObject *scp_args_call(const struct scp_function *function, PyObject *values, P
     if (in.busy) atomic_flag_clear(&in.busy->busy);
     const struct scp_arg *row = function->args;
     for (size_t i = 0; row->kind; i++, row++) {
-        if (row->kind >= KIND_ARRAYS && row->kind <= KIND_OPTIONS) scp_free(in.values[i].data);
+        if (row->owned) scp_free(in.values[i].data);
         if (row->kind == KIND_MADE) scp_free(in.made);
         if (row->kind == KIND_NEW && in.made) row->type->free(in.made);
         if (!SCP_IS_ARGUMENT(row)) Py_XDECREF(in.objects[i]);

@@ -68,6 +68,28 @@ enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };
 enum { uint8 = NPY_UINT8, uint32 = NPY_UINT32, int32 = NPY_INT32, int64 = NPY_INT64 };
 
 struct scp_args;
+struct scp_arg;
+
+union scp_value {
+    void *data;
+    size_t size;
+    double real;
+};
+
+/* From the object of a row, not NULL, to its value: 0, or -1 with an exception. */
+#define READER(kind)                                                                               \
+    int scp_read_##kind(struct scp_args *in, const struct scp_arg *row, PyObject *object,          \
+                        union scp_value *value)
+READER(ARRAY);
+READER(ARRAYS);
+READER(OPTIONS); /* options.c */
+READER(COUNT);
+READER(REAL);
+READER(FLAG);
+READER(CHOICE);
+READER(TEXT);
+READER(OBJECT);
+READER(PROGRESS);
 
 struct scp_arg {
     const char *name, *text; /* text: what it is, for people */
@@ -77,6 +99,8 @@ struct scp_arg {
     int64_t min;
     uint64_t max;
     double number; /* default */
+    int (*read)(struct scp_args *, const struct scp_arg *, PyObject *, union scp_value *);
+    int owned; /* the data is freed after the call */
     struct scp_py_type *type;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
@@ -85,18 +109,19 @@ struct scp_arg {
 
 /* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
 #define ROW(k, n, t, ...) {.kind = KIND_##k, .name = n, .text = t, __VA_ARGS__}
-#define ARRAY(n, t, s, ...) ROW(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
-#define ARRAYS(n, t, s, ...) ROW(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
-#define NAMED(n, ...) ROW(NAMED, n, "dict of float32 arrays, changed in place", __VA_ARGS__)
-#define OPTIONS(n, t, ...) ROW(OPTIONS, n, "dict of options", .table = t, __VA_ARGS__)
+#define ARG(k, n, t, ...) ROW(k, n, t, .read = scp_read_##k, __VA_ARGS__)
+#define ARRAY(n, t, s, ...) ARG(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define ARRAYS(n, t, s, ...)                                                                       \
+    ARG(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, .owned = 1, __VA_ARGS__)
+#define OPTIONS(n, t) ARG(OPTIONS, n, "dict of options", .table = t, .owned = 1)
 #define COUNT(n, low, high, ...)                                                                   \
-    ROW(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
-#define REAL(n, ...) ROW(REAL, n, "float", __VA_ARGS__)
-#define FLAG(n, ...) ROW(FLAG, n, "bool", __VA_ARGS__)
-#define CHOICE(n, w, ...) ROW(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
-#define TEXT(n, ...) ROW(TEXT, n, "str or path", __VA_ARGS__)
-#define OBJECT(n, t, ...) ROW(OBJECT, n, NULL, .type = t, __VA_ARGS__)
-#define PROGRESS ROW(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
+    ARG(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
+#define REAL(n, ...) ARG(REAL, n, "float", __VA_ARGS__)
+#define FLAG(n, ...) ARG(FLAG, n, "bool", __VA_ARGS__)
+#define CHOICE(n, w, ...) ARG(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
+#define TEXT(n, ...) ARG(TEXT, n, "str or path", __VA_ARGS__)
+#define OBJECT(n, t, ...) ARG(OBJECT, n, NULL, .type = t, __VA_ARGS__)
+#define PROGRESS ARG(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
 #define OUT(n, t, s, ...) ROW(OUT, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
 #define VALUE(n, t, ...) ROW(VALUE, n, #t, .dtype = t, __VA_ARGS__)
 #define NEW(t) ROW(NEW, "object", NULL, .type = t)
@@ -136,6 +161,7 @@ int scp_shape_next(const char **shape, scp_word word);
 
 /* One call. */
 #define SCP_ARGS_MAX 24
+#define SCP_DIMS_MAX 48
 
 struct scp_args {
     const struct scp_control *control;
@@ -146,16 +172,12 @@ struct scp_args {
         *objects[SCP_ARGS_MAX]; /* of row i: an argument, borrowed (NULL: left out); a result */
     PyObject *converted;        /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
-    union scp_value {
-        void *data;
-        size_t size;
-        double real;
-    } values[SCP_ARGS_MAX + 1]; /* of row i; the last is 0 */
+    union scp_value values[SCP_ARGS_MAX + 1]; /* of row i; the last is 0 */
     struct scp_dim {
         scp_word name;
         const char *from;
         size_t length;
-    } dims[SCP_ARGS_MAX];
+    } dims[SCP_DIMS_MAX];
     size_t n_dims;
 };
 
@@ -175,30 +197,21 @@ void *scp_to(struct scp_args *in, const char *name);
 /* The argument of that name, borrowed; NULL: there is none, or it was left out. */
 PyObject *scp_given(const struct scp_args *in, const char *name);
 
-/* One entry of a dict of arrays. */
-struct scp_named {
-    const char *name; /* NULL: after the last */
-    float *data;
-    size_t length;
-};
+/* Says that the dimension has that length; -1: something else was said before. */
+int scp_bind(struct scp_args *in, const char *word, size_t length, const char *from);
 
-/* Values of rows, for whoever reads them inside other objects: 0, or -1 with an exception. */
-int scp_read_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
-int scp_read_real(const struct scp_arg *row, PyObject *object, double *out);
-int scp_read_word(const struct scp_arg *row, PyObject *object, const char *words, int *number);
-
-/* options.c: the struct of a table from a dict; -1 with an exception. */
-int scp_read_options(void *options, const struct scp_option_table *table, PyObject *dict);
+int scp_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
 
 /* Appends a new object, which may be NULL, to *list, unless that is NULL; on failure it becomes
  * NULL. */
 void scp_py_append(PyObject **list, PyObject *object);
 
 struct scp_function {
-    const char *sentence;
+    const char *name, *sentence;
     const struct scp_arg *args;
     enum scp_status (*run)(struct scp_args *in);
-    PyMethodDef method[2]; /* and its end */
+    PyCFunctionWithKeywords entry;
+    PyMethodDef method[2]; /* filled at import; the second is the end */
 };
 
 PyObject *scp_args_call(const struct scp_function *function, PyObject *values, PyObject *keywords);
@@ -216,13 +229,7 @@ PyObject *scp_args_call(const struct scp_function *function, PyObject *values, P
         (void)module;                                                                              \
         return scp_args_call(&scp_function_##f, values, keywords);                                 \
     }                                                                                              \
-    struct scp_function scp_function_##f = {text, f##_args, run, SCP_METHOD(f)};
-#define SCP_METHOD(f)                                                                              \
-    {                                                                                              \
-        {                                                                                          \
-            #f, (PyCFunction)(void (*)(void))f##_entry, METH_VARARGS | METH_KEYWORDS, NULL         \
-        }                                                                                          \
-    }
+    struct scp_function scp_function_##f = {#f, text, f##_args, run, f##_entry, {{NULL}}};
 
 /* ---- module.c ---- */
 

@@ -120,6 +120,6 @@ PyObject *scp_py_raise(enum scp_status status, const char *function) {
 }
 
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status) {
-    if (!in->call.error.argument) return scp_py_raise(status, in->function->method->ml_name);
+    if (!in->call.error.argument) return scp_py_raise(status, in->function->name);
     return raise_named(exception_of(status), in), NULL;
 }

@@ -17,7 +17,7 @@ static void write_default(FILE *out, const struct scp_arg *row) {
 
 static void write_doc(FILE *out, const struct scp_function *function) {
     const struct scp_arg *row;
-    fprintf(out, "%s($module", function->method->ml_name);
+    fprintf(out, "%s($module", function->name);
     for (row = function->args; SCP_IS_ARGUMENT(row); row++) {
         fprintf(out, ", %s", row->name);
         if (row->flags & OPTIONAL) write_default(out, row);
@@ -36,10 +36,12 @@ int scp_py_add_functions(PyObject *module, struct scp_function *const *list) {
     for (; *list; list++) {
         char *doc;
         size_t size;
-        FILE *out = (*list)->method->ml_doc ? NULL : open_memstream(&doc, &size);
+        FILE *out = open_memstream(&doc, &size);
         if (out) write_doc(out, *list);
-        if (out && fclose(out) == 0) (*list)->method->ml_doc = doc;
-        if (!(*list)->method->ml_doc) return PyErr_NoMemory(), -1;
+        if (!out || fclose(out)) return PyErr_NoMemory(), -1;
+        (*list)->method[0] =
+            (PyMethodDef){(*list)->name, (PyCFunction)(void (*)(void))(*list)->entry,
+                          METH_VARARGS | METH_KEYWORDS, doc};
         if (PyModule_AddFunctions(module, (*list)->method)) return -1;
     }
     return 0;

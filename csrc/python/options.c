@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "scp/alloc.h"
 #include "scp/options.h"
 #include "scp/views.h"
 
@@ -19,17 +20,19 @@ static const struct scp_option *find_option(const struct scp_option_table *table
 }
 
 static int read_number(double *out, const struct scp_option *option, const struct scp_arg *row,
-                       PyObject *value) {
-    if (scp_read_real(row, value, out)) return -1;
+                       PyObject *object) {
+    union scp_value value;
+    if (scp_read_REAL(NULL, row, object, &value)) return -1;
+    *out = value.real;
     if (*out >= option->min.real && *out <= option->max.real) return 0;
-    return scp_refuse(row, PyExc_ValueError, value);
+    return scp_refuse(row, PyExc_ValueError, object);
 }
 
 /* min to max numbers, each in the option's range. */
 static int read_numbers(struct scp_reals *out, size_t min, size_t max,
                         const struct scp_option *option, const struct scp_arg *row,
-                        PyObject *value) {
-    PyObject *list = PySequence_Fast(value, option->name);
+                        PyObject *object) {
+    PyObject *list = PySequence_Fast(object, option->name);
     if (!list) return -1;
     out->count = (size_t)PySequence_Fast_GET_SIZE(list);
     int failed = out->count < min || out->count > max;
@@ -42,29 +45,32 @@ static int read_numbers(struct scp_reals *out, size_t min, size_t max,
     return failed ? -1 : 0;
 }
 
-static int read_option(void *field, const struct scp_option *option, PyObject *value) {
-    const char *choices = option->choices;
+static int read_option(struct scp_args *in, void *field, const struct scp_option *option,
+                       PyObject *object) {
     char text[256];
-    const struct scp_arg row = {.name = option->name, .text = text};
+    const struct scp_arg row = {.name = option->name, .text = text, .words = option->choices};
+    union scp_value value;
     struct scp_reals both;
-    if (choices)
-        PyOS_snprintf(text, sizeof text, "one of %.*s", (int)strlen(choices) - 1, choices);
+    if (row.words)
+        PyOS_snprintf(text, sizeof text, "one of %.*s", (int)strlen(row.words) - 1, row.words);
     else
         PyOS_snprintf(text, sizeof text, "%g to %g", option->min.real, option->max.real);
     switch (option->type) {
     case SCP_OPTION_COUNT:
-        return scp_read_whole(value, option->name, (int64_t)option->min.count, option->max.count,
-                              field);
+        return scp_whole(object, option->name, (int64_t)option->min.count, option->max.count,
+                         field);
     case SCP_OPTION_REAL:
-        return read_number(field, option, &row, value);
+        return read_number(field, option, &row, object);
     case SCP_OPTION_REALS:
-        return read_numbers(field, 0, SCP_OPTION_MAX_REALS, option, &row, value);
+        return read_numbers(field, 0, SCP_OPTION_MAX_REALS, option, &row, object);
     case SCP_OPTION_FLAG:
-        return (*(int *)field = PyObject_IsTrue(value)) < 0 ? -1 : 0;
+        return (*(int *)field = PyObject_IsTrue(object)) < 0 ? -1 : 0;
     case SCP_OPTION_CHOICE:
-        return scp_read_word(&row, value, choices, field);
+        if (scp_read_CHOICE(in, &row, object, &value)) return -1;
+        *(int *)field = (int)value.size;
+        return 0;
     case SCP_OPTION_STRENGTH:
-        if (read_numbers(&both, SCP_VIEWS, SCP_VIEWS, option, &row, value)) return -1;
+        if (read_numbers(&both, SCP_VIEWS, SCP_VIEWS, option, &row, object)) return -1;
         for (int v = 0; v < SCP_VIEWS; v++)
             ((float *)field)[v * SCP_TRANSFORMS] = (float)both.value[v];
         return 0;
@@ -74,14 +80,23 @@ static int read_option(void *field, const struct scp_option *option, PyObject *v
     return -1;
 }
 
-int scp_read_options(void *options, const struct scp_option_table *table, PyObject *dict) {
-    PyObject *name, *value;
+/* Whole numbers among the options are lengths too. */
+READER(OPTIONS) {
+    const struct scp_option_table *table = row->table;
+    PyObject *name, *given;
     Py_ssize_t at = 0;
+    char *options = value->data = scp_alloc(1, table->size);
+    if (!options) return PyErr_NoMemory(), -1;
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
     scp_options_default(options, table);
-    while (PyDict_Next(dict, &at, &name, &value)) {
+    while (PyDict_Next(object, &at, &name, &given)) {
         const struct scp_option *option = find_option(table, name);
-        if (!option || read_option((char *)options + option->at, option, value)) return -1;
+        if (!option || read_option(in, options + option->at, option, given)) return -1;
     }
+    for (const struct scp_option *o = table->rows; o < table->rows + table->count; o++)
+        if (o->type == SCP_OPTION_COUNT &&
+            scp_bind(in, o->name, *(uint64_t *)(void *)(options + o->at), o->name))
+            return -1;
     return 0;
 }
 

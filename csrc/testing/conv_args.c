@@ -42,7 +42,7 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
 }
 
 int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out) {
-    return scp_read_whole(object, name, 0, max, out);
+    return scp_whole(object, name, 0, max, out);
 }
 
 int scp_py_progress(PyObject *progress) {

@@ -4,9 +4,11 @@
 
 #define FUNCTIONS(F)                                                                               \
     F(set_isa)                                                                                     \
-    F(alloc_state) F(alloc_fail_at) F(pool_probe) F(graph_blocks) F(plan_shapes) F(plan_backward)  \
-        F(functions) F(train_adam) F(train_sgd) F(train_average) F(contrast_sample)                \
-            F(contrast_objective) F(refine_sample) F(refine_objective)
+    F(alloc_state)                                                                                 \
+    F(alloc_fail_at)                                                                               \
+    F(pool_probe) F(graph_blocks) F(plan_shapes) F(plan_backward) F(functions) F(train_adam)       \
+        F(train_sgd) F(train_average) F(contrast_sample) F(contrast_objective) F(refine_sample)    \
+            F(refine_objective)
 
 FUNCTIONS(SCP_DECLARED)
 static struct scp_function *const functions[] = {FUNCTIONS(SCP_LISTED) NULL};

@@ -25,8 +25,7 @@ static PyObject *make_functions(struct scp_args *in) {
         for (const struct scp_arg *row = (*f)->args; row->kind; row++)
             scp_py_append(&rows, row_of(row));
         scp_py_append(&list,
-                      rows ? Py_BuildValue("(ssN)", (*f)->method->ml_name, (*f)->sentence, rows)
-                           : NULL);
+                      rows ? Py_BuildValue("(ssN)", (*f)->name, (*f)->sentence, rows) : NULL);
     }
     return list;
 }
