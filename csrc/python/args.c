@@ -154,10 +154,10 @@ READER(PROGRESS) {
     return PyCallable_Check(object) ? 0 : scp_refuse(row, PyExc_TypeError, object);
 }
 
-/* object NULL: the default, of whole numbers a length too. */
+/* object NULL: the default. Whole numbers are lengths too. */
 static int read_value(struct scp_args *in, const struct scp_arg *row, PyObject *object,
                       union scp_value *value) {
-    if (object == Py_None && row->flags & NONE) return 0;
+    if (row->flags & NONE && (!object || object == Py_None)) return 0;
     if (object) return row->read(in, row, object, value);
     if (row->kind == KIND_REAL) return value->real = row->number, 0;
     return scp_bind(in, row->name, (size_t)row->number, row->name);

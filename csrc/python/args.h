@@ -39,7 +39,7 @@ enum scp_kind {
     KIND_END, /* after the last row */
     KIND_ARRAY,
     KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
-    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: those of argument 0 */
     KIND_OPTIONS, /* a dict of options: the struct of `table` */
     KIND_COUNT,   /* an integer from min to max */
     KIND_REAL,
@@ -80,16 +80,9 @@ union scp_value {
 #define READER(kind)                                                                               \
     int scp_read_##kind(struct scp_args *in, const struct scp_arg *row, PyObject *object,          \
                         union scp_value *value)
-READER(ARRAY);
-READER(ARRAYS);
-READER(OPTIONS); /* options.c */
-READER(COUNT);
-READER(REAL);
-READER(FLAG);
-READER(CHOICE);
-READER(TEXT);
-READER(OBJECT);
-READER(PROGRESS);
+typedef READER(row);
+scp_read_row scp_read_ARRAY, scp_read_ARRAYS, scp_read_OPTIONS, scp_read_COUNT, scp_read_REAL,
+    scp_read_FLAG, scp_read_CHOICE, scp_read_TEXT, scp_read_OBJECT, scp_read_PROGRESS;
 
 struct scp_arg {
     const char *name, *text; /* text: what it is, for people */
@@ -99,7 +92,7 @@ struct scp_arg {
     int64_t min;
     uint64_t max;
     double number; /* default */
-    int (*read)(struct scp_args *, const struct scp_arg *, PyObject *, union scp_value *);
+    scp_read_row *read;
     int owned; /* the data is freed after the call */
     struct scp_py_type *type;
     const struct scp_option_table *table;
@@ -168,9 +161,8 @@ struct scp_args {
     void *made; /* the core for NEW, or memory that a maker reads, to be freed */
     struct scp_py_call call;
     const struct scp_function *function;
-    PyObject
-        *objects[SCP_ARGS_MAX]; /* of row i: an argument, borrowed (NULL: left out); a result */
-    PyObject *converted;        /* owned: the bytes of a text, a copy of a dict */
+    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed (NULL: left out); results are owned */
+    PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
     union scp_value values[SCP_ARGS_MAX + 1]; /* of row i; the last is 0 */
     struct scp_dim {
