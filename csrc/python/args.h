@@ -36,10 +36,10 @@
 #include "scp/threads.h"
 
 enum scp_kind {
-    KIND_END,
+    KIND_END, /* after the last row */
     KIND_ARRAY,
     KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
-    KIND_NAMED,   /* a dict of float32 arrays, changed in place: struct scp_named, then NULL */
+    KIND_NAMED,   /* a dict of float32 arrays, changed in place: those of argument 0 */
     KIND_OPTIONS, /* a dict of options: the struct of `table` */
     KIND_COUNT,   /* an integer from min to max */
     KIND_REAL,
@@ -48,12 +48,12 @@ enum scp_kind {
     KIND_TEXT,   /* a str or path */
     KIND_OBJECT,
     KIND_PROGRESS,
-    KIND_LAST = KIND_PROGRESS, /* of the arguments; results follow */
-    KIND_OUT,                  /* an array, allocated before the call */
-    KIND_VALUE,                /* a number: float64, int64 or boolean */
-    KIND_NEW,                  /* an object for the core in in->made */
-    KIND_MADE,                 /* what `make` returns */
+    KIND_OUT,   /* the first kind of result: an array, allocated before the call */
+    KIND_VALUE, /* a number: float64, int64 or boolean */
+    KIND_NEW,   /* an object for the core in in->made */
+    KIND_MADE,  /* what `make` returns */
 };
+#define SCP_IS_ARGUMENT(row) ((row)->kind && (row)->kind < KIND_OUT)
 
 enum {
     OPTIONAL = 1,
@@ -61,13 +61,28 @@ enum {
     WRITE = 4, /* the array is changed in place */
     KEEP = 8,  /* the object that this call makes keeps it alive */
     LEND = 16, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 32, /* an object that serves one call at a time */
+    BUSY = 32, /* argument 0 serves one call at a time */
 };
 
 enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };
 enum { uint8 = NPY_UINT8, uint32 = NPY_UINT32, int32 = NPY_INT32, int64 = NPY_INT64 };
 
 struct scp_args;
+struct scp_arg;
+
+union scp_value {
+    void *data;
+    size_t size;
+    double real;
+};
+
+/* From the object of a row, not NULL, to its value: 0, or -1 with an exception. */
+#define READER(kind)                                                                               \
+    int scp_read_##kind(struct scp_args *in, const struct scp_arg *row, PyObject *object,          \
+                        union scp_value *value)
+typedef READER(row);
+scp_read_row scp_read_ARRAY, scp_read_ARRAYS, scp_read_OPTIONS, scp_read_COUNT, scp_read_REAL,
+    scp_read_FLAG, scp_read_CHOICE, scp_read_TEXT, scp_read_OBJECT, scp_read_PROGRESS;
 
 struct scp_arg {
     const char *name, *text; /* text: what it is, for people */
@@ -77,7 +92,9 @@ struct scp_arg {
     int64_t min;
     uint64_t max;
     double number; /* default */
-    const struct scp_py_type *type;
+    scp_read_row *read;
+    int owned; /* the data is freed after the call */
+    struct scp_py_type *type;
     const struct scp_option_table *table;
     PyObject *(*make)(struct scp_args *in); /* with the GIL, after the code; NULL: an exception */
     const char *room; /* OUT of one dimension: its length before the code says how much is used */
@@ -85,18 +102,19 @@ struct scp_arg {
 
 /* After these may follow DEFAULT(...), .flags = ..., .note = "...". */
 #define ROW(k, n, t, ...) {.kind = KIND_##k, .name = n, .text = t, __VA_ARGS__}
-#define ARRAY(n, t, s, ...) ROW(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
-#define ARRAYS(n, t, s, ...) ROW(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
-#define NAMED(n, ...) ROW(NAMED, n, "dict of float32 arrays, changed in place", __VA_ARGS__)
-#define OPTIONS(n, t, ...) ROW(OPTIONS, n, "dict of options", .table = t, __VA_ARGS__)
+#define ARG(k, n, t, ...) ROW(k, n, t, .read = scp_read_##k, __VA_ARGS__)
+#define ARRAY(n, t, s, ...) ARG(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
+#define ARRAYS(n, t, s, ...)                                                                       \
+    ARG(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, .owned = 1, __VA_ARGS__)
+#define OPTIONS(n, t) ARG(OPTIONS, n, "dict of options", .table = t, .owned = 1)
 #define COUNT(n, low, high, ...)                                                                   \
-    ROW(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
-#define REAL(n, ...) ROW(REAL, n, "float", __VA_ARGS__)
-#define FLAG(n, ...) ROW(FLAG, n, "bool", __VA_ARGS__)
-#define CHOICE(n, w, ...) ROW(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
-#define TEXT(n, ...) ROW(TEXT, n, "str or path", __VA_ARGS__)
-#define OBJECT(n, t, ...) ROW(OBJECT, n, NULL, .type = t, __VA_ARGS__)
-#define PROGRESS ROW(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
+    ARG(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)
+#define REAL(n, ...) ARG(REAL, n, "float", __VA_ARGS__)
+#define FLAG(n, ...) ARG(FLAG, n, "bool", __VA_ARGS__)
+#define CHOICE(n, w, ...) ARG(CHOICE, n, "one of: " w, .words = w, __VA_ARGS__)
+#define TEXT(n, ...) ARG(TEXT, n, "str or path", __VA_ARGS__)
+#define OBJECT(n, t, ...) ARG(OBJECT, n, NULL, .type = t, __VA_ARGS__)
+#define PROGRESS ARG(PROGRESS, "progress", "callable(done, total)", .flags = OPTIONAL | NONE)
 #define OUT(n, t, s, ...) ROW(OUT, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
 #define VALUE(n, t, ...) ROW(VALUE, n, #t, .dtype = t, __VA_ARGS__)
 #define NEW(t) ROW(NEW, "object", NULL, .type = t)
@@ -119,7 +137,10 @@ struct scp_py_call {
 void scp_call_begin(struct scp_py_call *call, PyObject *progress); /* releases the GIL */
 void scp_call_end(struct scp_py_call *call);
 
-/* Sets the exception of a status, and of what the core named. Returns NULL. */
+/* Sets the exception of a status of that function. Returns NULL. */
+PyObject *scp_py_raise(enum scp_status status, const char *function);
+
+/* Likewise, in the words of what the core has named, if it has. */
 PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status);
 
 /* Sets the exception: the argument must be what its row says. Returns -1. */
@@ -133,70 +154,59 @@ int scp_shape_next(const char **shape, scp_word word);
 
 /* One call. */
 #define SCP_ARGS_MAX 24
+#define SCP_DIMS_MAX 48
 
 struct scp_args {
     const struct scp_control *control;
     void *made; /* the core for NEW, or memory that a maker reads, to be freed */
     struct scp_py_call call;
-    PyObject *module;
     const struct scp_function *function;
-    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed; NULL: left out */
-    PyObject *results[SCP_ARGS_MAX]; /* of row i: owned */
+    PyObject *objects[SCP_ARGS_MAX]; /* of row i: borrowed (NULL: left out); results are owned */
     PyObject *converted;             /* owned: the bytes of a text, a copy of a dict */
     struct scp_object *busy;
-    union scp_value {
-        void *data;
-        uint64_t count;
-        double real;
-        int number;
-    } values[SCP_ARGS_MAX]; /* of row i */
+    union scp_value values[SCP_ARGS_MAX + 1]; /* of row i; the last is 0 */
     struct scp_dim {
         scp_word name;
         const char *from;
         size_t length;
-    } dims[SCP_ARGS_MAX];
+    } dims[SCP_DIMS_MAX];
     size_t n_dims;
 };
 
-/* For the code, by name. The data of an array, core of an object, text (NULL:
- * None); a count, flag, choice or the length of a dimension; a real number; the object, borrowed.
- */
-#define DATA(name) scp_data(in, #name)
+/* For the code, by name. The data of an array, core of an object, text (NULL: None, or no row has
+ * that name); a real number; a count, flag, choice or the length of a dimension. */
+#define DATA(name) scp_value_of(in, #name)->data
+#define NUMBER(name) scp_value_of(in, #name)->real
 #define SIZE(name) scp_size(in, #name)
-#define NUMBER(name) scp_real(in, #name)
-void *scp_data(const struct scp_args *in, const char *name);
+const union scp_value *scp_value_of(const struct scp_args *in, const char *name);
 size_t scp_size(const struct scp_args *in, const char *name);
-double scp_real(const struct scp_args *in, const char *name);
-PyObject *scp_given(const struct scp_args *in, const char *name);
 
-/* Where a result goes: the size_t, double or int of a VALUE, or a size_t for a dimension that no
+/* Where a result goes: the size_t or double of a VALUE, or a size_t for a dimension that no
  * argument has (how much of an OUT is used, a size of the new object). */
 #define TO(name) scp_to(in, #name)
 void *scp_to(struct scp_args *in, const char *name);
+
+/* The argument of that name, borrowed; NULL: there is none, or it was left out. */
+PyObject *scp_given(const struct scp_args *in, const char *name);
+
+/* Says that the dimension has that length; -1: something else was said before. */
+int scp_bind(struct scp_args *in, const char *word, size_t length, const char *from);
+
+int scp_whole(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
+
+/* Appends a new object, which may be NULL, to *list, unless that is NULL; on failure it becomes
+ * NULL. */
+void scp_py_append(PyObject **list, PyObject *object);
 
 struct scp_function {
     const char *name, *sentence;
     const struct scp_arg *args;
     enum scp_status (*run)(struct scp_args *in);
     PyCFunctionWithKeywords entry;
+    PyMethodDef method[2]; /* filled at import; the second is the end */
 };
 
-/* One entry of a dict of arrays. */
-struct scp_named {
-    const char *name; /* NULL: after the last */
-    float *data;
-    size_t length;
-};
-
-/* options.c: the struct of a table from a dict; -1 with an exception. */
-int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict);
-
-/* Which of the words, divided by spaces, a str is: 0; -1, perhaps with an exception. */
-int scp_py_word(int *number, const char *words, PyObject *object);
-
-int scp_py_integer(PyObject *object, const char *name, int64_t min, uint64_t max, uint64_t *out);
-PyObject *scp_args_call(PyObject *module, const struct scp_function *function, PyObject *values,
-                        PyObject *keywords);
+PyObject *scp_args_call(const struct scp_function *function, PyObject *values, PyObject *keywords);
 
 /* The rows of a function without code of its own: a maker does it all. */
 #define MAKER(f, text, ...) SCP_FUNCTION(f, NULL, text, __VA_ARGS__)
@@ -205,63 +215,65 @@ PyObject *scp_args_call(PyObject *module, const struct scp_function *function, P
     SCP_FUNCTION(f, f, text, __VA_ARGS__)                                                          \
     static enum scp_status f(struct scp_args *in)
 #define SCP_FUNCTION(f, run, text, ...)                                                            \
-    static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords);            \
+    extern struct scp_function scp_function_##f;                                                   \
     static const struct scp_arg f##_args[] = {__VA_ARGS__, {.kind = KIND_END}};                    \
-    static const struct scp_function f##_function = {#f, text, f##_args, run, f##_entry};          \
     static PyObject *f##_entry(PyObject *module, PyObject *values, PyObject *keywords) {           \
-        return scp_args_call(module, &f##_function, values, keywords);                             \
-    }
+        (void)module;                                                                              \
+        return scp_args_call(&scp_function_##f, values, keywords);                                 \
+    }                                                                                              \
+    struct scp_function scp_function_##f = {#f, text, f##_args, run, f##_entry, {{NULL}}};
 
 /* ---- module.c ---- */
 
-struct scp_py_state {
-    PyObject *infeasible;   /* scp.InfeasibleError, a ValueError */
-    PyTypeObject *types[8]; /* of objects.c, in its order */
-};
+extern PyObject *scp_py_infeasible; /* scp.InfeasibleError, a ValueError */
 
-/* ---- objects.c: what Python gets for a core ---- */
+/* The functions of scp._core, ended by NULL. */
+extern struct scp_function *const scp_py_functions[];
 
-struct scp_py_type {
-    void (*free)(void *core); /* not of NULL */
-    const char *name, *doc;   /* "scp._core.Queries" */
-    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
-};
+/* What a list of names F(name) expands to. */
+#define SCP_DECLARED(f) extern struct scp_function scp_function_##f;
+#define SCP_LISTED(f) &scp_function_##f,
+
+/* ---- objects.c: what Python gets for a core, and what that borrows ---- */
 
 struct scp_object {
-    PyObject_HEAD const struct scp_py_type *type;
-    void *core;
+    PyObject_HEAD void *core;
     PyObject *kept, *lent; /* what the core borrows */
     size_t sizes[12];
     atomic_flag busy;
 };
 
-#define TYPE(t, free_core, ...)                                                                    \
+struct scp_py_type {
+    PyTypeObject python;
+    const char *sizes;        /* dimensions that it knows: for arrays beside it, and its repr */
+    void (*free)(void *core); /* not of NULL */
+};
+
+/* Objects are made by functions only, and cannot be pickled: no core outlives its process. */
+#define TYPE(t, core_free, word, doc, dimensions)                                                  \
     static void t##_free(void *core) {                                                             \
-        free_core(core);                                                                           \
+        core_free(core);                                                                           \
     }                                                                                              \
-    const struct scp_py_type t = {t##_free, __VA_ARGS__};
+    struct scp_py_type t = {{PyVarObject_HEAD_INIT(NULL, 0).tp_name = "scp._core." word,           \
+                             .tp_doc = doc, .tp_basicsize = sizeof(struct scp_object),             \
+                             .tp_dealloc = scp_object_free, .tp_repr = scp_object_repr,            \
+                             .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION},  \
+                            dimensions,                                                            \
+                            t##_free};
+void scp_object_free(PyObject *self);
+PyObject *scp_object_repr(PyObject *self);
 
-extern const struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph,
-    scp_py_plan, scp_py_trainer;
-
-int scp_py_add_types(PyObject *module);
-struct scp_object *scp_py_new(PyObject *module, const struct scp_py_type *type);
-int scp_py_is(PyObject *module, PyObject *object, const struct scp_py_type *type);
+extern struct scp_py_type scp_py_queries, scp_py_problem, scp_py_matcher, scp_py_graph, scp_py_plan,
+    scp_py_trainer;
 
 /* ---- doc.c ---- */
 
 /* What the row takes: "float32 [cells][channels] or None". */
 #define SCP_TEXT(row)                                                                              \
-    (row)->type ? (row)->type->name + sizeof "scp._core." - 1 : (row)->text,                       \
+    (row)->type ? (row)->type->python.tp_name + sizeof "scp._core." - 1 : (row)->text,             \
         (row)->flags & NONE ? " or None" : ""
 
 /* Adds the functions of a list, ended by NULL, with their docstrings, to a module. */
-int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list);
-
-/* The functions of a topic; the topics. Both are ended by NULL. */
-typedef const struct scp_function *scp_functions[];
-extern const scp_functions scp_py_base_functions, scp_py_match_functions, scp_py_select_functions,
-    scp_py_nn_functions, scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions;
-extern const struct scp_function *const *const scp_py_topics[];
+int scp_py_add_functions(PyObject *module, struct scp_function *const *list);
 
 #endif

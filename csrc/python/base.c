@@ -27,12 +27,9 @@ MAKER(isa, "The instruction set in use.", MADE("name", make_isa, "str"))
 static PyObject *make_isas(struct scp_args *in) {
     (void)in;
     PyObject *list = PyList_New(0);
-    for (int i = 0; list && i < (int)SCP_ISA_COUNT; i++) {
-        if (!scp_isa_available((enum scp_isa)i)) continue;
-        PyObject *name = PyUnicode_FromString(scp_isa_name((enum scp_isa)i));
-        if (!name || PyList_Append(list, name)) Py_CLEAR(list);
-        Py_XDECREF(name);
-    }
+    for (int i = 0; i < (int)SCP_ISA_COUNT; i++)
+        if (scp_isa_available((enum scp_isa)i))
+            scp_py_append(&list, PyUnicode_FromString(scp_isa_name((enum scp_isa)i)));
     return list;
 }
 MAKER(isas, "The instruction sets that this machine can run, the best last.",
@@ -75,7 +72,3 @@ FUNCTION(random_subset, "m different numbers below n, ascending.", COUNT("seed",
     scp_rng_subset(&rng, DATA(subset), (uint32_t)SIZE(m), (uint32_t)SIZE(n));
     return SCP_OK;
 }
-
-const scp_functions scp_py_base_functions = {
-    &threads_function,      &set_threads_function,   &isa_function, &isas_function,
-    &random_words_function, &random_subset_function, NULL};

@@ -103,19 +103,23 @@ static void raise_named(PyObject *exception, const struct scp_args *in) {
     Py_XDECREF(what);
 }
 
-PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status) {
-    const struct scp_py_state *state = PyModule_GetState(in->module);
+static PyObject *exception_of(enum scp_status status) {
     PyObject *const exceptions[SCP_STATUS_COUNT] = {
         [SCP_OK] = PyExc_SystemError,          [SCP_ENOMEM] = PyExc_MemoryError,
         [SCP_EINVAL] = PyExc_ValueError,       [SCP_EINTERRUPTED] = PyExc_KeyboardInterrupt,
-        [SCP_EINFEASIBLE] = state->infeasible, [SCP_EUNSUPPORTED] = PyExc_RuntimeError,
+        [SCP_EINFEASIBLE] = scp_py_infeasible, [SCP_EUNSUPPORTED] = PyExc_RuntimeError,
         [SCP_ETHREAD] = PyExc_RuntimeError,
     };
-    const char *text = scp_status_text(status);
-    if (status == SCP_EUNSUPPORTED && scp_cuda()) text = scp_cuda()->error();
-    if (in->call.error.argument)
-        raise_named(exceptions[status], in);
-    else
-        PyErr_Format(exceptions[status], "%s: %s", in->function->name, text);
-    return NULL;
+    return exceptions[status];
+}
+
+PyObject *scp_py_raise(enum scp_status status, const char *function) {
+    const int device = status == SCP_EUNSUPPORTED && scp_cuda();
+    return PyErr_Format(exception_of(status), "%s: %s", function,
+                        device ? scp_cuda()->error() : scp_status_text(status));
+}
+
+PyObject *scp_args_raise(const struct scp_args *in, enum scp_status status) {
+    if (!in->call.error.argument) return scp_py_raise(status, in->function->name);
+    return raise_named(exception_of(status), in), NULL;
 }

@@ -1,7 +1,6 @@
 /* scp._core: the CUDA plug-in (scp/cuda.h): opening it, its devices, and similarity on one. */
 #include "args.h"
 
-#include "scp/alloc.h"
 #include "scp/cuda.h"
 
 static PyObject *no_cuda(void) {
@@ -27,11 +26,9 @@ static PyObject *list_devices(struct scp_args *in) {
     for (int i = 0; list && i < count; i++) {
         struct scp_cuda_device d;
         const enum scp_status status = cuda->describe(&d, i);
-        PyObject *entry = status == SCP_OK ? Py_BuildValue("siiin", d.name, d.major, d.minor,
-                                                           d.processors, (Py_ssize_t)d.memory)
-                                           : scp_args_raise(in, status);
-        if (!entry || PyList_Append(list, entry)) Py_CLEAR(list);
-        Py_XDECREF(entry);
+        scp_py_append(&list, status == SCP_OK ? Py_BuildValue("siiin", d.name, d.major, d.minor,
+                                                              d.processors, (Py_ssize_t)d.memory)
+                                              : scp_args_raise(in, status));
     }
     return list;
 }
@@ -40,17 +37,7 @@ MAKER(cuda_devices, "The devices; OSError says why there is none.",
            "list[tuple[str, int, int, int, int]]: name, major, minor, "
            "processors, bytes"))
 
-struct matcher {
-    struct scp_cuda_matcher *open;
-    const struct scp_cuda_table *cuda; /* that opened it */
-};
-
-static void close_matcher(struct matcher *matcher) {
-    matcher->cuda->matcher_close(matcher->open);
-    scp_free(matcher);
-}
-
-TYPE(scp_py_matcher, close_matcher, "scp._core.Matcher", "Queries on a CUDA device.",
+TYPE(scp_py_matcher, scp_device_matcher_free, "Matcher", "Queries on a CUDA device.",
      "queries levels channels cells")
 
 FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
@@ -62,23 +49,12 @@ FUNCTION(cuda_matcher, "Queries on a device, for cuda_match (scp/cuda.h).",
          COUNT("max_memory", 0, PY_SSIZE_T_MAX, DEFAULT(0x1p62), .note = "bytes on the device"),
          NEW(&scp_py_matcher)) {
     const struct scp_grid grid = {SIZE(levels), SIZE(channels), SIZE(height), SIZE(width)};
-    const float epsilon = (float)NUMBER(epsilon);
-    enum scp_status status = scp_grid_check(&grid, in->control);
-    if (status != SCP_OK) return status;
-    if (!(epsilon >= 0 && epsilon < 1e30f))
-        return scp_invalid(in->control, "epsilon", SCP_WHOLE, "must be finite and >= 0");
-    if (!scp_cuda()) return SCP_EUNSUPPORTED;
-    struct matcher *matcher = scp_calloc(1, sizeof *matcher);
-    if (!matcher) return SCP_ENOMEM;
-    matcher->cuda = scp_cuda();
     const struct scp_cuda_queries queries = {DATA(queries), DATA(query_norms), SIZE(queries)};
     const struct scp_match_options options = {.mode = SIZE(bilinear) ? SCP_BILINEAR : SCP_NEAREST,
-                                              .epsilon = epsilon};
-    status = matcher->cuda->matcher_open(&matcher->open, (int)SIZE(device), &grid, &queries,
-                                         &options, SIZE(max_memory));
-    *(size_t *)TO(cells) = scp_grid_offset(&grid, grid.levels);
-    in->made = matcher;
-    if (status != SCP_OK) scp_free(matcher), in->made = NULL;
+                                              .epsilon = (float)NUMBER(epsilon)};
+    const enum scp_status status = scp_device_matcher_create(
+        TO(object), (int)SIZE(device), &grid, &queries, &options, SIZE(max_memory), in->control);
+    if (status == SCP_OK) *(size_t *)TO(cells) = scp_grid_offset(&grid, grid.levels);
     return status;
 }
 
@@ -87,15 +63,6 @@ FUNCTION(cuda_match, "The best match of every query in every image of the tuples
          ARRAYS("features", float32, "[images][cells][channels]"),
          ARRAYS("norms", float32, "[images][cells]"), PROGRESS,
          OUT("value", float32, "[images][queries]"), OUT("index", int32, "[images][queries]")) {
-    struct matcher *matcher = DATA(matcher);
-    const enum scp_status status =
-        matcher->cuda->matcher_run(matcher->open, DATA(value), DATA(index), DATA(features),
-                                   DATA(norms), SIZE(images), in->control);
-    if (status == SCP_EINVAL)
-        scp_invalid(in->control, "features and queries", SCP_WHOLE,
-                    "must be unit vectors with finite norms");
-    return status;
+    return scp_device_matcher_run(DATA(matcher), DATA(value), DATA(index), DATA(features),
+                                  DATA(norms), SIZE(images), in->control);
 }
-
-const scp_functions scp_py_cuda_functions = {&cuda_open_function, &cuda_devices_function,
-                                             &cuda_matcher_function, &cuda_match_function, NULL};

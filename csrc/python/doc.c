@@ -1,66 +1,48 @@
 /* Docstrings from the rows of args.h: signature, sentence, a line per argument and result. */
 #include "args.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct text {
-    char data[4096];
-    size_t size;
-};
-
-static void add(struct text *t, const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    t->size += (size_t)vsnprintf(t->data + t->size, sizeof t->data - t->size, format, values);
-    va_end(values);
-    if (t->size >= sizeof t->data) Py_FatalError("scp: a docstring is too long");
-}
-
-static void add_default(struct text *t, const struct scp_arg *row) {
+static void write_default(FILE *out, const struct scp_arg *row) {
     if (row->flags & NONE)
-        add(t, "=None");
+        fputs("=None", out);
     else if (row->kind == KIND_FLAG)
-        add(t, row->number ? "=True" : "=False");
+        fputs(row->number ? "=True" : "=False", out);
     else if (row->kind == KIND_CHOICE)
-        add(t, "='%.*s'", (int)strcspn(row->words, " "), row->words); /* the first one */
+        fprintf(out, "='%.*s'", (int)strcspn(row->words, " "), row->words); /* the first one */
     else
-        add(t, row->kind == KIND_COUNT ? "=%.0f" : "=%g", row->number);
+        fprintf(out, row->kind == KIND_COUNT ? "=%.0f" : "=%g", row->number);
 }
 
-static char *doc_of(const struct scp_function *function) {
-    struct text t = {.size = 0};
-    const struct scp_arg *row = function->args;
-    add(&t, "%s($module", function->name);
-    for (; row->kind != KIND_END && row->kind <= KIND_LAST; row++) {
-        add(&t, ", %s", row->name);
-        if (row->flags & OPTIONAL) add_default(&t, row);
+static void write_doc(FILE *out, const struct scp_function *function) {
+    const struct scp_arg *row;
+    fprintf(out, "%s($module", function->name);
+    for (row = function->args; SCP_IS_ARGUMENT(row); row++) {
+        fprintf(out, ", %s", row->name);
+        if (row->flags & OPTIONAL) write_default(out, row);
     }
-    add(&t, ")\n--\n\n%s\n", function->sentence);
-    for (row = function->args; row->kind != KIND_END; row++) {
-        add(&t, row->kind <= KIND_LAST ? "\n%s: " : "\n-> %s: ", row->name);
-        add(&t, "%s%s", SCP_TEXT(row));
-        if (row->flags & WRITE) add(&t, ", changed in place");
-        if (row->note) add(&t, "; %s", row->note);
+    fprintf(out, ")\n--\n\n%s\n", function->sentence);
+    for (row = function->args; row->kind; row++) {
+        fprintf(out, "\n%s%s: ", SCP_IS_ARGUMENT(row) ? "" : "-> ", row->name);
+        fprintf(out, "%s%s", SCP_TEXT(row));
+        if (row->flags & WRITE) fputs(", changed in place", out);
+        if (row->note) fprintf(out, "; %s", row->note);
     }
-    return strdup(t.data);
 }
 
-/* Method tables and docstrings live as long as the process. */
-int scp_py_add_functions(PyObject *module, PyObject *to, const struct scp_function *const *list) {
-    PyObject *name = PyModule_GetNameObject(to);
-    for (; name && *list; list++) {
-        PyMethodDef *method = calloc(1, sizeof *method);
-        char *doc = doc_of(*list);
-        if (!method || !doc) return PyErr_NoMemory(), -1;
-        *method = (PyMethodDef){(*list)->name, (PyCFunction)(void (*)(void))(*list)->entry,
-                                METH_VARARGS | METH_KEYWORDS, doc};
-        PyObject *callable = PyCFunction_NewEx(method, module, name);
-        if (!callable || PyModule_AddObjectRef(to, (*list)->name, callable)) Py_CLEAR(name);
-        Py_XDECREF(callable);
+/* Docstrings live as long as the process. */
+int scp_py_add_functions(PyObject *module, struct scp_function *const *list) {
+    for (; *list; list++) {
+        char *doc;
+        size_t size;
+        FILE *out = open_memstream(&doc, &size);
+        if (out) write_doc(out, *list);
+        if (!out || fclose(out)) return PyErr_NoMemory(), -1;
+        (*list)->method[0] =
+            (PyMethodDef){(*list)->name, (PyCFunction)(void (*)(void))(*list)->entry,
+                          METH_VARARGS | METH_KEYWORDS, doc};
+        if (PyModule_AddFunctions(module, (*list)->method)) return -1;
     }
-    Py_XDECREF(name);
-    return name ? 0 : -1;
+    return 0;
 }

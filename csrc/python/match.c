@@ -1,20 +1,20 @@
 /* scp._core: key points of SURF, gradient features and the search for the best match. */
 #include "args.h"
 
+#include <string.h>
+
 #include "scp/gradient.h"
 #include "scp/match.h"
 #include "scp/pyramid.h"
 #include "scp/surf.h"
 
+_Static_assert(sizeof(struct scp_surf_point) == 4 * sizeof(double), "a row of `points`");
+
 static PyObject *make_points(struct scp_args *in) {
-    const struct scp_surf_point *points = in->made;
     npy_intp shape[2] = {(npy_intp)SIZE(n), 4};
     PyObject *array = PyArray_SimpleNew(2, shape, NPY_FLOAT64);
-    double (*out)[4] = array ? PyArray_DATA((PyArrayObject *)array) : NULL;
-    for (npy_intp i = 0; array && i < shape[0]; i++) {
-        out[i][0] = points[i].x, out[i][1] = points[i].y;
-        out[i][2] = points[i].side, out[i][3] = points[i].response;
-    }
+    const size_t bytes = SIZE(n) * sizeof(struct scp_surf_point);
+    if (array && bytes) memcpy(PyArray_DATA((PyArrayObject *)array), in->made, bytes);
     return array;
 }
 
@@ -60,7 +60,7 @@ FUNCTION(pyramid_pack, "One level of a pyramid from a network's map (scp/pyramid
                             SIZE(channels), SIZE(width), in->control);
 }
 
-TYPE(scp_py_queries, scp_queries_free, "scp._core.Queries",
+TYPE(scp_py_queries, scp_queries_free, "Queries",
      "Vectors to search for: checked, ordered and quantised.", "queries levels channels")
 
 FUNCTION(match_queries, "Queries for match; copies the vectors and their norms.",
@@ -91,7 +91,7 @@ FUNCTION(match, "The best match of every query in one image (scp/match.h).",
         scp_match(DATA(value), DATA(index), &stats, &pyramid, DATA(queries), &options, in->control);
     *(uint64_t *)TO(dots) = stats.dots;
     *(uint64_t *)TO(brute) = stats.brute;
-    *(int *)TO(dense) = stats.dense;
+    *(size_t *)TO(dense) = stats.dense;
     return status;
 }
 
@@ -105,11 +105,3 @@ FUNCTION(match_bytes, "Working memory of match with the present number of thread
     if (status == SCP_OK) *(size_t *)TO(bytes) = scp_match_bytes(&grid, mode, scp_threads());
     return status;
 }
-
-const scp_functions scp_py_match_functions = {&surf_function,
-                                              &gradient_pyramid_function,
-                                              &pyramid_pack_function,
-                                              &match_queries_function,
-                                              &match_function,
-                                              &match_bytes_function,
-                                              NULL};

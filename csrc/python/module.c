@@ -4,47 +4,44 @@
 
 int scp_py_read_environment(void); /* base.c */
 #ifdef SCP_TESTING
-int scp_testing_add(PyObject *module); /* csrc/testing */
+int scp_testing_add(void); /* csrc/testing */
 #endif
 
-const struct scp_function *const *const scp_py_topics[] = {
-    scp_py_base_functions, scp_py_match_functions,   scp_py_select_functions, scp_py_nn_functions,
-    scp_py_cuda_functions, scp_py_options_functions, scp_py_train_functions,  NULL};
+/* In the order of the stub. */
+#define FUNCTIONS(F)                                                                               \
+    F(threads)                                                                                     \
+    F(set_threads)                                                                                 \
+    F(isa)                                                                                         \
+    F(isas) F(random_words) F(random_subset) F(surf) F(gradient_pyramid) F(pyramid_pack)           \
+        F(match_queries) F(match) F(match_bytes) F(select_problem) F(select_attach)                \
+            F(select_score) F(select_explain) F(select_greedy) F(select_swap) F(select_random)     \
+                F(select_bound) F(select_exact) F(select_enumerate) F(graph_create) F(plan_bytes)  \
+                    F(plan_create) F(plan_forward) F(cuda_open) F(cuda_devices) F(cuda_matcher)    \
+                        F(cuda_match) F(options) F(trainer_run) F(contrast_measure)                \
+                            F(contrast_trainer) F(refine_measure) F(refine_trainer) F(refine_vote)
+
+FUNCTIONS(SCP_DECLARED)
+struct scp_function *const scp_py_functions[] = {FUNCTIONS(SCP_LISTED) NULL};
+
+static struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem, &scp_py_matcher,
+                                            &scp_py_graph,   &scp_py_plan,    &scp_py_trainer};
+
+PyObject *scp_py_infeasible;
 
 static int execute(PyObject *module) {
-    struct scp_py_state *state = PyModule_GetState(module);
-    if (PyArray_ImportNumPyAPI() < 0 || scp_py_add_types(module)) return -1;
-    for (size_t i = 0; scp_py_topics[i]; i++)
-        if (scp_py_add_functions(module, module, scp_py_topics[i])) return -1;
-    state->infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
-                                                  "No set of images satisfies the constraints.",
-                                                  PyExc_ValueError, NULL);
-    if (!state->infeasible || PyModule_AddObjectRef(module, "InfeasibleError", state->infeasible))
+    if (PyArray_ImportNumPyAPI() < 0 || scp_py_add_functions(module, scp_py_functions)) return -1;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (PyModule_AddType(module, &types[i]->python)) return -1;
+    if (!scp_py_infeasible) /* NULL: this is the first import */
+        scp_py_infeasible = PyErr_NewExceptionWithDoc("scp.InfeasibleError",
+                                                      "No set of images satisfies the constraints.",
+                                                      PyExc_ValueError, NULL);
+    if (!scp_py_infeasible || PyModule_AddObjectRef(module, "InfeasibleError", scp_py_infeasible))
         return -1;
 #ifdef SCP_TESTING
-    if (scp_testing_add(module)) return -1;
+    if (scp_testing_add()) return -1;
 #endif
     return scp_py_read_environment();
-}
-
-static int traverse(PyObject *module, visitproc visit, void *arg) {
-    struct scp_py_state *state = PyModule_GetState(module);
-    Py_VISIT(state->infeasible);
-    for (size_t i = 0; i < sizeof state->types / sizeof state->types[0]; i++)
-        Py_VISIT(state->types[i]);
-    return 0;
-}
-
-static int clear(PyObject *module) {
-    struct scp_py_state *state = PyModule_GetState(module);
-    Py_CLEAR(state->infeasible);
-    for (size_t i = 0; i < sizeof state->types / sizeof state->types[0]; i++)
-        Py_CLEAR(state->types[i]);
-    return 0;
-}
-
-static void release(void *module) {
-    clear(module);
 }
 
 static PyModuleDef_Slot slots[] = {
@@ -62,11 +59,7 @@ static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "scp._core",
     .m_doc = "The C core of scp; csrc/include/scp says what the functions mean.",
-    .m_size = sizeof(struct scp_py_state),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = release,
 };
 
 PyMODINIT_FUNC PyInit__core(void) {

@@ -6,28 +6,15 @@
 #include "scp/alloc.h"
 #include "scp/nn.h"
 
-TYPE(scp_py_graph, scp_graph_free, "scp._core.Graph", "A network, checked.",
+TYPE(scp_py_graph, scp_graph_free, "Graph", "A network, checked.",
      "layers channels parameters state outputs")
 
-static struct scp_layer layer_of(const int32_t *i, const float *f) {
-    return (struct scp_layer){.op = (enum scp_op)i[0],
-                              .inputs = {i[1], i[2], i[3], i[4]},
-                              .channels = (uint32_t)i[5],
-                              .kernel_y = (uint32_t)i[6],
-                              .kernel_x = (uint32_t)i[7],
-                              .stride = (uint32_t)i[8],
-                              .dilation = (uint32_t)i[9],
-                              .pad_y = (uint32_t)i[10],
-                              .pad_x = (uint32_t)i[11],
-                              .bias = (uint32_t)i[12],
-                              .factor = (uint32_t)i[13],
-                              .align = (uint32_t)i[14],
-                              .output = (uint32_t)i[15],
-                              .slope = f[0],
-                              .epsilon = f[1],
-                              .momentum = f[2],
-                              .rate = f[3]};
-}
+/* Whole numbers and real ones of a layer, as Python has them, are the struct's two halves. */
+#define INTS 16
+#define FLOATS 4
+_Static_assert(offsetof(struct scp_layer, slope) == INTS * sizeof(int32_t) &&
+                   sizeof(struct scp_layer) == (INTS + FLOATS) * sizeof(int32_t),
+               "a layer is ints[16], then floats[4]");
 
 FUNCTION(graph_create, "A network from its layers.",
          ARRAY("ints", int32, "[layers][16]", .note = "Network.ints: struct scp_layer"),
@@ -37,7 +24,10 @@ FUNCTION(graph_create, "A network from its layers.",
     const size_t n = SIZE(layers);
     struct scp_layer *layers = scp_alloc(n, sizeof *layers);
     if (!layers) return SCP_ENOMEM;
-    for (size_t i = 0; i < n; i++) layers[i] = layer_of(ints + 16 * i, floats + 4 * i);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&layers[i].op, ints + INTS * i, INTS * sizeof *ints);
+        memcpy(&layers[i].slope, floats + FLOATS * i, FLOATS * sizeof *floats);
+    }
     size_t bad = 0;
     const enum scp_status status = scp_graph_create(TO(object), &bad, layers, n);
     scp_free(layers);
@@ -50,7 +40,7 @@ FUNCTION(graph_create, "A network from its layers.",
     return SCP_OK;
 }
 
-TYPE(scp_py_plan, scp_plan_free, "scp._core.Plan",
+TYPE(scp_py_plan, scp_plan_free, "Plan",
      "A network bound to a batch of images; serves one call at a time.",
      "layers batch height width channels parameters state outputs train")
 
@@ -80,7 +70,7 @@ FUNCTION(plan_create, "A graph bound to a batch and an image size.", PLAN_ARGS, 
 
 static PyObject *make_outputs(struct scp_args *in) {
     const size_t count = SIZE(outputs), batch = SIZE(batch);
-    PyObject *list = PyList_New((Py_ssize_t)count);
+    PyObject *list = PyList_New(0);
     for (size_t i = 0; list && i < count; i++) {
         struct scp_output out;
         scp_plan_output(&out, DATA(plan), i);
@@ -90,10 +80,7 @@ static PyObject *make_outputs(struct scp_args *in) {
         float *to = array ? PyArray_DATA((PyArrayObject *)array) : NULL;
         for (size_t k = 0; array && k < batch * out.height * out.width; k++)
             memcpy(to + k * out.channels, out.values + k * out.stride, out.channels * sizeof *to);
-        if (array)
-            PyList_SET_ITEM(list, (Py_ssize_t)i, array);
-        else
-            Py_CLEAR(list);
+        scp_py_append(&list, array);
     }
     return list;
 }
@@ -112,6 +99,3 @@ FUNCTION(plan_forward, "Runs the network on images.", OBJECT("plan", &scp_py_pla
     return scp_plan_forward(DATA(plan), DATA(parameters), DATA(state), DATA(images), SIZE(seed),
                             SIZE(step), in->control);
 }
-
-const scp_functions scp_py_nn_functions = {&graph_create_function, &plan_bytes_function,
-                                           &plan_create_function, &plan_forward_function, NULL};

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+#include "scp/alloc.h"
 #include "scp/options.h"
 #include "scp/views.h"
 
 /* ---- from a dict ---- */
 
-static const struct scp_option *row_called(const struct scp_option_table *table, PyObject *name) {
+static const struct scp_option *find_option(const struct scp_option_table *table, PyObject *name) {
     for (size_t i = 0; i < table->count; i++)
         if (PyUnicode_Check(name) &&
             PyUnicode_CompareWithASCIIString(name, table->rows[i].name) == 0)
@@ -18,143 +19,131 @@ static const struct scp_option *row_called(const struct scp_option_table *table,
     return NULL;
 }
 
-/* Says what the option must be. -1. */
-static int refuse(const struct scp_option *row, PyObject *exception, PyObject *value) {
-    char text[256];
-    if (row->choices)
-        PyOS_snprintf(text, sizeof text, "one of %.*s", (int)strlen(row->choices) - 1,
-                      row->choices);
-    else
-        PyOS_snprintf(text, sizeof text, "%g to %g", row->min.real, row->max.real);
-    PyErr_Format(exception, "%s must be %s, got %R", row->name, text, value);
-    return -1;
+static int read_number(double *out, const struct scp_option *option, const struct scp_arg *row,
+                       PyObject *object) {
+    union scp_value value;
+    if (scp_read_REAL(NULL, row, object, &value)) return -1;
+    *out = value.real;
+    if (*out >= option->min.real && *out <= option->max.real) return 0;
+    return scp_refuse(row, PyExc_ValueError, object);
 }
 
-static int read_number(double *out, const struct scp_option *row, PyObject *value) {
-    *out = PyFloat_AsDouble(value);
-    if (PyErr_Occurred())
-        return PyErr_ExceptionMatches(PyExc_TypeError) ? refuse(row, PyExc_TypeError, value) : -1;
-    return *out >= row->min.real && *out <= row->max.real ? 0
-                                                          : refuse(row, PyExc_ValueError, value);
-}
-
-/* min to max numbers, each in the row's range. */
-static int read_numbers(double *out, size_t *count, size_t min, size_t max,
-                        const struct scp_option *row, PyObject *value) {
-    PyObject *list = PySequence_Fast(value, row->name);
-    *count = list ? (size_t)PySequence_Fast_GET_SIZE(list) : 0;
-    int failed = !list;
-    if (list && (*count < min || *count > max)) {
-        PyErr_Format(PyExc_ValueError, "%s must be %zu to %zu numbers, got %zu", row->name, min,
-                     max, *count);
-        failed = 1;
-    }
-    for (size_t i = 0; !failed && i < *count; i++)
-        failed = read_number(out + i, row, PySequence_Fast_GET_ITEM(list, (Py_ssize_t)i));
-    Py_XDECREF(list);
+/* min to max numbers, each in the option's range. */
+static int read_numbers(struct scp_reals *out, size_t min, size_t max,
+                        const struct scp_option *option, const struct scp_arg *row,
+                        PyObject *object) {
+    PyObject *list = PySequence_Fast(object, option->name);
+    if (!list) return -1;
+    out->count = (size_t)PySequence_Fast_GET_SIZE(list);
+    int failed = out->count < min || out->count > max;
+    if (failed)
+        PyErr_Format(PyExc_ValueError, "%s must be %zu to %zu numbers, got %zu", option->name, min,
+                     max, out->count);
+    for (size_t i = 0; !failed && i < out->count; i++)
+        failed = read_number(out->value + i, option, row, PySequence_Fast_GET_ITEM(list, i));
+    Py_DECREF(list);
     return failed ? -1 : 0;
 }
 
-static int read_strength(float *strength, const struct scp_option *row, PyObject *value) {
-    double both[SCP_VIEWS];
-    size_t count;
-    if (read_numbers(both, &count, SCP_VIEWS, SCP_VIEWS, row, value)) return -1;
-    for (int v = 0; v < SCP_VIEWS; v++) strength[v * SCP_TRANSFORMS] = (float)both[v];
-    return 0;
-}
-
-static int read_row(char *options, const struct scp_option *row, PyObject *value) {
-    void *field = options + row->at;
-    struct scp_reals *reals = field;
-    switch (row->type) {
+static int read_option(struct scp_args *in, void *field, const struct scp_option *option,
+                       PyObject *object) {
+    char text[256];
+    const struct scp_arg row = {.name = option->name, .text = text, .words = option->choices};
+    union scp_value value;
+    struct scp_reals both;
+    if (row.words)
+        PyOS_snprintf(text, sizeof text, "one of %.*s", (int)strlen(row.words) - 1, row.words);
+    else
+        PyOS_snprintf(text, sizeof text, "%g to %g", option->min.real, option->max.real);
+    switch (option->type) {
     case SCP_OPTION_COUNT:
-        return scp_py_integer(value, row->name, (int64_t)row->min.count, row->max.count, field);
+        return scp_whole(object, option->name, (int64_t)option->min.count, option->max.count,
+                         field);
     case SCP_OPTION_REAL:
-        return read_number(field, row, value);
+        return read_number(field, option, &row, object);
     case SCP_OPTION_REALS:
-        return read_numbers(reals->value, &reals->count, 0, SCP_OPTION_MAX_REALS, row, value);
+        return read_numbers(field, 0, SCP_OPTION_MAX_REALS, option, &row, object);
     case SCP_OPTION_FLAG:
-        return (*(int *)field = PyObject_IsTrue(value)) < 0 ? -1 : 0;
+        return (*(int *)field = PyObject_IsTrue(object)) < 0 ? -1 : 0;
     case SCP_OPTION_CHOICE:
-        if (!scp_py_word(field, row->choices, value)) return 0;
-        return PyErr_Occurred() ? -1 : refuse(row, PyExc_ValueError, value);
+        if (scp_read_CHOICE(in, &row, object, &value)) return -1;
+        *(int *)field = (int)value.size;
+        return 0;
     case SCP_OPTION_STRENGTH:
-        return read_strength(field, row, value);
+        if (read_numbers(&both, SCP_VIEWS, SCP_VIEWS, option, &row, object)) return -1;
+        for (int v = 0; v < SCP_VIEWS; v++)
+            ((float *)field)[v * SCP_TRANSFORMS] = (float)both.value[v];
+        return 0;
     case SCP_OPTION_TYPES:
         break;
     }
     return -1;
 }
 
-int scp_py_options(void *options, const struct scp_option_table *table, PyObject *dict) {
-    PyObject *name, *value;
+/* Whole numbers among the options are lengths too. */
+READER(OPTIONS) {
+    const struct scp_option_table *table = row->table;
+    PyObject *name, *given;
     Py_ssize_t at = 0;
+    char *options = value->data = scp_alloc(1, table->size);
+    if (!options) return PyErr_NoMemory(), -1;
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
     scp_options_default(options, table);
-    while (PyDict_Next(dict, &at, &name, &value)) {
-        const struct scp_option *row = row_called(table, name);
-        if (!row || read_row(options, row, value)) return -1;
+    while (PyDict_Next(object, &at, &name, &given)) {
+        const struct scp_option *option = find_option(table, name);
+        if (!option || read_option(in, options + option->at, option, given)) return -1;
     }
+    for (const struct scp_option *o = table->rows; o < table->rows + table->count; o++)
+        if (o->type == SCP_OPTION_COUNT &&
+            scp_bind(in, o->name, *(uint64_t *)(void *)(options + o->at), o->name))
+            return -1;
     return 0;
 }
 
 /* ---- to Python ---- */
 
-static const char *const types[SCP_OPTION_TYPES] = {"count", "real",   "reals",
-                                                    "flag",  "choice", "strength"};
-
-static PyObject *choices_of(const struct scp_option *row) {
-    PyObject *text = PyUnicode_FromString(row->choices ? row->choices : "");
-    PyObject *list = text ? PyUnicode_Split(text, NULL, -1) : NULL;
-    Py_XDECREF(text);
+static PyObject *choices_of(const struct scp_option *option) {
+    PyObject *list = PyList_New(0);
+    const char *left = option->choices;
+    scp_word word;
+    while (left && scp_shape_next(&left, word)) scp_py_append(&list, PyUnicode_FromString(word));
     return list;
 }
 
-static PyObject *first_value(const struct scp_option *row) {
-    PyObject *choices, *name;
-    switch (row->type) {
-    case SCP_OPTION_COUNT:
-        return PyLong_FromUnsignedLongLong(row->initial.count);
-    case SCP_OPTION_REAL:
-        return PyFloat_FromDouble(row->initial.real);
-    case SCP_OPTION_FLAG:
-        return PyBool_FromLong((long)row->initial.count);
-    case SCP_OPTION_STRENGTH:
-        return Py_BuildValue("dd", row->initial.strength[0], row->initial.strength[1]);
-    case SCP_OPTION_CHOICE:
-        choices = choices_of(row);
-        name = choices ? PyList_GetItem(choices, (Py_ssize_t)row->initial.count) : NULL;
-        Py_XINCREF(name);
-        Py_XDECREF(choices);
-        return name;
-    default:
-        return PyTuple_New(0);
-    }
-}
-
-static PyObject *limit(const struct scp_option *row, const union scp_option_value *value) {
-    const int whole = row->type == SCP_OPTION_COUNT || row->type == SCP_OPTION_FLAG;
+static PyObject *number_of(const struct scp_option *option, const union scp_option_value *value) {
+    const int whole = option->type == SCP_OPTION_COUNT || option->type == SCP_OPTION_FLAG;
     return whole ? PyLong_FromUnsignedLongLong(value->count) : PyFloat_FromDouble(value->real);
 }
 
-static PyObject *row_dict(const struct scp_option *row) {
-    return Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:N,s:s,s:s}", "name", row->name, "type",
-                         types[row->type], "default", first_value(row), "min",
-                         limit(row, &row->min), "max", limit(row, &row->max), "choices",
-                         choices_of(row), "unit", row->unit, "meaning", row->meaning);
+static PyObject *default_of(const struct scp_option *option) {
+    const union scp_option_value *first = &option->initial;
+    if (option->type == SCP_OPTION_REALS) return PyTuple_New(0);
+    if (option->type == SCP_OPTION_FLAG) return PyBool_FromLong((long)first->count);
+    if (option->type == SCP_OPTION_STRENGTH)
+        return Py_BuildValue("dd", first->strength[SCP_VIEW_IMAGE], first->strength[SCP_VIEW_CROP]);
+    if (option->type != SCP_OPTION_CHOICE) return number_of(option, first);
+    PyObject *choices = choices_of(option);
+    PyObject *name = choices ? PySequence_GetItem(choices, (Py_ssize_t)first->count) : NULL;
+    Py_XDECREF(choices);
+    return name;
 }
 
 static PyObject *make_rows(struct scp_args *in) {
+    static const char *const types[SCP_OPTION_TYPES] = {"count", "real",   "reals",
+                                                        "flag",  "choice", "strength"};
     const char *name = DATA(table);
-    const struct scp_option_table *table = NULL;
-    for (size_t i = 0; i < scp_option_tables_count; i++)
-        if (strcmp(scp_option_tables[i]->name, name) == 0) table = scp_option_tables[i];
-    if (!table)
+    size_t t = 0;
+    while (t < scp_option_tables_count && strcmp(scp_option_tables[t]->name, name) != 0) t++;
+    if (t == scp_option_tables_count)
         return PyErr_Format(PyExc_ValueError, "table must be train or refine, got '%s'", name);
     PyObject *rows = PyList_New(0);
-    for (size_t i = 0; rows && i < table->count; i++) {
-        PyObject *row = row_dict(&table->rows[i]);
-        if (!row || PyList_Append(rows, row)) Py_CLEAR(rows);
-        Py_XDECREF(row);
+    for (size_t i = 0; i < scp_option_tables[t]->count; i++) {
+        const struct scp_option *o = &scp_option_tables[t]->rows[i];
+        scp_py_append(&rows,
+                      Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:N,s:s,s:s}", "name", o->name, "type",
+                                    types[o->type], "default", default_of(o), "min",
+                                    number_of(o, &o->min), "max", number_of(o, &o->max), "choices",
+                                    choices_of(o), "unit", o->unit, "meaning", o->meaning));
     }
     return rows;
 }
@@ -163,5 +152,3 @@ MAKER(options, "Every option of a training (scp/options.h).",
       TEXT("table", .note = "train or refine"),
       MADE("rows", make_rows,
            "list of dicts: name, type, default, min, max, choices, unit, meaning"))
-
-const scp_functions scp_py_options_functions = {&options_function, NULL};

@@ -8,54 +8,66 @@
 
 /* ---- the loop ---- */
 
-TYPE(scp_py_trainer, scp_trainer_free, "scp._core.Trainer",
+TYPE(scp_py_trainer, scp_trainer_free, "Trainer",
      "A training that can be run; serves one call at a time.", "parameters losses")
 
-/* The trainer's arrays among those that were given. */
-static enum scp_status find_arrays(float **out, const struct scp_args *in) {
+/* The arrays of the trainer, argument 0, from a dict of them. The dict is copied, so that they stay
+ * whatever the caller does with it meanwhile. */
+static READER(NAMED) {
     size_t n;
-    const struct scp_array *rows = scp_trainer_arrays(DATA(trainer), &n);
+    const struct scp_array *arrays = scp_trainer_arrays(in->values[0].data, &n);
+    if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    in->converted = PyDict_Copy(object);
+    union scp_value *pointers = value->data = scp_alloc(n, sizeof *pointers);
+    if (!in->converted || !pointers) return PyErr_NoMemory(), -1;
     for (size_t i = 0; i < n; i++) {
-        const struct scp_named *given = DATA(arrays);
-        while (given->name && strcmp(given->name, rows[i].name) != 0) given++;
-        if (!given->name)
-            return scp_invalid(in->control, rows[i].name, SCP_WHOLE, "must be among the arrays");
-        if (given->length != rows[i].length)
-            return scp_invalid(in->control, rows[i].name, SCP_WHOLE, "must have another length");
-        out[i] = given->data;
+        const struct scp_arg each = ARRAY(arrays[i].name, float32, "[*]", .flags = WRITE);
+        PyObject *given = PyDict_GetItemString(in->converted, each.name);
+        if (given && scp_read_ARRAY(in, &each, given, pointers + i)) return -1;
+        const char *rule = !given ? "be among the arrays" : "have another length";
+        if (given && (size_t)PyArray_SIZE((PyArrayObject *)given) == arrays[i].length) continue;
+        PyErr_Format(PyExc_ValueError, "%s must %s", each.name, rule);
+        return -1;
     }
-    return SCP_OK;
+    return 0;
 }
 
 FUNCTION(trainer_run, "Steps first, first + 1, .. of a training.",
-         OBJECT("trainer", &scp_py_trainer, .flags = BUSY), NAMED("arrays"),
+         OBJECT("trainer", &scp_py_trainer, .flags = BUSY),
+         ARG(NAMED, "arrays", "dict of float32 arrays, changed in place", .owned = 1),
          COUNT("first", 0, UINT64_MAX / 65536 / 16, .note = "number of the first step"),
          ARRAY("rates", float64, "[steps]", .note = "learning rates"), PROGRESS,
          OUT("losses", float64, "[steps][losses]"),
          VALUE("done", int64, .note = "fewer than steps: a loss is not finite")) {
-    float *arrays[SCP_TRAIN_MAX_ARRAYS];
-    const enum scp_status status = find_arrays(arrays, in);
-    if (status != SCP_OK) return status;
-    return scp_trainer_run(DATA(trainer), DATA(losses), TO(done), arrays, SIZE(first), DATA(rates),
-                           SIZE(steps), in->control);
+    return scp_trainer_run(DATA(trainer), DATA(losses), TO(done), DATA(arrays), SIZE(first),
+                           DATA(rates), SIZE(steps), in->control);
 }
 
-/* The trainer of a training that was made, and the sizes that its object knows. */
-static enum scp_status make_trainer(struct scp_args *in, const struct scp_training *training) {
+/* Measures or makes a training from the arguments of a call. */
+typedef enum scp_status builder(struct scp_training *training, const struct scp_args *in,
+                                enum scp_making making);
+
+/* A trainer, and the sizes that its object knows. */
+static enum scp_status make_trainer(struct scp_args *in, builder *build) {
+    struct scp_training training;
     size_t sum = 0;
-    for (size_t m = 0; m < training->n_models; m++) sum += training->models[m].parameters;
+    const enum scp_status status = build(&training, in, SCP_MAKE);
+    if (status != SCP_OK) return status;
+    for (size_t m = 0; m < training.n_models; m++) sum += training.models[m].parameters;
     *(size_t *)TO(parameters) = sum;
-    *(size_t *)TO(losses) = training->losses;
-    return scp_trainer_create(TO(object), training);
+    *(size_t *)TO(losses) = training.losses;
+    return scp_trainer_create(TO(object), &training);
 }
 
-/* The arrays of a training that was measured, for make_arrays. */
-static enum scp_status keep_arrays(struct scp_args *in, const struct scp_training *training) {
-    struct scp_array *rows = scp_calloc(SCP_TRAIN_MAX_ARRAYS, sizeof *rows);
-    if (!rows) return SCP_ENOMEM;
-    *(size_t *)TO(n_arrays) = scp_training_arrays(rows, training);
-    *(struct scp_array **)TO(arrays) = rows;
-    *(size_t *)TO(bytes) = scp_training_bytes(training);
+/* What a trainer will hold, and its arrays for make_arrays. */
+static enum scp_status measure(struct scp_args *in, builder *build) {
+    struct scp_training training;
+    struct scp_array *rows = in->made = scp_calloc(SCP_TRAIN_MAX_ARRAYS, sizeof *rows);
+    const enum scp_status status = rows ? build(&training, in, SCP_MEASURE) : SCP_ENOMEM;
+    if (status != SCP_OK) return status;
+    *(size_t *)TO(n_arrays) = scp_training_arrays(rows, &training);
+    *(size_t *)TO(bytes) = scp_training_bytes(&training);
+    *(size_t *)TO(losses) = training.losses;
     return SCP_OK;
 }
 
@@ -87,18 +99,15 @@ static enum scp_status contrast(struct scp_training *training, const struct scp_
 
 FUNCTION(contrast_measure, "What a trainer of features will hold, and its arrays.", CONTRAST_ARGS,
          MEASURED, VALUE("side", int64, .note = "pixels of the crop")) {
-    struct scp_training training;
-    const enum scp_status status = contrast(&training, in, SCP_MEASURE);
-    if (status != SCP_OK) return status;
-    *(size_t *)TO(side) = scp_crop_side(DATA(options), SIZE(height), SIZE(width), training.losses);
-    return keep_arrays(in, &training);
+    const enum scp_status status = measure(in, contrast);
+    if (status == SCP_OK)
+        *(size_t *)TO(side) = scp_crop_side(DATA(options), SIZE(height), SIZE(width), SIZE(losses));
+    return status;
 }
 
 FUNCTION(contrast_trainer, "A trainer of features; its losses are those of the levels.",
          CONTRAST_ARGS, NEW(&scp_py_trainer)) {
-    struct scp_training training;
-    const enum scp_status status = contrast(&training, in, SCP_MAKE);
-    return status == SCP_OK ? make_trainer(in, &training) : status;
+    return make_trainer(in, contrast);
 }
 
 /* ---- refinement ---- */
@@ -117,16 +126,12 @@ static enum scp_status refine(struct scp_training *training, const struct scp_ar
 
 FUNCTION(refine_measure, "What a trainer of refinement will hold, and its arrays.", REFINE_ARGS,
          MEASURED) {
-    struct scp_training training;
-    const enum scp_status status = refine(&training, in, SCP_MEASURE);
-    return status == SCP_OK ? keep_arrays(in, &training) : status;
+    return measure(in, refine);
 }
 
 FUNCTION(refine_trainer, "A trainer of refinement; its losses: heat maps, offsets in x, in y.",
          REFINE_ARGS, NEW(&scp_py_trainer)) {
-    struct scp_training training;
-    const enum scp_status status = refine(&training, in, SCP_MAKE);
-    return status == SCP_OK ? make_trainer(in, &training) : status;
+    return make_trainer(in, refine);
 }
 
 _Static_assert(sizeof SCP_VOTE_NAMES(SCP_CHOICE_NAME) == sizeof "count weighted ", "votes");
@@ -146,11 +151,3 @@ FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's
     return scp_refine_vote(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(factor), &voting,
                            in->control);
 }
-
-const scp_functions scp_py_train_functions = {&trainer_run_function,
-                                              &contrast_measure_function,
-                                              &contrast_trainer_function,
-                                              &refine_measure_function,
-                                              &refine_trainer_function,
-                                              &refine_vote_function,
-                                              NULL};

@@ -35,6 +35,3 @@ FUNCTION(pool_probe, "Tasks that wait so long each: a stand-in for long work.",
                             .tv_nsec = (long)(SIZE(microseconds) % 1000000) * 1000};
     return scp_parallel(SIZE(tasks), wait_task, &wait, in->control);
 }
-
-const scp_functions scp_testing_base_functions = {
-    &set_isa_function, &alloc_state_function, &alloc_fail_at_function, &pool_probe_function, NULL};

@@ -182,6 +182,7 @@ static PyObject *conv_workspace(PyObject *module, PyObject *args) {
 }
 
 static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywords) {
+    (void)module;
     static char *names[] = {"y",       "x",       "weights",   "bias",     "geometry", "deferred",
                             "first_y", "first_x", "workspace", "progress", NULL};
     PyObject *y, *x, *weights_object, *bias_object, *geometry, *deferred = Py_None;
@@ -212,7 +213,7 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
         const enum scp_status status = scp_conv_forward(
             &c.y, &(struct scp_source){.map = c.x, .deferred = c.deferred}, PyArray_DATA(weights),
             bias, &c.conv, &(struct scp_run){space.floats, &call.control});
-        if (!scp_py_end(&call, module, status, "conv_forward")) result = Py_NewRef(Py_None);
+        if (!scp_py_end(&call, status, "conv_forward")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
     scp_free(space.owned);
@@ -220,6 +221,7 @@ static PyObject *conv_forward(PyObject *module, PyObject *args, PyObject *keywor
 }
 
 static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *keywords) {
+    (void)module;
     static char *names[] = {"dz",        "accumulate", "dy",       "weights",
                             "geometry",  "backward",   "first_dz", "first_dy",
                             "workspace", "progress",   NULL};
@@ -246,7 +248,7 @@ static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *
         const enum scp_status status = scp_conv_backward_data(
             &c.x, accumulate, &(struct scp_source){.map = c.y, .backward = c.backward},
             PyArray_DATA(weights), &c.conv, &(struct scp_run){space.floats, &call.control});
-        if (!scp_py_end(&call, module, status, "conv_backward_data")) result = Py_NewRef(Py_None);
+        if (!scp_py_end(&call, status, "conv_backward_data")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
     scp_free(space.owned);
@@ -254,6 +256,7 @@ static PyObject *conv_backward_data(PyObject *module, PyObject *args, PyObject *
 }
 
 static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObject *keywords) {
+    (void)module;
     static char *names[] = {"weight_grads", "bias_grads", "x",        "dy",
                             "geometry",     "deferred",   "backward", "first_x",
                             "first_dy",     "workspace",  "progress", NULL};
@@ -288,8 +291,7 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
             PyArray_DATA(grads), bias, &(struct scp_source){.map = c.x, .deferred = c.deferred},
             &(struct scp_source){.map = c.y, .backward = c.backward}, &c.conv,
             &(struct scp_run){space.floats, &call.control});
-        if (!scp_py_end(&call, module, status, "conv_backward_weights"))
-            result = Py_NewRef(Py_None);
+        if (!scp_py_end(&call, status, "conv_backward_weights")) result = Py_NewRef(Py_None);
     }
     scp_threads_unpin();
     scp_free(space.owned);

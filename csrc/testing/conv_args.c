@@ -2,8 +2,6 @@
  * args.h. */
 #include "conv_args.h"
 
-#include "scp/cuda.h"
-
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access) {
     if (!PyArray_Check(object)) {
         PyErr_Format(PyExc_TypeError, "%s must be a numpy array, got %s", name,
@@ -44,23 +42,7 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
 }
 
 int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out) {
-    return scp_py_integer(object, name, 0, max, out);
-}
-
-PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where) {
-    const struct scp_py_state *state = PyModule_GetState(module);
-    PyObject *const exceptions[SCP_STATUS_COUNT] = {
-        [SCP_OK] = PyExc_SystemError,          [SCP_ENOMEM] = PyExc_MemoryError,
-        [SCP_EINVAL] = PyExc_ValueError,       [SCP_EINTERRUPTED] = PyExc_KeyboardInterrupt,
-        [SCP_EINFEASIBLE] = state->infeasible, [SCP_EUNSUPPORTED] = PyExc_RuntimeError,
-        [SCP_ETHREAD] = PyExc_RuntimeError,
-    };
-    PyObject *exception =
-        (unsigned)status < SCP_STATUS_COUNT ? exceptions[status] : PyExc_SystemError;
-    const char *text = scp_status_text(status);
-    if (status == SCP_EUNSUPPORTED && scp_cuda()) text = scp_cuda()->error();
-    PyErr_Format(exception, "%s: %s", where, text);
-    return NULL;
+    return scp_whole(object, name, 0, max, out);
 }
 
 int scp_py_progress(PyObject *progress) {
@@ -74,11 +56,10 @@ void scp_py_begin(struct scp_py_call *call, PyObject *progress) {
     scp_call_begin(call, progress);
 }
 
-int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
-               const char *where) {
+int scp_py_end(struct scp_py_call *call, enum scp_status status, const char *where) {
     scp_call_end(call);
     if (call->stopped) return -1;
     if (status == SCP_OK) return 0;
-    scp_py_raise(module, status, where);
+    scp_py_raise(status, where);
     return -1;
 }

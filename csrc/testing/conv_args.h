@@ -10,10 +10,8 @@
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access);
 int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
 int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out);
-PyObject *scp_py_raise(PyObject *module, enum scp_status status, const char *where);
 int scp_py_progress(PyObject *progress);
 void scp_py_begin(struct scp_py_call *call, PyObject *progress);
-int scp_py_end(struct scp_py_call *call, PyObject *module, enum scp_status status,
-               const char *where);
+int scp_py_end(struct scp_py_call *call, enum scp_status status, const char *where);
 
 #endif

@@ -2,24 +2,22 @@
  * library where SCP_TESTING is defined: in development builds, never in a wheel (setup.py). */
 #include "../python/args.h"
 
-extern const scp_functions scp_testing_base_functions, scp_testing_nn_functions,
-    scp_testing_spec_functions, scp_testing_train_functions;
+#define FUNCTIONS(F)                                                                               \
+    F(set_isa)                                                                                     \
+    F(alloc_state)                                                                                 \
+    F(alloc_fail_at)                                                                               \
+    F(pool_probe) F(graph_blocks) F(plan_shapes) F(plan_backward) F(functions) F(train_adam)       \
+        F(train_sgd) F(train_average) F(contrast_sample) F(contrast_objective) F(refine_sample)    \
+            F(refine_objective)
+
+FUNCTIONS(SCP_DECLARED)
+static struct scp_function *const functions[] = {FUNCTIONS(SCP_LISTED) NULL};
 extern PyMethodDef scp_testing_conv_methods[];
 
-int scp_testing_add(PyObject *core);
+int scp_testing_add(void);
 
-int scp_testing_add(PyObject *core) {
+int scp_testing_add(void) {
     PyObject *testing = PyImport_AddModule("scp._testing"); /* borrowed, of sys.modules */
-    if (!testing || scp_py_add_functions(core, testing, scp_testing_base_functions) ||
-        scp_py_add_functions(core, testing, scp_testing_nn_functions) ||
-        scp_py_add_functions(core, testing, scp_testing_spec_functions) ||
-        scp_py_add_functions(core, testing, scp_testing_train_functions))
-        return -1;
-    for (PyMethodDef *method = scp_testing_conv_methods; method->ml_name; method++) {
-        PyObject *function = PyCFunction_NewEx(method, core, NULL);
-        const int failed = !function || PyModule_AddObjectRef(testing, method->ml_name, function);
-        Py_XDECREF(function);
-        if (failed) return -1;
-    }
-    return 0;
+    if (!testing || scp_py_add_functions(testing, functions)) return -1;
+    return PyModule_AddFunctions(testing, scp_testing_conv_methods);
 }

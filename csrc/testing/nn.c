@@ -70,6 +70,3 @@ FUNCTION(plan_backward, "Adds the gradient of the parameters.",
     return scp_plan_backward(DATA(plan), DATA(gradients), DATA(input_gradient), DATA(parameters),
                              in->control);
 }
-
-const scp_functions scp_testing_nn_functions = {&graph_blocks_function, &plan_shapes_function,
-                                                &plan_backward_function, NULL};

@@ -10,35 +10,24 @@ static const char *const kinds[] = {
 
 /* name, kind, what it takes, note, is it an argument, may it be left out, may it be None. */
 static PyObject *row_of(const struct scp_arg *row) {
-    const char *text = row->type ? row->type->name + sizeof "scp._core." - 1 : row->text;
-    return Py_BuildValue("(ssszNNN)", row->name, kinds[row->kind], text, row->note,
-                         PyBool_FromLong(row->kind <= KIND_LAST),
+    const char *text[] = {SCP_TEXT(row)};
+    return Py_BuildValue("(ssszNNN)", row->name, kinds[row->kind], text[0], row->note,
+                         PyBool_FromLong(SCP_IS_ARGUMENT(row)),
                          PyBool_FromLong(row->flags & OPTIONAL),
                          PyBool_FromLong(row->flags & NONE));
-}
-
-static PyObject *function_of(const struct scp_function *function) {
-    PyObject *rows = PyList_New(0);
-    for (const struct scp_arg *row = function->args; rows && row->kind != KIND_END; row++) {
-        PyObject *entry = row_of(row);
-        if (!entry || PyList_Append(rows, entry)) Py_CLEAR(rows);
-        Py_XDECREF(entry);
-    }
-    return rows ? Py_BuildValue("(ssN)", function->name, function->sentence, rows) : NULL;
 }
 
 static PyObject *make_functions(struct scp_args *in) {
     PyObject *list = PyList_New(0);
     (void)in;
-    for (size_t t = 0; scp_py_topics[t]; t++)
-        for (size_t i = 0; list && scp_py_topics[t][i]; i++) {
-            PyObject *entry = function_of(scp_py_topics[t][i]);
-            if (!entry || PyList_Append(list, entry)) Py_CLEAR(list);
-            Py_XDECREF(entry);
-        }
+    for (struct scp_function *const *f = scp_py_functions; list && *f; f++) {
+        PyObject *rows = PyList_New(0);
+        for (const struct scp_arg *row = (*f)->args; row->kind; row++)
+            scp_py_append(&rows, row_of(row));
+        scp_py_append(&list,
+                      rows ? Py_BuildValue("(ssN)", (*f)->name, (*f)->sentence, rows) : NULL);
+    }
     return list;
 }
 MAKER(functions, "Name, sentence and rows of every function of scp._core.",
       MADE("functions", make_functions, "list"))
-
-const scp_functions scp_testing_spec_functions = {&functions_function, NULL};

@@ -143,9 +143,3 @@ FUNCTION(refine_objective, "Losses of a batch and their gradient in the map.",
     return scp_refine_objective(DATA(losses), &map, &batch, (float)NUMBER(radius),
                                 (float)NUMBER(focal), in->control);
 }
-
-const scp_functions scp_testing_train_functions = {
-    &train_adam_function,         &train_sgd_function,
-    &train_average_function,      &contrast_sample_function,
-    &contrast_objective_function, &refine_sample_function,
-    &refine_objective_function,   NULL};

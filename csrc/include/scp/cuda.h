@@ -150,6 +150,23 @@ const struct scp_cuda_table *scp_cuda(void);
 /* Why this thread's last scp_cuda_open failed; static storage of the thread. */
 const char *scp_cuda_reason(void);
 
+/* ---- csrc/match/device.c: similarity on a device, by the plug-in that is open ---- */
+
+struct scp_device_matcher;
+
+/* As the table's functions; what is wrong is named. SCP_EUNSUPPORTED: no plug-in is open, or the
+ * device failed. The matcher keeps to its plug-in, whatever is opened later. */
+enum scp_status scp_device_matcher_create(struct scp_device_matcher **out, int device,
+                                          const struct scp_grid *grid,
+                                          const struct scp_cuda_queries *queries,
+                                          const struct scp_match_options *options,
+                                          size_t max_memory, const struct scp_control *control);
+enum scp_status scp_device_matcher_run(struct scp_device_matcher *matcher, float *value,
+                                       int32_t *index, const float *const *features,
+                                       const float *const *norms, size_t n_images,
+                                       const struct scp_control *control);
+void scp_device_matcher_free(struct scp_device_matcher *matcher); /* NULL: nothing */
+
 #ifdef __cplusplus
 }
 #endif
