@@ -360,11 +360,10 @@ def select_enumerate(
     -> proven: boolean
     """
 
-def graph_create(ints: NDArray[np.int32], floats: NDArray[np.float32]) -> Graph:
+def graph_create(table: NDArray[np.int32]) -> Graph:
     """A network from its layers.
 
-    ints: int32 [layers][16]; Network.ints: struct scp_layer
-    floats: float32 [layers][4]; Network.floats
+    table: int32 [layers][20]; struct scp_layer, its four real numbers as their bits
     -> object: Graph
     """
 
@@ -479,7 +478,7 @@ def options(table: str | os.PathLike[str]) -> list[Any]:
     """Every option of a training (scp/options.h).
 
     table: str or path; train or refine
-    -> rows: list of dicts: name, type, default, min, max, choices, unit, meaning
+    -> rows: list of dicts: name, type, default (of a choice its number), min, max, ...
     """
 
 def trainer_run(

@@ -118,4 +118,14 @@ class Option:
 
 def table(name: str) -> list[Option]:
     """The rows of "train" (features) or "refine", in their order."""
-    return [Option(**row) for row in _core.options(name)]
+    found = []
+    for row in _core.options(name):
+        choices, default = row["choices"].split(), row["default"]
+        if row["type"] == "choice":
+            default = choices[default]
+        elif row["type"] == "flag":
+            default = bool(default)
+        elif row["type"] == "reals":
+            default = ()
+        found.append(Option(**row | {"choices": choices, "default": default}))
+    return found

@@ -230,10 +230,6 @@ extern PyObject *scp_py_infeasible; /* scp.InfeasibleError, a ValueError */
 /* The functions of scp._core, ended by NULL. */
 extern struct scp_function *const scp_py_functions[];
 
-/* What a list of names F(name) expands to. */
-#define SCP_DECLARED(f) extern struct scp_function scp_function_##f;
-#define SCP_LISTED(f) &scp_function_##f,
-
 /* ---- objects.c: what Python gets for a core, and what that borrows ---- */
 
 struct scp_object {

@@ -65,6 +65,7 @@ static PyObject *got(PyObject *object) {
 
 /* "features must be float32 [cells][channels], got float64 of shape (3, 4)". */
 int scp_refuse(const struct scp_arg *row, PyObject *exception, PyObject *object) {
+    PyErr_Clear(); /* `got` runs Python */
     PyObject *what = got(object);
     if (what) PyErr_Format(exception, "%s must be %s%s, got %U", row->name, SCP_TEXT(row), what);
     Py_XDECREF(what);

@@ -8,20 +8,21 @@ int scp_testing_add(void); /* csrc/testing */
 #endif
 
 /* In the order of the stub. */
-#define FUNCTIONS(F)                                                                               \
-    F(threads)                                                                                     \
-    F(set_threads)                                                                                 \
-    F(isa)                                                                                         \
-    F(isas) F(random_words) F(random_subset) F(surf) F(gradient_pyramid) F(pyramid_pack)           \
-        F(match_queries) F(match) F(match_bytes) F(select_problem) F(select_attach)                \
-            F(select_score) F(select_explain) F(select_greedy) F(select_swap) F(select_random)     \
-                F(select_bound) F(select_exact) F(select_enumerate) F(graph_create) F(plan_bytes)  \
-                    F(plan_create) F(plan_forward) F(cuda_open) F(cuda_devices) F(cuda_matcher)    \
-                        F(cuda_match) F(options) F(trainer_run) F(contrast_measure)                \
-                            F(contrast_trainer) F(refine_measure) F(refine_trainer) F(refine_vote)
+#define FUNCTIONS                                                                                  \
+    F(threads), F(set_threads), F(isa), F(isas), F(random_words), F(random_subset), F(surf),       \
+        F(gradient_pyramid), F(pyramid_pack), F(match_queries), F(match), F(match_bytes),          \
+        F(select_problem), F(select_attach), F(select_score), F(select_explain), F(select_greedy), \
+        F(select_swap), F(select_random), F(select_bound), F(select_exact), F(select_enumerate),   \
+        F(graph_create), F(plan_bytes), F(plan_create), F(plan_forward), F(cuda_open),             \
+        F(cuda_devices), F(cuda_matcher), F(cuda_match), F(options), F(trainer_run),               \
+        F(contrast_measure), F(contrast_trainer), F(refine_measure), F(refine_trainer),            \
+        F(refine_vote)
 
-FUNCTIONS(SCP_DECLARED)
-struct scp_function *const scp_py_functions[] = {FUNCTIONS(SCP_LISTED) NULL};
+#define F(f) scp_function_##f
+extern struct scp_function FUNCTIONS;
+#undef F
+#define F(f) &scp_function_##f
+struct scp_function *const scp_py_functions[] = {FUNCTIONS, NULL};
 
 static struct scp_py_type *const types[] = {&scp_py_queries, &scp_py_problem, &scp_py_matcher,
                                             &scp_py_graph,   &scp_py_plan,    &scp_py_trainer};

@@ -3,37 +3,23 @@
 
 #include <string.h>
 
-#include "scp/alloc.h"
 #include "scp/nn.h"
 
 TYPE(scp_py_graph, scp_graph_free, "Graph", "A network, checked.",
      "layers channels parameters state outputs")
 
-/* Whole numbers and real ones of a layer, as Python has them, are the struct's two halves. */
-#define INTS 16
-#define FLOATS 4
-_Static_assert(offsetof(struct scp_layer, slope) == INTS * sizeof(int32_t) &&
-                   sizeof(struct scp_layer) == (INTS + FLOATS) * sizeof(int32_t),
-               "a layer is ints[16], then floats[4]");
+_Static_assert(sizeof(struct scp_layer) == 20 * sizeof(int32_t), "a row of `layers`");
 
 FUNCTION(graph_create, "A network from its layers.",
-         ARRAY("ints", int32, "[layers][16]", .note = "Network.ints: struct scp_layer"),
-         ARRAY("floats", float32, "[layers][4]", .note = "Network.floats"), NEW(&scp_py_graph)) {
-    const int32_t *ints = DATA(ints);
-    const float *floats = DATA(floats);
-    const size_t n = SIZE(layers);
-    struct scp_layer *layers = scp_alloc(n, sizeof *layers);
-    if (!layers) return SCP_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(&layers[i].op, ints + INTS * i, INTS * sizeof *ints);
-        memcpy(&layers[i].slope, floats + FLOATS * i, FLOATS * sizeof *floats);
-    }
+         ARRAY("table", int32, "[layers][20]",
+               .note = "struct scp_layer, its four real numbers as their bits"),
+         NEW(&scp_py_graph)) {
+    const struct scp_layer *layers = DATA(table);
     size_t bad = 0;
-    const enum scp_status status = scp_graph_create(TO(object), &bad, layers, n);
-    scp_free(layers);
+    const enum scp_status status = scp_graph_create(TO(object), &bad, layers, SIZE(layers));
     if (status == SCP_EINVAL) scp_invalid(in->control, "layer", bad, "is not legal");
     if (status != SCP_OK) return status;
-    *(size_t *)TO(channels) = (size_t)ints[5];
+    *(size_t *)TO(channels) = layers->channels;
     *(size_t *)TO(parameters) = scp_graph_parameters(in->made);
     *(size_t *)TO(state) = scp_graph_state(in->made);
     *(size_t *)TO(outputs) = scp_graph_outputs(in->made);

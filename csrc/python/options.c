@@ -102,30 +102,12 @@ READER(OPTIONS) {
 
 /* ---- to Python ---- */
 
-static PyObject *choices_of(const struct scp_option *option) {
-    PyObject *list = PyList_New(0);
-    const char *left = option->choices;
-    scp_word word;
-    while (left && scp_shape_next(&left, word)) scp_py_append(&list, PyUnicode_FromString(word));
-    return list;
-}
-
 static PyObject *number_of(const struct scp_option *option, const union scp_option_value *value) {
-    const int whole = option->type == SCP_OPTION_COUNT || option->type == SCP_OPTION_FLAG;
-    return whole ? PyLong_FromUnsignedLongLong(value->count) : PyFloat_FromDouble(value->real);
-}
-
-static PyObject *default_of(const struct scp_option *option) {
-    const union scp_option_value *first = &option->initial;
-    if (option->type == SCP_OPTION_REALS) return PyTuple_New(0);
-    if (option->type == SCP_OPTION_FLAG) return PyBool_FromLong((long)first->count);
-    if (option->type == SCP_OPTION_STRENGTH)
-        return Py_BuildValue("dd", first->strength[SCP_VIEW_IMAGE], first->strength[SCP_VIEW_CROP]);
-    if (option->type != SCP_OPTION_CHOICE) return number_of(option, first);
-    PyObject *choices = choices_of(option);
-    PyObject *name = choices ? PySequence_GetItem(choices, (Py_ssize_t)first->count) : NULL;
-    Py_XDECREF(choices);
-    return name;
+    if (option->type == SCP_OPTION_STRENGTH && value == &option->initial)
+        return Py_BuildValue("dd", value->strength[SCP_VIEW_IMAGE], value->strength[SCP_VIEW_CROP]);
+    const int real = option->type == SCP_OPTION_REAL || option->type == SCP_OPTION_REALS ||
+                     option->type == SCP_OPTION_STRENGTH;
+    return real ? PyFloat_FromDouble(value->real) : PyLong_FromUnsignedLongLong(value->count);
 }
 
 static PyObject *make_rows(struct scp_args *in) {
@@ -140,10 +122,11 @@ static PyObject *make_rows(struct scp_args *in) {
     for (size_t i = 0; i < scp_option_tables[t]->count; i++) {
         const struct scp_option *o = &scp_option_tables[t]->rows[i];
         scp_py_append(&rows,
-                      Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:N,s:s,s:s}", "name", o->name, "type",
-                                    types[o->type], "default", default_of(o), "min",
+                      Py_BuildValue("{s:s,s:s,s:N,s:N,s:N,s:s,s:s,s:s}", "name", o->name, "type",
+                                    types[o->type], "default", number_of(o, &o->initial), "min",
                                     number_of(o, &o->min), "max", number_of(o, &o->max), "choices",
-                                    choices_of(o), "unit", o->unit, "meaning", o->meaning));
+                                    o->choices ? o->choices : "", "unit", o->unit, "meaning",
+                                    o->meaning));
     }
     return rows;
 }
@@ -151,4 +134,4 @@ static PyObject *make_rows(struct scp_args *in) {
 MAKER(options, "Every option of a training (scp/options.h).",
       TEXT("table", .note = "train or refine"),
       MADE("rows", make_rows,
-           "list of dicts: name, type, default, min, max, choices, unit, meaning"))
+           "list of dicts: name, type, default (of a choice its number), min, max, ..."))

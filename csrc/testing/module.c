@@ -2,16 +2,16 @@
  * library where SCP_TESTING is defined: in development builds, never in a wheel (setup.py). */
 #include "../python/args.h"
 
-#define FUNCTIONS(F)                                                                               \
-    F(set_isa)                                                                                     \
-    F(alloc_state)                                                                                 \
-    F(alloc_fail_at)                                                                               \
-    F(pool_probe) F(graph_blocks) F(plan_shapes) F(plan_backward) F(functions) F(train_adam)       \
-        F(train_sgd) F(train_average) F(contrast_sample) F(contrast_objective) F(refine_sample)    \
-            F(refine_objective)
+#define FUNCTIONS                                                                                  \
+    F(set_isa), F(alloc_state), F(alloc_fail_at), F(pool_probe), F(graph_blocks), F(plan_shapes),  \
+        F(plan_backward), F(functions), F(train_adam), F(train_sgd), F(train_average),             \
+        F(contrast_sample), F(contrast_objective), F(refine_sample), F(refine_objective)
 
-FUNCTIONS(SCP_DECLARED)
-static struct scp_function *const functions[] = {FUNCTIONS(SCP_LISTED) NULL};
+#define F(f) scp_function_##f
+extern struct scp_function FUNCTIONS;
+#undef F
+#define F(f) &scp_function_##f
+static struct scp_function *const functions[] = {FUNCTIONS, NULL};
 extern PyMethodDef scp_testing_conv_methods[];
 
 int scp_testing_add(void);

@@ -241,11 +241,12 @@ class Network:
         return np.array(rows, np.float32).reshape(-1, 4)
 
     def graph(self) -> object:
-        """The core's graph (a capsule), made on first use."""
+        """The core's Graph, made on first use."""
         if self._graph is None:
             if not self.outputs:
                 raise ValueError("network: it has no output")
-            self._graph = _core.graph_create(self.ints, self.floats)
+            table = np.hstack([self.ints, self.floats.view(np.int32)])
+            self._graph = _core.graph_create(np.ascontiguousarray(table))
         return self._graph
 
     @property

@@ -225,11 +225,11 @@ def test_bad_graphs_are_named():
         ints = net.ints
         ints[row, column] = value
         with pytest.raises(ValueError, match=f"layer {row} "):
-            _core.graph_create(ints, net.floats)
+            _core.graph_create(np.hstack([ints, net.floats.view(np.int32)]))
     floats = net.floats
     floats[2, 1] = np.nan
     with pytest.raises(ValueError, match="layer 2 "):
-        _core.graph_create(net.ints, floats)
+        _core.graph_create(np.hstack([net.ints, floats.view(np.int32)]))
 
 
 def test_bad_calls_name_the_argument():

@@ -108,6 +108,8 @@ def test_arguments_are_named():
         _core.surf(image[:, ::2], 1.0, 1, 1)
     with pytest.raises(ValueError, match="image must have sides"):
         _core.surf(np.empty((0, 5), np.uint8), 1.0, 1, 1)
+    with pytest.raises(TypeError, match=r"threshold must be float, got float32 of shape \(0,\)"):
+        _core.surf(image, np.zeros(0, np.float32), 1, 1)
     for options in ((-1.0, 1, 1), (np.nan, 1, 1), (1.0, 0, 1), (1.0, 1, 0), (1.0, 11, 1)):
         with pytest.raises(ValueError, match=r"threshold|octaves|octave_layers"):
             _core.surf(image, *options)
