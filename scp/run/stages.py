@@ -1,9 +1,8 @@
-"""The main job: from a data set to "annotate these M", in stages that a run folder keeps."""
+"""The stages of a run: each reads what is done, in memory or in the run folder, or computes it."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from . import devices
-from ._version import versions
-from .datasets import Dataset, find_duplicates
-from .datasets import folder as open_folder
-from .detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
-from .features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
-from .keypoints import Pool
-from .landmarks import Landmarks, write_landmarks
-from .progress import Progress, watch
-from .report import landmarks_in, show_landmarks, write_report
-from .runs import RunFolder, made_by, read_log, run_settings, unfinished
-from .runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
-from .selection import (
+from .. import devices
+from .._version import versions
+from ..datasets import Dataset, find_duplicates
+from ..datasets import folder as open_folder
+from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
+from ..features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
+from ..keypoints import Pool
+from ..landmarks import Landmarks, write_landmarks
+from ..progress import Progress, watch
+from ..report import landmarks_in, show_landmarks, write_report
+from ..runs import RunFolder, made_by, read_log, run_settings, unfinished
+from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
+from ..selection import (
     Choice,
     asked_for,
     chosen_ids,
@@ -35,7 +34,7 @@ from .selection import (
     select,
     warnings_of,
 )
-from .similarity import (
+from ..similarity import (
     Estimate,
     SimilarityJob,
     client_weights,
@@ -486,35 +485,3 @@ class Run:
 
     def _training(self) -> dict:
         return dict(self.extractor.model_.training) if self.extractor.name == "trained" else {}
-
-
-def choose(
-    dataset: Dataset,
-    m: int | Sequence[int] | None = 5,
-    *,
-    method: str = "swap",
-    run: str | os.PathLike[str] | None = None,
-    features: str | FeatureExtractor | GradientExtractor = "auto",
-    random_state: int = 0,
-    report: bool = True,
-    progress: Progress = None,
-    **options: Any,
-) -> Choice:
-    """Which M images to annotate, with files and a report in `run`: the stages of `Run` at once.
-
-    Args:
-        dataset, features, random_state, progress: see `Run`. run: a run folder.
-        m, method: see `Run.select`.
-        report: write report.html into the run folder.
-        options: other settings of `Run` (keypoints, count, mode, score, device, ...) and rules
-            of `Run.select` (initial, exclude, groups, min_distance, ...).
-    """
-    names = set(inspect.signature(Run).parameters) & set(options)
-    settings = {name: options.pop(name) for name in names}
-    stages = Run(
-        dataset, run, features=features, random_state=random_state, progress=progress, **settings
-    )
-    choice = stages.select(m, method=method, **options)
-    if report and run is not None:
-        stages.report()
-    return choice

@@ -1,0 +1,6 @@
+"""All stages in a run folder: `Run`, and `choose`, which runs those of a choice at once."""
+
+from .choose import choose
+from .stages import SCORES, STAGES, Run
+
+__all__ = ["SCORES", "STAGES", "Run", "choose"]
