@@ -59,6 +59,27 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def landmark_names(text: str) -> list[str]:
+    """Argument type: names of landmarks as `names`, or how many there are."""
+    if text.isascii() and text.isdigit():
+        count = int(text)
+        if not 1 <= count <= 10_000:
+            raise argparse.ArgumentTypeError(f"{text}: 1 to 10000 landmarks")
+        return [str(k + 1) for k in range(count)]
+    found = names(text)
+    if len(set(found)) != len(found) or not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: names of landmarks, each once")
+    return found
+
+
+def no_effect(args, where: str, *options: str) -> None:
+    """ValueError where one of these options was given, even with its default: it does nothing here,
+    which WHERE says."""
+    for name in options:
+        if name in getattr(args, "given", ()):
+            raise ValueError(f"--{name.replace('_', '-')} has no effect {where}")
+
+
 def usual(*functions) -> dict[str, object]:
     """Default of every parameter of functions that has one: what --help and the library share."""
     return {
@@ -168,7 +189,8 @@ def open_data(args):
     from .. import datasets
 
     for name, kinds, default, _ in _OPTIONS:
-        if getattr(args, name) != default and args.dataset not in kinds:
+        given = getattr(args, name) != default or name in getattr(args, "given", ())
+        if given and args.dataset not in kinds:
             raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
     given = {n: getattr(args, n) for n, kinds, _, _ in _OPTIONS if args.dataset in kinds}
     given["on_error"] = args.on_error
@@ -192,6 +214,27 @@ def data_words(args) -> list[str]:
         if args.dataset in kinds and (value != default or name == "split"):
             words += [f"--{name}", value]
     return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
+
+
+def shell_of(args, run: str | os.PathLike[str], *templates: str):
+    """The words by which the next command finds the same images and run."""
+    from ..run.next import Shell
+
+    features = []
+    for name in ("features", "model", "size"):
+        if name in getattr(args, "given", ()):
+            value = getattr(args, name)
+            words = "x".join(map(str, value)) if name == "size" else str(value)
+            features += [f"--{name}", words]
+    images = [args.images, *data_words(args)]
+    return Shell(images, ["--run", str(run)], features, list(templates))
+
+
+def say_next(steps: list[tuple[str, str]]) -> None:
+    """The last lines of a verb: what to do next, and the commands."""
+    print("\nnext:")
+    for text, command in steps:
+        print(f"- {text}" + (f"\n    {command}" if command else ""), flush=True)
 
 
 def _spacing(text: str | None):

@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import sys
+import warnings
 
 from .. import devices
 from .._version import __version__
@@ -26,6 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parser().parse_args(argv)
     args.command_text = shlex.join(["scp", *argv])
+    args.given = _given(argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        return _run(args)
+
+
+def _run(args) -> int:
     try:
         if getattr(args, "threads", None) is not None:
             devices.set_threads(args.threads)
@@ -43,6 +51,24 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError, TypeError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+    """A warning in one line, without the line of Python that gave it."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _given(argv: list[str]) -> set[str]:
+    """The options that the command has, whatever their defaults."""
+    parser = _parser()
+    parsers = [parser]
+    while parsers:
+        for action in parsers.pop()._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+            else:  # nothing is read a second time, such as the file of an @FILE
+                action.default, action.type, action.choices = argparse.SUPPRESS, None, None
+    return set(vars(parser.parse_args(argv)))
 
 
 class _Help(argparse.HelpFormatter):

@@ -1,12 +1,21 @@
 """Landmarks by image and name, and their files."""
 
 from .csv import write_landmarks
+from .edits import edits_in, set_aside, write_kept
 from .read import read_landmarks
-from .table import Landmarks, stem
+from .table import CORRECTED, FOUND, MARKED, SOURCES, Landmarks, numbered, stem
 
 __all__ = [
+    "CORRECTED",
+    "FOUND",
+    "MARKED",
+    "SOURCES",
     "Landmarks",
+    "edits_in",
+    "numbered",
     "read_landmarks",
+    "set_aside",
     "stem",
+    "write_kept",
     "write_landmarks",
 ]

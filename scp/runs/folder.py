@@ -14,7 +14,7 @@ from .files import naming, writing
 
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
-LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
+LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
 
 
 def unfinished(path: str | os.PathLike[str]) -> bool:

@@ -26,6 +26,7 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
         "config.toml",
         "images.json",
         "keypoints.npz",
+        "marks.csv",
         "places.npy",
         "report.html",
         "selection.json",

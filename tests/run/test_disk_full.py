@@ -70,6 +70,7 @@ FILES = [
     "similarity.ledger",
     "config.toml",
     "selection.json",
+    "marks.csv",
     "report.html",
 ]
 
