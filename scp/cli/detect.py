@@ -12,6 +12,7 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
+    given_words,
     names,
     open_data,
     run_path,
@@ -85,6 +86,7 @@ def add_templates(parser) -> None:
     which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
     which.add_argument(
         "--template-ids",
+        type=names,
         metavar="IDS",
         help="images of the data set, which has their landmarks; @FILE: one id a line",
     )
@@ -98,7 +100,7 @@ def open_templates(args, run):
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates))
+            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -106,8 +108,7 @@ def open_templates(args, run):
     if args.template_ids is not None:
         if run.dataset.landmarks is None:
             raise ValueError("--templates FILE is needed: these images come without landmarks")
-        rows = run.dataset.rows(names(args.template_ids), "--template-ids")
-        return run.dataset.subset(rows)
+        return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
     if not run.has_marks():
         chosen, marks = Path(run.path, SELECTION).is_file(), run.path / MARKS
         if run.dataset.landmarks is None:
@@ -125,8 +126,7 @@ def open_templates(args, run):
 
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
-    given = (("--templates", args.templates), ("--template-ids", args.template_ids))
-    return [word for name, value in given if value is not None for word in (name, value)]
+    return given_words(args, "templates", "template_ids")
 
 
 def keep_templates(args, out: Path) -> None:

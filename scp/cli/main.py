@@ -58,8 +58,8 @@ def _warn(message, category, filename, lineno, file=None, line=None) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _given(argv: list[str]) -> set[str]:
-    """The options that the command has, whatever their defaults."""
+def _given(argv: list[str]) -> dict[str, object]:
+    """The options that were given, as texts, also those given with their default."""
     parser = _parser()
     parsers = [parser]
     while parsers:
@@ -68,7 +68,7 @@ def _given(argv: list[str]) -> set[str]:
                 parsers += action.choices.values()
             else:  # nothing is read a second time, such as the file of an @FILE
                 action.default, action.type, action.choices = argparse.SUPPRESS, None, None
-    return set(vars(parser.parse_args(argv)))
+    return vars(parser.parse_args(argv))
 
 
 class _Help(argparse.HelpFormatter):

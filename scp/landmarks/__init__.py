@@ -2,8 +2,9 @@
 
 from .csv import write_landmarks
 from .edits import edits_in, set_aside, write_kept
+from .names import stem
 from .read import read_landmarks
-from .table import CORRECTED, FOUND, MARKED, SOURCES, Landmarks, numbered, stem
+from .table import CORRECTED, FOUND, MARKED, SOURCES, Landmarks, numbered
 
 __all__ = [
     "CORRECTED",

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .csv import write_landmarks
+from .names import form
 from .read import read_landmarks
 from .table import CORRECTED, MARKED, Landmarks
 
@@ -76,8 +77,9 @@ def _among(edited: Landmarks, ids: list[str], names: list[str]) -> Landmarks:
     for k, name in enumerate(edited.ids):
         if k not in found:
             raise ValueError(f"no image is called {name!r} here")
+    known = {form(name) for name in names}
     for name in edited.names:
-        if name not in names:
+        if form(name) not in known:
             raise ValueError(f"the templates have no landmark {name!r}")
     return edited.rows([name for name, k in zip(ids, found, strict=True) if k >= 0])
 

@@ -115,7 +115,7 @@ class Finding:
                 "templates are needed: these images come without landmarks, and nothing is filled "
                 f"in in {where}"
             )
-        return self.dataset.subset(self.chosen())
+        return templates_among(self.dataset, self.chosen())
 
     def has_marks(self) -> bool:
         """Whether a person filled in marks.csv of the run folder."""
@@ -163,7 +163,9 @@ class Finding:
         """
         if out is None and self.folder is None:
             raise ValueError("out: a run without a folder needs a file")
-        hand = self._hand(templates_among(self.dataset, templates), out)
+        given = len(templates) > 0
+        images = templates_among(self.dataset, templates) if given else self.dataset.subset([])
+        hand = self._hand(images, out)
         found = hand.put_in(landmarks)
         self._keep(found, hand, out)
         return found

@@ -58,7 +58,7 @@ def test_the_way_from_a_folder_of_images_to_landmarks(pool, folder, tmp_path, ca
     assert str(marks) in out and "x and y" in out
     command = next(line for line in out.splitlines() if line.strip().startswith("scp detect"))
     words = shlex.split(command)
-    assert words == ["scp", "detect", str(folder), "--run", str(run), "--size", "64x64"]
+    assert words == ["scp", "detect", str(folder), "--run", str(run), "--size", "64"]
     assert main(words[1:]) == 2  # nothing is filled in yet
     assert f"fill in {marks}" in capsys.readouterr().err
     lines = rows_of(marks)
