@@ -9,6 +9,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from ..values import group_names
+
 
 def validation_split(
     ids: Sequence[str], groups: Sequence[Hashable] | None = None
@@ -31,9 +33,7 @@ def validation_split(
     ids = [str(i) for i in ids]
     if len(set(ids)) != len(ids):
         raise ValueError("ids must be unique")
-    if groups is not None and len(groups) != len(ids):
-        raise ValueError(f"groups must hold {len(ids)} names, got {len(groups)}")
-    names = ids if groups is None else list(groups)
+    names = ids if groups is None else group_names(groups, len(ids))
     turn: dict = {}
     for i in sorted(range(len(ids)), key=ids.__getitem__):
         turn.setdefault(names[i], len(turn) % 2)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..values import Result, array
+
 if TYPE_CHECKING:
     from ..datasets import Dataset
 
@@ -16,7 +18,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class Landmarks(Result):
     """Points of N images with L landmarks each: read from a file, found by a detector, refined by
     a network.
 
@@ -51,7 +53,7 @@ class Landmarks:
             value = getattr(self, field)
             if value is None and field != "xy":
                 continue
-            value = np.asarray(value, np.float64)
+            value = array(value, field, absent=True)
             if value.shape != expected:
                 raise ValueError(f"{field} must be {list(expected)}, got {list(value.shape)}")
             if np.isinf(value).any():
