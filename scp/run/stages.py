@@ -188,6 +188,8 @@ class Run:
         n = len(self.dataset)
         several = [] if m is None else m if np.iterable(m) else [m]
         sizes = None if m is None else sorted(set(whole_numbers(several, "m")))
+        if m is None and rules.get("budget") is None:
+            raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
@@ -440,7 +442,7 @@ class Run:
             return templates_among(self.dataset, templates)
         if self.dataset.landmarks is None:
             raise ValueError("templates are needed: these images come without landmarks")
-        return self.dataset.subset(self.chosen())
+        return templates_among(self.dataset, self.chosen())
 
     def keep(
         self,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..landmarks.names import Index
 from ..runs import RunFolder
 from ..values import Result, whole_numbers
 from .answer import Selection, listed
@@ -200,17 +201,13 @@ def plain(value):
 
 
 def row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
+    """Ids in initial, include and exclude become row numbers; how names match:
+    `scp.landmarks.names.Index`."""
+    index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
         if out.get(key) is not None:
             if isinstance(out[key], (str, bytes)) or not np.iterable(out[key]):
                 raise TypeError(f"{key} must be a sequence of ids or rows, got {out[key]!r}")
-            entries = list(out[key])
-            for entry in entries:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-            rows = [index[e] if isinstance(e, str) else e for e in entries]
+            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in out[key]]
             out[key] = whole_numbers(rows, key, 0, len(ids) - 1)
     return out

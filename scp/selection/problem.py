@@ -7,7 +7,8 @@ import numpy as np
 from .. import _core
 from .._core import InfeasibleError
 from ..devices import resolve
-from ..values import array, group_names, whole, whole_numbers
+from ..landmarks.names import group_numbers, known_groups
+from ..values import array, whole, whole_numbers
 from .answer import Selection
 from .checks import _matrix, _number, _vector
 
@@ -61,8 +62,10 @@ class Problem:
         ):
             self.rows[name] = self._mark(role, name, rows)
         self.quota = whole(quota, "quota", 0, 2**31)
-        names = None if groups is None else group_names(groups, self.n)
-        self.groups = None if names is None else self._numbered(names)
+        if isinstance(groups, (str, bytes)) or not (groups is None or np.iterable(groups)):
+            raise TypeError(f"groups must be a sequence of names, got {groups!r}")
+        groups = None if groups is None else known_groups(groups)
+        self.groups = None if groups is None else self._numbered(groups)
         if (costs is None) != (budget is None):
             raise ValueError("costs and budget go together")
         self.costs = None if costs is None else _vector(costs, "costs", self.n)
@@ -73,7 +76,7 @@ class Problem:
         self.min_distance = 0.0 if min_distance is None else _number(min_distance, "min_distance")
         self.parameters = {
             **self.rows,
-            "groups": names,
+            "groups": groups,
             "quota": None if groups is None else self.quota,
             "costs": None if costs is None else self.costs.tolist(),
             "budget": budget,
@@ -107,8 +110,12 @@ class Problem:
         return out
 
     def _numbered(self, groups) -> np.ndarray:
-        numbers: dict = {}
-        return np.array([numbers.setdefault(g, len(numbers)) for g in groups], np.uint32)
+        if len(groups) != self.n:
+            raise ValueError(f"groups must have one entry per row ({self.n}), got {len(groups)}")
+        try:
+            return np.array(group_numbers(groups), np.uint32)
+        except TypeError:
+            raise TypeError("groups must hold hashable values, such as names") from None
 
     def _symmetric(self, distances) -> np.ndarray:
         d = array(distances, "distances", copy=True)

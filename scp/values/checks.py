@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import numbers
 import operator
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -165,26 +165,6 @@ def whole_numbers(
     if isinstance(values, np.ndarray) and values.dtype.kind == "b":
         raise TypeError(f"{name} must be whole numbers, not a mask: give np.flatnonzero({name})")
     return [whole(value, name, low, high) for value in values]
-
-
-def group_names(groups: Iterable[Any], n: int) -> list[Hashable]:
-    """Groups of n images. A missing one (None, NaN, NA of pandas, masked) is refused: whether it is
-    a group of its own, the caller must say."""
-    if isinstance(groups, (str, bytes)) or not np.iterable(groups):
-        raise TypeError(f"groups must be a sequence of names, got {groups!r}")
-    names = list(groups)
-    if len(names) != n:
-        raise ValueError(f"groups must have one entry per image ({n}), got {len(names)}")
-    for i, name in enumerate(names):
-        if _is_missing(name) or name is np.ma.masked:
-            raise ValueError(
-                f"groups[{i}] is missing; give a name, one of its own where nothing is known"
-            )
-        try:
-            hash(name)
-        except TypeError:
-            raise TypeError(f"groups must hold hashable values, got {name!r}") from None
-    return names
 
 
 def _is_missing(value: Any) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scp
-from scp.values import array, group_names, real, whole, whole_numbers
+from scp.values import array, real, whole, whole_numbers
 
 sparse = pytest.importorskip("scipy.sparse")
 RNG = np.random.default_rng(0)
@@ -292,12 +292,3 @@ def test_numbers():
     for wrong in ("1", True, None, [1.0], 1j):
         with pytest.raises(TypeError, match="budget must be a number"):
             scp.select(TABLE, 1, costs=np.ones(7), budget=[wrong] if wrong is None else wrong)
-
-
-@pytest.mark.parametrize("nothing", [None, float("nan"), np.float32("nan"), NAType(), np.ma.masked])
-def test_a_missing_group_is_refused(nothing):
-    names = ["a", "b", nothing, "c", "d", "e", "f"]
-    with pytest.raises(ValueError, match=r"groups\[2\] is missing; give a name"):
-        group_names(names, 7)
-    with pytest.raises(ValueError, match=r"groups\[2\] is missing"):
-        scp.select(TABLE, 2, groups=names)
