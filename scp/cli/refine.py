@@ -17,7 +17,7 @@ from .detect import (
     tell_found,
     template_words,
 )
-from .train import EXIT_STOPPED, add_length, settings
+from .train import add_length, settings
 
 
 def add_refine(commands) -> None:
@@ -121,9 +121,6 @@ def run_refine(args) -> int:
         progress=False if args.quiet else None,
         callback=watch,
     )
-    if not refiner.trained_.finished:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return EXIT_STOPPED
     found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
     found = run.keep(found, images)
     if args.json:
