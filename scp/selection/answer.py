@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..report import plots
+from .certificate import Certificate
 from .checks import _matrix
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Selection:
         proven: the score is proved to be the largest possible.
         history: random search: (draws, best score so far).
         parameters: the rules that were given.
+        certificate: the proof of the bound, for `verify` and others.
     """
 
     selected: np.ndarray
@@ -48,6 +50,7 @@ class Selection:
     proven: bool
     history: list[tuple[int, float]] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
+    certificate: Certificate | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         proof = "proved best" if self.proven else f"gap {self.gap:.2%}"
