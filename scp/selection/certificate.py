@@ -8,7 +8,7 @@ computed here anew (docs/certificate.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from .checks import _matrix
 from .relaxed import Region, Relaxed
 
+NEAR = 4096
 OUTWARD = 1e-5  # of the largest score: what rounding outward may add to a bound
 MEMORY = np.float32(0.5)  # weight of the direction before
 
@@ -32,6 +33,8 @@ class Certificate:
         weights: float64 [Q], of the score.
         multipliers: float32 [Q], times `unit`. mu: multiplier of the budget.
         trace: float64, the tree (docs/certificate.md); empty: the multipliers prove the bound.
+        near: uint8, bits [N][N]: rows that are closer than min_distance; empty without that rule,
+            and of more than NEAR rows.
     """
 
     m: int
@@ -42,16 +45,28 @@ class Certificate:
     multipliers: np.ndarray
     mu: float
     trace: np.ndarray
+    near: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def check(self, values: ArrayLike, distances: ArrayLike | None = None) -> list[str]:
         """Whether the bound holds: what is wrong, in words; [] if nothing is.
 
         Args:
-            values: the matrix of the selection. distances: as there, with min_distance.
+            values: the matrix of the selection. distances: as there, where the rules have
+                min_distance; None: which rows are near is taken from the certificate.
         """
-        far = None if distances is None else np.asarray(distances, np.float64)
-        values = values if hasattr(values, "stream") else _matrix(values)
-        return self.check_on(Relaxed(values, self.weights, self.rules, self.m, far))
+        return self.check_on(self.problem(_matrix(values), distances))
+
+    def problem(self, values: Any, distances: ArrayLike | None = None) -> Relaxed:
+        """What `check_on` takes; values may be what gives float32 rows by their numbers."""
+        near, n = None, len(values)
+        if self.rules.get("min_distance") is not None:
+            if distances is not None:
+                near = np.asarray(distances, np.float64) < self.rules["min_distance"]
+            elif n and len(self.near) == (n * n + 7) // 8:
+                near = np.unpackbits(self.near, count=n * n).reshape(n, n).astype(bool)
+            if near is None or near.shape != (n, n):
+                raise ValueError("distances: the rules have min_distance, so they are needed")
+        return Relaxed(values, self.weights, self.rules, self.m, near)
 
     def check_on(self, problem: Relaxed) -> list[str]:
         """`check`, on a problem that is made already."""
@@ -83,6 +98,7 @@ class Certificate:
     def from_dict(cls, content: dict[str, Any]) -> Certificate:
         """Back from `to_dict`."""
         kinds = {"weights": np.float64, "multipliers": np.float32, "trace": np.float64}
+        kinds["near"] = np.uint8
         return cls(**{k: np.array(v, kinds[k]) if k in kinds else v for k, v in content.items()})
 
 

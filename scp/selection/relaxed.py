@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ..landmarks.names import group_numbers
+
 CELLS = 1 << 22  # of the matrix that are looked at together
 KEPT = 1 << 24  # cells of a matrix that is kept in float64
 
@@ -57,7 +59,7 @@ class Relaxed:
         weights: float64 [Q].
         rules: as `Selection.parameters` has them.
         m: rows of a set; -1: any number within the budget.
-        distances: [N][N], if the rules have min_distance.
+        near: bool [N][N], rows that are closer than min_distance; None without that rule.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Relaxed:
         weights: np.ndarray,
         rules: dict[str, Any],
         m: int,
-        distances: np.ndarray | None = None,
+        near: np.ndarray | None = None,
     ):
         self.values, self.weights, self.m = values, weights, m
         self.n, self.q = values.shape
@@ -76,21 +78,16 @@ class Relaxed:
         )
         self.groups = None
         if rules.get("groups") is not None:
-            numbers: dict[Any, int] = {}
             keys = [tuple(g) if isinstance(g, list) else g for g in rules["groups"]]
-            self.groups = np.array([numbers.setdefault(g, len(numbers)) for g in keys])
-            self.room = np.full(len(numbers), int(rules["quota"]))
+            self.groups = np.array(group_numbers(keys))
+            self.room = np.full(self.groups.max() + 1, int(rules["quota"]))
             np.subtract.at(self.room, self.groups[self.initial], 1)
             self.room = np.maximum(self.room, 0)
         self.costs = None if rules.get("costs") is None else np.array(rules["costs"], np.float64)
         budget = float(rules.get("budget") or 0)
         self.budget = budget + 1e-9 * budget  # 0.1 + 0.2 fits 0.3
-        self.distances, self.min_distance = distances, rules.get("min_distance")
-        if self.min_distance is None:
-            self.distances = None
-        elif distances is None:
-            raise ValueError("distances: the rules have min_distance, so they are needed")
-        self.plain = self.groups is None and self.costs is None and self.distances is None
+        self.near = near
+        self.plain = self.groups is None and self.costs is None and near is None
         allowed = np.ones(self.n, bool)
         allowed[self.initial] = allowed[exclude] = False
         self.candidates = np.flatnonzero(allowed)
@@ -146,10 +143,8 @@ class Relaxed:
             allowed &= (used < self.room)[self.groups[rows]]
         if self.costs is not None:
             allowed &= self.costs[taken].sum() + self.costs[rows] <= self.budget
-        if self.distances is not None:
-            others = np.concatenate([self.initial, taken])
-            near = self.distances[np.ix_(rows, others)] < self.min_distance
-            allowed &= ~near.any(axis=1)
+        if self.near is not None:
+            allowed &= ~self.near[np.ix_(rows, np.concatenate([self.initial, taken]))].any(axis=1)
         return allowed
 
     def region(self, taken: np.ndarray, rows: np.ndarray) -> Region:
