@@ -128,7 +128,8 @@ def run_detect(args) -> int:
     from ..features import extractor_for
     from ..run import Run
 
-    pool, folder = open_data(args), run_path(args)
+    pool = open_data(args)
+    folder = run_path(args, pool)
     extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     images = open_templates(args, run)

@@ -93,6 +93,7 @@ def run_evaluate(args) -> int:
     from ..evaluation import evaluate
     from ..evaluation.metrics import RADII_OF
     from ..landmarks import read_landmarks
+    from ..runs import holding
 
     predicted = read_landmarks(args.landmarks)
     truth, rest = _truth(args)
@@ -112,7 +113,8 @@ def run_evaluate(args) -> int:
         **rest,
     )
     folder = args.run or args.out
-    written = result.write(folder, pictures=not args.no_pictures) if folder else []
+    with holding(args.run):
+        written = result.write(folder, pictures=not args.no_pictures) if folder else []
     if args.json:
         print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
         return 0

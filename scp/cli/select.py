@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from .arguments import (
     counts,
     names,
     open_data,
+    run_path,
     usual,
 )
 
@@ -126,17 +126,15 @@ def run_select(args) -> int:
             rules.update(costs=[float(table[i]) for i in pool.ids], budget=args.budget)
         except ValueError as error:
             raise ValueError(f"{args.costs}: {error}") from None
-    name = Path(args.images).resolve().name or "images"
-    choose(args, open_run(args, pool, name, not args.no_duplicates), rules)
+    choose(args, open_run(args, pool, run_path(args, pool), not args.no_duplicates), rules)
     return 0
 
 
-def open_run(args, pool, name: str, duplicates: bool = True):
-    """The `scp.Run` that the arguments describe; NAME: of its folder where --run is not given."""
+def open_run(args, pool, folder: Path, duplicates: bool = True):
+    """The `scp.Run` that the arguments describe."""
     from ..features import extractor_for
     from ..run import Run
 
-    folder = args.run or os.path.join("runs", name)
     return Run(
         pool,
         folder,
@@ -167,18 +165,20 @@ def choose(args, run, rules: dict):
         rules["max_nodes"] = args.max_nodes
     n, (height, width) = len(run.dataset), run.extractor.grid_size
     kind = "the trained" if run.extractor.name == "trained" else "gradient"
-    say(f"{n} images, {kind} features at {height} x {width} pixels")
     run.check(args.m, rules)
-    say(f"similarity: {run.estimate()}")
-    if args.estimate:
-        return None
-    choice = run.select(args.m, method=args.method, **rules)
-    if not args.no_report:
-        run.report(args.command_text)
+    with run.holding():
+        say(f"{n} images, {kind} features at {height} x {width} pixels")
+        say(f"similarity: {run.estimate()}")
+        if args.estimate:
+            return None
+        choice = run.select(args.m, method=args.method, **rules)
+        if not args.no_report:
+            run.report(args.command_text)
+        answer = Path(run.path, "selection.json").read_text(encoding="utf-8") if args.json else ""
     for text in choice.warnings:
         print(f"warning: {text}", file=sys.stderr)
     if args.json:
-        print(Path(run.path, "selection.json").read_text(encoding="utf-8"), end="")
+        print(answer, end="")
         return choice
     s = choice.selection
     if choice.resumed:

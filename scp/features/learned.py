@@ -19,7 +19,7 @@ from ..networks import PRESETS, Network, build, preset
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..progress import Progress, of_training
-from ..runs import read_safetensors
+from ..runs import holding, keeps_start, read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import TrainingOptions
 from .base import BaseExtractor
@@ -188,6 +188,13 @@ class FeatureExtractor(BaseExtractor):
                 raise ValueError(f"{name} must be above 0, got {value}")
             if value is not None:
                 options = options.set(**{"steps": 0, name: value})
+        if run is not None:
+            keeps_start(self.start, Path(run, WEIGHTS))
+        with holding(run, images if isinstance(images, Dataset) else None):
+            return self._fit(images, settings, options, run, resume, progress, callback)
+
+    def _fit(self, images, settings, options, run, resume, progress, callback) -> FeatureExtractor:
+        """See `fit`, which checked the arguments."""
         grids = self._pool(images)
         bar, take = of_training(progress, "training")
 
