@@ -170,7 +170,9 @@ class Run:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
-        sizes = None if m is None else sorted({whole("m", v) for v in np.atleast_1d(m)})
+        sizes = (
+            None if m is None else sorted({whole("m", v) for v in ([m] if np.ndim(m) == 0 else m)})
+        )
         if m is None and rules.get("budget") is None:
             raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
