@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, REPORT, SELECTION
 from .arguments import (
     add_data,
@@ -166,10 +167,10 @@ def run_detect(args) -> int:
     more = f", and {len(others)} pseudo-templates" if others else ""
     print(
         f"{len(found.names)} landmarks in {len(pool)} images from {templates}: "
-        f"{', '.join(found.templates[:count])}{more}"
+        f"{', '.join(map(visible, found.templates[:count]))}{more}"
     )
     if doubtful:
-        words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
+        words = [f"{visible(found.ids[i])} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))
     print(f"landmarks in {out}" + (f"; pictures in {folder / REPORT}" if shown else ""))
     if pool.landmarks is not None:

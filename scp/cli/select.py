@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..landmarks.lists import read_values
+from ..landmarks.names import visible
 from ..landmarks.text import number_in
 from .arguments import (
     add_data,
@@ -179,7 +180,7 @@ def choose(args, run, rules: dict):
             run.report(args.command_text)
         answer = Path(run.path, "selection.json").read_text(encoding="utf-8") if args.json else ""
     for text in choice.warnings:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {visible(text)}", file=sys.stderr)
     if args.json:
         print(answer, end="")
         return choice
@@ -197,7 +198,7 @@ def choose(args, run, rules: dict):
         )
     say(f"Annotate these {len(s.selected)}:")
     for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
-        say(f"  {rank}. {image}   gain {gain:.4f}")
+        say(f"  {rank}. {visible(image)}   gain {gain:.4f}")
     proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
     if choice.expected_error is not None:
