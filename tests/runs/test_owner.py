@@ -235,6 +235,6 @@ def test_a_root_that_is_no_unicode_is_named_before_the_work(places):
         os.rename("a/images", odd)
     except OSError:
         pytest.skip("this file system wants UTF-8")
-    with pytest.raises(ValueError, match=r"the folder of the images: .*a\\udcff"):
+    with pytest.raises(ValueError, match=r"the name is not UTF-8 text"):
         scp.choose(scp.datasets.folder(odd), 1, run="r")
-    assert os.listdir("r") == []
+    assert not os.path.exists("r") or os.listdir("r") == []
