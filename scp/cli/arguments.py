@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
+import sys
 from pathlib import Path
 
 from ..errors import DatasetError
+from ..landmarks.names import visible
 
 
 def byte_count(text: str) -> int:
@@ -141,9 +142,25 @@ def add_output(parser, json: str | None, run: str = "runs/NAME"):
     return output
 
 
-def run_path(args) -> Path:
+def run_path(args, pool) -> Path:
     """The run folder of a verb with images: --run, or one named after them."""
-    return Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    place = Path(args.images).resolve()
+    return run_folder(args, pool, place.name or "images", place.parent.name)
+
+
+def run_folder(args, pool, name: str, parent: str = "") -> Path:
+    """--run, checked not to be another data set's; or runs/NAME, or where that is, another, which
+    is said."""
+    from ..runs import check_owner, free_folder
+
+    if args.run:
+        check_owner(args.run, pool)
+        return Path(args.run)
+    folder, taken = free_folder(pool, name, parent)
+    if taken is not None:
+        text = f"note: runs/{name} belongs to another data set, {taken}; this is {folder}"
+        print(text, file=sys.stderr)
+    return folder
 
 
 KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")
@@ -270,7 +287,7 @@ def data_words(args) -> list[str]:
     return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
 
 
-def shell_of(args, run: str | os.PathLike[str], *templates: str):
+def shell_of(args, run: Path | str, *templates: str):
     """The words by which the next command finds the same images and run."""
     from ..run.next import Shell
 
@@ -290,7 +307,7 @@ def say_next(steps: list[tuple[str, str]]) -> None:
     """The last lines of a verb: what to do next, and the commands."""
     print("\nnext:")
     for text, command in steps:
-        print(f"- {text}" + (f"\n    {command}" if command else ""), flush=True)
+        print(f"- {visible(text)}" + (f"\n    {visible(command)}" if command else ""), flush=True)
 
 
 def spacing_argument(text: str | None) -> float | list[float] | str | None:

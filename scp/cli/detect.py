@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ..landmarks import CORRECTED, FOUND, MARKED
+from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from .arguments import (
     add_data,
@@ -142,7 +143,8 @@ def run_detect(args) -> int:
     from ..features import extractor_for
     from ..run import Run
 
-    pool, folder = open_data(args), run_path(args)
+    pool = open_data(args)
+    folder = run_path(args, pool)
     extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     run.shell = shell_of(args, folder, *template_words(args))
@@ -164,9 +166,10 @@ def run_detect(args) -> int:
     count = len(templates)
     more = f", {len(corrected)} corrected by hand" if corrected else ""
     more += f", and {len(others)} pseudo-templates" if others else ""
+    said = "1 template" if count == 1 else f"{count} templates"
     print(
-        f"{len(found.names)} landmarks in {len(pool)} images from "
-        f"{'1 template' if count == 1 else f'{count} templates'}: {', '.join(templates)}{more}"
+        f"{len(found.names)} landmarks in {len(pool)} images from {said}: "
+        f"{', '.join(map(visible, templates))}{more}"
     )
     tell_found(run, found, args.out)
     return 0
@@ -209,7 +212,8 @@ def tell_found(run, found, out: str | None = None, refined: bool = False) -> Non
     seen = found.source == FOUND
     first = found.least_certain(DOUBTFUL)
     if first:
-        words = [f"{found.ids[i]} ({found.confidence[i][seen[i]].mean():.2f})" for i in first]
+        means = [found.confidence[i][seen[i]].mean() for i in first]
+        words = [f"{visible(found.ids[i])} ({v:.2f})" for i, v in zip(first, means, strict=True)]
         print("least certain, to look at first:", ", ".join(words))
     if count := int((found.source == CORRECTED).sum()):
         points = "1 point that was" if count == 1 else f"{count} points that were"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from ..landmarks.lists import read_values
+from ..landmarks.names import visible
 from ..landmarks.text import number_in
 from .arguments import (
     add_data,
@@ -18,6 +18,7 @@ from .arguments import (
     names,
     no_effect,
     open_data,
+    run_path,
     say_next,
     shell_of,
     usual,
@@ -143,8 +144,7 @@ def run_select(args) -> int:
     if args.costs:
         rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
     check_choice(args)
-    name = Path(args.images).resolve().name or "images"
-    run = open_run(args, pool, name, not args.no_duplicates)
+    run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
     run.shell = shell_of(args, run.path)
     choose(args, run, rules)
     return 0
@@ -160,12 +160,11 @@ def check_choice(args) -> None:
         no_effect(args, "with --estimate, which chooses nothing", "json", "no_report", "landmarks")
 
 
-def open_run(args, pool, name: str, duplicates: bool = True):
-    """The `scp.Run` that the arguments describe; NAME: of its folder where --run is not given."""
+def open_run(args, pool, folder: Path, duplicates: bool = True):
+    """The `scp.Run` that the arguments describe."""
     from ..features import extractor_for
     from ..run import Run
 
-    folder = args.run or os.path.join("runs", name)
     return Run(
         pool,
         folder,
@@ -196,20 +195,22 @@ def choose(args, run, rules: dict):
         rules["max_nodes"] = args.max_nodes
     n, (height, width) = len(run.dataset), run.extractor.grid_size
     kind = "the trained" if run.extractor.name == "trained" else "gradient"
-    say(f"{n} images, {kind} features at {height} x {width} pixels")
     run.check(args.m, rules)
-    say(f"similarity: {run.estimate()}")
-    if args.estimate:
-        return None
-    choice = run.select(args.m, method=args.method, **rules)
-    if getattr(args, "landmarks", None):
-        run.marks_to_fill(args.landmarks)
-    if not args.no_report:
-        run.report(args.command_text)
+    with run.holding():
+        say(f"{n} images, {kind} features at {height} x {width} pixels")
+        say(f"similarity: {run.estimate()}")
+        if args.estimate:
+            return None
+        choice = run.select(args.m, method=args.method, **rules)
+        if getattr(args, "landmarks", None):
+            run.marks_to_fill(args.landmarks)
+        if not args.no_report:
+            run.report(args.command_text)
+        answer = Path(run.path, "selection.json").read_text(encoding="utf-8") if args.json else ""
     for text in choice.warnings:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {visible(text)}", file=sys.stderr)
     if args.json:
-        print(Path(run.path, "selection.json").read_text(encoding="utf-8"), end="")
+        print(answer, end="")
         return choice
     s = choice.selection
     if choice.resumed:
@@ -225,7 +226,7 @@ def choose(args, run, rules: dict):
         )
     say(f"Annotate these {len(s.selected)}:")
     for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
-        say(f"  {rank}. {image}   gain {gain:.4f}")
+        say(f"  {rank}. {visible(image)}   gain {gain:.4f}")
     proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
     if choice.expected_error is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,22 @@ from ..features import FeatureExtractor, GradientExtractor
 from ..landmarks import Landmarks, write_kept
 from ..progress import Progress
 from ..report import show_landmarks
-from ..runs import RunFolder
 from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from ..selection import Choice, chosen_ids
 from .hand import HandWork
+from .held import Held, held
 from .marks import given_marks, marks_to_fill
 from .next import Shell, Step, after_finding, after_select
 
 
-class Finding:
+class Finding(Held):
     """The part of `Run` that works with landmarks."""
 
-    dataset: Dataset
-    path: Path | None
     extractor: FeatureExtractor | GradientExtractor
     progress: Progress
     shell: Shell | None
     _choice: Choice | None
     _asked: dict[str, Any]
-
-    @property
-    def folder(self) -> RunFolder | None:
-        """The run folder; made when it is first used."""
-        raise NotImplementedError
-
-    def _stage(self, name: str) -> AbstractContextManager[None]:
-        raise NotImplementedError
 
     def detect(
         self,
@@ -71,21 +60,24 @@ class Finding:
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
         """
         images = self.annotated(templates)
-        writes = write and (out is not None or self.folder is not None)
+        writes = write and (out is not None or self.path is not None)
         if writes:
             self.dataset.rows(images.ids, "templates")
-        hand = self._hand(images, out)
-        known = hand.templates()
         options = {"rule": rule, "mode": mode, "views": views}
-        detector = LandmarkDetector(extractor=self.extractor, **options).fit(known)
-        if pseudo_templates is None:
-            pseudo_templates = usual_pseudo_templates(detector, len(known))
-        if pseudo_templates:
-            detector.add_pseudo_templates(self.dataset, pseudo_templates, progress=self.progress)
-        with self._stage("landmarks"):
-            found = hand.put_in(detector.predict(self.dataset, progress=self.progress))
-        if writes:
-            self._keep(found, hand, out)
+        with self.holding(write and out is None):
+            hand = self._hand(images, out)
+            known = hand.templates()
+            detector = LandmarkDetector(extractor=self.extractor, **options).fit(known)
+            if pseudo_templates is None:
+                pseudo_templates = usual_pseudo_templates(detector, len(known))
+            if pseudo_templates:
+                detector.add_pseudo_templates(
+                    self.dataset, pseudo_templates, progress=self.progress
+                )
+            with self._stage("landmarks"):
+                found = hand.put_in(detector.predict(self.dataset, progress=self.progress))
+            if writes:
+                self._keep(found, hand, out)
         return found
 
     def chosen(self) -> list[int]:
@@ -121,6 +113,7 @@ class Finding:
         """Whether a person filled in marks.csv of the run folder."""
         return given_marks(self.path) is not None
 
+    @held
     def marks_to_fill(self, names: Sequence[str] = ()) -> Path:
         """Write marks.csv: a line for each landmark of each chosen image (and of those that were
         annotated before the choice), for a person to fill in. What is filled in stays.
@@ -161,13 +154,14 @@ class Finding:
         templates: the annotated images, as in `detect`.
         Returns the landmarks as they are written.
         """
-        if out is None and self.folder is None:
+        if out is None and self.path is None:
             raise ValueError("out: a run without a folder needs a file")
         given = len(templates) > 0
         images = templates_among(self.dataset, templates) if given else self.dataset.subset([])
-        hand = self._hand(images, out)
-        found = hand.put_in(landmarks)
-        self._keep(found, hand, out)
+        with self.holding(out is None):
+            hand = self._hand(images, out)
+            found = hand.put_in(landmarks)
+            self._keep(found, hand, out)
         return found
 
     def _hand(self, images: Dataset, out: str | os.PathLike[str] | None) -> HandWork:
@@ -175,8 +169,9 @@ class Finding:
         return HandWork(self.dataset, images, [*files, *([] if out is None else [Path(out)])])
 
     def _keep(self, found: Landmarks, hand: HandWork, out) -> None:
-        target = Path(out) if out is not None else self.folder / LANDMARKS
+        usual = None if self.path is None else self.path / LANDMARKS
+        target = usual if out is None else Path(out)
         write_kept(target, found, hand.unclear.get(target, ""))
-        if self.folder is not None and target == self.folder / LANDMARKS:
+        if target == usual:
             rows = np.flatnonzero(np.isin(self.dataset.ids, hand.images.ids))
-            show_landmarks(self.folder / REPORT, self.dataset, found, rows)
+            show_landmarks(self.path / REPORT, self.dataset, found, rows)

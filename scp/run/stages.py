@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +24,7 @@ from ..features import (
 from ..keypoints import Pool
 from ..progress import Progress, watch
 from ..report import landmarks_in, write_report
-from ..runs import RunFolder, made_by, read_log, run_settings, unfinished
+from ..runs import made_by, read_log, run_settings, unfinished
 from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
     Choice,
@@ -49,6 +47,7 @@ from ..similarity import (
 )
 from ..values import whole, whole_numbers
 from .finding import Finding
+from .held import held
 from .next import Shell
 
 SCORES = ("similarity", "cycle")
@@ -110,19 +109,18 @@ class Run(Finding):
             )
         if len(dataset) == 0:
             raise ValueError("dataset: holds no images")
+        super().__init__(dataset, run)
         if score not in SCORES:
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
         if not isinstance(features, str):
             check_extractor(features, "features")
-        self.dataset, self.progress = dataset, progress
-        self.path = None if run is None else Path(run)
+        self.progress = progress
         self.extractor = extractor_for(run, features) if isinstance(features, str) else features
         self.keypoints, self.count = keypoints, whole(count, "count", 1)
         self.keypoint_options = dict(keypoint_options or {})
         self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
         self.random_state, self.duplicates = random_state, duplicates
-        self.elapsed: dict[str, float] = {}
         self._asked: dict[str, Any] = {}  # of select
         self._choice: Choice | None = None
         self.shell: Shell | None = None  # of the command line, for the commands that come next
@@ -162,24 +160,6 @@ class Run(Finding):
     def __repr__(self) -> str:
         where = "nothing is written" if self.path is None else self.path
         return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
-
-    def __fspath__(self) -> str:
-        if self.path is None:  # a run stands wherever the argument `run` is asked for
-            raise TypeError("run: this one has no folder")
-        return os.fspath(self.path)
-
-    @cached_property
-    def folder(self) -> RunFolder | None:
-        """The run folder; made when it is first used."""
-        return None if self.path is None else RunFolder(self.path)
-
-    @contextlib.contextmanager
-    def _stage(self, name: str):
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.elapsed[name] = time.perf_counter() - start
 
     def check(
         self, m: int | Sequence[int] | None, rules: dict[str, Any]
@@ -227,6 +207,7 @@ class Run(Finding):
             )
         return pool
 
+    @held
     def points(self) -> Pool:
         """The images with their key points (`scp.keypoints.Pool`)."""
         return self._pool
@@ -246,6 +227,7 @@ class Run(Finding):
             device=self.device,
         )
 
+    @held
     def estimate(self) -> Estimate:
         """What the similarity will cost; the key points are found first."""
         return self._job.estimate()
@@ -255,6 +237,7 @@ class Run(Finding):
         with self._stage("similarity"):
             return self._job.run(self.path, progress=self.progress)
 
+    @held
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
         int32 [N][Q], row-major (docs/files.md)."""
@@ -296,13 +279,14 @@ class Run(Finding):
         """
         sizes, rules = self.check(m, rules)
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
-        choice = self._choose(**asked)
-        self._choice, self._asked = choice, asked
-        if self.folder:
-            parameters = self.parameters()
-            self.folder.write_config(parameters)
-            self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
-            self.marks_to_fill()
+        with self.holding():
+            choice = self._choose(**asked)
+            self._choice, self._asked = choice, asked
+            if self.folder:
+                parameters = self.parameters()
+                self.folder.write_config(parameters)
+                self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+                self.marks_to_fill()
         return choice
 
     def _choose(self, m, method, min_distance, **rules) -> Choice:
@@ -334,6 +318,7 @@ class Run(Finding):
             error,
         )
 
+    @held
     def report(self, command: str | None = None) -> Path:
         """Write report.html of the choice into the run folder; its path.
 
@@ -388,6 +373,7 @@ class Run(Finding):
 
     # ---- what is on disk ----
 
+    @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
