@@ -172,6 +172,8 @@ class Run(Held):
             raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
+        if sizes == []:
+            raise ValueError("m: at least one number of images is needed, got an empty list")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
             raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
         return sizes, row_numbers(rules, self.dataset.ids)
