@@ -4,6 +4,7 @@ from .config import made_by, read_config, run_settings, toml
 from .files import naming, writing
 from .folder import RunFolder, read_log, unfinished
 from .images import KnownImages
+from .plain import parse_json, read_json
 from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
@@ -13,7 +14,9 @@ __all__ = [
     "RunFolder",
     "made_by",
     "naming",
+    "parse_json",
     "read_config",
+    "read_json",
     "read_log",
     "read_safetensors",
     "run_settings",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .plain import read_toml
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -17,10 +18,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; scp select makes a run folder")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return read_toml(path)
 
 
 def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..runs import RunFolder
+from ..runs import RunFolder, read_json
 from .answer import Selection
 
 
@@ -123,10 +122,12 @@ def asked_for(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, part: Callable[[dict], Any]) -> Any:
+    content = read_json(path)
     try:
-        return part(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
+        return part(content)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        text = ascii(error)[:200]
+        raise ValueError(f"{path}: not a selection of scp ({text})") from None
 
 
 def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:

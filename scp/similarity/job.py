@@ -102,6 +102,7 @@ class SimilarityJob:
         self.dots: int = 0
         self.brute: int = 0
         self.resumed = 0
+        self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
         self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
@@ -162,7 +163,7 @@ class SimilarityJob:
         arrays = {"similarity.npy": (shape, np.float32), "places.npy": (shape, np.int32)}
         fingerprint = "" if folder is None else self._fingerprint()
         table = Rows(folder, "similarity.ledger", fingerprint, arrays)
-        self.resumed = len(table.done)
+        self.resumed, self.notes = len(table.done), table.notes
         if self.resumed == self.n:
             if bar:
                 bar(2 * self.n, 2 * self.n)
