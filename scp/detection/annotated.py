@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,7 +15,41 @@ from ..landmarks import Landmarks
 def annotated(
     images: Dataset | Iterable[np.ndarray], landmarks: ArrayLike | Landmarks | None = None
 ) -> Dataset:
-    """Images and landmarks as one data set: see `LandmarkDetector.fit`."""
+    """Images and landmarks as one data set: see `LandmarkDetector.fit`. Images without a point are
+    left out, see `marked`."""
+    return marked(_joined(images, landmarks))
+
+
+def marked(images: Dataset) -> Dataset:
+    """The images that have a point: an image without one teaches nothing and is no template. A
+    warning counts the others.
+
+    Raises:
+        ValueError: no image has landmarks, or a point.
+    """
+    if images.landmarks is None:
+        raise ValueError("templates: these images have no landmarks, so give Landmarks")
+    there = np.isfinite(images.landmarks).all(axis=-1).any(axis=-1)
+    if len(there) and not there.any():
+        raise ValueError(
+            f"templates: no landmark is marked in them ({len(there)} images: {_some(images.ids)})"
+        )
+    if there.all():
+        return images
+    empty = [images.ids[i] for i in np.flatnonzero(~there)]
+    warnings.warn(
+        f"templates: {len(empty)} of {len(images)} images have no point and are left out: "
+        f"{_some(empty)}",
+        stacklevel=3,
+    )
+    return images.subset(np.flatnonzero(there))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _joined(images: Dataset | Iterable[np.ndarray], landmarks) -> Dataset:
     if not isinstance(images, Dataset):
         if landmarks is None:
             raise ValueError("landmarks: arrays have none of their own")
@@ -39,8 +74,13 @@ def templates_among(
     Args:
         images: all of them.
         templates: landmarks of some of the images, joined by id; or these images as a data set; or
-            their rows or ids, where the data set has landmarks.
+            their rows or ids, where the data set has landmarks. Images without a point are no
+            templates (`marked`).
     """
+    return marked(_among(images, templates))
+
+
+def _among(images: Dataset, templates) -> Dataset:
     if isinstance(templates, Dataset):
         return templates
     if isinstance(templates, Landmarks):
@@ -49,7 +89,9 @@ def templates_among(
         strange = sorted(set(range(len(templates))) - set(found.tolist()))
         if strange:
             raise ValueError(
-                f"image {templates.ids[strange[0]]!r} is not among the {len(images)} images"
+                f"templates: image {templates.ids[strange[0]]!r} is not among the {len(images)} "
+                f"images ({len(strange)} of {len(templates)} templates are not); leave these rows "
+                "out, or take the images (the split) that hold them"
             )
         return images.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
     rows = list(templates)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..landmarks.csv import _quoted
+from ..landmarks.csv import csv_cell
 from ..report import accuracy, plots
 from ..runs import naming, writing
 from . import metrics
@@ -228,7 +228,7 @@ class Evaluation:
             for k, name in enumerate(self.names):
                 numbers = (*self.predicted[i, k], *self.truth[i, k], self.errors[i, k])
                 cells = (repr(float(v)) if math.isfinite(v) else "" for v in numbers)
-                lines.append(",".join((_quoted(image), _quoted(name), *cells)))
+                lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
         return "\n".join(lines) + "\n"
 
 

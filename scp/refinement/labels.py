@@ -60,8 +60,6 @@ def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarra
     if not isinstance(templates, (Dataset, Landmarks)) and len(templates) == 0:
         return np.empty(0, np.int64), np.empty((0, len(names), 2))
     chosen = templates_among(images, templates)
-    if chosen.landmarks is None:
-        raise ValueError("templates: these images have no landmarks, so give Landmarks")
     rows = np.array(images.rows(chosen.ids, "templates"), np.int64)
     if not chosen.landmark_names and chosen.landmarks.shape[1] == len(names):
         return rows, np.array(chosen.landmarks, np.float64)

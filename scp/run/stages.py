@@ -20,6 +20,7 @@ from ..detection import Detections, LandmarkDetector, templates_among, usual_pse
 from ..features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
 from ..keypoints import Pool
 from ..landmarks import Landmarks, write_landmarks
+from ..options import whole
 from ..progress import Progress, watch
 from ..report import landmarks_in, show_landmarks, write_report
 from ..runs import RunFolder, made_by, read_log, run_settings, unfinished
@@ -169,7 +170,9 @@ class Run:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
-        sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+        sizes = None if m is None else sorted({whole("m", v) for v in np.atleast_1d(m)})
+        if m is None and rules.get("budget") is None:
+            raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
@@ -425,7 +428,7 @@ class Run:
             return templates_among(self.dataset, templates)
         if self.dataset.landmarks is None:
             raise ValueError("templates are needed: these images come without landmarks")
-        return self.dataset.subset(self.chosen())
+        return templates_among(self.dataset, self.chosen())
 
     def keep(
         self,

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..landmarks.names import Index
 from ..runs import RunFolder, read_json
 from .answer import Selection
+from .checks import _whole
 
 
 @dataclass
@@ -165,15 +167,15 @@ def plain(value):
 
 
 def row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
+    """Ids in initial, include and exclude become row numbers; how names match:
+    `scp.landmarks.names.Index`."""
+    index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
         if out.get(key) is not None:
-            rows = []
-            for entry in out[key]:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-                rows.append(index[entry] if isinstance(entry, str) else int(entry))
-            out[key] = rows
+            out[key] = [
+                index.rows([entry], key)[0]
+                if isinstance(entry, str)
+                else _whole(entry, key, 0, len(ids) - 1)
+                for entry in out[key]
+            ]
     return out

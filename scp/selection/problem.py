@@ -7,6 +7,7 @@ import numpy as np
 from .. import _core
 from .._core import InfeasibleError
 from ..devices import resolve
+from ..landmarks.names import group_numbers, known_groups
 from .answer import Selection
 from .checks import _matrix, _number, _vector, _whole
 
@@ -60,6 +61,7 @@ class Problem:
         ):
             self.rows[name] = self._mark(role, name, rows)
         self.quota = _whole(quota, "quota", 0, 2**31)
+        groups = None if groups is None else known_groups(groups)
         self.groups = None if groups is None else self._numbered(groups)
         if (costs is None) != (budget is None):
             raise ValueError("costs and budget go together")
@@ -71,7 +73,7 @@ class Problem:
         self.min_distance = 0.0 if min_distance is None else _number(min_distance, "min_distance")
         self.parameters = {
             **self.rows,
-            "groups": None if groups is None else list(groups),
+            "groups": groups,
             "quota": None if groups is None else self.quota,
             "costs": None if costs is None else self.costs.tolist(),
             "budget": budget,
@@ -105,12 +107,10 @@ class Problem:
         return out
 
     def _numbered(self, groups) -> np.ndarray:
-        groups = list(groups)
         if len(groups) != self.n:
             raise ValueError(f"groups must have one entry per row ({self.n}), got {len(groups)}")
-        numbers: dict = {}
         try:
-            return np.array([numbers.setdefault(g, len(numbers)) for g in groups], np.uint32)
+            return np.array(group_numbers(groups), np.uint32)
         except TypeError:
             raise TypeError("groups must hold hashable values, such as names") from None
 

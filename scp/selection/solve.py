@@ -86,7 +86,8 @@ def select(
             "exact" (branch and bound: proved, or the best after max_nodes nodes).
         initial: rows already annotated: counted in the score, free, never chosen.
         include, exclude: rows that must, must not be chosen.
-        groups: N hashables; at most `quota` rows of a group are chosen, initial rows counted.
+        groups: N hashables; at most `quota` rows of a group are chosen, initial rows counted. A row
+            without one (None, NaN, NA, "") is a group of its own.
         costs, budget: float64 [N] >= 0, and what the chosen rows may cost together.
         distances, min_distance: float64 [N][N], symmetric; chosen rows, and chosen and initial
             rows, are at least min_distance apart.
