@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SECONDS, SECONDS_PER_MB = 2.0, 8.0
+SECONDS, SECONDS_PER_MB = 2.0, 8.0  # of CPU time, which other processes do not change
 MEMORY, MEMORY_PER_BYTE = 64 << 20, 120
 TRACED = 6  # times slower while memory is measured
-WATCHDOG = 60.0  # of code that does not look for signals
+WATCHDOG = 600.0  # of code that does not look for signals
 LONGEST_MESSAGE = 600
 
 
@@ -63,9 +63,9 @@ def check(target: Target, data: bytes, folder: Path, memory: bool = False) -> st
     path = folder / target.file
     path.write_bytes(data)
     seconds = (SECONDS + SECONDS_PER_MB * len(data) / 1e6) * (TRACED if memory else 1)
-    old = signal.signal(signal.SIGALRM, _ring)
+    old = signal.signal(signal.SIGPROF, _ring)
     faulthandler.dump_traceback_later(WATCHDOG + seconds, exit=True)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     if memory:
         tracemalloc.start()
     try:
@@ -74,12 +74,12 @@ def check(target: Target, data: bytes, folder: Path, memory: bool = False) -> st
     except _TooLong:
         raise Finding(f"more than {seconds:.1f} s for {len(data)} bytes") from None
     except Exception as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         _check_error(target, path, error)
         return type(error).__name__
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, old)
         faulthandler.cancel_dump_traceback_later()
         if memory:
             peak = tracemalloc.get_traced_memory()[1]
