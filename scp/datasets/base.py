@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_name, known_groups
+from ..values import array
 from . import reading
 from .reading import DatasetError
 from .spacing import spacing_of
@@ -38,7 +39,7 @@ def to_original(xy: ArrayLike, shape: tuple[int, int], size: tuple[int, int]) ->
 
 
 def _rescale(xy, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
-    xy = np.asarray(xy, dtype=np.float64)
+    xy = array(xy, "xy", absent=True)
     if xy.ndim == 0 or xy.shape[-1] != 2:
         raise ValueError(f"xy must have a last axis of length 2, got shape {xy.shape}")
     for name, value in (("shape", source), ("size", target)):
@@ -192,7 +193,7 @@ class Dataset:
     def with_landmarks(self, landmarks: ArrayLike, names: Sequence[str] = ()) -> Dataset:
         """The same images with other landmarks [N][L][2]: (x, y) in original pixels, NaN where
         absent. names: L names; those of before, if there are as many, when none are given."""
-        xy = np.array(landmarks, np.float64)
+        xy = array(landmarks, "landmarks", absent=True, copy=True)
         if xy.ndim != 3 or xy.shape[0] != len(self) or xy.shape[2] != 2 or xy.shape[1] == 0:
             raise ValueError(f"landmarks must be [{len(self)}][L][2], got {list(xy.shape)}")
         if np.isinf(xy).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
 from ..landmarks import Landmarks
+from ..values import whole_numbers
 
 
 def annotated(
@@ -57,7 +59,7 @@ def _joined(images: Dataset | Iterable[np.ndarray], landmarks) -> Dataset:
             raise ValueError(
                 "landmarks: a table of landmarks goes with a data set, not with arrays"
             )
-        return arrays(images, landmarks=landmarks)
+        return as_dataset(images).with_landmarks(landmarks)
     if landmarks is None:
         return images
     names = []
@@ -94,13 +96,28 @@ def _among(images: Dataset, templates) -> Dataset:
                 "out, or take the images (the split) that hold them"
             )
         return images.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
+    if isinstance(templates, (str, bytes)) or not np.iterable(templates):
+        raise TypeError(
+            f"templates must be landmarks, a data set, or rows or ids of images, got {templates!r}"
+        )
     rows = list(templates)
     if any(isinstance(row, str) for row in rows):
         rows = images.rows([str(row) for row in rows], "templates")
-    if any(isinstance(row, (bool, np.bool_)) or row != int(row) for row in rows):
-        raise ValueError(f"templates must be rows or ids of images, got {rows}")
-    numbers = np.array(rows, np.int64).reshape(-1)
-    n = len(images)
-    if len(np.unique(numbers)) != len(numbers) or ((numbers < 0) | (numbers >= n)).any():
+    try:
+        rows, n = whole_numbers(rows, "templates"), len(images)
+    except TypeError:
+        raise ValueError(f"templates must be rows or ids of images, got {rows}") from None
+    if len(set(rows)) != len(rows) or not all(0 <= row < n for row in rows):
         raise ValueError(f"templates must be different rows, 0 to {n - 1}, got {rows}")
     return images.subset(rows)
+
+
+def as_dataset(images: Dataset | Iterable[np.ndarray]) -> Dataset:
+    """A data set; one of arrays is made."""
+    if isinstance(images, Dataset):
+        return images
+    if isinstance(images, (str, bytes, os.PathLike)) or not np.iterable(images):
+        raise TypeError(
+            f"images must be a data set (scp.datasets.folder(path)) or arrays, got {images!r}"
+        )
+    return arrays(images)

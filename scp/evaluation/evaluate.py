@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ..datasets import Dataset
 from ..landmarks import Landmarks
 from ..landmarks.names import Index, form
+from ..values import array
 from . import metrics
 from .result import Evaluation
 
@@ -277,7 +278,7 @@ def _spacing(spacing, count: int, name: str) -> np.ndarray | None:
     """[count][2] float64, or None."""
     if spacing is None:
         return None
-    spacing = np.asarray(spacing, np.float64)
+    spacing = array(spacing, name)
     if spacing.shape not in ((), (2,), (count, 2)):
         raise ValueError(
             f"{name} must be a number, (sy, sx) or [{count}][2] in the order of the truth, got "

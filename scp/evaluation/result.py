@@ -15,6 +15,7 @@ import numpy as np
 from ..landmarks.csv import csv_cell
 from ..report import accuracy, plots
 from ..runs import naming, writing
+from ..values import Result
 from . import metrics
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Result):
     """Errors of predicted landmarks; N images with a true landmark, L landmarks.
 
     Attributes:
@@ -65,7 +66,7 @@ class Evaluation:
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
-    images: object = None
+    images: object = field(default=None, compare=False)
 
     # ---- counts and tables ----
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..values import Result, array
 from .names import check_alike, either, form, stem, twice
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class Landmarks(Result):
     """Points of N images with L landmarks each: read from a file, found by a detector, refined by
     a network.
 
@@ -51,7 +52,7 @@ class Landmarks:
             value = getattr(self, field)
             if value is None and field != "xy":
                 continue
-            value = np.asarray(value, np.float64)
+            value = array(value, field, absent=True)
             if value.shape != expected:
                 raise ValueError(f"{field} must be {list(expected)}, got {list(value.shape)}")
             if np.isinf(value).any():

@@ -124,9 +124,7 @@ def doubled(depth: int) -> bytes:
         b"}" + doubled(45) + b"Ns",  # hashed as a key of a dict
         b"}(" + doubled(45) + b"Nu",
         b"ccollections\nOrderedDict\n](" + doubled(45) + b"N\x86e\x85R",
-        b"("
-        + doubled(45)
-        + b"ctorch\nFloatStorage\nX\1\0\0\0xX\3\0\0\0cpuK\1tQ",  # compared, shown
+        b"(" + doubled(45) + b"ctorch\nFloatStorage\nX\1\0\0\0xX\3\0\0\0cpuK\1tQ",
         b"(X\7\0\0\0storagectorch\nFloatStorage\n" + doubled(45) + b"X\3\0\0\0cpuK\1tQ",
         doubled(45) + b"h\0\x93",  # a name
         b"ctorch._utils\n_rebuild_tensor_v2\n(" + doubled(45) + b"K\0h\0h\0tR",
