@@ -159,7 +159,11 @@ def asked_for(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, part: Callable[[dict], Any]) -> Any:
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: not a selection of scp: {text}") from None
     try:
         return part(content)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
