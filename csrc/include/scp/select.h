@@ -31,17 +31,18 @@ enum scp_role { SCP_FREE = 0, SCP_INITIAL = 1, SCP_INCLUDE = 2, SCP_EXCLUDE = 3 
 /* "As many as the budget allows", for the parameter m. */
 #define SCP_SELECT_ANY SIZE_MAX
 
-/* A problem as the caller states it. All arrays are borrowed and must outlive the problem. */
+/* A problem as the caller states it. Values and distances are borrowed and must outlive the
+ * problem; the other arrays are copied. */
 struct scp_select_input {
     const float *values;     /* [N][Q], finite */
-    const double *weights;   /* [Q], finite, >= 0 */
+    const double *weights;   /* [Q], finite, >= 0; their sum and the scores are finite too */
     const uint8_t *roles;    /* [N], enum scp_role */
     const uint32_t *groups;  /* [N], numbers below N; NULL: no groups */
     const double *costs;     /* [N], finite, >= 0; NULL: no budget */
     const double *distances; /* [N][N], symmetric; NULL: no minimum distance */
     size_t n, q;             /* N >= 1 (below 2^32), Q >= 1 */
     size_t quota;            /* at most so many per group, initial rows included */
-    double budget;
+    double budget;           /* not NaN, nor is the next */
     double min_distance;
 };
 
