@@ -253,7 +253,7 @@ fail:
 }
 
 enum scp_status scp_select_check(const struct scp_select *p, size_t m, const uint32_t *set,
-                                 size_t count, const struct scp_control *control) {
+                                 size_t count, int start, const struct scp_control *control) {
     if (m != SCP_SELECT_ANY && m > p->in.n)
         return scp_invalid(control, "m", SCP_WHOLE, "must be at most the number of rows");
     if (count > p->in.n)
@@ -263,8 +263,14 @@ enum scp_status scp_select_check(const struct scp_select *p, size_t m, const uin
     size_t i = 0;
     while (i < count && set[i] < p->in.n && !seen[set[i]]) seen[set[i++]] = 1;
     scp_free(seen);
-    if (i == count) return SCP_OK;
-    return scp_invalid(control, "set", i, "must hold different numbers below the number of rows");
+    if (i < count)
+        return scp_invalid(control, "set", i,
+                           "must hold different numbers below the number of rows");
+    if (!start) return SCP_OK;
+    if (m != SCP_SELECT_ANY && count != m)
+        return scp_invalid(control, "set", SCP_SHAPE, "must have m rows");
+    if (!scp_select_violates(p, set, count)) return SCP_OK;
+    return scp_invalid(control, "set", SCP_SHAPE, "must keep the rules of the problem");
 }
 
 enum scp_status scp_select_attach(struct scp_select *p, int device) {

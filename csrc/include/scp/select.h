@@ -58,9 +58,10 @@ void scp_select_free(struct scp_select *problem);
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
 /* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
- * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. start: the
+ * set is one to start from, feasible and of m rows. */
 enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
-                                 size_t count, const struct scp_control *control);
+                                 size_t count, int start, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
