@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, REPORT, SELECTION
 from .arguments import (
     add_data,
@@ -85,6 +86,7 @@ def add_templates(parser) -> None:
     which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
     which.add_argument(
         "--template-ids",
+        type=names,
         metavar="IDS",
         help="images of the data set, which has their landmarks; @FILE: one id a line",
     )
@@ -98,7 +100,7 @@ def open_templates(args, run):
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates))
+            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -106,8 +108,7 @@ def open_templates(args, run):
     if run.dataset.landmarks is None:
         raise ValueError("--templates FILE is needed: these images come without landmarks")
     if args.template_ids is not None:
-        rows = run.dataset.rows(names(args.template_ids), "--template-ids")
-        return run.dataset.subset(rows)
+        return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
     if not Path(run.path, SELECTION).is_file():
         raise ValueError(
             f"there is no {run.path / SELECTION}: run scp select first, or give --templates FILE "
@@ -128,7 +129,8 @@ def run_detect(args) -> int:
     from ..features import extractor_for
     from ..run import Run
 
-    pool, folder = open_data(args), run_path(args)
+    pool = open_data(args)
+    folder = run_path(args, pool)
     extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     images = open_templates(args, run)
@@ -165,10 +167,10 @@ def run_detect(args) -> int:
     more = f", and {len(others)} pseudo-templates" if others else ""
     print(
         f"{len(found.names)} landmarks in {len(pool)} images from {templates}: "
-        f"{', '.join(found.templates[:count])}{more}"
+        f"{', '.join(map(visible, found.templates[:count]))}{more}"
     )
     if doubtful:
-        words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
+        words = [f"{visible(found.ids[i])} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))
     print(f"landmarks in {out}" + (f"; pictures in {folder / REPORT}" if shown else ""))
     if pool.landmarks is not None:

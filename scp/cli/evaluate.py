@@ -6,7 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from .arguments import add_data, names, open_data, size
+from ..landmarks.names import visible
+from .arguments import add_data, names, open_data, size, spacing_argument
 
 MOST_ROWS = 40  # of the table of landmarks
 
@@ -93,6 +94,7 @@ def run_evaluate(args) -> int:
     from ..evaluation import evaluate
     from ..evaluation.metrics import RADII_OF
     from ..landmarks import read_landmarks
+    from ..runs import holding
 
     predicted = read_landmarks(args.landmarks)
     truth, rest = _truth(args)
@@ -112,7 +114,8 @@ def run_evaluate(args) -> int:
         **rest,
     )
     folder = args.run or args.out
-    written = result.write(folder, pictures=not args.no_pictures) if folder else []
+    with holding(args.run):
+        written = result.write(folder, pictures=not args.no_pictures) if folder else []
     if args.json:
         print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
@@ -125,7 +128,6 @@ def run_evaluate(args) -> int:
 def _truth(args):
     """The data set or landmarks to compare with, and further arguments of `evaluate`."""
     from ..landmarks import read_landmarks
-    from .arguments import _spacing
 
     if args.dataset != "folder" or not Path(args.images).is_file():
         truth, rest = open_data(args), {}
@@ -134,12 +136,10 @@ def _truth(args):
         if args.dataset == "hand" and args.grid is not None:
             rest = _wrist(truth, args.grid)
         return truth, rest
-    truth = read_landmarks(args.images)
-    spacing = _spacing(args.spacing)
-    if isinstance(spacing, str):
-        from ..datasets.table import read_spacing
+    from ..datasets.spacing import spacing_of
 
-        spacing = read_spacing(spacing, truth.ids)
+    truth = read_landmarks(args.images, args.category, origin=args.origin)
+    spacing = spacing_of(spacing_argument(args.spacing), truth.ids)
     return truth, {} if spacing is None else {"spacing": spacing}
 
 
@@ -191,7 +191,7 @@ def show(result) -> None:
         f"\n{'landmark':{wide}} {'mean':>8} {'median':>8} {'largest':>8}  "
         + " ".join(f"{f'<{r:g}':>7}" for r in result.radii)
     )
-    for k, name in enumerate(result.names[:MOST_ROWS]):
+    for k, name in enumerate(map(visible, result.names[:MOST_ROWS])):
         rates = " ".join(f"{v:6.1f}%" for v in table.rates[k])
         print(
             f"{name:{wide}} {table.mean[k]:8.3f} {table.median[k]:8.3f} {table.largest[k]:8.3f}  "
@@ -201,7 +201,8 @@ def show(result) -> None:
         print(f"... and {len(result.names) - MOST_ROWS} further landmarks")
     print("\nworst:")
     for i, k in result.worst(5):
-        print(f"  {result.ids[i]}  {result.names[k]}  {result.errors[i, k]:.2f} {result.unit}")
+        where = f"{result.ids[i]}  {result.names[k]}"
+        print(f"  {visible(where)}  {result.errors[i, k]:.2f} {result.unit}")
     for text, ids in (
         ("left out, no true landmark", result.left_out),
         ("not predicted", result.not_predicted),
@@ -209,4 +210,4 @@ def show(result) -> None:
     ):
         if ids:
             more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-            print(f"{text}: {', '.join(ids[:5])}{more}")
+            print(f"{text}: {', '.join(map(visible, ids[:5]))}{more}")

@@ -117,7 +117,7 @@ def run_train(args) -> int:
         training=training,
     ).check()
     pool = open_data(args)
-    run = run_path(args)
+    run = run_path(args, pool)
     finished = fit(
         extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
     )
@@ -154,7 +154,11 @@ def fit(extractor, pool, run, args, **length) -> bool:
             last = time.monotonic()
             print(_line(event), file=sys.stderr, flush=True)
 
-    extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    try:
+        extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    except KeyboardInterrupt:
+        if not hasattr(extractor, "trained_"):  # before its checkpoint was written
+            raise
     trained = extractor.trained_
     losses = " ".join(f"{v:.3f}" for v in trained.losses)
     say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")

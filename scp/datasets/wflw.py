@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike
 from ..landmarks.text import number_in, read_text
 from . import reading
 from .base import Dataset, check_files, check_on_error
-from .joining import below
+from .joining import below, check_inside
 from .reading import DatasetError
+from .spacing import spacing_of
 
 COUNT = 98
 NAMES = tuple(str(k) for k in range(COUNT))
@@ -102,7 +103,17 @@ class Faces(Dataset):
             sources=[self.sources[i] for i in rows],
             photographs=[self._photographs[i] for i in rows],
             root=self.root,
+            spacing=None if self.spacing is None else self.spacing[rows],
         )
+
+    def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Faces:
+        """As `Dataset.with_spacing`, of the photographs: the crops get what comes of it."""
+        out = self.subset(range(len(self)))
+        of_photograph = spacing_of(spacing, self.ids)
+        if of_photograph is not None:
+            of_photograph *= self.squares[:, 2:] / margin(self.size)[0]
+        out.spacing, out.skipped = of_photograph, list(self.skipped)
+        return out
 
 
 def wflw(
@@ -125,7 +136,8 @@ def wflw(
             only faces that have it.
         list_file: another list, instead of the split's.
         size: of the crops.
-        on_error: what a damaged photograph does: "raise" or "skip".
+        on_error: what a damaged photograph does, and a box or a landmark far outside it: "raise" or
+            "skip".
 
     Raises:
         DatasetError: names the file, and the line.
@@ -170,6 +182,11 @@ def wflw(
                 f"{list_file}, line {names[rows[i]][0]}: the box {x:g} {y:g} {x2:g} {y2:g} does "
                 f"not fit the image of {width} x {height} pixels"
             )
+        where = f"{list_file}, line {names[rows[i]][0]} ({ids[rows[i]]})"
+        if square(boxes[rows[i]], size)[2] < 1:
+            box = f"{x:g} {y:g} {x2:g} {y2:g}"
+            raise DatasetError(f"{where}: the box {box} is smaller than a pixel")
+        check_inside(points[rows[i]], shape, where, NAMES)
 
     keep, shapes, skipped = check_files(
         [ids[i] for i in rows], [files[i] for i in rows], on_error, check

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +15,18 @@ from .._version import versions
 from ..datasets import Dataset, find_duplicates
 from ..datasets import folder as open_folder
 from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
-from ..features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
+from ..features import (
+    FeatureExtractor,
+    GradientExtractor,
+    PyramidStore,
+    check_extractor,
+    extractor_for,
+)
 from ..keypoints import Pool
 from ..landmarks import Landmarks, write_landmarks
 from ..progress import Progress, watch
 from ..report import landmarks_in, show_landmarks, write_report
-from ..runs import RunFolder, made_by, read_log, run_settings, unfinished
+from ..runs import made_by, read_log, run_settings, unfinished
 from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
     Choice,
@@ -43,12 +47,14 @@ from ..similarity import (
     image_distances,
     trusted,
 )
+from ..values import whole, whole_numbers
+from .held import Held, held
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run:
+class Run(Held):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
@@ -97,19 +103,24 @@ class Run:
         progress: Progress = None,
     ):
         devices.resolve(device)  # an error now, not after the key points
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                f"dataset must be a data set, such as scp.datasets.folder(path), got {dataset!r}"
+            )
         if len(dataset) == 0:
             raise ValueError("dataset: holds no images")
+        super().__init__(dataset, run)
         if score not in SCORES:
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
-        self.dataset, self.progress = dataset, progress
-        self.path = None if run is None else Path(run)
+        if not isinstance(features, str):
+            check_extractor(features, "features")
+        self.progress = progress
         self.extractor = extractor_for(run, features) if isinstance(features, str) else features
-        self.keypoints, self.count = keypoints, count
+        self.keypoints, self.count = keypoints, whole(count, "count", 1)
         self.keypoint_options = dict(keypoint_options or {})
         self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
         self.random_state, self.duplicates = random_state, duplicates
-        self.elapsed: dict[str, float] = {}
         self._asked: dict[str, Any] = {}  # of select
         self._choice: Choice | None = None
 
@@ -145,23 +156,9 @@ class Run:
             )
         return cls(dataset, run, features=extractor, progress=progress, **options)
 
-    def __fspath__(self) -> str:
-        if self.path is None:  # a run stands wherever the argument `run` is asked for
-            raise TypeError("run: this one has no folder")
-        return os.fspath(self.path)
-
-    @cached_property
-    def folder(self) -> RunFolder | None:
-        """The run folder; made when it is first used."""
-        return None if self.path is None else RunFolder(self.path)
-
-    @contextlib.contextmanager
-    def _stage(self, name: str):
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.elapsed[name] = time.perf_counter() - start
+    def __repr__(self) -> str:
+        where = "nothing is written" if self.path is None else self.path
+        return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
 
     def check(
         self, m: int | Sequence[int] | None, rules: dict[str, Any]
@@ -169,7 +166,10 @@ class Run:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
-        sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+        several = [] if m is None else m if np.iterable(m) else [m]
+        sizes = None if m is None else sorted(set(whole_numbers(several, "m")))
+        if m is None and rules.get("budget") is None:
+            raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
@@ -206,6 +206,7 @@ class Run:
             )
         return pool
 
+    @held
     def points(self) -> Pool:
         """The images with their key points (`scp.keypoints.Pool`)."""
         return self._pool
@@ -225,6 +226,7 @@ class Run:
             device=self.device,
         )
 
+    @held
     def estimate(self) -> Estimate:
         """What the similarity will cost; the key points are found first."""
         return self._job.estimate()
@@ -234,6 +236,7 @@ class Run:
         with self._stage("similarity"):
             return self._job.run(self.path, progress=self.progress)
 
+    @held
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
         int32 [N][Q], row-major (docs/files.md)."""
@@ -275,12 +278,13 @@ class Run:
         """
         sizes, rules = self.check(m, rules)
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
-        choice = self._choose(**asked)
-        self._choice, self._asked = choice, asked
-        if self.folder:
-            parameters = self.parameters()
-            self.folder.write_config(parameters)
-            self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+        with self.holding():
+            choice = self._choose(**asked)
+            self._choice, self._asked = choice, asked
+            if self.folder:
+                parameters = self.parameters()
+                self.folder.write_config(parameters)
+                self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
         return choice
 
     def _choose(self, m, method, min_distance, **rules) -> Choice:
@@ -312,6 +316,7 @@ class Run:
             error,
         )
 
+    @held
     def report(self, command: str | None = None) -> Path:
         """Write report.html of the choice into the run folder; its path.
 
@@ -389,18 +394,21 @@ class Run:
         """
         images = self.annotated(templates)
         rows = None
-        if write and (out is not None or self.folder is not None):
+        if write and (out is not None or self.path is not None):
             rows = self.dataset.rows(images.ids, "templates")
         options = {"rule": rule, "mode": mode, "views": views}
-        detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
-        if pseudo_templates is None:
-            pseudo_templates = usual_pseudo_templates(detector, len(images))
-        if pseudo_templates:
-            detector.add_pseudo_templates(self.dataset, pseudo_templates, progress=self.progress)
-        with self._stage("landmarks"):
-            found = detector.predict(self.dataset, progress=self.progress)
-        if rows is not None:
-            self.keep(found, rows, out)
+        with self.holding(write and out is None):
+            detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
+            if pseudo_templates is None:
+                pseudo_templates = usual_pseudo_templates(detector, len(images))
+            if pseudo_templates:
+                detector.add_pseudo_templates(
+                    self.dataset, pseudo_templates, progress=self.progress
+                )
+            with self._stage("landmarks"):
+                found = detector.predict(self.dataset, progress=self.progress)
+            if rows is not None:
+                self.keep(found, rows, out)
         return found
 
     # ---- what is on disk ----
@@ -422,7 +430,7 @@ class Run:
             return templates_among(self.dataset, templates)
         if self.dataset.landmarks is None:
             raise ValueError("templates are needed: these images come without landmarks")
-        return self.dataset.subset(self.chosen())
+        return templates_among(self.dataset, self.chosen())
 
     def keep(
         self,
@@ -435,14 +443,17 @@ class Run:
 
         templates: rows of the images that were annotated.
         """
-        if out is None and self.folder is None:
+        if out is None and self.path is None:
             raise ValueError("out: a run without a folder needs a file")
-        target = Path(out) if out is not None else self.folder / LANDMARKS
-        write_landmarks(target, landmarks)
-        if self.folder is None or target != self.folder / LANDMARKS:
-            return False
-        return show_landmarks(self.folder / REPORT, self.dataset, landmarks, templates)
+        usual = None if self.path is None else self.path / LANDMARKS
+        target = usual if out is None else Path(out)
+        with self.holding(target == usual):
+            write_landmarks(target, landmarks)
+            if target != usual:
+                return False
+            return show_landmarks(self.path / REPORT, self.dataset, landmarks, templates)
 
+    @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)

@@ -7,12 +7,20 @@ import numpy as np
 from .. import _core
 from .._core import InfeasibleError
 from ..devices import resolve
+from ..landmarks.names import group_numbers, known_groups
+from ..values import array, whole, whole_numbers
 from .answer import Selection
-from .checks import _matrix, _number, _vector, _whole
+from .certificate import NEAR, Certificate
+from .checks import _matrix, _number, _vector
 
 BOUND_STEPS = 300  # of the subgradient descent; it stops by itself when steps become tiny
 CURVE_STEPS = 150  # from the multipliers of the curve's point before
 MAX_SETS = 1 << 26  # that a device scores to prove a choice, before branch and bound takes over
+TRACE = 1 << 23  # numbers of a proof at most, 64 MiB; a larger one is not kept
+TRACE_NODES = 5_000  # looked at for a proof that others can check, where a device has proved it
+
+
+_NO_TRACE = np.zeros(0)
 
 
 class Problem:
@@ -45,7 +53,7 @@ class Problem:
         device="cpu",
     ):
         index = resolve(device)
-        self.values = _matrix(values)
+        self.values = _matrix(values, copy=True)  # what is proved is of one matrix
         self.n, self.q = self.values.shape
         if self.n == 0 or self.q == 0:
             raise ValueError(f"values must not be empty, got shape {self.values.shape}")
@@ -59,7 +67,10 @@ class Problem:
             (("initial", initial), ("include", include), ("exclude", exclude)), 1
         ):
             self.rows[name] = self._mark(role, name, rows)
-        self.quota = _whole(quota, "quota", 0, 2**31)
+        self.quota = whole(quota, "quota", 0, 2**31)
+        if isinstance(groups, (str, bytes)) or not (groups is None or np.iterable(groups)):
+            raise TypeError(f"groups must be a sequence of names, got {groups!r}")
+        groups = None if groups is None else known_groups(groups)
         self.groups = None if groups is None else self._numbered(groups)
         if (costs is None) != (budget is None):
             raise ValueError("costs and budget go together")
@@ -71,7 +82,7 @@ class Problem:
         self.min_distance = 0.0 if min_distance is None else _number(min_distance, "min_distance")
         self.parameters = {
             **self.rows,
-            "groups": None if groups is None else list(groups),
+            "groups": groups,
             "quota": None if groups is None else self.quota,
             "costs": None if costs is None else self.costs.tolist(),
             "budget": budget,
@@ -95,7 +106,7 @@ class Problem:
             _core.select_attach(self.core, index)
 
     def _mark(self, role: int, name: str, rows) -> list[int]:
-        out = [_whole(row, name, 0, self.n - 1) for row in rows]
+        out = whole_numbers(rows, name, 0, self.n - 1)
         for row in out:
             if self.roles[row]:
                 other = (None, "initial", "include", "exclude")[self.roles[row]]
@@ -105,17 +116,15 @@ class Problem:
         return out
 
     def _numbered(self, groups) -> np.ndarray:
-        groups = list(groups)
         if len(groups) != self.n:
             raise ValueError(f"groups must have one entry per row ({self.n}), got {len(groups)}")
-        numbers: dict = {}
         try:
-            return np.array([numbers.setdefault(g, len(numbers)) for g in groups], np.uint32)
+            return np.array(group_numbers(groups), np.uint32)
         except TypeError:
             raise TypeError("groups must hold hashable values, such as names") from None
 
     def _symmetric(self, distances) -> np.ndarray:
-        d = np.ascontiguousarray(distances, np.float64)
+        d = array(distances, "distances", copy=True)
         if d.shape != (self.n, self.n):
             raise ValueError(f"distances must have shape {(self.n, self.n)}, got {d.shape}")
         if not np.isfinite(d).all():
@@ -125,7 +134,7 @@ class Problem:
         return d
 
     def random(self, m, seed, draws, checkpoints, progress) -> Selection:
-        points = sorted({_whole(c, "checkpoints", 1, None) for c in checkpoints})
+        points = sorted(set(whole_numbers(checkpoints, "checkpoints", 1)))
         points = [c for c in points if c < draws] + [draws]
         rows, prefix = self._call(
             m, _core.select_random, m, seed, draws, np.array(points, np.int64), progress
@@ -162,10 +171,10 @@ class Problem:
 
     def _certified(self, m, rows, method, seed, progress, history=(), max_nodes=0) -> Selection:
         score = _core.select_score(self.core, rows)
-        multipliers, steps = self.multipliers.copy(), BOUND_STEPS
+        multipliers, steps, trace = self.multipliers.copy(), BOUND_STEPS, _NO_TRACE
         if not np.isnan(multipliers[0]):
             steps = CURVE_STEPS
-        bound = _core.select_bound(self.core, m, rows, score, steps, multipliers, progress)
+        bound, mu = _core.select_bound(self.core, m, rows, score, steps, multipliers, progress)
         if len(rows) > 1:  # those of a single pick are no start for more
             self.multipliers = multipliers
         proven = bool(bound <= score)
@@ -173,18 +182,23 @@ class Problem:
             rows, score, _, _, proven = _core.select_enumerate(
                 self.core, np.sort(rows), multipliers, MAX_SETS, progress
             )
+            if proven:
+                trace = self._exact(m, rows, bound, multipliers, TRACE_NODES, progress)[-1]
         if method == "exact" and not proven:
-            rows, score, bound, _, proven = _core.select_exact(
-                self.core, m, rows, bound, multipliers, max_nodes, progress
+            rows, score, bound, proven, trace = self._exact(
+                m, rows, bound, multipliers, max_nodes, progress
             )
         rows, gains, score, cover, cover_value = _core.select_explain(self.core, rows)
-        bound = max(bound, score)
+        bound = score if proven else max(bound, score)
+        near = np.zeros(0, np.uint8)
+        if self.distances is not None and self.n <= NEAR:
+            near = np.packbits(self.distances < self.min_distance)
         return Selection(
             selected=rows.astype(np.int64),
             gains=gains,
             score=score,
-            upper_bound=score if proven else bound,
-            gap=(bound - score) / bound if bound > 0 and not proven else 0.0,
+            upper_bound=bound,
+            gap=(bound - score) / bound if bound > 0 else 0.0,
             cover=cover,
             cover_value=cover_value,
             method=method,
@@ -193,7 +207,29 @@ class Problem:
             proven=bool(proven),
             history=list(history),
             parameters=self.parameters,
+            certificate=Certificate(
+                m, bound, self.parameters, self.weights, self._unit(), multipliers, mu, trace, near
+            ),
         )
+
+    def _exact(self, m, rows, bound, multipliers, max_nodes, progress):
+        """rows, score, bound, proven, and the tree that shows it."""
+        room = np.empty(TRACE)  # only what is written becomes memory
+        rows, score, bound, _, proven, traced = _core.select_exact(
+            self.core, m, rows, bound, multipliers, max_nodes, progress, room
+        )
+        return rows, score, bound, proven, room[:traced].copy()
+
+    def _unit(self) -> float:
+        """What multipliers are times of: the core scales weights to at most 1, and large or tiny
+        values near 1."""
+        heaviest = float(self.weights.max())
+        used = self.values[self.roles != 3]
+        largest = float(np.abs(used).max()) if len(used) else 0.0
+        equal = bool((self.weights == heaviest).all())
+        if heaviest == 0 or (equal and (largest == 0 or 1e-25 < largest < 1e25)):
+            return heaviest
+        return float(np.ldexp(heaviest, np.frexp(largest)[1]))
 
     def _enumerable(self, m) -> bool:
         """Whether a device may look at all sets of m rows instead of branch and bound."""
