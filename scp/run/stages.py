@@ -364,7 +364,10 @@ class Run(Held):
             self.select()
             return
         asked = asked_for(path)
-        choice = self._choose(**asked)
+        try:
+            choice = self._choose(**asked)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"{path}: {error}; select again") from None
         if choice.ids != chosen_ids(path):
             raise ValueError(f"{path}: chosen in another way than it says; select again")
         self._choice, self._asked = choice, asked
@@ -457,6 +460,7 @@ class Run(Held):
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        notes += [*self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)
