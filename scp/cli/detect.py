@@ -13,6 +13,7 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
+    data_words,
     given_words,
     names,
     open_data,
@@ -95,13 +96,11 @@ def add_templates(parser) -> None:
 
 def open_templates(args, run):
     """The annotated images that the arguments name, a Dataset with their landmarks."""
-    from ..landmarks import read_landmarks
-
     if args.templates is not None and args.template_ids is not None:
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
+            return run.annotated(_read_templates(args))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -127,7 +126,22 @@ def open_templates(args, run):
 
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
-    return given_words(args, "templates", "template_ids")
+    words = given_words(args, "templates", "template_ids")
+    data = data_words(args)  # what is of the data set is there already
+    for name in ("category", "several", "origin"):
+        words += given_words(args, name) if words and f"--{name}" not in data else []
+    return words
+
+
+def _read_templates(args):
+    """The landmarks of --templates. --category and --several are of this file, too, unless it is a
+    CSV beside annotations that they are of."""
+    from ..landmarks import read_landmarks
+
+    coco = {"category": args.category, "several": args.several}
+    if args.dataset in ("coco", "table") and not args.templates.lower().endswith(".json"):
+        coco = {}
+    return read_landmarks(args.templates, origin=args.origin, **coco)
 
 
 def keep_templates(args, out: Path) -> None:
