@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from ..landmarks import CORRECTED, FOUND, MARKED
@@ -222,7 +223,9 @@ def _summary(args, found, out: Path) -> dict:
 
 
 def tell_found(run, found, out: str | None = None, refined: bool = False) -> None:
-    """What was found, and what to do next."""
+    """What was found, what it is worth, and what to do next."""
+    if run.extractor.hardly_trained:
+        print(f"warning: {run.extractor.hardly_trained}", file=sys.stderr)
     seen = found.source == FOUND
     first = found.least_certain(DOUBTFUL)
     if first:

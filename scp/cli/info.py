@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from .. import _core, devices
 from .._version import versions
-from .arguments import size
+from ..training import hardly_trained
+from .arguments import no_effect, say_next, size
 from .train import settings
 
 
@@ -36,6 +38,7 @@ def add_info(commands) -> None:
 
 def run_info(args) -> int:
     if args.options:
+        no_effect(args, "with --options", "size", "set")
         return show_options(args)
     if args.model is not None:
         return show_model(args)
@@ -54,6 +57,7 @@ def run_info(args) -> int:
     else:
         for key, value in content.items():
             print(f"{key:24s}{value}")
+        say_next([("The whole path on generated radiographs:", "scp demo")])
     return 0
 
 
@@ -84,6 +88,7 @@ def show_model(args) -> int:
     from ..networks.layers import describe_layers
     from ..networks.model import load_model
 
+    trained: dict = {}
     training, options = settings(args.set)
     if training:
         raise ValueError(f"--set {next(iter(training))}: only network.NAME=VALUE goes with --model")
@@ -93,7 +98,7 @@ def show_model(args) -> int:
         if options:
             raise ValueError("--set: the network of a model file is given")
         model = load_model(args.model)
-        network, at = model.network, model.size
+        network, at, trained = model.network, model.size, model.training
     else:
         raise ValueError(
             f"--model must be one of {', '.join(PRESETS)}, or a model file; got {args.model!r}"
@@ -120,4 +125,8 @@ def show_model(args) -> int:
         line = f"{r['name']:{wide}}  {r['op']:13} {shape:>25} {count:>11} {products:>13}"
         print(line.rstrip())
     print(f"{parameters:,} parameters, {macs / 1e9:.3f} GMAC for an image of {at[0]} x {at[1]}")
+    if trained:
+        print(f"trained for {trained.get('steps')} steps on {trained.get('images')} images")
+        if text := hardly_trained(trained, "it was"):
+            print(f"warning: {text}", file=sys.stderr)
     return 0

@@ -6,10 +6,12 @@ import argparse
 import os
 import shlex
 import sys
+import warnings
 
 from .. import devices
 from .._version import __version__
 from ..landmarks.names import check_name, visible
+from ..training import HardlyTrainedWarning
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -26,6 +28,7 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; the exit code: 0, 2 (an error, said in one line), 130 (stopped)."""
     with safe_terminal():
+        warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it where it counts
         return _run(list(sys.argv[1:] if argv is None else argv))
 
 

@@ -8,6 +8,7 @@ import time
 
 from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
+from ..training import hardly_trained
 from .arguments import add_data, add_output, open_data, run_path, shell_of, size
 from .detect import (
     add_pseudo_templates_argument,
@@ -142,6 +143,8 @@ def _refine(args, run, refiner, images) -> int:
     loss = f"loss {before}{sum(trained.losses):.3f} in the end"
     print(f"{trained.step} steps in {trained.seconds:.0f} s; {loss}")
     print(f"{len(found.names)} landmarks in {len(pool)} images from {len(images)} templates")
+    if text := hardly_trained(refiner.model_.training, "the refined network was"):
+        print(f"warning: {text}", file=sys.stderr)
     tell_found(run, found, refined=True)
     return 0
 

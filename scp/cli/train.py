@@ -9,7 +9,7 @@ import time
 
 from ..progress import LINE_SECONDS
 from ..runs import parse_json
-from .arguments import add_data, add_output, data_words, open_data, run_path, size
+from .arguments import add_data, add_output, data_words, open_data, run_path, say_next, size
 
 EXIT_STOPPED = 130
 
@@ -128,8 +128,15 @@ def run_train(args) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return EXIT_STOPPED
     if not args.json:
+        print(f"weights in {run}/weights.safetensors")
         words = ["scp", "select", args.images, "--run", str(run), *data_words(args)]
-        print(f"weights in {run}/weights.safetensors; now: {shlex.join(words)}")
+        steps = [("Choose the images to annotate, by these features:", shlex.join(words))]
+        if extractor.hardly_trained:
+            print(f"warning: {extractor.hardly_trained}", file=sys.stderr)
+            longer = ["scp", "train", args.images, "--run", str(run), *data_words(args)]
+            longer += ["--minutes", "10", "--fresh"]
+            steps.insert(0, ("Train for longer first:", shlex.join(longer)))
+        say_next(steps)
     return 0
 
 
@@ -142,8 +149,10 @@ def fit(extractor, pool, run, args, **length) -> bool:
         if not json_only:
             print(text, flush=True)
 
+    first = True
+
     def watch(event):
-        nonlocal last
+        nonlocal last, first
         if event["event"] == "start":
             start = f"from step {event['step']}" if event["step"] else f"from {extractor.start_}"
             height, width = extractor.grid_size
@@ -151,6 +160,9 @@ def fit(extractor, pool, run, args, **length) -> bool:
                 f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
                 f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory"
             )
+        elif event["event"] == "step" and first and length.get("steps"):
+            first = False
+            say(f"{length['steps']} steps, about {event['seconds_left']:.0f} s to go")
         elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             print(_line(event), file=sys.stderr, flush=True)

@@ -47,6 +47,11 @@ class BaseExtractor(Estimator):
         """Memory of one pyramid."""
         return self.cells * (self.channels + 1) * 4
 
+    @property
+    def hardly_trained(self) -> str:
+        """A sentence about features that were trained for a few steps only; "" for others."""
+        return ""
+
     def check(self) -> Self:
         """self; ValueError names an argument of the constructor that is wrong."""
         raise NotImplementedError

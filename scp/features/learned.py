@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from ..networks.model import Model, load_model, load_trained, save_model
 from ..progress import Progress, of_training
 from ..runs import holding, keeps_start, read_safetensors
 from ..runs.folder import WEIGHTS
-from ..training import TrainingOptions
+from ..training import HardlyTrainedWarning, TrainingOptions, hardly_trained
 from ..training.loop import with_length
 from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 from .train import train
+
+_WARNED: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -282,6 +285,12 @@ class FeatureExtractor(BaseExtractor):
             "weights": self._trained().digest(),
         }
 
+    @property
+    def hardly_trained(self) -> str:
+        """A sentence about features that were trained for a few steps only; "" for others."""
+        model = getattr(self, "model_", None)
+        return "" if model is None else hardly_trained(model.training)
+
     def working_bytes(self) -> int:
         """Memory of the network while it computes a pyramid, and of its weights."""
         network = self.architecture
@@ -291,6 +300,7 @@ class FeatureExtractor(BaseExtractor):
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
         model, levels, grid = self._trained(), self.levels, self.grid
+        self._warn()
         image = on_grid_of(self, image)
         offsets = cell_offsets(levels, *grid)
         features = aligned((int(offsets[-1]), self.channels))
@@ -299,6 +309,13 @@ class FeatureExtractor(BaseExtractor):
             part = slice(offsets[d], offsets[d + 1])
             _core.pyramid_pack(features[part], norms[part], level.reshape(-1, level.shape[-1]))
         return FeaturePyramid(features, norms, levels, *grid)
+
+    def _warn(self) -> None:
+        """Once about features that were hardly trained, where they are used."""
+        text = self.hardly_trained
+        if text and text not in _WARNED:
+            _WARNED.add(text)
+            warnings.warn(text, HardlyTrainedWarning, stacklevel=4)
 
     def transform(
         self,

@@ -386,6 +386,8 @@ class Run(Finding):
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)
+        if self.extractor.hardly_trained:
+            notes.insert(0, self.extractor.hardly_trained)
         return notes
 
     def parameters(self) -> dict[str, dict[str, Any]]:
