@@ -20,7 +20,7 @@ import numpy as np
 
 from ..runs import writing
 from ..values import array
-from .found import landmarks_in, replace, section
+from .found import LANDMARKS, NEXT, landmarks_in, next_steps, replace, section
 from .page import render
 
 __all__ = ["landmarks_in", "show_landmarks", "write_report"]
@@ -51,8 +51,8 @@ def write_report(
     selection: the Selection to explain.
     curve: Selections for increasing M, for the curve of score and bound.
     notes: optional `parameters` (nested mapping), `warnings` (texts), `skipped` ((id, reason)
-        pairs), `duplicates` ((id, id, kind) triples), `elapsed` (stage -> seconds), `command`
-        (text) and `versions` (mapping).
+        pairs), `duplicates` ((id, id, kind) triples), `next` ((sentence, command) pairs), `elapsed`
+        (stage -> seconds), `command` (text) and `versions` (mapping).
     title: heading above the report; the dataset's name if None.
     landmarks: found in the images, a `scp.Landmarks`, or None: `show_landmarks` can add them later.
 
@@ -71,24 +71,31 @@ def write_report(
 
 
 def show_landmarks(
-    path: str | os.PathLike[str], dataset: Any, landmarks: Any, templates: Sequence[int]
+    path: str | os.PathLike[str],
+    dataset: Any,
+    landmarks: Any,
+    templates: Sequence[int],
+    *,
+    steps: Sequence[tuple[str, str]] = (),
+    remark: str = "",
 ) -> bool:
     """Put landmarks found into a report of the same images, in place of those it shows.
 
     path: of the report. dataset, landmarks: as in `write_report`. templates: rows of the images
-    that were annotated.
+    that were annotated, where the landmarks have no source. steps: what to do next, (sentence,
+    command), in place of what it says. remark: what to know of the landmarks.
 
     Returns whether there is a report at `path` that has a place for them.
     """
     target = Path(path)
     if not target.is_file():
         return False
-    html = replace(
-        target.read_text(encoding="utf-8", errors="replace"),  # damaged: as far as it goes
-        section(dataset, landmarks, np.array(templates, np.int64)),
-    )
+    html = target.read_text(encoding="utf-8")
+    rows = np.array(templates, np.int64)
+    html = replace(html, LANDMARKS, section(dataset, landmarks, rows, remark=remark))
     if html is None:
         return False
+    html = (replace(html, NEXT, next_steps(steps)) if steps else None) or html
     with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))
     return True

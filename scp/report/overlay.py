@@ -21,10 +21,12 @@ def key_points(
     colours: Sequence[str] | None = None,
     sizes: Sequence[float] | None = None,
     said: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Overlay:
     """Key points xy [K][2] (original pixels) over a picture of shape (H, W).
 
     colours: fill per point (None: hollow rings); sizes: relative radius; said: under the pointer.
+    classes: of points that are not filled, "" for the others.
     """
     h, w = shape
     unit = max(h, w) / 100
@@ -35,6 +37,9 @@ def key_points(
     for k in keep:
         radius = unit * (sizes[k] if sizes is not None else 0.95)
         fill = {} if colours is None else {"fill": colours[k]}
+        if classes is not None and classes[k]:
+            parts.append(circle(*_centre(xy[k]), unit, classes[k], said[k] if said else ""))
+            continue
         class_, hover = "ring" if colours is None else "spot", said[k] if said is not None else ""
         parts.append(circle(*_centre(xy[k]), radius, class_, hover, **fill))
     return Overlay((0, 0, w, h), parts)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from . import charts, words
-from .found import section
+from .found import next_steps, section
 from .frame import ROWS, page
 from .gallery import Gallery
 from .pictures import Pictures
 from .stats import Pool, measure, project
 
-# The report works without it: it only reveals the copy button where the clipboard can be used.
+# The report works without it: it reveals the copy button where the clipboard can be used, and
+# enlarges pictures.
 SCRIPT = """
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);
@@ -25,6 +26,45 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     button.textContent = "Copied";
   });
 }
+const zoom = document.getElementById("zoom");
+const shots = [...document.querySelectorAll("figure.zooms")].filter((f) => f.querySelector("img"));
+let at = -1;
+function enlarge(k) {
+  if (k < 0 || k >= shots.length) return;
+  at = k;
+  const frame = shots[k].querySelector(".frame").cloneNode(true);
+  const image = frame.querySelector("img");
+  for (const name of ["role", "tabindex", "aria-label"]) frame.removeAttribute(name);
+  const share = (82 * image.getAttribute("width")) / image.getAttribute("height");
+  frame.style.width = `min(92vw, ${share.toFixed(2)}vh)`;
+  zoom.querySelector(".frame").replaceWith(frame);
+  const name = shots[k].querySelector("figcaption .id");
+  zoom.querySelector("p").textContent = name ? name.textContent : "";
+  if (!zoom.open) zoom.showModal();
+}
+for (const [k, shot] of shots.entries()) {
+  const frame = shot.querySelector(".frame");
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "button");
+  frame.setAttribute("aria-label", "Enlarge: " + frame.querySelector("img").alt);
+  frame.addEventListener("click", () => enlarge(k));
+  frame.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    enlarge(k);
+  });
+}
+zoom.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowRight") enlarge(at + 1);
+  if (event.key === "ArrowLeft") enlarge(at - 1);
+});
+for (const button of zoom.querySelectorAll("button")) {
+  button.addEventListener("click", () => {
+    if (button.dataset.move) enlarge(at + Number(button.dataset.move));
+    else zoom.close();
+  });
+}
+zoom.addEventListener("click", (event) => { if (event.target === zoom) zoom.close(); });
 """
 
 
@@ -54,6 +94,7 @@ def render(
         "chosen": gallery.chosen(),
         "given": gallery.given(),
         "landmarks": Markup(marks),
+        "next": Markup(next_steps(notes.get("next") or ())),
         "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),

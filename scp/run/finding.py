@@ -174,4 +174,7 @@ class Finding(Held):
         write_kept(target, found, hand.unclear.get(target, ""))
         if target == usual:
             rows = np.flatnonzero(np.isin(self.dataset.ids, hand.images.ids))
-            show_landmarks(self.path / REPORT, self.dataset, found, rows)
+            steps = self.next_steps(found, out, not isinstance(found, Detections))
+            remark = self.extractor.hardly_trained
+            report = self.path / REPORT
+            show_landmarks(report, self.dataset, found, rows, steps=steps, remark=remark)

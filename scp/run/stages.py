@@ -353,6 +353,7 @@ class Run(Finding):
                     "duplicates": choice.duplicates,
                     "elapsed": {k: self.elapsed[k] for k in STAGES if k in self.elapsed},
                     "command": command,
+                    "next": self.next_steps(found),
                     "versions": versions(),
                     "training": training,
                     "log": read_log(self.folder / LOG) if training else [],

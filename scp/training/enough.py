@@ -19,6 +19,6 @@ def hardly_trained(training: Mapping[str, Any], what: str = "the features were")
     if not steps or steps >= ENOUGH or str(training.get("start", "")).startswith("the model"):
         return ""
     return (
-        f"{what} hardly trained: {steps} {'step' if steps == 1 else 'steps'}, of {ENOUGH} at least; "
-        "landmarks may lie far off, so train for longer"
+        f"{what} hardly trained: {steps} {'step' if steps == 1 else 'steps'}, of {ENOUGH} at "
+        "least; landmarks may lie far off, so train for longer"
     )

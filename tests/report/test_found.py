@@ -83,7 +83,8 @@ def test_report_shows_landmarks_on_templates_and_doubtful_images(tmp_path):
     assert len(shown) == 10 and len(set(shown)) == 10
     assert f"{images.landmark_names[4]}, 0.11" in said
     assert "expected error 2.5 px" in said
-    assert said.count("<circle") == 19 * 10 - (images.ids[6] in shown)
+    every = 19 * 12 - 1  # on the pages of all images
+    assert said.count("<circle") == 19 * 10 - (images.ids[6] in shown) + every
     first = re.search(r'<th scope="row">(.*?)</th><td class="n">(\d+)</td>', said)
     assert first.groups() == (images.landmark_names[4], "10")
 
@@ -95,7 +96,7 @@ def test_landmarks_come_into_a_report_that_is_there(tmp_path):
     later = path.read_bytes()
     report(tmp_path, found)
     assert path.read_bytes().count(b"<img") == later.count(b"<img")
-    assert section_of(path).count("<figure>") == 10
+    assert section_of(path).count('<figure class="zooms">') == 10 + 12
     assert show_landmarks(path, images, found, [3, 7])
     assert show_landmarks(path, images, found_in(images), [3])  # no confidence, no error
     assert "Confidence" not in section_of(path) and "Expected" not in section_of(path)
@@ -134,3 +135,50 @@ def test_landmarks_in_the_run_folder_are_taken_or_named(tmp_path):
     found, (problem,) = landmarks_in(path, images.ids)
     assert found is None and problem.startswith("landmarks.csv is not shown: ")
     assert "line 2" in problem
+
+
+def test_all_images_stand_on_pages_and_say_who_gave_their_points(tmp_path):
+    images = scp.datasets.phantom(12, seed=0)
+    marks = scp.Landmarks.of(images).rows([images.ids[1]])
+    moved = scp.Landmarks(
+        [images.ids[5]],
+        [images.landmark_names[0]],
+        np.array([[[40.0, 50.0]]]),
+        source=[["corrected"]],
+    )
+    found = uncertain(images).with_marks(marks).with_marks(moved)
+    _, path = report(tmp_path)
+    steps = [("Look <here>:", "scp detect 'my images' --run x")]
+    # the source says which were annotated, whatever is claimed
+    assert show_landmarks(path, images, found, [3, 7], steps=steps, remark="hardly & trained")
+    page = path.read_text()
+    said = section_of(path)
+    every = re.findall(r'alt="Landmarks in image (\w+)"', said)
+    assert sorted(every) == sorted(images.ids) and set(every[-2:]) == {images.ids[1], images.ids[5]}
+    tiles = re.findall(r'<figure class="zooms">.*?</figure>', said, flags=re.S)
+    own = [t for t in tiles if f'in image {images.ids[1]}"' in t]
+    assert len(own) == 2 and all(t.count('class="marked"') == 19 for t in own)
+    other = [t for t in tiles if f'in image {images.ids[5]}"' in t]
+    assert all(t.count('class="corrected"') == 1 and t.count('class="spot"') == 18 for t in other)
+    assert "hardly &amp; trained" in said and "Look &lt;here&gt;:" in page
+    assert "scp detect &#39;my images&#39; --run x" in page
+    assert '<dialog id="zoom"' in page and page.count("<details") == 1
+    assert show_landmarks(path, images, found, [3], steps=[("Then that.", "")])
+    assert "Look &lt;here&gt;" not in path.read_text() and "Then that." in path.read_text()
+
+
+@pytest.mark.parametrize("count, pages, side", ((30, 2, 320), (200, 9, 240), (1005, 42, 176)))
+def test_pictures_of_many_images_are_small_and_not_too_many(count, pages, side):
+    from scp.report.found import section
+
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (400, 300), dtype=np.uint8)] * count
+    images = scp.datasets.arrays(pictures)
+    points = scp.Landmarks(images.ids, ["p"], np.full((count, 1, 2), 9.0))
+    said = section(images, points, np.array([0]))
+    shown = re.findall(
+        r'<img src="[^"]*" width="(\d+)" height="(\d+)" alt="Landmarks in image', said
+    )
+    assert len(shown) == min(count, 1000) and {h for _, h in shown} == {str(side)}
+    assert said.count("<details") == pages
+    assert ("5 further images not shown" in said) == (count > 1000)
