@@ -91,6 +91,8 @@ class Landmarks(Result):
     @classmethod
     def of(cls, dataset: Dataset) -> Landmarks:
         """The landmarks of a `Dataset`; ValueError when it has none."""
+        if not hasattr(dataset, "landmarks"):
+            raise TypeError(f"dataset must be a data set (scp.datasets), got {dataset!r}")
         if dataset.landmarks is None:
             raise ValueError(f"the {dataset.name} data set has no landmarks")
         names = dataset.landmark_names or [str(k) for k in range(dataset.landmarks.shape[1])]
