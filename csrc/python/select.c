@@ -6,15 +6,15 @@
 #include "scp/select.h"
 
 TYPE(scp_py_problem, scp_select_free, "Problem",
-     "A selection problem, prepared; keeps its arrays alive.", "images clients")
+     "A selection problem, prepared; keeps values and distances alive.", "images clients")
 
 FUNCTION(select_problem, "Prepare a selection problem (scp/select.h).",
          ARRAY("values", float32, "[images][clients]", .flags = KEEP),
-         ARRAY("weights", float64, "[clients]", .flags = KEEP),
-         ARRAY("roles", uint8, "[images]", .flags = KEEP, .note = "enum scp_role"),
-         ARRAY("groups", uint32, "[images]", .flags = KEEP | NONE),
+         ARRAY("weights", float64, "[clients]"),
+         ARRAY("roles", uint8, "[images]", .note = "enum scp_role"),
+         ARRAY("groups", uint32, "[images]", .flags = NONE),
          COUNT("quota", 0, PY_SSIZE_T_MAX, .note = "at most so many of a group"),
-         ARRAY("costs", float64, "[images]", .flags = KEEP | NONE), REAL("budget"),
+         ARRAY("costs", float64, "[images]", .flags = NONE), REAL("budget"),
          ARRAY("distances", float64, "[images][images]", .flags = KEEP | NONE),
          REAL("min_distance"), NEW(&scp_py_problem)) {
     const struct scp_select_input input = {.values = DATA(values),
@@ -48,8 +48,10 @@ FUNCTION(select_attach, "Run the problem's sums on a CUDA device from now on.", 
 static enum scp_status start(struct scp_args *in) {
     const uint32_t *set = DATA(set);
     uint32_t *found = DATA(found);
-    const size_t size = set ? SIZE(size) : 0, m = scp_given(in, "m") ? SIZE(m) : 0;
-    const enum scp_status status = scp_select_check(DATA(problem), m, set, size, in->control);
+    const int has_m = scp_given(in, "m") != NULL, searches = has_m || DATA(multipliers);
+    const size_t size = set ? SIZE(size) : 0, m = has_m ? SIZE(m) : size;
+    const enum scp_status status =
+        scp_select_check(DATA(problem), m, set, size, set && searches, in->control);
     *(size_t *)TO(count) = size;
     if (status == SCP_OK && size && found) memcpy(found, set, size * sizeof *set);
     return status;
@@ -100,12 +102,14 @@ SEARCH(select_random, "The paper's random search.", M, COUNT("seed", 0, UINT64_M
 SEARCH(select_bound, "Lagrangian upper bound of the score of every feasible set.", M, SET,
        REAL("score", .note = "of the set"), COUNT("iterations", 0, PY_SSIZE_T_MAX),
        ARRAY("multipliers", float32, "[clients]", .flags = WRITE, .note = "NaN: none yet"),
-       PROGRESS, VALUE("bound", float64)) {
+       PROGRESS, VALUE("bound", float64),
+       VALUE("mu", float64, .note = "multiplier of the budget")) {
     const struct scp_select_incumbent incumbent = {DATA(set), SIZE(size), NUMBER(score)};
     struct scp_select_dual dual = {.lambda = DATA(multipliers)};
     const enum scp_status status =
         scp_select_bound(&dual, DATA(problem), SIZE(m), &incumbent, SIZE(iterations), in->control);
     *(double *)TO(bound) = dual.bound;
+    *(double *)TO(mu) = dual.mu;
     return status;
 }
 
@@ -123,13 +127,17 @@ static enum scp_status proved(struct scp_args *in, enum scp_status status,
 }
 
 SEARCH(select_exact, "Branch and bound from a feasible set and select_bound's multipliers.", M, SET,
-       REAL("bound"), MULTIPLIERS, COUNT("max_nodes", 0, PY_SSIZE_T_MAX), PROGRESS, FOUND, PROOF) {
-    const struct scp_select_dual dual = {NUMBER(bound), DATA(multipliers)};
-    struct scp_select_proof proof = {0};
-    return proved(in,
-                  scp_select_exact(DATA(found), TO(count), &proof, DATA(problem), SIZE(m), &dual,
-                                   SIZE(max_nodes), in->control),
-                  &proof);
+       REAL("bound"), MULTIPLIERS, COUNT("max_nodes", 0, PY_SSIZE_T_MAX), PROGRESS,
+       ARRAY("trace", float64, "[room]", .flags = WRITE | OPTIONAL | NONE), FOUND, PROOF,
+       VALUE("traced", int64, .note = "numbers in trace; 0: there was no room")) {
+    const struct scp_select_dual dual = {.bound = NUMBER(bound), .lambda = DATA(multipliers)};
+    struct scp_select_trace trace = {.numbers = DATA(trace)};
+    if (trace.numbers) trace.room = SIZE(room);
+    struct scp_select_proof proof = {.trace = trace.numbers ? &trace : NULL};
+    const enum scp_status status = scp_select_exact(DATA(found), TO(count), &proof, DATA(problem),
+                                                    SIZE(m), &dual, SIZE(max_nodes), in->control);
+    *(size_t *)TO(traced) = trace.size;
+    return proved(in, status, &proof);
 }
 
 SEARCH(select_enumerate, "Score every set of that size that the multipliers do not exclude.", SET,

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "heap.h"
 #include "rules.h"
 #include "score.h"
 #include "scp/alloc.h"
@@ -17,8 +18,9 @@ struct branch_and_bound {
     struct scp_node_work work[WAVE];
     struct scp_node *nodes[WAVE]; /* of the wave */
     struct scp_node **stack;
-    size_t depth, room;
+    size_t depth, room, n_records;
     uint32_t *twins;
+    struct scp_select_trace *trace; /* NULL: not wanted, or full */
 };
 
 static void release_multipliers(struct scp_multipliers *x) {
@@ -70,25 +72,48 @@ static enum scp_status push(struct branch_and_bound *s, struct scp_node *node) {
     return SCP_OK;
 }
 
-/* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
-static enum scp_status find_twins(struct branch_and_bound *s, const struct scp_select *p) {
-    if (!scp_rules_trivial(p)) return SCP_OK;
-    s->twins = scp_alloc(p->in.n, sizeof *s->twins);
-    if (!s->twins) return SCP_ENOMEM;
-    for (uint32_t t = 0; t < p->in.n; t++) {
-        s->twins[t] = t;
-        if (p->in.roles[t] != SCP_FREE) continue;
-        for (uint32_t u = 0; u < t; u++) {
-            const float *a = p->in.values + t * p->in.q, *b = p->in.values + u * p->in.q;
-            if (p->in.roles[u] != SCP_FREE || a[0] != b[0] || a[p->in.q / 2] != b[p->in.q / 2] ||
-                memcmp(a, b, p->in.q * sizeof *a) != 0)
-                continue;
-            s->twins[t] = u;
-            break;
-        }
+struct hashes {
+    const struct scp_select *p;
+    double *of; /* [n] */
+};
+
+/* A number that equal rows share, exact as a double. */
+static enum scp_status hash_row(void *context, size_t t, size_t worker) {
+    const struct hashes *h = context;
+    const float *row = h->p->in.values + t * h->p->in.q;
+    uint64_t hash = 0xCBF29CE484222325u;
+    (void)worker;
+    for (size_t q = 0; q < h->p->in.q; q++) {
+        uint32_t bits;
+        memcpy(&bits, row + q, sizeof bits);
+        hash = (hash ^ bits) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
     }
-    s->wave.twin = s->twins;
+    h->of[t] = (double)(hash >> 12);
     return SCP_OK;
+}
+
+/* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
+static enum scp_status find_twins(struct branch_and_bound *s, const struct scp_select *p,
+                                  const struct scp_control *control) {
+    const size_t n = p->in.n, bytes = p->in.q * sizeof(float);
+    if (!scp_rules_trivial(p)) return SCP_OK;
+    struct hashes h = {p, scp_alloc(n, sizeof *h.of)};
+    uint32_t *order = scp_alloc(n, sizeof *order);
+    s->wave.twin = s->twins = scp_alloc(n, sizeof *s->twins);
+    enum scp_status status = SCP_ENOMEM;
+    if (h.of && order && s->twins) status = scp_parallel(n, hash_row, &h, control);
+    if (status == SCP_OK) scp_sort_keys(order, n, h.of, n); /* equal ones: the lowest row first */
+    for (size_t i = 0, first = 0; status == SCP_OK && i < n; i++) {
+        const uint32_t t = order[i], u = order[first];
+        const int equal = h.of[t] == h.of[u] &&
+                          !memcmp(p->in.values + t * p->in.q, p->in.values + u * p->in.q, bytes);
+        if (!equal || p->in.roles[u] != SCP_FREE) first = i;
+        s->twins[t] = equal && p->in.roles[u] == SCP_FREE && p->in.roles[t] == SCP_FREE ? u : t;
+    }
+    scp_free(h.of);
+    scp_free(order);
+    return status;
 }
 
 static enum scp_status process(void *context, size_t task, size_t worker) {
@@ -105,6 +130,8 @@ static enum scp_status push_child(struct branch_and_bound *s, const struct scp_n
     struct scp_node *child = node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
     if (!child) return SCP_ENOMEM;
     memcpy(child->rows, w->taken, w->n_taken * sizeof *child->rows);
+    child->parent = s->n_records - 1;
+    child->taken = taken;
     child->n_taken = w->n_taken;
     if (taken) child->rows[child->n_taken++] = w->branch;
     scp_sort_set(child->rows, child->n_taken);
@@ -129,6 +156,27 @@ static enum scp_status push_children(struct branch_and_bound *s, const struct sc
     return status;
 }
 
+/* Adds the record of a node that was looked at. */
+static void record(struct branch_and_bound *s, const struct scp_node_work *w) {
+    struct scp_select_trace *t = s->trace;
+    const int root = s->n_records++ == 0;
+    if (!t) return;
+    if (t->room - t->size < w->n_trace + 5) {
+        t->size = 0;
+        s->trace = NULL;
+        return;
+    }
+    double *to = t->numbers + t->size;
+    *to++ = root ? -1 : (double)w->node->parent;
+    *to++ = w->node->taken;
+    *to++ = (double)w->n_moves;
+    memcpy(to, w->trace, w->n_trace * sizeof *to);
+    to += w->n_trace;
+    *to++ = w->closed ? -1 : (double)w->branch;
+    *to++ = (double)w->best_move;
+    t->size += w->n_trace + 5;
+}
+
 /* Takes up to WAVE nodes that may still hold something better; the top of the stack first. */
 static size_t next_wave(struct branch_and_bound *s, size_t limit) {
     size_t size = 0;
@@ -143,10 +191,10 @@ static size_t next_wave(struct branch_and_bound *s, size_t limit) {
 }
 
 static enum scp_status start(struct branch_and_bound *s, const struct scp_select *p,
-                             const float *lambda, double bound) {
-    enum scp_status status = find_twins(s, p);
+                             const float *lambda, double bound, const struct scp_control *control) {
+    enum scp_status status = find_twins(s, p, control);
     for (size_t i = 0; i < WAVE && status == SCP_OK; i++)
-        status = scp_node_work_create(&s->work[i], p);
+        status = scp_node_work_create(&s->work[i], p, s->trace ? s->wave.m : 0);
     if (status != SCP_OK) return status;
     struct scp_multipliers *multipliers = multipliers_create(lambda, p->in.q);
     if (!multipliers) return SCP_ENOMEM;
@@ -182,11 +230,13 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
     if (!s) return SCP_ENOMEM;
     s->wave.p = p;
     s->wave.m = m;
+    s->trace = proof->trace;
+    if (s->trace) s->trace->size = 0;
     proof->nodes = 0;
     scp_sort_set(set, *count);
     s->wave.incumbent = proof->score = scp_select_score(p, set, *count);
     const double bound = dual->bound < proof->score ? proof->score : dual->bound;
-    enum scp_status status = start(s, p, dual->lambda, bound);
+    enum scp_status status = start(s, p, dual->lambda, bound, control);
     while (status == SCP_OK && proof->nodes < max_nodes) {
         const size_t size = next_wave(s, max_nodes - proof->nodes);
         if (size == 0) break;
@@ -201,6 +251,7 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
                 *count = w->n_found;
                 memcpy(set, w->found, w->n_found * sizeof *set);
             }
+            if (status == SCP_OK) record(s, w);
             if (status == SCP_OK && !w->closed) status = push_children(s, w);
             node_free(s->nodes[i]);
             s->nodes[i] = NULL;

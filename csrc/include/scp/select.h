@@ -31,17 +31,18 @@ enum scp_role { SCP_FREE = 0, SCP_INITIAL = 1, SCP_INCLUDE = 2, SCP_EXCLUDE = 3 
 /* "As many as the budget allows", for the parameter m. */
 #define SCP_SELECT_ANY SIZE_MAX
 
-/* A problem as the caller states it. All arrays are borrowed and must outlive the problem. */
+/* A problem as the caller states it. Values and distances are borrowed and must outlive the
+ * problem; the other arrays are copied. */
 struct scp_select_input {
     const float *values;     /* [N][Q], finite */
-    const double *weights;   /* [Q], finite, >= 0 */
+    const double *weights;   /* [Q], finite, >= 0; their sum and the scores are finite too */
     const uint8_t *roles;    /* [N], enum scp_role */
     const uint32_t *groups;  /* [N], numbers below N; NULL: no groups */
     const double *costs;     /* [N], finite, >= 0; NULL: no budget */
     const double *distances; /* [N][N], symmetric; NULL: no minimum distance */
     size_t n, q;             /* N >= 1 (below 2^32), Q >= 1 */
     size_t quota;            /* at most so many per group, initial rows included */
-    double budget;
+    double budget;           /* not NaN, nor is the next */
     double min_distance;
 };
 
@@ -57,9 +58,10 @@ void scp_select_free(struct scp_select *problem);
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
 /* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
- * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. start: the
+ * set is one to start from, feasible and of m rows. */
 enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
-                                 size_t count, const struct scp_control *control);
+                                 size_t count, int start, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);
@@ -119,6 +121,7 @@ struct scp_select_incumbent {
 struct scp_select_dual {
     double bound;
     float *lambda;
+    double mu; /* the multiplier of the budget that the bound was computed with */
 };
 
 /* Lagrangian upper bound: dual->bound >= score of every feasible set of m rows, rigorous under
@@ -134,10 +137,28 @@ enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_
                                  size_t m, const struct scp_select_incumbent *incumbent,
                                  size_t iterations, const struct scp_control *control);
 
+/* What a branch and bound did, so that others can check its proof: numbers[size], `size` left at 0
+ * when `room` is not enough. One record per node that was looked at, parents first:
+ *
+ *     parent (its place in the order of records, -1: none), 1 when the parent's branch row is taken
+ *     else 0, number of moves, the moves, branch row (-1: closed), move of the best multipliers
+ *
+ * and a move, which comes after a bound from the multipliers that it finds, is
+ *
+ *     multiplier of the budget (of the score), number of rows of the relaxed answer, these rows,
+ *     length (0: it stays), number of rows that every better set has, these rows
+ *
+ * docs/certificate.md says how the multipliers follow. */
+struct scp_select_trace {
+    double *numbers;
+    size_t room, size;
+};
+
 struct scp_select_proof {
     double score, bound; /* bound == score when proven */
     size_t nodes;        /* branch and bound nodes processed */
     int proven;
+    struct scp_select_trace *trace; /* where scp_select_exact writes; NULL: nowhere */
 };
 
 /* Branch and bound from a feasible start set[*count] (replaced by the best found) and the answer of
