@@ -1,6 +1,6 @@
 """Whether what scp promises to typed code (py.typed) is there: every name that a public module
-exports has a complete type; tests/package/typed_use.py passes the strict checks of pyright and, with
-the Python of the README, those of mypy.
+exports has a complete type; tests/package/typed_use.py passes the strict checks of pyright and,
+with the Python of the README, those of mypy.
 
 make types runs it with the interpreter of .venv.
 """

@@ -78,14 +78,14 @@ def test_one_extractor(pool):
     assert shared(lambda n: extractor.pyramid(grids[n]) == wanted[n]) == {True: THREADS * ROUNDS}
 
 
-def test_one_network_while_it_is_first_used():
-    for _ in range(3):
-        net = network()
-        weights = net.initial(1)
-        images = RNG.random((THREADS, 32, 32), dtype=np.float32)
-        wanted = [network().run(image, *weights)[0] for image in images]
-        told = shared(lambda n: np.array_equal(net.run(images[n], *weights)[0], wanted[n]), 5)
-        assert told == {True: THREADS * 5}
+@pytest.mark.parametrize("_", range(3))
+def test_one_network_while_it_is_first_used(_):
+    net = network()
+    weights = net.initial(1)
+    images = RNG.random((THREADS, 32, 32), dtype=np.float32)
+    wanted = [network().run(image, *weights)[0] for image in images]
+    told = shared(lambda n: np.array_equal(net.run(images[n], *weights)[0], wanted[n]), 5)
+    assert told == {True: THREADS * 5}
 
 
 def test_one_plan_answers_right_or_refuses():
