@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..runs import read_safetensors, write_safetensors
+from ..runs import brief, read_safetensors, write_safetensors
 from ..values import Result
 from .network import Network
 
@@ -98,8 +98,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         if claimed > 2 * there + MOST_MISSING:  # before that much is set aside
             raise ValueError(f"it claims {claimed} weights, and there are {there}")
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        text = ascii(str(error))[1:-1][:200]
-        raise ValueError(f"{path}: the header does not describe a network: {text}") from None
+        raise ValueError(
+            f"{path}: the header does not describe a network: {brief(error)}"
+        ) from None
     if network.digest() != header.get("digest"):
         raise ValueError(f"{path}: the network does not have the digest in the header")
     parameters = np.zeros(network.n_parameters, np.float32)

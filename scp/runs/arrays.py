@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .plain import brief
+
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
@@ -70,4 +72,4 @@ def read_npz(path: str | os.PathLike[str], names: Iterable[str]) -> dict[str, np
                 out[name] = parse_npy(archive.read(info))
             return out
     except _DAMAGED as error:
-        raise ValueError(f"{path}: damaged: {str(error) or type(error).__name__}") from None
+        raise ValueError(f"{path}: damaged: {brief(error)}") from None
