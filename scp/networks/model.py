@@ -83,9 +83,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a model of scp")
     if header.get("version") != VERSION:
-        raise ValueError(
-            f"{path}: layout {header.get('version')}, but this scp ({__version__}) reads {VERSION}"
-        )
+        found = ascii(header.get("version"))[:20]
+        raise ValueError(f"{path}: layout {found}, but this scp ({__version__}) reads {VERSION}")
     try:
         network = Network.from_description(header["network"])
         height, width = (int(v) for v in header["size"])
@@ -136,7 +135,7 @@ def _fill(path: Path, into: dict[str, np.ndarray], tensors: dict[str, np.ndarray
     if missing:
         raise ValueError(f"{path}: {missing[0]} is missing ({len(missing)} tensors are)")
     if foreign:
-        raise ValueError(f"{path}: {foreign[0]} does not belong to the network")
+        raise ValueError(f"{path}: {ascii(foreign[0])[1:-1][:80]} does not belong to the network")
     for name, place in into.items():
         _check(path, name, tensors[name], place.shape)
         place[...] = tensors[name]
