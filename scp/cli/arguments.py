@@ -22,7 +22,7 @@ def byte_count(text: str) -> int:
     except ValueError:
         value = -1
     if not 0 < value < 1 << 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2G")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a size like 500M or 2G")
     return int(value)
 
 
@@ -33,7 +33,7 @@ def size(text: str) -> tuple[int, int]:
     except ValueError:
         numbers = []
     if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 384 or 768x384")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a size like 384 or 768x384")
     return numbers[0], numbers[-1]
 
 
