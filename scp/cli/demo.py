@@ -58,11 +58,11 @@ def _demo(args, pool, folder) -> int:
     from ..features import FeatureExtractor
 
     given = args.features == "gradient" or args.model is not None
-    if given:
-        no_effect(args, "with given features", "steps", "minutes", "fresh")
     length = {"steps": DEMO_STEPS} if args.steps is None else {"steps": args.steps}
     length = length if args.minutes is None else {"minutes": args.minutes}
     trains = max(length.values()) > 0 and not given
+    if given and max(length.values()) > 0:
+        no_effect(args, "with given features", "steps", "minutes", "fresh")
     check_choice(args)
     if trains and args.estimate:
         no_effect(args, "with --estimate, which trains nothing", "fresh")
