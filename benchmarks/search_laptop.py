@@ -218,8 +218,6 @@ def run_one(setting, options, folder):
         run = folder / f"stage{number}"
         images = fit_half(options.data, options.cache)
         extractor.fit(images, run=run, progress=False, **length)
-        if not extractor.trained_.finished:
-            raise KeyboardInterrupt
         start = run / "weights.safetensors"
         steps += extractor.trained_.step
         seconds += extractor.trained_.seconds

@@ -52,9 +52,15 @@ class Estimator:
                 setattr(self, name, value)
         for name, values in nested.items():  # a copy: others may use the same one
             setattr(self, name, copy.copy(getattr(self, name)).set_params(**values))
-        for name in [n for n in vars(self) if n.endswith("_") or n.startswith("_")]:
+        self._forget()
+        for name in [n for n in vars(self) if n.startswith("_")]:  # what is kept for speed
             delattr(self, name)
         return self
+
+    def _forget(self) -> None:
+        """What was fitted."""
+        for name in [n for n in vars(self) if n.endswith("_")]:
+            delattr(self, name)
 
     def __repr__(self) -> str:
         default = self._defaults()

@@ -1,6 +1,6 @@
 """Progress of long work: one meaning of the argument `progress` everywhere.
 
-None      bars on stderr where it is a terminal
+None      bars on stderr where it is a terminal or a notebook
 True      bars, or a line every half minute where stderr is no terminal
 False     nothing
 function  called with (stage, 0, total) when a stage begins, then with (stage, done, total);
@@ -24,11 +24,22 @@ def watch(progress: Progress, stage: str, total: int) -> Callable[[int, int], ob
     if callable(progress):
         progress(stage, 0, total)
         return lambda done, total: progress(stage, done, total)
-    if progress is False:
-        return None
-    if sys.stderr.isatty():
+    if bars(progress):
         return _bar(stage, total)
     return _lines(stage) if progress else None
+
+
+def bars(progress: Progress) -> bool:
+    """Whether bars are drawn: where somebody sees them, unless progress is False."""
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress must be None, True, False or a function, got {progress!r}")
+    return progress is not False and (sys.stderr.isatty() or in_notebook())
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook, which shows stderr below the cell."""
+    shell = sys.modules.get("IPython")  # not imported for this
+    return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
 
 def _bar(stage: str, total: int):
@@ -77,6 +88,7 @@ def of_training(
 ) -> tuple[bool | None, Callable[[dict[str, Any]], object]]:
     """For a training, which draws its own bar: whether it shall, and what takes its events."""
     if not callable(progress):
+        bars(progress)  # an error now, not after the images are read
         return progress, lambda event: None
     steps = 0
 

@@ -7,6 +7,8 @@ import inspect
 import os
 from pathlib import Path
 
+from ..errors import DatasetError
+
 
 def byte_count(text: str) -> int:
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -32,31 +34,47 @@ def size(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+MOST = 1_000_000  # the largest M of a list
+
+
 def counts(text: str) -> list[int] | None:
     """Argument type: "5", "1,3,5", "1-5"; None for "any"."""
     if text == "any":
         return None
     out: list[int] = []
-    try:
-        for part in text.split(","):
-            first, dash, last = part.partition("-")
-            out += range(int(first), int(last) + 1) if dash else [int(first)]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 5, 1,3,5, 1-5 or any") from None
-    if not out or min(out) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: M must be at least 1")
+    for part in text.split(","):
+        first, dash, last = (cell.strip() for cell in part.partition("-"))
+        ends = [first, last] if dash else [first, first]
+        if not all(end.isascii() and end.isdecimal() for end in ends):
+            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not like 5, 1,3,5, 1-5 or any")
+        if max(len(end) for end in ends) > 9 or int(ends[1]) > MOST or len(out) > MOST:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r}: M must be at most {MOST:,}")
+        if not 1 <= int(ends[0]) <= int(ends[1]):
+            raise argparse.ArgumentTypeError(
+                f"{text[:60]!r}: M must be at least 1, and a range like 1-5 ascends"
+            )
+        out += range(int(ends[0]), int(ends[1]) + 1)
     return out
 
 
 def names(text: str) -> list[str]:
-    """Argument type: ids with commas between, or @FILE with one id a line."""
-    if text.startswith("@"):
-        try:
-            lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-        return [line.strip() for line in lines if line.strip()]
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Argument type: ids with commas between, or @FILE with one id a line (`read_ids`)."""
+    from ..landmarks.lists import read_ids
+
+    if not text.startswith("@"):
+        return [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        return read_ids(text[1:])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def split_sizes(text: str) -> tuple[int, int]:
+    """Argument type: "609,300"."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(p.isascii() and p.isdecimal() and len(p) < 10 for p in parts):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not two counts like 609,300")
+    return int(parts[0]), int(parts[1])
 
 
 def usual(*functions) -> dict[str, object]:
@@ -117,7 +135,7 @@ _OPTIONS = (
         "train",
         "cephalometric: train, test1, test2, all; hand: train, test, all; wflw: train, test",
     ),
-    ("annotator", ("cephalometric",), "mean", "cephalometric: mean, junior, senior"),
+    ("annotator", ("cephalometric",), None, "cephalometric: mean (default), junior, senior"),
     (
         "annotations",
         ("hand", "wflw", "coco", "table"),
@@ -126,9 +144,10 @@ _OPTIONS = (
     ),
     (
         "spacing",
-        ("table",),
+        KINDS,
         None,
-        "table: mm per pixel, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header image,sy,sx",
+        "mm per pixel of the original images, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header "
+        "image,sy,sx; default: what the data set knows",
     ),
     (
         "unmatched",
@@ -136,8 +155,21 @@ _OPTIONS = (
         "raise",
         "hand, table: raise or skip landmarks without an image and images without landmarks",
     ),
+    ("sizes", ("hand",), None, "hand: how many images train and test have (default 609,300)"),
     ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
-    ("category", ("coco", "table"), None, "coco: whose key points, where there are several"),
+    (
+        "category",
+        ("coco", "table"),
+        None,
+        "coco, table, --templates: of a COCO file with several, whose key points",
+    ),
+    (
+        "origin",
+        ("coco", "table"),
+        "center",
+        "coco, table, --templates: the first pixel's center is (0, 0) in the file of landmarks, or "
+        "its corner is, or its centre is (1, 1): one",
+    ),
     (
         "several",
         ("coco",),
@@ -153,7 +185,8 @@ def add_data(parser):
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", choices=KINDS, default="folder", help="the kind of data set")
     for name, _, default, meaning in _OPTIONS:
-        data.add_argument(f"--{name}", default=default, help=meaning)
+        kind = split_sizes if name == "sizes" else None
+        data.add_argument(f"--{name}", default=default, type=kind, help=meaning)
     data.add_argument(
         "--on-error",
         choices=["raise", "skip"],
@@ -165,20 +198,40 @@ def add_data(parser):
 
 def open_data(args):
     """The data set that the arguments name."""
+    spacing = spacing_argument(args.spacing)
+    data = _opened(args, spacing)
+    if spacing is None:
+        return data
+    try:
+        return data.with_spacing(spacing)
+    except DatasetError:  # names the file
+        raise
+    except ValueError as error:
+        raise ValueError(f"--{error}") from None
+
+
+def _opened(args, spacing):
     from .. import datasets
 
+    templates = getattr(args, "templates", None) is not None
     for name, kinds, default, _ in _OPTIONS:
-        if getattr(args, name) != default and args.dataset not in kinds:
+        ours = args.dataset in kinds or (templates and name in ("category", "origin"))
+        if getattr(args, name) != default and not ours:
             raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
-    given = {n: getattr(args, n) for n, kinds, _, _ in _OPTIONS if args.dataset in kinds}
+    given = {
+        name: getattr(args, name)
+        for name, kinds, default, _ in _OPTIONS
+        if args.dataset in kinds and (default is not None or getattr(args, name) is not None)
+    }
     given["on_error"] = args.on_error
+    given.pop("spacing", None)
     file = given.pop("annotations", None)
     if args.dataset in ("coco", "table"):
         if file is None:
             raise ValueError(f"--dataset {args.dataset} needs --annotations FILE")
-        if args.dataset == "table":
-            given["spacing"] = _spacing(args.spacing)
         return getattr(datasets, args.dataset)(file, args.images, **given)
+    if args.dataset == "hand" and spacing is not None:
+        given["spacing"] = None  # the wrist is not asked
     if file is not None:
         given["table" if args.dataset == "hand" else "list_file"] = file
     return getattr(datasets, args.dataset)(args.images, **given)
@@ -190,14 +243,17 @@ def data_words(args) -> list[str]:
     for name, kinds, default, _ in _OPTIONS:
         value = getattr(args, name)
         if args.dataset in kinds and (value != default or name == "split"):
+            value = ",".join(map(str, value)) if name == "sizes" else value
             words += [f"--{name}", value]
     return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
 
 
-def _spacing(text: str | None):
+def spacing_argument(text: str | None) -> float | list[float] | str | None:
     """ "0.1" or "0.1,0.2" as numbers; another text is the path of a CSV."""
+    if text is None:
+        return None
     try:
-        numbers = [float(part) for part in (text or "").split(",")]
+        numbers = [float(part) for part in text.split(",")]
     except ValueError:
         return text
     return numbers[0] if len(numbers) == 1 else numbers

@@ -85,6 +85,7 @@ def add_templates(parser) -> None:
     which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
     which.add_argument(
         "--template-ids",
+        type=names,
         metavar="IDS",
         help="images of the data set, which has their landmarks; @FILE: one id a line",
     )
@@ -98,7 +99,7 @@ def open_templates(args, run):
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates))
+            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -106,8 +107,7 @@ def open_templates(args, run):
     if run.dataset.landmarks is None:
         raise ValueError("--templates FILE is needed: these images come without landmarks")
     if args.template_ids is not None:
-        rows = run.dataset.rows(names(args.template_ids), "--template-ids")
-        return run.dataset.subset(rows)
+        return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
     if not Path(run.path, SELECTION).is_file():
         raise ValueError(
             f"there is no {run.path / SELECTION}: run scp select first, or give --templates FILE "

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .arguments import add_data, names, open_data, size
+from .arguments import add_data, names, open_data, size, spacing_argument
 
 MOST_ROWS = 40  # of the table of landmarks
 
@@ -125,7 +125,6 @@ def run_evaluate(args) -> int:
 def _truth(args):
     """The data set or landmarks to compare with, and further arguments of `evaluate`."""
     from ..landmarks import read_landmarks
-    from .arguments import _spacing
 
     if args.dataset != "folder" or not Path(args.images).is_file():
         truth, rest = open_data(args), {}
@@ -134,12 +133,10 @@ def _truth(args):
         if args.dataset == "hand" and args.grid is not None:
             rest = _wrist(truth, args.grid)
         return truth, rest
-    truth = read_landmarks(args.images)
-    spacing = _spacing(args.spacing)
-    if isinstance(spacing, str):
-        from ..datasets.table import read_spacing
+    from ..datasets.spacing import spacing_of
 
-        spacing = read_spacing(spacing, truth.ids)
+    truth = read_landmarks(args.images, args.category, origin=args.origin)
+    spacing = spacing_of(spacing_argument(args.spacing), truth.ids)
     return truth, {} if spacing is None else {"spacing": spacing}
 
 

@@ -10,7 +10,7 @@ from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
 from .arguments import add_data, add_output, open_data, run_path, size
 from .detect import add_pseudo_templates_argument, add_templates, keep_templates, open_templates
-from .train import EXIT_STOPPED, add_length, settings
+from .train import add_length, settings
 
 
 def add_refine(commands) -> None:
@@ -112,9 +112,6 @@ def run_refine(args) -> int:
         progress=False if args.quiet else None,
         callback=_watch(args, refiner, len(pool)),
     )
-    if not refiner.trained_.finished:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return EXIT_STOPPED
     found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
     run.keep(found, rows)
     if args.json:

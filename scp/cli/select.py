@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..landmarks.lists import read_values
+from ..landmarks.text import number_in
 from .arguments import (
     add_data,
     add_features,
@@ -111,21 +113,22 @@ def run_select(args) -> int:
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
     rules["min_distance"] = args.min_distance
     if args.groups:
-        table = _table(args.groups, pool.ids)
-        rules.update(groups=[table.get(i, f"\0{i}") for i in pool.ids], quota=args.quota)
+        table = read_values(args.groups, pool.ids, "group")
+        rules.update(groups=[table.get(i) for i in range(len(pool))], quota=args.quota)
+        if len(table) < len(pool):
+            print(
+                f"{args.groups}: {len(pool) - len(table)} of {len(pool)} images have no group: "
+                "each is its own",
+                file=sys.stderr,
+            )
     elif pool.groups is not None:
         rules.update(groups=pool.groups, quota=args.quota)
     if (args.costs is None) != (args.budget is None):
         raise ValueError("--costs and --budget go together")
+    if args.m is None and args.budget is None:
+        raise ValueError("-m any (as many as the budget allows) needs --costs and --budget")
     if args.costs:
-        table = _table(args.costs, pool.ids)
-        missing = [i for i in pool.ids if i not in table]
-        if missing:
-            raise ValueError(f"{args.costs}: no cost for {missing[0]} ({len(missing)} missing)")
-        try:
-            rules.update(costs=[float(table[i]) for i in pool.ids], budget=args.budget)
-        except ValueError as error:
-            raise ValueError(f"{args.costs}: {error}") from None
+        rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
     name = Path(args.images).resolve().name or "images"
     choose(args, open_run(args, pool, name, not args.no_duplicates), rules)
     return 0
@@ -203,18 +206,14 @@ def choose(args, run, rules: dict):
     return choice
 
 
-def _table(path: str, ids: list[str]) -> dict[str, str]:
-    """Lines "id,value"; every id must be known and appear once."""
-    known, table = set(ids), {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        name, comma, value = (part.strip() for part in line.rpartition(","))
-        if not comma or not name or not value:
-            raise ValueError(f"{path}, line {number}: expected id,value, got {line!r}")
-        if name not in known:
-            raise ValueError(f"{path}, line {number}: no image is called {name!r}")
-        if name in table:
-            raise ValueError(f"{path}, line {number}: {name!r} appears twice")
-        table[name] = value
-    return table
+def _costs(path: str, ids: list[str]) -> list[float]:
+    """The cost of every image."""
+    table = read_values(path, ids, "cost")
+    missing = [name for i, name in enumerate(ids) if i not in table]
+    if missing:
+        raise ValueError(f"{path}: no cost for {missing[0]!r} ({len(missing)} missing)")
+    costs = [number_in(table[i], f"{path}, {name}", "cost") for i, name in enumerate(ids)]
+    wrong = [name for name, cost in zip(ids, costs, strict=True) if not cost >= 0]
+    if wrong:
+        raise ValueError(f"{path}: the cost of {wrong[0]!r} is empty or below 0")
+    return costs

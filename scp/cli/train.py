@@ -154,7 +154,11 @@ def fit(extractor, pool, run, args, **length) -> bool:
             last = time.monotonic()
             print(_line(event), file=sys.stderr, flush=True)
 
-    extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    try:
+        extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+    except KeyboardInterrupt:
+        if not hasattr(extractor, "trained_"):  # before its checkpoint was written
+            raise
     trained = extractor.trained_
     losses = " ".join(f"{v:.3f}" for v in trained.losses)
     say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..landmarks.names import Index, check_name, known_groups
+from ..values import array
 from . import levels, reading
 from .reading import DatasetError
+from .spacing import spacing_of
 
 ON_ERROR = ("raise", "skip")
 
@@ -36,7 +40,7 @@ def to_original(xy: ArrayLike, shape: tuple[int, int], size: tuple[int, int]) ->
 
 
 def _rescale(xy, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
-    xy = np.asarray(xy, dtype=np.float64)
+    xy = array(xy, "xy", absent=True)
     if xy.ndim == 0 or xy.shape[-1] != 2:
         raise ValueError(f"xy must have a last axis of length 2, got shape {xy.shape}")
     for name, value in (("shape", source), ("size", target)):
@@ -69,13 +73,6 @@ def resize(image: np.ndarray, size: tuple[int, int], white: int | None = None) -
     return np.clip(image, 0, 1, dtype=np.float32)
 
 
-def with_nan(landmarks: ArrayLike) -> np.ndarray:
-    """A float64 copy, NaN where the array is masked."""
-    if isinstance(landmarks, np.ma.MaskedArray):
-        return np.ma.array(landmarks, np.float64, copy=True).filled(np.nan)
-    return np.array(landmarks, np.float64)
-
-
 def check_size(size) -> tuple[int, int]:
     """`size` as two positive ints, or ValueError."""
     try:
@@ -102,7 +99,7 @@ class Dataset:
         spacing: float64 [N][2], millimetres per original pixel (sy, sx), or None.
         landmarks: float64 [N][L][2], (x, y) in original pixels, or None.
         landmark_names: L names, empty without landmarks.
-        groups: one name per image (a patient, say) or None.
+        groups: one name per image (a patient, say), None where it is missing; or None.
         skipped: (id, reason) of each image left out with on_error="skip".
     """
 
@@ -128,7 +125,7 @@ class Dataset:
         self.spacing = spacing
         self.landmarks = landmarks
         self.landmark_names = list(landmark_names)
-        self.groups = None if groups is None else list(groups)
+        self.groups = None if groups is None else known_groups(groups)
         self.skipped = list(skipped)
         self._files = None if files is None else list(files)
         self._shapes = list(shapes)
@@ -201,7 +198,7 @@ class Dataset:
     def with_landmarks(self, landmarks: ArrayLike, names: Sequence[str] = ()) -> Dataset:
         """The same images with other landmarks [N][L][2]: (x, y) in original pixels, NaN where
         absent. names: L names; those of before, if there are as many, when none are given."""
-        xy = with_nan(landmarks)
+        xy = array(landmarks, "landmarks", absent=True, copy=True)
         if xy.ndim != 3 or xy.shape[0] != len(self) or xy.shape[2] != 2 or xy.shape[1] == 0:
             raise ValueError(f"landmarks must be [{len(self)}][L][2], got {list(xy.shape)}")
         if np.isinf(xy).any():
@@ -270,14 +267,18 @@ class Dataset:
         return int(image.min()), int(image.max())
 
     def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
-        """Row numbers of images by id, each once; ValueError says `where` a wrong one is named."""
-        index = {name: i for i, name in enumerate(self.ids)}
-        missing = [name for name in ids if name not in index]
-        if missing:
-            raise ValueError(f"{where}: no image is called {missing[0]!r}")
-        if len(set(ids)) != len(ids) or not ids:
-            raise ValueError(f"{where}: at least one image, each once, is needed")
-        return [index[name] for name in ids]
+        """Row numbers of images by id, each once, as `scp.landmarks.names.Index` looks them up;
+        ValueError says `where` a wrong one is named."""
+        if not ids:
+            raise ValueError(f"{where}: at least one image is needed")
+        return Index(self.ids).rows(ids, where)
+
+    def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Dataset:
+        """The same images with another spacing, mm per original pixel: one number, (sy, sx),
+        [N][2], or the path of a CSV with the header image,sy,sx."""
+        out = self.subset(range(len(self)))
+        out.spacing, out.skipped = spacing_of(spacing, self.ids), list(self.skipped)
+        return out
 
 
 class Subset(Dataset):
@@ -336,34 +337,25 @@ def arrays(
     """A data set of grey images in memory, uint8 or uint16 [H][W] each.
 
     Args:
-        images: the images; they may differ in size. Masked arrays are refused.
+        images: the images; they may differ in size. Masked pixels are refused.
         ids: one unique name per image; "0000", "0001", ... by default.
         spacing: [N][2] or [2], millimetres per pixel (sy, sx).
         landmarks: [N][L][2], (x, y) in pixels; NaN, or masked, where absent.
         landmark_names: L names.
         groups: one name per image.
     """
-    images = list(images)
+    images = [array(image, f"images[{i}]", None) for i, image in enumerate(images)]
     if not images:
         raise DatasetError("images: at least one is needed")
     for i, image in enumerate(images):
-        if isinstance(image, np.ma.MaskedArray):
-            raise TypeError(
-                f"images[{i}] is a masked array, and pixels cannot be absent: fill it with a "
-                "grey, image.filled(0) say"
-            )
-        if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
-            raise TypeError(f"images[{i}] must be a uint8 or uint16 array")
+        if image.dtype not in (np.uint8, np.uint16):
+            raise TypeError(f"images[{i}] must be a uint8 or uint16 array, got {image.dtype}")
         if image.ndim != 2 or image.size == 0:
             raise ValueError(f"images[{i}] must be [rows][columns] and not empty: {image.shape}")
     n = len(images)
     ids = [f"{i:04d}" for i in range(n)] if ids is None else [str(v) for v in ids]
-    if spacing is not None:
-        spacing = np.broadcast_to(np.asarray(spacing, np.float64), (n, 2)).copy()
-        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-            raise ValueError("spacing must be positive")
     if landmarks is not None:
-        landmarks = with_nan(landmarks)
+        landmarks = array(landmarks, "landmarks", absent=True, copy=True)
         if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:
             raise ValueError(f"landmarks must be [{n}][L][2], got {list(landmarks.shape)}")
         if landmark_names and len(landmark_names) != landmarks.shape[1]:
@@ -374,7 +366,7 @@ def arrays(
     return ArrayDataset(
         images,
         ids,
-        spacing=spacing,
+        spacing=spacing_of(spacing, ids),
         landmarks=landmarks,
         landmark_names=landmark_names,
         groups=groups,
@@ -397,6 +389,7 @@ def check_files(
     keep, shapes, skipped = [], [], []
     for i, path in enumerate(files):
         try:
+            check_name(ids[i])
             shape = reading.inspect(path).shape
             if also is not None:
                 also(i, shape)

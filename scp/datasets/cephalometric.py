@@ -5,6 +5,9 @@
     RawImage/Test1Data/151.bmp .. 300.bmp
     RawImage/Test2Data/301.bmp .. 400.bmp
     400_junior/001.txt, 400_senior/001.txt       19 lines "x,y", then lines that are not read
+
+The archives unpack to AnnotationsByMD/400_junior: folders are found in any case, at most three
+levels down.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..landmarks.text import decoded, number_in
 from .base import Dataset, check_files, check_on_error
 from .reading import DatasetError
 
 SPLITS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
+DEPTH, MOST_FOLDERS = 3, 100  # how far and in how many folders of a level one is looked for
 ANNOTATORS = {
     "mean": ("400_junior", "400_senior"),
     "junior": ("400_junior",),
@@ -52,18 +57,19 @@ _SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")  # lossless first
 def cephalometric(
     root: str | os.PathLike[str],
     split: str = "train",
-    annotator: str = "mean",
+    annotator: str | None = None,
     on_error: str = "raise",
 ) -> Dataset:
     """The cephalograms of one split, with 19 landmarks and a spacing of 0.1 mm.
 
     Ids are the numbers, "001". When a number exists in several formats, a lossless one is taken.
-    Without both landmark folders the data set has no landmarks.
+    Without landmark folders the data set has no landmarks, unless an annotator is asked for.
 
     Args:
-        root: the folder that holds RawImage.
+        root: the folder that holds RawImage and the landmarks, at any place below it.
         split: "train", "test1", "test2", or "all" for those that are there.
-        annotator: "junior", "senior", or "mean" of both (not rounded).
+        annotator: "junior", "senior", or "mean" of both (not rounded). None: the mean, or no
+            landmarks where there are none.
         on_error: what a damaged image or landmark file does: "raise" or "skip".
 
     Raises:
@@ -72,13 +78,15 @@ def cephalometric(
     check_on_error(on_error)
     if split not in (*SPLITS, "all"):
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, all; got {split!r}")
-    if annotator not in ANNOTATORS:
+    if annotator not in (None, *ANNOTATORS):
         raise ValueError(f"annotator must be one of {', '.join(ANNOTATORS)}; got {annotator!r}")
     root = Path(root)
-    images = root / "RawImage"
-    if not images.is_dir():
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder")
+    images = _folder(root, "RawImage")
+    if images is None:
         raise DatasetError(f"{root}: no folder RawImage in it")
-    files = _images(images, split)
+    files, others = _images(images, split)
     numbers = sorted(files)
     readers = _annotators(root, annotator)
     points = np.zeros((len(numbers), len(LANDMARKS), 2))
@@ -101,23 +109,41 @@ def cephalometric(
         spacing=np.full((len(kept), 2), SPACING),
         landmarks=points[keep] if readers else None,
         landmark_names=LANDMARKS if readers else (),
-        skipped=skipped,
+        skipped=skipped + others,
     )
 
 
-def _images(images: Path, split: str) -> dict[str, Path]:
-    """Number -> file, of the split."""
+def _folder(root: Path, name: str) -> Path | None:
+    """The folder of this name, in any case, at most DEPTH levels below root; the uppermost."""
+    level = [root]
+    for _ in range(DEPTH):
+        below = [p for folder in level for p in sorted(folder.iterdir()) if p.is_dir()]
+        found = [p for p in below if p.name.casefold() == name.casefold()]
+        exact = [p for p in found if p.name == name] or found
+        if len(exact) > 1:
+            raise DatasetError(f"{root}: which {name} is meant, {exact[0]} or {exact[1]}?")
+        if exact:
+            return exact[0]
+        level = [p for p in below if not p.name.startswith(".")][:MOST_FOLDERS]
+    return None
+
+
+def _images(images: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+    """Number -> file, of the split; (name, reason) of images that are called differently."""
     files: dict[str, Path] = {}
+    others = []
     for name in SPLITS if split == "all" else [split]:
-        part = images / SPLITS[name]
-        if not part.is_dir():
+        part = _folder(images, SPLITS[name])
+        if part is None:
             if split == "all":
                 continue
-            raise DatasetError(f"{part}: the folder of split {name!r} is missing")
+            raise DatasetError(f"{images / SPLITS[name]}: the folder of split {name!r} is missing")
         best: dict[str, Path] = {}
         for path in sorted(part.iterdir(), key=lambda p: (_rank(p), p.name)):
             if _rank(path) < len(_SUFFIXES) and len(path.stem) == 3 and path.stem.isdecimal():
                 best.setdefault(path.stem, path)
+            elif _rank(path) < len(_SUFFIXES) and not path.name.startswith("."):
+                others.append((path.name, f"{path}: not called by a number like 001"))
         if not best and split != "all":
             raise DatasetError(f"{part}: no image in it (looked for 001.bmp, .png, .jpg, ...)")
         for number, path in best.items():
@@ -126,7 +152,7 @@ def _images(images: Path, split: str) -> dict[str, Path]:
             files[number] = path
     if not files:
         raise DatasetError(f"{images}: no image in {', '.join(SPLITS.values())}")
-    return files
+    return files, others
 
 
 def _rank(path: Path) -> int:
@@ -134,14 +160,17 @@ def _rank(path: Path) -> int:
     return _SUFFIXES.index(suffix) if suffix in _SUFFIXES else len(_SUFFIXES)
 
 
-def _annotators(root: Path, annotator: str) -> list[Path]:
-    if not any((root / name).is_dir() for name in ANNOTATORS["mean"]):
+def _annotators(root: Path, annotator: str | None) -> list[Path]:
+    """The folders whose landmarks are averaged; none where there is none and none was asked for."""
+    folders = {name: _folder(root, name) for name in ANNOTATORS[annotator or "mean"]}
+    if annotator is None and not any(folders.values()):
         return []
-    folders = [root / name for name in ANNOTATORS[annotator]]
-    for path in folders:
-        if not path.is_dir():
-            raise DatasetError(f"{path}: the folder is missing; annotator={annotator!r} needs it")
-    return folders
+    for name, path in folders.items():
+        if path is None:
+            raise DatasetError(
+                f"{root / name}: the folder is missing; annotator={annotator or 'mean'!r} needs it"
+            )
+    return [path for path in folders.values() if path is not None]
 
 
 def read_landmarks(path: str | os.PathLike[str], shape: tuple[int, int]) -> np.ndarray:
@@ -155,16 +184,16 @@ def read_landmarks(path: str | os.PathLike[str], shape: tuple[int, int]) -> np.n
         DatasetError: names the file and the line.
     """
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
-            lines = file.read(1 << 16).splitlines()[: len(LANDMARKS)]
+        with open(path, "rb") as file:
+            lines = decoded(file.read(1 << 16)).splitlines()[: len(LANDMARKS)]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     points = np.empty((len(LANDMARKS), 2))
     for i, line in enumerate(lines):
-        try:
-            x, y = (float(v) for v in line.split(","))
-        except ValueError:
-            raise DatasetError(f"{path}, line {i + 1}: expected x,y; got {line[:40]!r}") from None
+        where, cells = f"{path}, line {i + 1}", line.split(",")
+        if len(cells) != 2:
+            raise DatasetError(f"{where}: expected x,y; got {line[:40]!r}")
+        x, y = (number_in(cell, where, axis) for cell, axis in zip(cells, "xy", strict=True))
         inside = -0.1 * shape[1] <= x <= 1.1 * shape[1] and -0.1 * shape[0] <= y <= 1.1 * shape[0]
         if not (math.isfinite(x) and math.isfinite(y) and inside):
             raise DatasetError(

@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 from ..landmarks.coco import parse_coco
+from ..landmarks.read import ORIGINS, check_origin
 from ..landmarks.text import read_text
 from .base import Dataset, check_files, check_on_error
 from .joining import below, check_inside
 from .reading import DatasetError
-
-ORIGINS = {"center": 0.0, "corner": 0.5}  # what is taken off the coordinates
 
 
 def coco(
@@ -27,6 +26,7 @@ def coco(
 
     Ids are the file names, in the order of the file. Absent key points (v = 0) are NaN, and so are
     all those of an image without an annotation of the category. Crowds (iscrowd = 1) do not count.
+    A warning counts what of the file is not used.
 
     Args:
         annotation_file: JSON with images, annotations and categories.
@@ -34,7 +34,8 @@ def coco(
         category: its name; needed when several categories have key points.
         several: what an image with several instances does: "raise", or "largest" takes the one
             with the largest area (bbox where there is no area), the first of equals.
-        origin: where the file has (0, 0): "center" of the first pixel, or its "corner".
+        origin: where the file has (0, 0), see `scp.read_landmarks`: "center" of the first pixel,
+            its "corner", or "one" where that pixel is (1, 1).
         on_error: what an image does that is missing, damaged, or not of the size that the file
             says, and a key point far outside its image: "raise" or "skip".
 
@@ -42,12 +43,12 @@ def coco(
         DatasetError: names the file and the entry.
     """
     check_on_error(on_error)
-    if origin not in ORIGINS:
-        raise ValueError(f"origin must be one of {', '.join(ORIGINS)}; got {origin!r}")
+    check_origin(origin)
     root = Path(image_root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
     found = parse_coco(annotation_file, read_text(annotation_file), category, several)
+    found.warn()
     points = found.xy - ORIGINS[origin]
     where = [f"{annotation_file}, images[{i}]" for i in range(len(found.files))]
     paths = [below(root, name, at) for name, at in zip(found.files, where, strict=True)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..landmarks.names import form
 from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
@@ -118,7 +119,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, tuple[int, np.ndarray]
         where = f"{path}, line {number}"
         if len(cells) != 1 + 2 * COUNT:
             raise DatasetError(f"{where}: {1 + 2 * COUNT} cells expected, got {len(cells)}")
-        name = cells[0].strip()
+        name = form(cells[0])
         if not name:
             raise DatasetError(f"{where}: the id is empty")
         if name in rows:
@@ -147,13 +148,14 @@ def _images(root: Path) -> dict[str, Path]:
     best: dict[str, tuple[bool, Path]] = {}
     for name in sorted(walk(root)):
         path = root / name
+        number = form(path.stem)
         new = path.suffix.lower() not in _LOSSLESS, path
-        old = best.setdefault(path.stem, new)
+        old = best.setdefault(number, new)
         if old[1] == path:
             continue
         if old[0] == new[0]:
-            raise DatasetError(f"{path}: image {path.stem} is there twice, also as {old[1]}")
-        best[path.stem] = min(old, new)
+            raise DatasetError(f"{path}: image {number} is there twice, also as {old[1]}")
+        best[number] = min(old, new)
     return {name: path for name, (_, path) in best.items()}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ..landmarks.names import form
 from .reading import DatasetError
 
 UNMATCHED = ("raise", "skip")
@@ -24,7 +25,19 @@ def below(root: Path, name: str, where: str) -> Path:
         escapes = True
     if escapes:
         raise DatasetError(f"{where}: {name[:80]!r} is not a file below {root}")
-    return root / path
+    return root / path if (root / path).exists() else _other_form(root, path)
+
+
+def _other_form(root: Path, path: PurePosixPath) -> Path:
+    """The file whose name looks the same (macOS stores names decomposed); the path as it is where
+    there is none, or more than one."""
+    found = root
+    for part in path.parts:
+        if not (found / part).exists() and found.is_dir():
+            same = [entry for entry in found.iterdir() if form(entry.name) == form(part)]
+            part = same[0].name if len(same) == 1 else part
+        found = found / part
+    return found
 
 
 def check_inside(xy: np.ndarray, shape: tuple[int, int], where: str, names: Sequence[str]) -> None:

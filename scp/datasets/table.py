@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from ..landmarks import Landmarks
 from ..landmarks.read import read_with_places
-from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
 from .joining import check_inside, check_unmatched
 from .reading import DatasetError
+from .spacing import spacing_of
 
 
 def table(
@@ -23,6 +21,7 @@ def table(
     *,
     spacing: ArrayLike | str | os.PathLike[str] | None = None,
     category: str | None = None,
+    origin: str = "center",
     unmatched: str = "raise",
     on_error: str = "raise",
 ) -> Dataset:
@@ -37,7 +36,7 @@ def table(
         image_root: the folder.
         spacing: millimetres per pixel: one number, (sy, sx), the path of a CSV with the header
             image,sy,sx, or None.
-        category: of a COCO file with several.
+        category: of a COCO file with several. origin: see `scp.read_landmarks`.
         unmatched: what an image in the file but not in the folder, or the other way round, does:
             "raise", or "skip" (listed in `skipped`).
         on_error: what a damaged image or a landmark far outside its image does: "raise" or "skip".
@@ -49,7 +48,7 @@ def table(
     root = Path(image_root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
-    listed, places = read_with_places(file, category)
+    listed, places = read_with_places(file, category, origin)
     present = sorted(walk(root))
     try:
         found = listed.find(present)
@@ -73,7 +72,7 @@ def table(
     if not ids:
         raise DatasetError(f"{file}: none of its {len(listed)} images is below {root}")
     points = listed.xy[rows]
-    scale = _spacing(spacing, ids)
+    scale = spacing_of(spacing, ids)
 
     def check(i: int, shape: tuple[int, int]) -> None:
         check_inside(points[i], shape, f"{file}, {places[rows[i]]} ({ids[i]})", listed.names)
@@ -93,51 +92,3 @@ def table(
         landmark_names=listed.names,
         skipped=skipped + damaged,
     )
-
-
-def _spacing(spacing, ids: list[str]) -> np.ndarray | None:
-    """float64 [N][2], (sy, sx), or None."""
-    if spacing is None:
-        return None
-    if isinstance(spacing, str | os.PathLike):
-        return read_spacing(spacing, ids)
-    try:
-        value = np.broadcast_to(np.asarray(spacing, np.float64), (2,))
-    except (TypeError, ValueError):
-        value = np.zeros(2)
-    if not (np.isfinite(value).all() and (value > 0).all()):
-        raise ValueError(f"spacing must be a positive number or (sy, sx), got {spacing!r}")
-    return np.tile(value, (len(ids), 1))
-
-
-def read_spacing(path: str | os.PathLike[str], ids: list[str]) -> np.ndarray:
-    """Millimetres per pixel of each image from a CSV image,sy,sx; float64 [N][2], (sy, sx).
-
-    Names match as those of `Landmarks.rows`. Lines of other images are not used.
-
-    Raises:
-        DatasetError: names the file, the line or the image.
-    """
-    rows: dict[str, tuple[float, float]] = {}
-    header: list[str] | None = None
-    for number, cells in csv_lines(path, read_text(path)):
-        where = f"{path}, line {number}"
-        if header is None:
-            header = [cell.strip() for cell in cells]
-            if header != ["image", "sy", "sx"]:
-                raise DatasetError(f"{where}: expected the header image,sy,sx")
-            continue
-        if len(cells) != 3 or not cells[0]:
-            raise DatasetError(f"{where}: expected image,sy,sx; got {','.join(cells)[:60]!r}")
-        if cells[0] in rows:
-            raise DatasetError(f"{where}: image {cells[0]!r} is there twice")
-        sy, sx = (number_in(v, where, k) for v, k in zip(cells[1:], ("sy", "sx"), strict=True))
-        if not (sy > 0 and sx > 0):
-            raise DatasetError(f"{where}: spacing must be positive")
-        rows[cells[0]] = sy, sx
-    names = list(rows)
-    listed = Landmarks(names, ["spacing"], np.array([rows[v] for v in names]).reshape(-1, 1, 2))
-    try:
-        return listed.rows(ids).xy[:, 0]
-    except ValueError as error:
-        raise DatasetError(f"{path}: {error}".replace("no landmarks", "no spacing")) from None

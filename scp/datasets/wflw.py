@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike
 from ..landmarks.text import number_in, read_text
 from . import reading
 from .base import Dataset, check_files, check_on_error
-from .joining import below
+from .joining import below, check_inside
 from .reading import DatasetError
+from .spacing import spacing_of
 
 COUNT = 98
 NAMES = tuple(str(k) for k in range(COUNT))
@@ -109,8 +110,18 @@ class Faces(Dataset):
             sources=[self.sources[i] for i in rows],
             photographs=[self._photographs[i] for i in rows],
             root=self.root,
+            spacing=None if self.spacing is None else self.spacing[rows],
         )
         out._pool = self, rows
+        return out
+
+    def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Faces:
+        """As `Dataset.with_spacing`, of the photographs: the crops get what comes of it."""
+        out = self.subset(range(len(self)))
+        of_photograph = spacing_of(spacing, self.ids)
+        if of_photograph is not None:
+            of_photograph *= self.squares[:, 2:] / margin(self.size)[0]
+        out.spacing, out.skipped = of_photograph, list(self.skipped)
         return out
 
 
@@ -134,7 +145,8 @@ def wflw(
             only faces that have it.
         list_file: another list, instead of the split's.
         size: of the crops.
-        on_error: what a damaged photograph does: "raise" or "skip".
+        on_error: what a damaged photograph does, and a box or a landmark far outside it: "raise" or
+            "skip".
 
     Raises:
         DatasetError: names the file, and the line.
@@ -157,9 +169,11 @@ def wflw(
         where = f"{list_file}, line {number}"
         files.append(below(images, name, where))
         (low, high) = boxes[i].reshape(2, 2)
+        box = " ".join(f"{v:g}" for v in boxes[i])
         if not (np.abs(boxes[i]).max() < _MAX_SIDE and (low < high).all()):
-            box = " ".join(f"{v:g}" for v in boxes[i])
             raise DatasetError(f"{where}: {box} is not a box x y x2 y2")
+        if square(boxes[i], size)[2] < 1:
+            raise DatasetError(f"{where}: the box {box} is smaller than a pixel")
     seen: dict[str, int] = {}
     for _, name in names:
         seen[name] = seen.get(name, 0) + 1
@@ -179,6 +193,8 @@ def wflw(
                 f"{list_file}, line {names[rows[i]][0]}: the box {x:g} {y:g} {x2:g} {y2:g} does "
                 f"not fit the image of {width} x {height} pixels"
             )
+        where = f"{list_file}, line {names[rows[i]][0]} ({ids[rows[i]]})"
+        check_inside(points[rows[i]], shape, where, NAMES)
 
     keep, shapes, skipped = check_files(
         [ids[i] for i in rows], [files[i] for i in rows], on_error, check

@@ -1,6 +1,6 @@
 """Landmarks of a few annotated images, found in all the others (the paper, section 3.2)."""
 
-from .annotated import annotated, templates_among
+from .annotated import annotated, as_dataset, templates_among
 from .detector import Detections, LandmarkDetector, usual_pseudo_templates, usual_views
 from .matches import Matches, grid_scales, match_templates
 from .templates import MODES, Templates
@@ -17,6 +17,7 @@ __all__ = [
     "Templates",
     "Views",
     "annotated",
+    "as_dataset",
     "combine",
     "grid_scales",
     "match_templates",

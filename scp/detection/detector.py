@@ -16,12 +16,13 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..datasets import Dataset, arrays
+from ..datasets import Dataset
 from ..estimator import Estimator
-from ..features import FeatureExtractor, GradientExtractor
+from ..features import FeatureExtractor, GradientExtractor, check_extractor
 from ..landmarks import Landmarks
 from ..progress import Progress, renamed, watch
-from .annotated import annotated, templates_among
+from ..values import whole
+from .annotated import annotated, as_dataset, templates_among
 from .matches import grid_scales
 from .templates import MODES, Templates
 from .views import VIEWS, view_list
@@ -107,6 +108,7 @@ class LandmarkDetector(Estimator):
 
     def check(self) -> LandmarkDetector:
         """self; ValueError names an argument of the constructor that is wrong."""
+        check_extractor(self.extractor, "extractor")
         if self.rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r}")
         if self.mode not in MODES:
@@ -158,8 +160,9 @@ class LandmarkDetector(Estimator):
         itself.
         """
         index = self._fitted()
-        if count < 0:
-            raise ValueError(f"count of pseudo-templates must be at least 0, got {count}")
+        count = whole(count, "count of pseudo-templates", 0)
+        if not isinstance(pool, Dataset):
+            raise TypeError(f"pool must be a data set (scp.datasets), got {pool!r}")
         found = self.predict(pool, progress=renamed(progress, "pseudo-templates"))
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]
@@ -176,7 +179,7 @@ class LandmarkDetector(Estimator):
     ) -> Detections:
         """The landmarks in other images; progress: see `scp.progress`."""
         index = self._fitted()
-        images = images if isinstance(images, Dataset) else arrays(images)
+        images = as_dataset(images)
         scales = grid_scales(images, self.extractor.grid_size)
         seen = grid_scales(images, index.views.sizes[0])
         shape = len(index), len(index.views), len(images), index.present.shape[1]
@@ -231,6 +234,8 @@ class LandmarkDetector(Estimator):
         pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
             `usual_pseudo_templates`.
         """
+        if not isinstance(images, Dataset):
+            raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")
         chosen = templates_among(images, templates)
         self.fit(chosen)
         if pseudo_templates is None:

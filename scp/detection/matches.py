@@ -11,12 +11,13 @@ from ..datasets import Dataset
 from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress, watch
 from ..runs import Rows
+from ..values import Result, whole_numbers
 from .templates import Templates
 from .votes import AGREE, combine
 
 
-@dataclass(frozen=True)
-class Matches:
+@dataclass(frozen=True, eq=False, repr=False)
+class Matches(Result):
     """Landmarks of T templates found in N images.
 
     Attributes:
@@ -34,6 +35,10 @@ class Matches:
     scales: np.ndarray
     weights: np.ndarray
 
+    def __repr__(self) -> str:
+        t, v, n, k = self.similarity.shape
+        return f"<Matches: {k} landmarks of {t} templates, seen in {v} views, in {n} images>"
+
     def first_view(self) -> Matches:
         """The same with the first view alone."""
         return Matches(
@@ -44,8 +49,8 @@ class Matches:
         self, templates: Sequence[int], rule: str = "agreeing"
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What these templates say together: see `combine`; the winner is a row of `templates`."""
-        rows = np.asarray(templates, np.int64)
-        if rows.ndim != 1 or len(rows) == 0:
+        rows = whole_numbers(templates, "templates", 0, len(self.counts) - 1)
+        if not rows:
             raise ValueError("templates: at least one is needed")
         shape = self.similarity.shape
         xy = self.xy[rows].reshape(-1, *shape[2:], 2)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..values import array
+
 RULES = ("agreeing", "weighted", "median", "confident")
 POWER = 8  # of the similarity in the weight of a vote
 AGREE = 6.0  # pixels of the grid: votes further from the answer count less than half
@@ -40,7 +42,7 @@ def combine(
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    xy, similarity = np.asarray(xy, np.float64), np.asarray(similarity, np.float64)
+    xy, similarity = array(xy, "xy", absent=True), array(similarity, "similarity", absent=True)
     if xy.shape != (*similarity.shape, 2) or len(xy) == 0:
         raise ValueError(
             f"xy must be [M][...][2] and similarity [M][...], got {xy.shape} and {similarity.shape}"
@@ -53,7 +55,7 @@ def combine(
     xy = np.where(voted[..., None], xy, 0)
     weight = np.where(voted, np.maximum(similarity, 1e-9) ** POWER, 0)
     if weights is not None:
-        weights = np.asarray(weights, np.float64)
+        weights = array(weights, "weights")
         if weights.shape != xy.shape[:1] or not np.all((weights > 0) & (weights < np.inf)):
             raise ValueError(f"weights must be {len(xy)} numbers above 0, got {weights}")
         weight *= weights.reshape(-1, *[1] * (weight.ndim - 1))

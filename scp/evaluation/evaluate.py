@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
-from ..landmarks import Landmarks, stem
+from ..landmarks import Landmarks
+from ..landmarks.names import Index, form
+from ..values import array
 from . import metrics
 from .result import Evaluation
 
@@ -198,7 +200,8 @@ def _same_names(guess: Landmarks, known: Landmarks) -> Landmarks:
         (guess, known, "predicted landmark {} is not in the truth, which has {}"),
         (known, guess, "landmark {} of the truth was not predicted; there are {}"),
     ):
-        odd = [name for name in a.names if name not in set(b.names)]
+        there = {form(name) for name in b.names}
+        odd = [name for name in a.names if form(name) not in there]
         if odd:
             more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
             names = ", ".join(b.names[:5]) + (", ..." if len(b.names) > 5 else "")
@@ -214,15 +217,11 @@ def _join(guess: Landmarks, known: Landmarks, exclude: Sequence[str]):
             f"predicted: no image of the truth is in it (it has {guess.ids[0]!r}, ..., the truth "
             f"{known.ids[0]!r}, ...)"
         )
-    wanted = {stem(str(name)) for name in exclude}
-    everything = {stem(name) for name in (*known.ids, *guess.ids)}
-    for name in exclude:
-        if stem(str(name)) not in everything:
-            raise ValueError(f"exclude: no image is called {name!r}")
+    out, out_guess = _excluded(known, guess, exclude)
     present = ~np.isnan(known.xy).any(axis=2).all(axis=1)
     rows, excluded, left_out, not_predicted = [], [], [], []
     for n, name in enumerate(known.ids):
-        if stem(name) in wanted:
+        if n in out or found[n] in out_guess:
             excluded.append(name)
         elif found[n] < 0:
             if present[n]:
@@ -232,15 +231,34 @@ def _join(guess: Landmarks, known: Landmarks, exclude: Sequence[str]):
         else:
             left_out.append(name)
     joined = set(found.tolist())
-    left_out += [
-        name for i, name in enumerate(guess.ids) if i not in joined and stem(name) not in wanted
-    ]
+    left_out += [name for i, name in enumerate(guess.ids) if i not in joined and i not in out_guess]
     if not rows:
         raise ValueError(
             "truth: no image is left to evaluate: "
             f"{len(left_out)} have no true landmark, {len(excluded)} are excluded"
         )
     return rows, excluded, left_out, not_predicted
+
+
+def _excluded(known: Landmarks, guess: Landmarks, exclude: Sequence[str]):
+    """Rows of the truth and of the predictions that `exclude` names, {rows}, {rows}. A name that is
+    exactly that of an image on either side means this one only."""
+    sides = Index(known.ids), Index(guess.ids)
+    out: tuple[set[int], set[int]] = set(), set()
+    for name in map(str, exclude):
+        exact = [name in side for side in sides]
+        found = False
+        for side, rows, same in zip(sides, out, exact, strict=True):
+            try:
+                row = side.place(name) if same or not any(exact) else -1
+            except ValueError as error:
+                raise ValueError(f"exclude: {error}") from None
+            if row >= 0:
+                rows.add(row)
+                found = True
+        if not found:
+            raise ValueError(f"exclude: no image is called {name!r}")
+    return out
 
 
 def _pair(pair, truth: np.ndarray, ids: list[str]) -> tuple[int, int]:
@@ -260,7 +278,7 @@ def _spacing(spacing, count: int, name: str) -> np.ndarray | None:
     """[count][2] float64, or None."""
     if spacing is None:
         return None
-    spacing = np.asarray(spacing, np.float64)
+    spacing = array(spacing, name)
     if spacing.shape not in ((), (2,), (count, 2)):
         raise ValueError(
             f"{name} must be a number, (sy, sx) or [{count}][2] in the order of the truth, got "

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
+from ..values import Result, array
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the cephalograms in the paper
 RADII_OF = {"mm": RADII, "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}  # by unit
@@ -52,7 +53,7 @@ def radial_errors(
             f"predicted {list(predicted.shape)} and truth {list(truth.shape)} do not agree"
         ) from None
     if spacing is not None:
-        spacing = np.asarray(spacing, np.float64)
+        spacing = array(spacing, "spacing")
         if not (spacing > 0).all() or not np.isfinite(spacing).all():
             raise ValueError("spacing must be positive")
         delta = delta * _per_image(spacing, delta.shape, "spacing")[..., ::-1]
@@ -61,7 +62,7 @@ def radial_errors(
 
 def points(xy: ArrayLike, name: str) -> np.ndarray:
     """`xy` as float64 [...][2], or ValueError that calls it `name`."""
-    xy = np.asarray(xy, np.float64)
+    xy = array(xy, name, absent=True)
     if xy.ndim == 0 or xy.shape[-1] != 2:
         raise ValueError(f"{name} must have a last axis of length 2 (x, y), got {list(xy.shape)}")
     return xy
@@ -93,7 +94,7 @@ def mean_radial_error(
     Where every image has every landmark this is also the mean over landmarks of the means over
     images, as the paper takes it.
     """
-    errors = np.asarray(errors, np.float64)
+    errors = array(errors, "errors", absent=True)
     known = ~np.isnan(errors)
     total = np.where(known, errors, 0).sum(axis=axis)
     count = known.sum(axis=axis)
@@ -120,11 +121,10 @@ def detection_rates(
     Returns:
         float64 [...][R], percent; the last axis is that of the radii.
     """
-    errors = np.asarray(errors, np.float64)
+    errors = array(errors, "errors", absent=True)
     radii = check_radii(radii)
-    count = (~np.isnan(errors)).sum(axis=axis)
+    count = np.asarray((~np.isnan(errors)).sum(axis=axis))[..., None]
     below = np.stack([(errors < r).sum(axis=axis) for r in radii], axis=-1)
-    count = np.asarray(count)[..., None]
     return np.where(count > 0, 100 * below / np.maximum(count, 1), np.nan)
 
 
@@ -139,8 +139,8 @@ def check_radii(radii: Sequence[float]) -> tuple[float, ...]:
     return out
 
 
-@dataclass(frozen=True)
-class ErrorTable:
+@dataclass(frozen=True, eq=False)
+class ErrorTable(Result):
     """What the errors of each landmark (or of each image) come to; all [K].
 
     Attributes:
@@ -165,7 +165,7 @@ def error_table(
 
     An infinite error (a landmark that was not predicted) counts in the rates only.
     """
-    errors = np.asarray(errors, np.float64)
+    errors = array(errors, "errors", absent=True)
     if errors.ndim != 2:
         raise ValueError(f"errors must be [N][L], got {list(errors.shape)}")
     if by not in ("landmark", "image"):
@@ -242,8 +242,7 @@ def paper_spacing(spacing: ArrayLike, shape: ArrayLike, size: ArrayLike = 384) -
 
     spacing and shape [2] or [N][2]; returns float64 of the larger shape.
     """
-    shape = np.asarray(shape, np.float64)
-    return np.asarray(spacing, np.float64) * shape / _size(size)
+    return array(spacing, "spacing") * array(shape, "shape") / _size(size)
 
 
 def paper_errors(
@@ -283,7 +282,7 @@ def paper_errors(
 
 
 def _shape(shape, of: tuple[int, ...]) -> np.ndarray:
-    shape = np.asarray(shape, np.float64)
+    shape = array(shape, "shape")
     if not (shape >= 1).all():
         raise ValueError("shape must be positive (rows, columns)")
     return _per_image(shape, of, "shape")
@@ -410,7 +409,7 @@ def area_under_curve(nme: ArrayLike, threshold: float = 10.0, steps: int = 50) -
 
 
 def _known(values, name: str) -> np.ndarray:
-    values = np.asarray(values, np.float64)
+    values = array(values, name, absent=True)
     if values.ndim != 1:
         raise ValueError(f"{name} must be [N], got {list(values.shape)}")
     return values[~np.isnan(values)]
@@ -449,7 +448,7 @@ def bootstrap_interval(
     Returns:
         low, high: float64 [] or [K]; NaN where nothing is known.
     """
-    values = np.asarray(values, np.float64)
+    values = array(values, "values", absent=True)
     if values.ndim not in (1, 2) or not len(values):
         raise ValueError(f"values must be [N] or [N][K], N at least 1, got {list(values.shape)}")
     if not 0 < level < 1:
@@ -457,7 +456,7 @@ def bootstrap_interval(
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
     table = values if values.ndim == 2 else values[:, None]
-    weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    weights = np.ones(len(values)) if weights is None else array(weights, "weights")
     weights = weights[:, None] if weights.ndim == 1 else weights
     if weights.shape not in (table.shape, (len(table), 1)) or not (weights >= 0).all():
         raise ValueError(f"weights must be {list(values.shape)} numbers from 0 on")
@@ -504,13 +503,15 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
 
 def ranks(values: ArrayLike) -> np.ndarray:
     """Ranks of the values [N] from 1, float64; equal values share their mean rank."""
-    _, group, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    _, group, count = np.unique(
+        array(values, "values", None), return_inverse=True, return_counts=True
+    )
     last = np.cumsum(count)
     return (last - (count - 1) / 2)[group]
 
 
 def _pairs(a, b) -> tuple[np.ndarray, np.ndarray]:
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a, b = array(a, "a", absent=True), array(b, "b", absent=True)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(
             f"a and b must be two rows of one length: {list(a.shape)}, {list(b.shape)}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..landmarks.csv import _quoted
+from ..landmarks.csv import csv_cell
 from ..report import accuracy, plots
 from ..runs import naming, writing
+from ..values import Result
 from . import metrics
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Result):
     """Errors of predicted landmarks; N images with a true landmark, L landmarks.
 
     Attributes:
@@ -65,7 +66,7 @@ class Evaluation:
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
-    images: object = None
+    images: object = field(default=None, compare=False)
 
     # ---- counts and tables ----
 
@@ -228,7 +229,7 @@ class Evaluation:
             for k, name in enumerate(self.names):
                 numbers = (*self.predicted[i, k], *self.truth[i, k], self.errors[i, k])
                 cells = (repr(float(v)) if math.isfinite(v) else "" for v in numbers)
-                lines.append(",".join((_quoted(image), _quoted(name), *cells)))
+                lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
         return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..landmarks.csv import safe_cell
 from ..report.svg import Drawing
 from ..runs import RunFolder
 
@@ -74,7 +75,7 @@ class Result:
         if self.records:
             writer = csv.DictWriter(out, list(self.records[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows({k: _plain(v) for k, v in r.items()} for r in self.records)
+            writer.writerows({k: _cell(v) for k, v in r.items()} for r in self.records)
         return out.getvalue()
 
     def write(self, folder: str | os.PathLike[str]) -> list[str]:
@@ -89,14 +90,14 @@ class Result:
         return files
 
 
-def _plain(value):
+def _cell(value):
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):
-        return " ".join(str(v) for v in value)
-    return value
+        value = " ".join(str(v) for v in value)
+    return safe_cell(value) if isinstance(value, str) else value
 
 
 def number(value: float | None, digits: int = 3) -> str:

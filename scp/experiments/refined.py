@@ -218,7 +218,5 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
             progress=study.progress,
             callback=callback and (lambda event: callback({**event, "m": m})),
         )
-        if not refiner.trained_.finished:
-            raise KeyboardInterrupt
     bar = renamed(study.progress, f"refined, M = {m}")
     return refiner.predict(study.data.test, progress=bar).xy

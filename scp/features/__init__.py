@@ -1,6 +1,6 @@
 """Feature pyramids: of gradients, or of a network that learned from the images."""
 
-from .base import BaseExtractor
+from .base import BaseExtractor, check_extractor
 from .choose import extractor_for
 from .gradient import GradientExtractor
 from .learned import FeatureExtractor
@@ -17,6 +17,7 @@ __all__ = [
     "PyramidStore",
     "aligned",
     "cell_offsets",
+    "check_extractor",
     "extractor_for",
     "train",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..datasets.base import resize
 from ..estimator import Estimator
+from ..values import array
 from .pyramid import FeaturePyramid, cell_offsets
 from .store import PyramidStore
 
@@ -98,6 +99,10 @@ class BaseExtractor(Estimator):
             for i in range(len(images)):
                 yield images.grid(i, size)
             return
+        if isinstance(images, (str, bytes, os.PathLike)) or not np.iterable(images):
+            raise TypeError(
+                f"images must be a data set (scp.datasets.folder(path)) or arrays, got {images!r}"
+            )
         if isinstance(images, np.ndarray) and images.ndim != 3:
             raise ValueError(f"images must be [N][H][W], got shape {list(images.shape)}")
         empty = True
@@ -108,12 +113,31 @@ class BaseExtractor(Estimator):
             raise ValueError("images: at least one is needed")
 
 
+def check_extractor(value: object, name: str) -> None:
+    """TypeError unless `value` is an object that gives pyramids."""
+    if isinstance(value, type) or not hasattr(type(value), "pyramid"):
+        raise TypeError(
+            f"{name} must be a trained FeatureExtractor or a GradientExtractor, got {value!r}"
+        )
+
+
+def on_grid_of(extractor: BaseExtractor, image) -> np.ndarray:
+    """An image that has the extractor's size already, float32 in 0..1."""
+    size = extractor.grid_size
+    image = array(image, "image", np.float32)
+    if image.shape != size:
+        raise ValueError(f"image must have shape {size}, got {image.shape}")
+    if not (image.min() >= 0 and image.max() <= 1):  # NaN fails too
+        raise ValueError("image must be finite and lie in 0..1; Dataset.grid gives such images")
+    return image
+
+
 def _on_grid(image, size: tuple[int, int], name: str) -> np.ndarray:
-    image = np.asarray(image)
+    image = array(image, name, None)
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"{name} must be [rows][columns] and not empty, got {list(image.shape)}")
     if image.dtype.kind == "f":
-        image = np.ascontiguousarray(image, np.float32)
+        image = image.astype(np.float32, copy=False)
         if not ((image >= 0) & (image <= 1)).all():
             raise ValueError(f"{name} must lie in 0..1 where it is floating point")
     elif image.dtype not in (np.uint8, np.uint16):

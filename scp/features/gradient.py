@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from ..datasets import Dataset
 from ..datasets.base import check_size
-from .base import BaseExtractor
+from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned
 
 
@@ -75,10 +75,7 @@ class GradientExtractor(BaseExtractor):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
-        size = self.grid_size
-        image = np.ascontiguousarray(image, np.float32)
-        if image.shape != size:
-            raise ValueError(f"image must have shape {size}, got {image.shape}")
+        image = on_grid_of(self, image)
         features = aligned((1, self.cells, self.channels))
         norms = np.empty((1, self.cells), np.float32)
         _core.gradient_pyramid(features, norms, image[None], self.levels)

@@ -22,7 +22,8 @@ from ..progress import Progress, of_training
 from ..runs import read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import TrainingOptions
-from .base import BaseExtractor
+from ..training.loop import with_length
+from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 from .train import train
@@ -173,21 +174,14 @@ class FeatureExtractor(BaseExtractor):
             progress: see `scp.progress`; a function is called once per line of the log.
             callback: called with the events of `scp.features.train`.
 
-        Returns:
-            self. After Ctrl-C `trained_.finished` is False; weights.safetensors is written when the
-            training has finished only.
+        Raises:
+            KeyboardInterrupt: Ctrl-C, after the step that ran; the checkpoint of `run` is written,
+                and what was trained so far stands in model_ and trained_. weights.safetensors is
+                written when the training has finished only.
         """
-        if hasattr(self, "model_"):
-            del self.model_
+        self._forget()
         settings = self._settings()
-        options = settings.options
-        if minutes is not None and steps is not None:
-            raise ValueError("minutes, steps: give one of them")
-        for name, value in (("minutes", minutes), ("steps", steps)):
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0, got {value}")
-            if value is not None:
-                options = options.set(**{"steps": 0, name: value})
+        options = with_length(settings.options, minutes, steps)
         grids = self._pool(images)
         bar, take = of_training(progress, "training")
 
@@ -226,7 +220,8 @@ class FeatureExtractor(BaseExtractor):
             dict(self.network or {}) if named else {},
             facts,
         )
-        if run is not None and self.trained_.finished:
+        self.trained_.raise_if_stopped()
+        if run is not None:
             self.save(Path(run) / WEIGHTS)
         return self
 
@@ -288,10 +283,8 @@ class FeatureExtractor(BaseExtractor):
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
         """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
-        model, size, levels, grid = self._trained(), self.grid_size, self.levels, self.grid
-        image = np.ascontiguousarray(image, np.float32)
-        if image.shape != size:
-            raise ValueError(f"image must have shape {size}, got {image.shape}")
+        model, levels, grid = self._trained(), self.levels, self.grid
+        image = on_grid_of(self, image)
         offsets = cell_offsets(levels, *grid)
         features = aligned((int(offsets[-1]), self.channels))
         norms = np.empty(len(features), np.float32)

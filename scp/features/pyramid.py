@@ -7,10 +7,16 @@ give this type, so what follows does not know where features come from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ..values import Result, array
+
+LAYOUTS = ("hwc", "chw")
 
 
 def cell_offsets(levels: int, height: int, width: int) -> np.ndarray:
@@ -27,8 +33,8 @@ def aligned(shape: tuple[int, ...]) -> np.ndarray:
     return room[start : start + size].view(np.float32).reshape(shape)
 
 
-@dataclass(frozen=True)
-class FeaturePyramid:
+@dataclass(frozen=True, eq=False, repr=False)
+class FeaturePyramid(Result):
     """Features of one image.
 
     Attributes:
@@ -45,34 +51,39 @@ class FeaturePyramid:
     width: int
 
     @classmethod
-    def from_levels(cls, maps: list[np.ndarray]) -> FeaturePyramid:
-        """A pyramid from raw maps [H_d][W_d][C], coarsest first, each twice as large as the last.
+    def from_levels(cls, maps: Sequence[ArrayLike], *, layout: str | None = None) -> FeaturePyramid:
+        """A pyramid from raw maps, coarsest first, each twice as large as the last.
 
         Vectors are normalised here; channels are filled up with zeros to a multiple of 16, which
         changes no similarity.
+
+        Args:
+            maps: [H_d][W_d][C] each.
+            layout: "hwc", or "chw" for maps [C][H_d][W_d], as PyTorch has them. None: "hwc", where
+                nothing speaks against it; it must be said for tensors of PyTorch, and for a single
+                map that looks like the other.
         """
-        if not maps:
-            raise ValueError("maps must hold at least one level")
-        height, width, channels = maps[0].shape
+        levels = _maps(maps, layout)
+        height, width, channels = levels[0].shape
         padded = -(-channels // 16) * 16
         rows, norms = [], []
-        for d, level in enumerate(maps):
-            if level.shape != (height << d, width << d, channels):
-                raise ValueError(
-                    f"maps[{d}] must have shape {(height << d, width << d, channels)}, "
-                    f"got {level.shape}"
-                )
+        for level in levels:
             flat = np.zeros((level.shape[0] * level.shape[1], padded), np.float32)
             flat[:, :channels] = level.reshape(-1, channels)
-            if not np.isfinite(flat).all():
-                raise ValueError(f"maps[{d}] must be finite")
             norm = np.sqrt(np.einsum("nc,nc->n", flat, flat, dtype=np.float64))
             flat /= np.maximum(norm, 1e-30)[:, None].astype(np.float32)
             rows.append(flat)
             norms.append(norm.astype(np.float32))
         features = aligned((sum(map(len, rows)), padded))
         return cls(
-            np.concatenate(rows, out=features), np.concatenate(norms), len(maps), height, width
+            np.concatenate(rows, out=features), np.concatenate(norms), len(levels), height, width
+        )
+
+    def __repr__(self) -> str:
+        cells, channels = self.features.shape
+        return (
+            f"<FeaturePyramid: {self.levels} levels, the first {self.height} x {self.width}; "
+            f"{cells} cells of {channels} channels>"
         )
 
     @property
@@ -98,6 +109,7 @@ class FeaturePyramid:
         that holds its nearest pixel, without interpolation (the paper's code does the same).
         """
         height, width = self.size
+        xy = array(xy, "xy", None, 2)
         x = np.clip(np.floor(xy[:, 0] + 0.5).astype(np.int64), 0, width - 1)
         y = np.clip(np.floor(xy[:, 1] + 0.5).astype(np.int64), 0, height - 1)
         offsets = cell_offsets(self.levels, self.height, self.width)
@@ -109,7 +121,7 @@ class FeaturePyramid:
     def between(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `at`, with the vectors interpolated: each level bilinearly between the centres of its
         cells, lengths included, borders replicated. xy: points [K][2], not rounded."""
-        xy = np.asarray(xy, np.float64)
+        xy = array(xy, "xy", ndim=2)
         rows, lengths = [], []
         for d in range(self.levels):
             features, norms = self.level(d)
@@ -133,6 +145,44 @@ class FeaturePyramid:
         return np.stack(rows, axis=1).astype(np.float32), np.stack(lengths, axis=1).astype(
             np.float32
         )
+
+
+def _maps(maps: Sequence[ArrayLike], layout: str | None) -> list[np.ndarray]:
+    """The maps of all levels, float32 [H_d][W_d][C]."""
+    if layout not in (None, *LAYOUTS):
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    levels = [array(m, f"maps[{d}]", np.float32, 3) for d, m in enumerate(maps)]
+    if not levels:
+        raise ValueError("maps must hold at least one level")
+    if layout is None:
+        tensors = any(type(m).__module__.partition(".")[0] == "torch" for m in maps)
+        if tensors or _channels_first(levels):
+            raise ValueError(
+                f"layout: maps[0] of shape {levels[0].shape} may be [C][H][W]; say layout='chw' if "
+                "it is, layout='hwc' if it is [H][W][C]"
+            )
+    if layout == "chw":
+        levels = [np.moveaxis(level, 0, 2) for level in levels]
+    height, width, channels = levels[0].shape
+    for d, level in enumerate(levels):
+        if level.shape != (height << d, width << d, channels):
+            raise ValueError(
+                f"maps[{d}] must have shape {(height << d, width << d, channels)} ([H][W][C], each "
+                f"level twice as large as the one before), got {level.shape}"
+            )
+        if level.size == 0 or not np.isfinite(level).all():
+            raise ValueError(f"maps[{d}] must be finite and not empty")
+    return levels
+
+
+def _channels_first(levels: list[np.ndarray]) -> bool:
+    """Whether the last two axes, not the first two, double from level to level; of a single map,
+    whether they look more like the sides of an image: whether they are more alike."""
+    first, *others = (level.shape for level in levels)
+    if others:
+        return others[0] == (first[0], 2 * first[1], 2 * first[2])
+    a, b, c = map(max, first, (1, 1, 1))
+    return max(b / c, c / b) < max(a / b, b / a)
 
 
 class Extractor(Protocol):

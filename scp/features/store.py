@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from ..values import whole
 from .pyramid import FeaturePyramid
 
 
@@ -28,7 +29,8 @@ class PyramidStore(Sequence[FeaturePyramid]):
         max_memory: int | None = None,
         folder: str | os.PathLike[str] | None = None,
     ):
-        left = 2 << 30 if max_memory is None else int(max_memory)
+        self._max_memory, self._folder = max_memory, folder
+        left = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self._kept: list[FeaturePyramid] = []
         self._file, self._shape, self._count = None, None, 0
         for pyramid in pyramids:
@@ -67,8 +69,16 @@ class PyramidStore(Sequence[FeaturePyramid]):
         (cells, channels), levels, height, width = self._shape
         at = (i - len(self._kept)) * cells * (channels + 1) * 4
         rows = np.memmap(self._file, np.float32, "r", at, (cells * (channels + 1),))
+        rows = rows.view(np.ndarray)
         features = rows[: cells * channels].reshape(cells, channels)
         return FeaturePyramid(features, rows[cells * channels :], levels, height, width)
+
+    def __repr__(self) -> str:
+        return f"<PyramidStore: {len(self)} pyramids, {self.spilled} of them in a file>"
+
+    def __reduce__(self):
+        """A copy or pickle holds all pyramids; of those in a file too."""
+        return type(self), (list(self), self._max_memory, self._folder)
 
     @property
     def spilled(self) -> int:

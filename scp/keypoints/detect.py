@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..values import Result, array, real, whole
 
 METHODS = ("sift", "surf", "orb", "random")
 # Options of each detector and their defaults.
@@ -49,8 +50,8 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 
 
-@dataclass
-class KeyPoints:
+@dataclass(eq=False, repr=False)
+class KeyPoints(Result):
     """Key points of one image, best first.
 
     Attributes:
@@ -63,6 +64,9 @@ class KeyPoints:
 
     def __len__(self) -> int:
         return len(self.response)
+
+    def __repr__(self) -> str:
+        return f"<KeyPoints: {len(self)} points>"
 
 
 def detect(
@@ -98,11 +102,10 @@ def detect(
     image = _as_bytes(image)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
-    if not 0 <= border < 0.5:
+    count = whole(count, "count", 1)
+    if not 0 <= real(border, "border") < 0.5:
         raise ValueError(f"border must be in [0, 0.5), got {border}")
-    if not 0 <= min_distance < np.inf:
+    if not 0 <= real(min_distance, "min_distance") < np.inf:
         raise ValueError(f"min_distance must be a finite number of pixels >= 0, got {min_distance}")
     options = _check_options(method, options)
     if method == "random":
@@ -129,19 +132,19 @@ def _check_options(method: str, options: dict) -> dict:
     checked = dict(defaults)
     for name, value in options.items():
         low, high = _RANGES[name]
-        if not low <= value <= high:
+        if not low <= real(value, name) <= high:
             raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
         checked[name] = type(defaults[name])(value)
     return checked
 
 
 def _as_bytes(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
+    image = array(image, "image", None)
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image must be [rows][columns] and not empty, got shape {image.shape}")
     if image.dtype == np.uint8:
-        return np.ascontiguousarray(image)
-    if image.dtype not in (np.float32, np.float64):
+        return image
+    if image.dtype.kind != "f":
         raise TypeError(f"image must be uint8 or float in [0, 1], got dtype {image.dtype}")
     low, high = float(image.min()), float(image.max())
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import DatasetError
+from .names import check_alike
 from .table import Landmarks
+from .text import check_table
 
 SEVERAL = ("raise", "largest")
 
@@ -26,6 +30,7 @@ class CocoFile:
     """One category of a COCO file.
 
     Attributes:
+        notes: what of the file was not used, a sentence each.
         files: file name of each image, in the order of the file.
         shapes: (H, W) of each image, or None where the file does not say.
         names: L key points.
@@ -36,15 +41,24 @@ class CocoFile:
     shapes: list[tuple[int, int] | None]
     names: list[str]
     xy: np.ndarray
+    notes: list[str] = field(default_factory=list)
 
     def landmarks(self) -> Landmarks:
+        self.warn()
         return Landmarks(self.files, self.names, self.xy)
+
+    def warn(self) -> None:
+        """A warning for each of the notes."""
+        for note in self.notes:
+            warnings.warn(note, stacklevel=3)
 
 
 def parse_coco(path, text: str, category: str | None = None, several: str = "raise") -> CocoFile:
     """The key points of one category, one instance per image.
 
-    Annotations without any key point and those of crowds (iscrowd = 1) do not count.
+    Annotations without any key point and those of crowds (iscrowd = 1) do not count. What is left
+    out so is counted in `notes`; an annotation of an image or a category that the file does not
+    have is an error.
 
     Args:
         path: for messages.
@@ -59,32 +73,43 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
     if several not in SEVERAL:
         raise ValueError(f"several must be one of {', '.join(SEVERAL)}, got {several!r}")
     content = _load(path, text)
-    chosen, names = _category(path, content, category)
+    categories = _categories(path, content)
+    chosen, names = _category(path, categories, category)
     index, files, shapes = _images(path, content)
+    check_table(path, len(text), len(files), len(names))
     xy = np.full((len(files), len(names), 2), np.nan)
     best: dict[int, int] = {}  # annotation of each image
+    left: Counter[str] = Counter()
     for k, entry in enumerate(_entries(path, content, "annotations")):
         where = f"{path}, annotations[{k}]"
-        image = _field(entry, "image_id", (int, str), where)
-        if image not in index:
-            raise DatasetError(f"{where}: no image has the id {image!r}")
-        if entry.get("category_id") != chosen or entry.get("iscrowd") == 1:
+        i = _known(index, entry, "image_id", where, "image")
+        kind = _known(categories, entry, "category_id", where, "category")[1]
+        if entry["category_id"] != chosen:
+            if entry.get("keypoints") and not kind:
+                left["annotations with key points, of a category that names none"] += 1
             continue
-        points = _points(entry, len(names), where)
+        points, unseen = _points(entry, len(names), where)
+        if _flag(entry, where):
+            left["annotations of crowds (iscrowd = 1)"] += 1
+            continue
+        left["key points with v = 0 that have a place: absent"] += unseen
         if np.isnan(points).all():
+            if entry.get("num_keypoints") and not entry.get("keypoints"):
+                left["annotations with num_keypoints, but without keypoints"] += 1
             continue
-        i = index[image]
         if i in best:
             if several == "raise":
                 raise DatasetError(
                     f"{where}: image {files[i]!r} has annotations[{best[i]}] already; one "
                     'instance per image is expected (or the largest, with several="largest")'
                 )
+            left["instances that are not the largest of their image"] += 1
             if not _area(path, entry, k) > _area(path, content["annotations"][best[i]], best[i]):
                 continue
         best[i] = k
         xy[i] = points
-    return CocoFile(files, shapes, names, xy)
+    notes = [f"{path}: not used: {count} {what}" for what, count in left.items() if count]
+    return CocoFile(files, shapes, names, xy, notes)
 
 
 def _load(path, text: str) -> dict:
@@ -119,8 +144,10 @@ def _field(entry: dict, name: str, kinds, where: str):
     return value
 
 
-def _category(path, content: dict, wanted: str | None) -> tuple[int | str, list[str]]:
-    found: dict[str, tuple[int | str, list[str]]] = {}
+def _categories(path, content: dict) -> dict[int | str, tuple[str, list[str]]]:
+    """Name and key points by id."""
+    found: dict[int | str, tuple[str, list[str]]] = {}
+    seen: set[str] = set()
     for k, entry in enumerate(_entries(path, content, "categories")):
         where = f"{path}, categories[{k}]"
         number, name = _field(entry, "id", (int, str), where), _field(entry, "name", str, where)
@@ -129,10 +156,17 @@ def _category(path, content: dict, wanted: str | None) -> tuple[int | str, list[
             raise DatasetError(f"{where}: keypoints must be a list of names")
         if len(set(points)) != len(points):
             raise DatasetError(f"{where}: the names of keypoints are not unique")
-        if name in found or number in [n for n, _ in found.values()]:
+        check_alike(points, where)
+        if name in seen or number in found:
             raise DatasetError(f"{where}: the name or the id is there twice")
-        if points:
-            found[name] = number, points
+        seen.add(name)
+        found[number] = name, points
+    return found
+
+
+def _category(path, categories, wanted: str | None) -> tuple[int | str, list[str]]:
+    """Id and key points of the category that is wanted, or of the only one."""
+    found = {name: (number, points) for number, (name, points) in categories.items() if points}
     if not found:
         raise DatasetError(f"{path}: no category has keypoints")
     choices = ", ".join(map(repr, found))
@@ -141,6 +175,26 @@ def _category(path, content: dict, wanted: str | None) -> tuple[int | str, list[
     if wanted is not None and wanted not in found:
         raise DatasetError(f"{path}: no category {wanted!r} with keypoints; there are {choices}")
     return found[wanted] if wanted is not None else next(iter(found.values()))
+
+
+def _known(known: dict, entry: dict, name: str, where: str, what: str):
+    """What `known` has for the entry's id of an image or a category."""
+    number = _field(entry, name, (int, str), where)
+    if number not in known:
+        other = str(number) if isinstance(number, int) else _whole(number)
+        hint = f", but one has {other!r}: ids are text or numbers alike" if other in known else ""
+        raise DatasetError(f"{where}: no {what} has the id {number!r}{hint}")
+    return known[number]
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 20 else None
+
+
+def _flag(entry: dict, where: str) -> bool:
+    if entry.get("iscrowd") not in (None, 0, 1):
+        raise DatasetError(f"{where}: iscrowd must be 0 or 1, got {str(entry['iscrowd'])[:40]}")
+    return entry.get("iscrowd") == 1
 
 
 def _images(path, content: dict):
@@ -174,13 +228,14 @@ def _number(value, where: str) -> float:
     raise DatasetError(f"{where}: {str(value)[:40]} is not a finite number")
 
 
-def _points(entry: dict, count: int, where: str) -> np.ndarray:
+def _points(entry: dict, count: int, where: str) -> tuple[np.ndarray, int]:
+    """Key points [count][2], and how many have v = 0 though they have a place."""
     flat = entry.get("keypoints")
+    out, unseen = np.full((count, 2), np.nan), 0
     if flat is None or flat == []:  # a box only
-        return np.full((count, 2), np.nan)
+        return out, unseen
     if not isinstance(flat, list) or len(flat) != 3 * count:
         raise DatasetError(f"{where}: keypoints must hold {count} times x, y, v")
-    out = np.full((count, 2), np.nan)
     for k in range(count):
         at = f"{where}, keypoints[{3 * k}]"
         x, y, seen = (_number(v, at) for v in flat[3 * k : 3 * k + 3])
@@ -188,7 +243,8 @@ def _points(entry: dict, count: int, where: str) -> np.ndarray:
             raise DatasetError(f"{at}: v must be 0, 1 or 2, got {seen:g}")
         if seen:
             out[k] = x, y
-    return out
+        unseen += not seen and (x, y) != (0, 0)
+    return out, unseen
 
 
 def _area(path, entry: dict, k: int) -> float:

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import math
 import os
+import re
 
 import numpy as np
 
 from ..errors import DatasetError
 from ..runs import writing
+from .names import check_alike, check_split
 from .table import Landmarks
-from .text import number_in, point_in
+from .text import check_table, number_in, point_in
 
 _KEYS = ("image", "landmark", "x", "y")
 _EXTRA = ("confidence", "error")
+# Spreadsheets run a cell that begins so (the full-width signs in some languages); behind an
+# apostrophe they show it as text.
+_RUN = re.compile("'*[=+\\-@\t\r\uff0b\uff0d\uff1d\uff20]")
+
+
+def safe_cell(name: str) -> str:
+    """A name as the content of a cell that no spreadsheet runs; `plain_cell` gives it again."""
+    return f"'{name}" if _RUN.match(name) else name
+
+
+def csv_cell(name: str) -> str:
+    """`safe_cell` in quotes, where CSV needs them."""
+    name = safe_cell(name)
+    # The csv module leaves a carriage return bare where lines end in a line feed.
+    return '"' + name.replace('"', '""') + '"' if any(c in name for c in ',"\r\n') else name
+
+
+def plain_cell(cell: str) -> str:
+    """The name that a cell of `csv_cell` stands for (without quotes, as the csv module reads)."""
+    return cell[1:] if cell.startswith("'") and _RUN.match(cell) else cell
 
 
 def _cells(where: str, cells: list[str], header: list[str]) -> dict[str, str]:
@@ -22,10 +44,11 @@ def _cells(where: str, cells: list[str], header: list[str]) -> dict[str, str]:
     row = dict(zip(header, cells, strict=True))
     if not row["image"]:
         raise DatasetError(f"{where}: image is empty")
+    row["image"] = plain_cell(row["image"])
     return row
 
 
-def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
     for name in _KEYS:
         if name not in header:
             raise DatasetError(f"{where}: column {name!r} is missing")
@@ -43,6 +66,7 @@ def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
         row = _cells(where, cells, header)
         if not row["landmark"]:
             raise DatasetError(f"{where}: landmark is empty")
+        row["landmark"] = plain_cell(row["landmark"])
         if row["image"] not in ids:
             first.append(number)
         values = [*point_in(row["x"], row["y"], where, "")]
@@ -59,14 +83,18 @@ def _long(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
         seen[at] = number, values
     if not seen:
         raise DatasetError(f"{path}: no landmark in it")
+    some = ", ".join(map(repr, list(names)[:3]))
+    check_table(path, size, len(ids), len(names), f" The first: {some}")
+    check_alike(list(names), str(path))
     table = np.full((len(ids), len(names), 2 + len(extra)), np.nan)
     for at, (_, values) in seen.items():
         table[at] = values
+    check_split(list(names), ~np.isnan(table[..., 0]), str(path))
     more = {name: table[..., 2 + k].copy() for k, name in enumerate(extra)}
     return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
 
 
-def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+def _wide(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
     columns, names = set(header), {}
     for column in header:
         if column == "image":
@@ -82,6 +110,8 @@ def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
         names.setdefault(name)
     if not names:
         raise DatasetError(f"{where}: no landmark in the header")
+    labels = [plain_cell(name) for name in names]
+    check_alike(labels, where)
     first: dict[str, int] = {}
     points = []
     for number, cells in lines:
@@ -95,13 +125,14 @@ def _wide(path, where: str, header: list[str], lines) -> tuple[Landmarks, list[i
         points.append([point_in(row[f"{n}_x"], row[f"{n}_y"], where, f"{n}_") for n in names])
     if not first:
         raise DatasetError(f"{path}: no image in it")
-    return Landmarks(list(first), list(names), np.array(points)), list(first.values())
+    return Landmarks(list(first), labels, np.array(points)), list(first.values())
 
 
 def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
     """A long CSV, whole or absent; numbers are read back exactly.
 
-    Each image has a line for each landmark, with empty cells for what is absent.
+    Each image has a line for each landmark, with empty cells for what is absent. A name that a
+    spreadsheet would run (=, +, -, @) has an apostrophe before it, which reading takes off.
 
     Raises:
         ValueError: a name that cannot be written as UTF-8.
@@ -112,7 +143,7 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
         for k, name in enumerate(landmarks.names):
             values = [*landmarks.xy[i, k], *(getattr(landmarks, v)[i, k] for v in extra)]
             cells = ("" if math.isnan(v) else repr(float(v)) for v in values)
-            lines.append(",".join((_quoted(image), _quoted(name), *cells)))
+            lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
     try:
         data = ("\n".join(lines) + "\n").encode()
     except UnicodeEncodeError as error:
@@ -120,8 +151,3 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
         raise ValueError(f"{path}: {text!r} cannot be written as UTF-8") from None
     with writing(path) as beside:
         beside.write_bytes(data)
-
-
-def _quoted(cell: str) -> str:
-    # The csv module leaves a carriage return bare where lines end in a line feed.
-    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ',"\r\n') else cell

@@ -7,13 +7,14 @@ Read are three kinds of file, told apart by their content:
     COCO       JSON with images, annotations, categories  key points; v = 0 is an absent one
 
 Points are (x, y) in pixels of the original image, pixel centres at integers. An absent point is NaN
-in memory and two empty cells in a CSV. CSV is comma-separated UTF-8, with or without a byte order
-mark; cells may be quoted.
+in memory and two empty cells in a CSV. CSV is comma-separated, UTF-8 or what its byte order mark
+says; cells may be quoted.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ..errors import DatasetError
 from .coco import parse_coco
@@ -21,8 +22,14 @@ from .csv import _KEYS, _long, _wide
 from .table import Landmarks
 from .text import csv_lines, read_text
 
+# What is taken off the coordinates of a file that has (0, 0) at the "center" of the first pixel, at
+# its "corner", or counts pixels from "one".
+ORIGINS = {"center": 0.0, "corner": 0.5, "one": 1.0}
 
-def read_landmarks(path: str | os.PathLike[str], category: str | None = None) -> Landmarks:
+
+def read_landmarks(
+    path: str | os.PathLike[str], category: str | None = None, *, origin: str = "center"
+) -> Landmarks:
     """The landmarks of a long or wide CSV, or of COCO key points.
 
     Images and landmarks keep the order in which the file first names them; of COCO, the order of
@@ -31,15 +38,32 @@ def read_landmarks(path: str | os.PathLike[str], category: str | None = None) ->
     Args:
         path: the file.
         category: of a COCO file with several categories that have key points, the one to read.
+        origin: what the file's coordinates count from: the "center" of the first pixel is (0, 0),
+            or its "corner" is (0, 0), or its centre is (1, 1), "one".
 
     Raises:
         DatasetError: names the file, the line (of JSON, the entry) and what is wrong.
     """
-    return read_with_places(path, category)[0]
+    return read_with_places(path, category, origin)[0]
 
 
-def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list[str]]:
+def read_with_places(
+    path, category: str | None = None, origin: str = "center"
+) -> tuple[Landmarks, list[str]]:
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
+    check_origin(origin)
+    found, places = _read(path, category)
+    if ORIGINS[origin]:
+        found = replace(found, xy=found.xy - ORIGINS[origin])
+    return found, places
+
+
+def check_origin(origin: str) -> None:
+    if origin not in ORIGINS:
+        raise ValueError(f"origin must be one of {', '.join(ORIGINS)}; got {origin!r}")
+
+
+def _read(path, category: str | None) -> tuple[Landmarks, list[str]]:
     text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
         found = parse_coco(path, text, category).landmarks()
@@ -60,5 +84,6 @@ def read_with_places(path, category: str | None = None) -> tuple[Landmarks, list
         if name in seen:
             raise DatasetError(f"{where}: column {name!r} is there twice")
         seen.add(name)
-    found, first = (_long if "landmark" in header else _wide)(path, where, header, lines)
+    kind = _long if "landmark" in header else _wide
+    found, first = kind(path, len(text), where, header, lines)
     return found, [f"line {number}" for number in first]

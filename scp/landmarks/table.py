@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..values import Result, array
+from .names import check_alike, either, form, stem, twice
+
 if TYPE_CHECKING:
     from ..datasets import Dataset
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".nii.gz", ".nii")
-
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class Landmarks(Result):
     """Points of N images with L landmarks each: read from a file, found by a detector, refined by
     a network.
 
@@ -44,14 +45,14 @@ class Landmarks:
             if "" in values:
                 raise ValueError(f"{field}: name {values.index('')} is empty")
             if len(set(values)) != len(values):
-                twice = next(v for i, v in enumerate(values) if v in values[:i])
-                raise ValueError(f"{field} must be unique, {twice!r} is there twice")
+                raise ValueError(f"{field} must be unique, {twice(values)!r} is there twice")
+        check_alike(self.names, "names")
         shape = len(self.ids), len(self.names)
         for field, expected in (("xy", (*shape, 2)), ("confidence", shape), ("error", shape)):
             value = getattr(self, field)
             if value is None and field != "xy":
                 continue
-            value = np.asarray(value, np.float64)
+            value = array(value, field, absent=True)
             if value.shape != expected:
                 raise ValueError(f"{field} must be {list(expected)}, got {list(value.shape)}")
             if np.isinf(value).any():
@@ -98,9 +99,9 @@ class Landmarks:
     def rows(self, ids: Sequence[str], absent: bool = False) -> Landmarks:
         """The landmarks of these images, in this order and under these names.
 
-        A name that is not in `ids` is looked for without the suffixes of image files, so that
-        "001" finds "001.bmp" and the other way round. A row that a name fits exactly is that
-        name's alone.
+        A name that is not in `ids` is looked for in the composed Unicode form, then without the
+        suffixes of image files, so that "001" finds "001.bmp" and the other way round. A row that
+        a name fits exactly is that name's alone.
 
         Args:
             ids: names of images, unique.
@@ -128,41 +129,38 @@ class Landmarks:
         `rows`."""
         exact = {name: i for i, name in enumerate(self.ids)}
         out = np.array([exact.get(str(name), -1) for name in ids], np.int64)
+        self._find_by(form, ids, out)
+        self._find_by(lambda name: stem(form(name)), ids, out)
+        return out
+
+    def _find_by(self, part: Callable[[str], str], ids: Sequence[str], out: np.ndarray) -> None:
+        """Rows of images not found yet, among the rows that are still free, by a part of the
+        names."""
+        free: dict[str, list[int]] = {}
         taken = set(out.tolist())
-        stems: dict[str, list[int]] = {}
         for i, name in enumerate(self.ids):
             if i not in taken:
-                stems.setdefault(stem(name), []).append(i)
+                free.setdefault(part(name), []).append(i)
         used: dict[int, str] = {}
         for k in np.flatnonzero(out < 0):
             name = str(ids[k])
-            rows = stems.get(stem(name), [])
+            rows = free.get(part(name), [])
             if len(rows) > 1:
-                could = " or ".join(self.ids[i] for i in rows[:3])
-                raise ValueError(f"image {name!r} could be {could}")
+                raise ValueError(f"image {name!r} could be {either([self.ids[i] for i in rows])}")
             for i in rows:
                 if i in used:
-                    raise ValueError(f"{self.ids[i]!r} could be image {used[i]} or {name}")
+                    raise ValueError(f"{self.ids[i]!r} could be image {either([used[i], name])}")
                 out[k], used[i] = i, name
-        return out
 
     def columns(self, names: Sequence[str]) -> Landmarks:
-        """These landmarks only, in this order; ValueError names one that is missing."""
-        place = {name: k for k, name in enumerate(self.names)}
+        """These landmarks only, in this order and under these names, which match in any Unicode
+        form; ValueError names one that is missing."""
+        place = {form(name): k for k, name in enumerate(self.names)}
         for name in names:
-            if name not in place:
+            if form(name) not in place:
                 raise ValueError(f"no landmark is called {name!r}")
-        at = [place[name] for name in names]
+        at = [place[form(name)] for name in names]
         confidence, error = (
             None if v is None else v[:, at].copy() for v in (self.confidence, self.error)
         )
         return Landmarks(self.ids, list(names), self.xy[:, at].copy(), confidence, error)
-
-
-def stem(name: str) -> str:
-    """The name of an image without the suffix of an image file."""
-    lower = name.lower()
-    for suffix in SUFFIXES:
-        if lower.endswith(suffix) and not lower.endswith("/" + suffix) and lower != suffix:
-            return name[: -len(suffix)]
-    return name

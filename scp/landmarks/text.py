@@ -1,31 +1,64 @@
-"""Text files read with errors that name file, line and cell."""
+"""Text files read with errors that name file, line and cell; the work is linear in their size."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..errors import DatasetError
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MAX_BYTES = 1 << 29  # of a file; the key points of COCO 2017 take 240 MB
+MAX_CELL = 100  # characters of a number
+TABLE_CELLS = 1 << 16  # that a table of images and landmarks may always have
+CELLS_PER_CHARACTER = 8  # of its file, where it is larger
+
+# No digit can be matched in two ways: the time is linear.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """A UTF-8 file without its byte order mark; DatasetError names it, and the line."""
+    """A file of UTF-8, or of what its byte order mark says, without the mark; DatasetError names
+    it, and the line."""
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
+    if len(data) > MAX_BYTES:
+        raise DatasetError(f"{path}: larger than {MAX_BYTES >> 20} MiB, too large for a list")
+    encoding = _encoding(data)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(f"{path}, line {number}: not UTF-8 text") from None
+        kind = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
+        hint = "; save it as UTF-8" if kind == "UTF-8" else ""
+        raise DatasetError(f"{path}, line {number}: not {kind} text{hint}") from None
+
+
+def decoded(data: bytes) -> str:
+    """The start of a text file of which later lines do not matter: what is no text is replaced."""
+    return data.decode(_encoding(data), "replace")
+
+
+def _encoding(data: bytes) -> str:
+    return next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def csv_lines(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, list[str]]]:
@@ -44,6 +77,11 @@ def csv_lines(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, li
 def number_in(cell: str, where: str, column: str) -> float:
     """A finite number, or NaN of an empty cell; DatasetError otherwise."""
     cell = cell.strip()
+    if len(cell) > MAX_CELL:
+        raise DatasetError(
+            f"{where}: {column}: {cell[:20]!r}... has {len(cell)} characters, a number has "
+            f"{MAX_CELL} at most"
+        )
     if _NUMBER.fullmatch(cell):
         value = float(cell)
         if math.isfinite(value):
@@ -61,3 +99,13 @@ def point_in(x: str, y: str, where: str, name: str) -> tuple[float, float]:
     if math.isnan(point[0]) != math.isnan(point[1]):
         raise DatasetError(f"{where}: one of {name}x and {name}y is empty")
     return point
+
+
+def check_table(path, characters: int, images: int, landmarks: int, hint: str = "") -> None:
+    """DatasetError, before memory is asked for, where a file names so many images and landmarks
+    that hardly any image can have many of them: a column of something else, mostly."""
+    if images * landmarks > max(TABLE_CELLS, CELLS_PER_CHARACTER * characters):
+        raise DatasetError(
+            f"{path}: {images:,} images with {landmarks:,} landmarks each do not come from "
+            f"{characters:,} characters; is the column of landmarks the right one?{hint}"
+        )

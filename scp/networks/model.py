@@ -12,13 +12,14 @@ import numpy as np
 
 from .._version import __version__
 from ..runs import read_safetensors, write_safetensors
+from ..values import Result
 from .network import Network
 
 FORMAT, VERSION = "model", 1
 
 
-@dataclass
-class Model:
+@dataclass(eq=False, repr=False)
+class Model(Result):
     """A network with its weights.
 
     Attributes:
@@ -35,7 +36,12 @@ class Model:
     state: np.ndarray
     preset: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.size))
+        kind = self.preset or "own"
+        return f"<Model: {kind} network, {len(self.parameters):,} parameters, images of {size}>"
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """The network's maps for images: see `Network.run`."""

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from .. import _core
+from ..values import array
 
 SIZES = 8  # image sizes that plans are kept for
 
@@ -25,7 +26,9 @@ class Plans:
     ) -> list[np.ndarray]:
         """See `Network.run`."""
         channels = self._network.image_channels
-        images = np.asarray(images, np.float32)
+        images = array(images, "images", np.float32)
+        parameters = array(parameters, "parameters", np.float32)
+        state = array(state, "state", np.float32)
         one = images.ndim == 2
         batch = images[None] if one else images
         if batch.ndim == 3:

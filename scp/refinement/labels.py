@@ -7,6 +7,7 @@ import numpy as np
 from ..datasets import Dataset, to_grid
 from ..detection import templates_among
 from ..landmarks import Landmarks
+from ..values import array
 
 
 def factor_of(network, size: tuple[int, int]) -> int:
@@ -28,7 +29,7 @@ def factor_of(network, size: tuple[int, int]) -> int:
 def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray:
     """Weights of pseudo labels, float64 [N][L] in 0..1: confidence [N][L] relative to the upper
     decile of its landmark, at most 1, to that power."""
-    confidence = np.asarray(confidence, np.float64)
+    confidence = array(confidence, "confidence", absent=True)
     top = np.nanquantile(confidence, 0.9, axis=0)
     ratio = np.divide(confidence, top, out=np.zeros_like(confidence), where=top > 0)
     return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
@@ -45,7 +46,7 @@ def pseudo_labels(
     labels = found.rows(images.ids, absent=True)
     shape = labels.xy.shape[:2]
     if weights is not None:
-        weights = np.array(weights, np.float64)
+        weights = array(weights, "weights", copy=True)
     elif labels.confidence is None:
         weights = np.ones(shape)
     else:
@@ -57,11 +58,9 @@ def pseudo_labels(
 
 def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the annotated images, int64 [M], and their landmarks of these names [M][L][2]."""
-    if not isinstance(templates, (Dataset, Landmarks)) and len(templates) == 0:
+    if np.iterable(templates) and len(templates) == 0:
         return np.empty(0, np.int64), np.empty((0, len(names), 2))
     chosen = templates_among(images, templates)
-    if chosen.landmarks is None:
-        raise ValueError("templates: these images have no landmarks, so give Landmarks")
     rows = np.array(images.rows(chosen.ids, "templates"), np.int64)
     if not chosen.landmark_names and chosen.landmarks.shape[1] == len(names):
         return rows, np.array(chosen.landmarks, np.float64)

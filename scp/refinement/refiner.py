@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..datasets import Dataset, arrays, to_original
+from ..datasets import Dataset, to_original
 from ..datasets.base import check_size
+from ..detection import as_dataset
 from ..estimator import Estimator, training_options
 from ..features import FeatureExtractor
 from ..landmarks import Landmarks
@@ -24,6 +25,7 @@ from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, run_job
 from ..training.loop import as_pool, with_length
+from ..values import array, whole
 from .labels import _core_labels, confidence_weights, factor_of, pseudo_labels, true_labels
 from .options import INPUTS, RefinementOptions
 
@@ -139,13 +141,15 @@ class LandmarkRefiner(Estimator):
                 was stopped goes on from there. Nothing is written if None.
             resume, progress, callback: as in `FeatureExtractor.fit`; events have "round" besides.
 
-        Returns:
-            self; after Ctrl-C `trained_.finished` is False.
+        Raises:
+            KeyboardInterrupt: Ctrl-C, as in `FeatureExtractor.fit`.
         """
+        rounds = whole(rounds, "rounds")
         if rounds < 1:
             raise ValueError(f"rounds must be above 0, got {rounds}")
-        if hasattr(self, "model_"):
-            del self.model_
+        if not isinstance(images, Dataset):
+            raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")
+        self._forget()
         size = self.grid_size
         options = with_length(self.options, minutes, steps)
         if not options.steps:
@@ -177,8 +181,7 @@ class LandmarkRefiner(Estimator):
             job = self._job(network, initial, grids, labels, options, number)
             self.trained_ = run_job(job, options, run, resume=resume, progress=bar, callback=tell)
             self._keep(network, size, len(images), rows, number, options)
-            if not self.trained_.finished:
-                return self
+            self.trained_.raise_if_stopped()
             if number < rounds:
                 initial = self.trained_.parameters, self.trained_.state
                 places = [self._find(grids[i], images.shape(i)) for i in range(len(images))]
@@ -238,6 +241,10 @@ class LandmarkRefiner(Estimator):
             return self.start._trained()
         if self.start in (None, "random"):
             return None
+        if not isinstance(self.start, (str, os.PathLike)):
+            raise TypeError(
+                f"start must be a FeatureExtractor, a file or 'random', got {self.start!r}"
+            )
         path = Path(self.start)
         path = path / WEIGHTS if path.is_dir() else path
         header, _ = read_safetensors(path, lambda _: False)
@@ -299,7 +306,7 @@ class LandmarkRefiner(Estimator):
             progress: see `scp.progress`.
         """
         self._trained()
-        dataset = images if isinstance(images, Dataset) else arrays(images)
+        dataset = as_dataset(images)
         other = None
         if matched is not None:
             other = matched.columns(self.names_).rows(dataset.ids, absent=True).xy
@@ -324,8 +331,7 @@ class LandmarkRefiner(Estimator):
         if views is None:
             zoomed = any(t.name == "scale" and t.strength for t in self.options.transforms)
             views = len(ZOOMS) if zoomed else 1
-        if not 1 <= views <= len(ZOOMS):
-            raise ValueError(f"views must be 1 to {len(ZOOMS)}, got {views}")
+        views = whole(views, "views", 1, len(ZOOMS))
         sizes = [self.grid_size]
         for zoom in ZOOMS[1:views]:
             height, width = (max(round(side * zoom / 32), 1) * 32 for side in self.grid_size)
@@ -336,7 +342,7 @@ class LandmarkRefiner(Estimator):
         """The network's output for one image [H][W], of `grid_size` or another size that fits,
         float32 [h][w][3 L]."""
         model = self._trained()
-        grid = np.ascontiguousarray(grid, np.float32)
+        grid = array(grid, "grid", np.float32)
         if grid.ndim != 2:
             raise ValueError(f"grid must be [H][W], got {list(grid.shape)}")
         if grid.shape != tuple(model.size):

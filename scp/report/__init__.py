@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..runs import writing
+from ..values import array
 from .found import landmarks_in, replace, section
 from .page import render
 
@@ -57,8 +58,9 @@ def write_report(
 
     The file appears whole or not at all. Raises ValueError when shapes do not agree.
     """
-    offsets = np.asarray(offsets, dtype=np.int64)
-    points = np.asarray(keypoints_xy, dtype=np.float32).reshape(-1, 2)
+    values = array(values, "values", None, 2)
+    offsets = array(offsets, "offsets", np.int64, 1)
+    points = array(keypoints_xy, "keypoints_xy", np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
     html = render(dataset, points, offsets, values, selection, curve, notes or {}, title, landmarks)
     target = Path(path)

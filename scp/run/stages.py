@@ -17,7 +17,13 @@ from .._version import versions
 from ..datasets import Dataset, find_duplicates
 from ..datasets import folder as open_folder
 from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
-from ..features import FeatureExtractor, GradientExtractor, PyramidStore, extractor_for
+from ..features import (
+    FeatureExtractor,
+    GradientExtractor,
+    PyramidStore,
+    check_extractor,
+    extractor_for,
+)
 from ..keypoints import Pool
 from ..landmarks import Landmarks, write_landmarks
 from ..progress import Progress, watch
@@ -43,6 +49,7 @@ from ..similarity import (
     image_distances,
     trusted,
 )
+from ..values import whole, whole_numbers
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
@@ -97,14 +104,20 @@ class Run:
         progress: Progress = None,
     ):
         devices.resolve(device)  # an error now, not after the key points
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                f"dataset must be a data set, such as scp.datasets.folder(path), got {dataset!r}"
+            )
         if len(dataset) == 0:
             raise ValueError("dataset: holds no images")
         if score not in SCORES:
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
+        if not isinstance(features, str):
+            check_extractor(features, "features")
         self.dataset, self.progress = dataset, progress
         self.path = None if run is None else Path(run)
         self.extractor = extractor_for(run, features) if isinstance(features, str) else features
-        self.keypoints, self.count = keypoints, count
+        self.keypoints, self.count = keypoints, whole(count, "count", 1)
         self.keypoint_options = dict(keypoint_options or {})
         self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
@@ -145,6 +158,10 @@ class Run:
             )
         return cls(dataset, run, features=extractor, progress=progress, **options)
 
+    def __repr__(self) -> str:
+        where = "nothing is written" if self.path is None else self.path
+        return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
+
     def __fspath__(self) -> str:
         if self.path is None:  # a run stands wherever the argument `run` is asked for
             raise TypeError("run: this one has no folder")
@@ -169,7 +186,10 @@ class Run:
         """Ascending numbers of images to choose, and rules with row numbers; ValueError names what
         is wrong, before any work."""
         n = len(self.dataset)
-        sizes = sorted({int(v) for v in np.atleast_1d(m)}) if m is not None else None
+        several = [] if m is None else m if np.iterable(m) else [m]
+        sizes = None if m is None else sorted(set(whole_numbers(several, "m")))
+        if m is None and rules.get("budget") is None:
+            raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
@@ -422,7 +442,7 @@ class Run:
             return templates_among(self.dataset, templates)
         if self.dataset.landmarks is None:
             raise ValueError("templates are needed: these images come without landmarks")
-        return self.dataset.subset(self.chosen())
+        return templates_among(self.dataset, self.chosen())
 
     def keep(
         self,

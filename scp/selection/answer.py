@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..report import plots
-from .checks import _matrix
+from ..values import Result, whole_numbers
+from .checks import _matrix, _vector
 
 if TYPE_CHECKING:
     from ..report.svg import Drawing
 
+SHOWN = 12  # names in a text at most
 
-@dataclass(frozen=True)
-class Selection:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection(Result):
     """An answer of `select`.
 
     Attributes:
@@ -51,11 +54,14 @@ class Selection:
 
     def __str__(self) -> str:
         proof = "proved best" if self.proven else f"gap {self.gap:.2%}"
-        rows = ", ".join(str(i) for i in self.selected)
+        rows = listed(self.selected)
         return (
             f"{self.m} images ({self.method}): {rows}; score {self.score:.4f}, "
             f"bound {self.upper_bound:.4f}, {proof}"
         )
+
+    def __repr__(self) -> str:
+        return f"<Selection: {self}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -72,6 +78,13 @@ class Selection:
         return plots.coverage_curve(self)
 
 
+def listed(names: Iterable[object]) -> str:
+    """The first names, and how many more there are."""
+    shown = [str(name) for name in names]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more
+
+
 def verify(
     values: ArrayLike,
     selection: Selection,
@@ -83,8 +96,11 @@ def verify(
     Returns the score. Raises ValueError when score, gains, covers, bound or gap are wrong.
     """
     v = _matrix(values).astype(np.float64)
-    w = np.full(v.shape[1], 1.0 / v.shape[1]) if weights is None else np.asarray(weights, float)
-    initial = list(initial) or list(selection.parameters.get("initial", ()))
+    if weights is None:
+        weights = np.full(v.shape[1], 1.0 / v.shape[1])
+    w = _vector(weights, "weights", v.shape[1])
+    initial = list(initial) or selection.parameters.get("initial", ())
+    initial = whole_numbers(initial, "initial", 0, len(v) - 1)
     chosen = [int(i) for i in selection.selected]
     if len(set(chosen)) != len(chosen) or set(chosen) & set(initial):
         raise ValueError("selected: an image is named twice")

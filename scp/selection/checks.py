@@ -1,21 +1,18 @@
-"""Checks of what a user gives; each error names the argument."""
+"""Checks of what a user gives to a selection; each error names the argument."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..values import array, real
 
-def _matrix(values) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 2:
-        raise ValueError(f"values must have 2 dimensions [N][Q], got {values.ndim}")
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"values must be numbers, got dtype {values.dtype}")
-    return np.ascontiguousarray(values, np.float32)
+
+def _matrix(values, copy: bool = False) -> np.ndarray:
+    return array(values, "values", np.float32, 2, copy=copy)
 
 
 def _vector(x, name: str, length: int) -> np.ndarray:
-    x = np.ascontiguousarray(x, np.float64)
+    x = array(x, name, copy=True)
     if x.shape != (length,):
         raise ValueError(f"{name} must have shape ({length},), got {x.shape}")
     if not (np.isfinite(x) & (x >= 0)).all():
@@ -24,16 +21,7 @@ def _vector(x, name: str, length: int) -> np.ndarray:
 
 
 def _number(x, name: str) -> float:
-    x = float(x)
+    x = real(x, name)
     if not 0 <= x < np.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {x}")
     return x
-
-
-def _whole(x, name: str, low: int, high: int | None) -> int:
-    if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number, got {x!r}")
-    if x < low or (high is not None and x > high):
-        limit = f"at least {low}" if high is None else f"{low} to {high}"
-        raise ValueError(f"{name} must be {limit}, got {x}")
-    return int(x)

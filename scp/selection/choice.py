@@ -6,18 +6,26 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._version import __version__
+from ..landmarks.names import Index
 from ..runs import RunFolder
-from .answer import Selection
+from ..values import Result, whole_numbers
+from .answer import Selection, listed
+
+NEXT = (
+    "next: mark their landmarks in a table (marks.csv); then Run.detect(scp.read_landmarks("
+    '"marks.csv")) finds them in all images'
+)
 
 
-@dataclass
-class Choice:
+@dataclass(eq=False, repr=False)
+class Choice(Result):
     """The images to annotate.
 
     Attributes:
@@ -43,12 +51,41 @@ class Choice:
     points: np.ndarray
     warnings: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, str, str]] = field(default_factory=list)
-    elapsed: dict[str, float] = field(default_factory=dict)
-    run: RunFolder | None = None
-    resumed: int = 0
-    dots: int = 0
-    brute: int = 0
+    elapsed: dict[str, float] = field(default_factory=dict, compare=False)
+    run: RunFolder | None = field(default=None, compare=False)
+    resumed: int = field(default=0, compare=False)
+    dots: int = field(default=0, compare=False)
+    brute: int = field(default=0, compare=False)
     expected_error: float | None = None
+
+    def __str__(self) -> str:
+        """A few lines: the images, score and bound, warnings, what comes next."""
+        s = self.selection
+        proof = "proved best" if s.proven else f"gap {s.gap:.2%}"
+        lines = [
+            f"annotate {len(self.ids)} of {len(self.values)} images: {listed(self.ids)}",
+            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})",
+        ]
+        if self.warnings:
+            many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
+            lines.append(f"{many} (.warnings): {self.warnings[0][:100]}")
+        if self.run is not None:
+            lines.append(f"files: {self.run.path}")
+        return "\n".join([*lines, NEXT])
+
+    def __repr__(self) -> str:
+        return f"<Choice: {self}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{rank}</td><td>{escape(str(name))}</td><td>{gain:.4f}</td></tr>"
+            for rank, (name, gain) in enumerate(zip(self.ids, self.selection.gains, strict=True), 1)
+        )
+        lines = "".join(f"<p>{escape(line)}</p>" for line in str(self).split("\n")[1:])
+        return (
+            f"<table><thead><tr><th>pick</th><th>image</th><th>gain</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>{lines}"
+        )
 
 
 def describe(choice: Choice, dataset, parameters: dict) -> dict:
@@ -164,15 +201,13 @@ def plain(value):
 
 
 def row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers."""
-    index = {name: i for i, name in enumerate(ids)}
-    out = dict(rules)
+    """Ids in initial, include and exclude become row numbers; how names match:
+    `scp.landmarks.names.Index`."""
+    index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
         if out.get(key) is not None:
-            rows = []
-            for entry in out[key]:
-                if isinstance(entry, str) and entry not in index:
-                    raise ValueError(f"{key}: no image is called {entry!r}")
-                rows.append(index[entry] if isinstance(entry, str) else int(entry))
-            out[key] = rows
+            if isinstance(out[key], (str, bytes)) or not np.iterable(out[key]):
+                raise TypeError(f"{key} must be a sequence of ids or rows, got {out[key]!r}")
+            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in out[key]]
+            out[key] = whole_numbers(rows, key, 0, len(ids) - 1)
     return out

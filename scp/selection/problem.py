@@ -7,8 +7,10 @@ import numpy as np
 from .. import _core
 from .._core import InfeasibleError
 from ..devices import resolve
+from ..landmarks.names import group_numbers, known_groups
+from ..values import array, whole, whole_numbers
 from .answer import Selection
-from .checks import _matrix, _number, _vector, _whole
+from .checks import _matrix, _number, _vector
 
 BOUND_STEPS = 300  # of the subgradient descent; it stops by itself when steps become tiny
 CURVE_STEPS = 150  # from the multipliers of the curve's point before
@@ -45,7 +47,7 @@ class Problem:
         device="cpu",
     ):
         index = resolve(device)
-        self.values = _matrix(values)
+        self.values = _matrix(values, copy=True)  # what is proved is of one matrix
         self.n, self.q = self.values.shape
         if self.n == 0 or self.q == 0:
             raise ValueError(f"values must not be empty, got shape {self.values.shape}")
@@ -59,7 +61,10 @@ class Problem:
             (("initial", initial), ("include", include), ("exclude", exclude)), 1
         ):
             self.rows[name] = self._mark(role, name, rows)
-        self.quota = _whole(quota, "quota", 0, 2**31)
+        self.quota = whole(quota, "quota", 0, 2**31)
+        if isinstance(groups, (str, bytes)) or not (groups is None or np.iterable(groups)):
+            raise TypeError(f"groups must be a sequence of names, got {groups!r}")
+        groups = None if groups is None else known_groups(groups)
         self.groups = None if groups is None else self._numbered(groups)
         if (costs is None) != (budget is None):
             raise ValueError("costs and budget go together")
@@ -71,7 +76,7 @@ class Problem:
         self.min_distance = 0.0 if min_distance is None else _number(min_distance, "min_distance")
         self.parameters = {
             **self.rows,
-            "groups": None if groups is None else list(groups),
+            "groups": groups,
             "quota": None if groups is None else self.quota,
             "costs": None if costs is None else self.costs.tolist(),
             "budget": budget,
@@ -95,7 +100,7 @@ class Problem:
             _core.select_attach(self.core, index)
 
     def _mark(self, role: int, name: str, rows) -> list[int]:
-        out = [_whole(row, name, 0, self.n - 1) for row in rows]
+        out = whole_numbers(rows, name, 0, self.n - 1)
         for row in out:
             if self.roles[row]:
                 other = (None, "initial", "include", "exclude")[self.roles[row]]
@@ -105,17 +110,15 @@ class Problem:
         return out
 
     def _numbered(self, groups) -> np.ndarray:
-        groups = list(groups)
         if len(groups) != self.n:
             raise ValueError(f"groups must have one entry per row ({self.n}), got {len(groups)}")
-        numbers: dict = {}
         try:
-            return np.array([numbers.setdefault(g, len(numbers)) for g in groups], np.uint32)
+            return np.array(group_numbers(groups), np.uint32)
         except TypeError:
             raise TypeError("groups must hold hashable values, such as names") from None
 
     def _symmetric(self, distances) -> np.ndarray:
-        d = np.ascontiguousarray(distances, np.float64)
+        d = array(distances, "distances", copy=True)
         if d.shape != (self.n, self.n):
             raise ValueError(f"distances must have shape {(self.n, self.n)}, got {d.shape}")
         if not np.isfinite(d).all():
@@ -125,7 +128,7 @@ class Problem:
         return d
 
     def random(self, m, seed, draws, checkpoints, progress) -> Selection:
-        points = sorted({_whole(c, "checkpoints", 1, None) for c in checkpoints})
+        points = sorted(set(whole_numbers(checkpoints, "checkpoints", 1)))
         points = [c for c in points if c < draws] + [draws]
         rows, prefix = self._call(
             m, _core.select_random, m, seed, draws, np.array(points, np.int64), progress

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..progress import Progress, watch
+from ..values import whole
 from .answer import Selection
-from .checks import _whole
 from .problem import Problem
 
 CURVE = 10  # a curve goes to this M at least
@@ -86,7 +86,8 @@ def select(
             "exact" (branch and bound: proved, or the best after max_nodes nodes).
         initial: rows already annotated: counted in the score, free, never chosen.
         include, exclude: rows that must, must not be chosen.
-        groups: N hashables; at most `quota` rows of a group are chosen, initial rows counted.
+        groups: N hashables; at most `quota` rows of a group are chosen, initial rows counted. A row
+            without one (None, NaN, NA, "") is a group of its own.
         costs, budget: float64 [N] >= 0, and what the chosen rows may cost together.
         distances, min_distance: float64 [N][N], symmetric; chosen rows, and chosen and initial
             rows, are at least min_distance apart.
@@ -100,7 +101,7 @@ def select(
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    seed = _whole(random_state, "random_state", 0, 2**64 - 1)
+    seed = whole(random_state, "random_state", 0, 2**64 - 1)
     problem = Problem(
         values,
         weights,
@@ -115,31 +116,32 @@ def select(
         min_distance,
         device,
     )
-    if m is None or np.ndim(m) == 0:
-        sizes = [m]
-    else:
-        sizes = list(m)
-        if not sizes:
-            raise ValueError("m must not be an empty sequence")
+    one = m is None or np.ndim(m) == 0
+    sizes = [_size(size, problem) for size in ([m] if one else m)]
+    if not sizes:
+        raise ValueError("m must not be an empty sequence")
     bar = watch(progress, "selection", 1)
     out = []
-    largest = max((s for s in sizes if isinstance(s, (int, np.integer))), default=0)
     for size in sizes:
-        if size is None:
-            if budget is None:
-                raise ValueError("m may be None only with costs and a budget")
-            size = -1
-        else:
-            size = _whole(size, "m", 1, None)
-            if size > problem.n:
-                raise ValueError(f"m must be at most {problem.n}, the number of rows, got {size}")
         if method == "random":
-            draws = _whole(draws, "draws", 1, 2**40)
+            draws = whole(draws, "draws", 1, 2**40)
             out.append(problem.random(size, seed, draws, checkpoints, bar))
         else:
-            nodes = _whole(max_nodes, "max_nodes", 0, 2**62)
-            out.append(problem.solve(size, method, seed, nodes, bar, largest))
-    return out[0] if m is None or np.ndim(m) == 0 else out
+            nodes = whole(max_nodes, "max_nodes", 0, 2**62)
+            out.append(problem.solve(size, method, seed, nodes, bar, max(sizes)))
+    return out[0] if one else out
+
+
+def _size(m, problem: Problem) -> int:
+    """A number of rows; -1: as many as the budget allows."""
+    if m is None:
+        if problem.costs is None:
+            raise ValueError("m may be None only with costs and a budget")
+        return -1
+    size = whole(m, "m", 1)
+    if size > problem.n:
+        raise ValueError(f"m must be at most {problem.n}, the number of rows, got {size}")
+    return size
 
 
 def more_sizes(values, curve: list[Selection], options: dict) -> list[Selection]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..features import FeaturePyramid
 from ..progress import Progress, watch
+from ..values import whole_numbers
 from .matching import match
 
 TRUST = 6.0  # pixels of the grid: a key point that comes back this far off counts half
@@ -89,6 +90,6 @@ def expected_error(
     weights: [Q], `scp.client_weights`. It is a lower bound in practice: a match that is wrong in
     the same way in both directions comes back.
     """
-    rows = np.asarray(templates, np.int64)
+    rows = np.array(whole_numbers(templates, "templates", 0, len(values) - 1), np.int64)
     best = values[rows].argmax(axis=0)
     return float(distances[rows][best, np.arange(distances.shape[1])] @ weights)

@@ -20,10 +20,11 @@ import numpy as np
 
 from .. import _core
 from ..devices import resolve
-from ..features import Extractor, FeaturePyramid, aligned
+from ..features import Extractor, FeaturePyramid, aligned, check_extractor
 from ..progress import Progress, watch
 from ..runs import Rows
 from ..runs.fingerprints import of_image
+from ..values import array, real, whole
 from .matching import (
     DEVICE_CHANNELS,
     DEVICE_IMAGES,
@@ -83,7 +84,7 @@ class SimilarityJob:
         device: str = "auto",
         digest: Callable[[int], str] | None = None,
     ):
-        if n < 1:
+        if whole(n, "n") < 1:
             raise ValueError("images: at least one is needed")
         if len(points) != n:
             raise ValueError(f"points must have one entry per image, got {len(points)} for {n}")
@@ -91,14 +92,18 @@ class SimilarityJob:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         if path not in PATHS:
             raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
-        self.image, self.n, self.points, self.extractor = image, n, points, extractor
-        self.mode, self.epsilon, self.path = mode, epsilon, path
+        self.image, self.n, self.extractor = image, n, extractor
+        self.points = [
+            array(p, f"points[{i}]", np.float32, 2, copy=True) for i, p in enumerate(points)
+        ]
+        self.mode, self.epsilon, self.path = mode, real(epsilon, "epsilon"), path
         self.device = resolve(device)
+        check_extractor(extractor, "extractor")
         if device == "auto" and extractor.channels > DEVICE_CHANNELS:
             self.device = -1
         self.digest = digest or self._image_digest
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
-        self.max_memory = 2 << 30 if max_memory is None else int(max_memory)
+        self.max_memory = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self.dots: int = 0
         self.brute: int = 0
         self.resumed = 0
@@ -213,7 +218,7 @@ class SimilarityJob:
             if i < self._keep:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])
-            queries[part], norms[part] = pyramid.at(np.asarray(self.points[i], np.float32))
+            queries[part], norms[part] = pyramid.at(self.points[i])
             if bar:
                 bar(i + 1, 2 * self.n)
         return queries, norms
@@ -225,9 +230,7 @@ class SimilarityJob:
         images = hashlib.sha256()
         for i in range(self.n):
             images.update(self.digest(i).encode() + b"\n")
-        points = hashlib.sha256(
-            b"".join(np.ascontiguousarray(p, np.float32).tobytes() for p in self.points)
-        )
+        points = hashlib.sha256(b"".join(p.tobytes() for p in self.points))
         points.update(self.offsets.tobytes())
         content = {
             **self.extractor.parameters(),

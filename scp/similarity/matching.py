@@ -10,6 +10,7 @@ from .. import _core
 from ..devices import resolve
 from ..features import FeaturePyramid
 from ..progress import Progress, watch
+from ..values import array
 
 MODES = ("nearest", "bilinear")
 PATHS = ("auto", "search", "dense")
@@ -25,8 +26,12 @@ class Queries:
     """
 
     def __init__(self, vectors: np.ndarray, norms: np.ndarray):
-        self.vectors, self.norms = vectors, norms
-        self._prepared = _core.match_queries(vectors, norms)
+        self.vectors = array(vectors, "queries", None, 3)
+        self.norms = array(norms, "query_norms", None, 2)
+        self._prepared = _core.match_queries(self.vectors, self.norms)
+
+    def __reduce__(self):
+        return type(self), (self.vectors, self.norms)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -74,7 +79,8 @@ def match(
             raise TypeError("query_norms must be left out: Queries have theirs")
         vectors, norms = queries.vectors, queries.norms
     else:
-        vectors, norms = queries, query_norms
+        vectors = array(queries, "queries", None, 3)
+        norms = array(query_norms, "query_norms", None, 2)
     if where >= 0 and (device != "auto" or vectors.shape[-1] <= DEVICE_CHANNELS):
         search = DeviceSearch(where, vectors, norms, pyramid.height, pyramid.width, mode, epsilon)
         values, indices = search([pyramid], bar)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,13 +21,15 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..progress import bars
 from ..runs import RunFolder
 from ..runs.folder import CHECKPOINT, LOG
+from ..values import Result, array, real, whole
 from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
 
-@dataclass
-class TrainedState:
+@dataclass(eq=False, repr=False)
+class TrainedState(Result):
     """What training leaves.
 
     Attributes:
@@ -42,10 +43,26 @@ class TrainedState:
     arrays: dict[str, np.ndarray]
     step: int
     progress: float
-    seconds: float
+    seconds: float = field(compare=False)
     losses: np.ndarray
     finished: bool
-    checkpoint: Path | None = None
+    checkpoint: Path | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<TrainedState: {self}>"
+
+    def __str__(self) -> str:
+        done = "finished" if self.finished else f"stopped at {self.progress:.0%}"
+        losses = ", ".join(f"{v:.3f}" for v in np.ravel(self.losses))
+        return f"{done}, {self.step} steps, {self.seconds:.0f} s, losses {losses}"
+
+    def raise_if_stopped(self) -> None:
+        """KeyboardInterrupt, saying how far it is, unless the training has finished."""
+        if not self.finished:
+            again = f"{self.checkpoint} goes on from there" if self.checkpoint else "no run folder"
+            raise KeyboardInterrupt(
+                f"training stopped after step {self.step}, {self.progress:.0%} of it; {again}"
+            )
 
     @property
     def parameters(self) -> np.ndarray:
@@ -63,9 +80,11 @@ def with_length(options, minutes: float | None, steps: int | None):
     if minutes is not None and steps is not None:
         raise ValueError("minutes, steps: give one of them")
     if minutes is not None:
+        if not real(minutes, "minutes") > 0:
+            raise ValueError(f"minutes must be above 0, got {minutes}")
         options = options.set(minutes=minutes, steps=0)
     elif steps is not None:
-        options = options.set(steps=steps)
+        options = options.set(steps=whole(steps, "steps"))
         if options.steps == 0:
             raise ValueError("steps must be above 0, got 0")
     if options.steps == 0 and not options.minutes > 0:
@@ -125,7 +144,7 @@ def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
         shapes = {np.shape(i) for i in images}
         if len(shapes) > 1:
             raise ValueError(f"images must all have one shape, got {sorted(shapes)[:2]}")
-    pool = np.ascontiguousarray(images, np.float32)
+    pool = array(images, "images", np.float32)
     if pool.ndim != 3 or pool.size == 0:
         raise ValueError(f"images must be [N][H][W], got shape {list(pool.shape)}")
     for i, image in enumerate(pool):
@@ -359,7 +378,7 @@ class _NoBar:
 
 @contextlib.contextmanager
 def _bar(wanted: bool | None, run: _Run):
-    if not (sys.stderr.isatty() if wanted is None else wanted):
+    if not (bars(None) if wanted is None else wanted):
         yield _NoBar()
         return
     bar = _Bar(run)

@@ -136,7 +136,7 @@ def test_table_spacing(tmp_path):
         with pytest.raises(ValueError, match="spacing must be"):
             datasets.table(file, root, spacing=bad)
     for text, message in (
-        ("image,sx,sy\n", "line 1: expected the header image,sy,sx"),
+        ("image,sx\n", "line 1: expected the header image,sy,sx"),
         ("image,sy,sx\nb,1,1\n", "no spacing for image 'sub/a.png'"),
         ("image,sy,sx\nb,1\n", "line 2: expected image,sy,sx"),
         ("image,sy,sx\nb,1,x\n", "line 2: sx: 'x' is not a number"),
@@ -246,8 +246,8 @@ def test_arguments_that_do_not_go_together(tmp_path):
         open_data(arguments(root, "--dataset", "coco"))
     with pytest.raises(ValueError, match="--subset goes with --dataset wflw"):
         open_data(arguments(root, "--subset", "blur"))
-    with pytest.raises(ValueError, match="--spacing goes with --dataset table"):
-        open_data(arguments(root, "--dataset", "hand", "--spacing", "1"))
+    with pytest.raises(ValueError, match="--sizes goes with --dataset hand"):
+        open_data(arguments(root, "--sizes", "1,1"))
     with pytest.raises(DatasetError, match=r"no all\.csv"):
         open_data(arguments(root, "--dataset", "hand"))
     with pytest.raises(DatasetError, match="WFLW_images"):

@@ -85,8 +85,11 @@ def test_stopped_trainings_go_on_to_the_same_weights(pool, tmp_path):
             if event["event"] == "step" and event["step"] == stop:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        e = extractor().fit(pool, steps=6, run=run, progress=False, callback=ctrl_c)
+        e = extractor()
+        with pytest.raises(KeyboardInterrupt, match=rf"stopped after step {stop}, .*{run}"):
+            e.fit(pool, steps=6, run=run, progress=False, callback=ctrl_c)
         assert not e.trained_.finished and e.trained_.step == stop
+        assert f"stopped at {stop / 6:.0%}, {stop} steps" in repr(e.trained_)
         assert unfinished(run) and e.model_.training
         e = extractor().fit(pool, steps=6, run=run, progress=False)
         assert e.trained_.finished and e.model_.digest() == whole
