@@ -172,6 +172,8 @@ def choose(args, run, rules: dict):
     kind = "the trained" if run.extractor.name == "trained" else "gradient"
     say(f"{n} images, {kind} features at {height} x {width} pixels")
     run.check(args.m, rules)
+    if run.dataset.range_note():
+        say(run.dataset.range_note())
     say(f"similarity: {run.estimate()}")
     if args.estimate:
         return None

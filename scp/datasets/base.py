@@ -229,13 +229,21 @@ class Dataset:
             return self._pool[0].white(self._pool[1][i])
         return self._range.white[i]
 
+    def unusual_white(self, i: int) -> int | None:
+        """`white` where it is not the largest value of the type."""
+        i = self._check(i)
+        if self._pool is not None:
+            return self._pool[0].unusual_white(self._pool[1][i])
+        white = self._range.white[i]
+        return None if white == (1 << self._range.bits[i]) - 1 else white
+
     def range_note(self) -> str:
         """Which range was taken, in words; empty where it is that of the type."""
-        whites = [self.white(i) for i in range(len(self))]
-        usual = [w == (1 << self.depth(i)[0]) - 1 for i, w in enumerate(whites)]
-        if all(usual):
+        whites = {self.unusual_white(i) for i in range(len(self))} - {None}
+        if not whites:
             return ""
-        return "white is " + " or ".join(str(w) for w in sorted(set(whites)))
+        named = " or ".join(f"{white} ({white.bit_length()} bits)" for white in sorted(whites))
+        return f"white is {named}"
 
     def range_warnings(self) -> list[str]:
         """A sentence where the images have different ranges."""

@@ -19,11 +19,12 @@ from itertools import combinations
 
 import numpy as np
 
-from ..progress import Progress, watch
+from ..progress import Progress
 from .base import Dataset
+from .pictures import SIDE, normalised, pictures, shrunk, standard, unit
 
 _SMALL, _MARGIN, _SHIFTS = 32, 3, 2  # cells; cells left out at each side; cells of shift
-_COARSE, _FINE = 64, 256
+_FINE = 256
 _LIKELY = 0.75  # correlation at 32 x 32
 _NEIGHBOURS = 10  # likely partners of an image that are looked at closely
 _ALIGNED = 0.7  # correlation at 64 x 64, of local mean and contrast over 1.5 pixels
@@ -46,33 +47,25 @@ class DuplicatePair:
     distance: float
 
 
-def find_duplicates(dataset: Dataset, progress: Progress = False) -> list[DuplicatePair]:
+def find_duplicates(
+    dataset: Dataset, progress: Progress = False, seen: np.ndarray | None = None
+) -> list[DuplicatePair]:
     """Pairs of images that are the same exposure, ordered by a, then b.
 
     Args:
         dataset: the images.
         progress: see `scp.progress`.
+        seen: `pictures` of the data set, if they are there already.
 
     Raises:
         DatasetError: an image cannot be decoded.
     """
-    bar = watch(progress, "duplicates", len(dataset))
-    coarse = np.empty((len(dataset), _COARSE, _COARSE), np.float16)
-    small = np.empty((len(dataset), _SMALL, _SMALL), np.float32)
-    flat = []
-    for i in range(len(dataset)):
-        image = dataset.thumbnail(i, (2 * _COARSE, 2 * _COARSE))
-        spread = image.std()
-        if spread < 1e-6:
-            flat.append(i)
-        image = (image - image.mean()) / max(spread, 1e-6)
-        coarse[i] = _shrunk(image, _COARSE)
-        small[i] = _normalised(_shrunk(image, _SMALL), 2.0)
-        if bar:
-            bar(i + 1, len(dataset))
+    seen = pictures(dataset, progress) if seen is None else seen
+    small = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in seen])
+    flat = [i for i, picture in enumerate(seen) if not picture.any()]
     pairs, fine = [], _Fine(dataset)
     for a, b in _likely(small, set(flat)):
-        found = _aligned(coarse[a], coarse[b])
+        found = _aligned(seen[a], seen[b])
         distance = _distance(fine(a), fine(b), found) if found is not None else 1.0
         if distance <= _NEAR:
             same = distance == 0 and _same_pixels(dataset, a, b)
@@ -96,36 +89,14 @@ class _Fine:
         if i not in self._kept:
             if len(self._kept) >= 64:
                 del self._kept[next(iter(self._kept))]
-            image = self.dataset.thumbnail(i, (_FINE, _FINE))
-            self._kept[i] = (image - image.mean()) / max(image.std(), 1e-6)
+            self._kept[i] = standard(self.dataset.thumbnail(i, (_FINE, _FINE)))
         return self._kept[i]
-
-
-def _shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    import cv2
-
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def _normalised(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Local mean out, local deviation to one."""
-    import cv2
-
-    image = image - cv2.GaussianBlur(image, (0, 0), sigma)
-    return image / np.sqrt(cv2.GaussianBlur(image * image, (0, 0), 2.5 * sigma) + 1e-3)
-
-
-def _unit(images: np.ndarray) -> np.ndarray:
-    """[n][h][w] -> [n][h * w], mean 0 and length 1."""
-    rows = images.reshape(len(images), -1)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def _likely(small: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
     """Pairs a < b whose small pictures agree at some small shift of one against the other."""
     low, high = _MARGIN, _SMALL - _MARGIN
-    middle = _unit(small[:, low:high, low:high])
+    middle = unit(small[:, low:high, low:high])
     shifts = range(-_SHIFTS, _SHIFTS + 1)
     pairs = set()
     for start in range(0, len(small), _BLOCK):
@@ -134,7 +105,7 @@ def _likely(small: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
         for dy in shifts:
             for dx in shifts:
                 moved = block[:, low + dy : high + dy, low + dx : high + dx]
-                np.maximum(best, _unit(moved) @ middle.T, out=best)
+                np.maximum(best, unit(moved) @ middle.T, out=best)
         best[np.arange(len(block)), start + np.arange(len(block))] = -1  # itself
         for r, row in enumerate(best):
             a = start + r
@@ -151,7 +122,7 @@ def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
 
     n = len(a)
     a, b = a.astype(np.float32), b.astype(np.float32)
-    wide = _normalised(a, 3.0), _normalised(b, 3.0)
+    wide = normalised(a, 3.0), normalised(b, 3.0)
     window = cv2.createHanningWindow((n, n), cv2.CV_32F)
     # phaseCorrelate multiplies what it is given by the window, in place.
     (dx, dy), _ = cv2.phaseCorrelate(wide[0].copy(), wide[1].copy(), window)
@@ -163,11 +134,11 @@ def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
                 best, out = correlation, found
     if out is None:
         return None
-    moved, there = _moved(_normalised(b, 1.5), out)
+    moved, there = _moved(normalised(b, 1.5), out)
     there[:4], there[-4:], there[:, :4], there[:, -4:] = False, False, False, False
     if there.sum() < n * n / 4:
         return None
-    rows = _unit(np.stack([_normalised(a, 1.5)[there], moved[there]]))
+    rows = unit(np.stack([normalised(a, 1.5)[there], moved[there]]))
     return out if float(rows[0] @ rows[1]) >= _ALIGNED else None
 
 
@@ -196,12 +167,12 @@ def _distance(a: np.ndarray, b: np.ndarray, coarse: np.ndarray) -> float:
     that at 64 x 64, puts them."""
     import cv2
 
-    n, scale = len(a), _FINE / _COARSE
+    n, scale = len(a), _FINE / SIDE
     start = coarse.astype(np.float64)
     start[:, 2] = scale * start[:, 2] + (scale - 1) / 2 * (1 - start[:, :2].sum(axis=1))
-    found, _ = _refined(_normalised(a, 6.0), _normalised(b, 6.0), start.astype(np.float32))
-    moved, there = _moved(_normalised(b, 3.0), found)
-    detail, picture = np.abs(a - cv2.GaussianBlur(a, (0, 0), 3.0)), _normalised(a, 3.0)
+    found, _ = _refined(normalised(a, 6.0), normalised(b, 6.0), start.astype(np.float32))
+    moved, there = _moved(normalised(b, 3.0), found)
+    detail, picture = np.abs(a - cv2.GaussianBlur(a, (0, 0), 3.0)), normalised(a, 3.0)
     places, texture = [], []
     for y in range(_PATCH // 2, n - _PATCH - _AROUND + 1, _PATCH // 2):
         for x in range(_PATCH // 2, n - _PATCH - _AROUND + 1, _PATCH // 2):

@@ -105,6 +105,9 @@ def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]
         return header, _opencv(data, header, at_least)
     except HeaderError as error:
         raise DatasetError(f"{path}: {error}") from error
+    except MemoryError as error:
+        size = f"{header.width} x {header.height} pixels"
+        raise MemoryError(f"{path}: not enough memory to decode {size}") from error
 
 
 def _tiff(data: bytes, header: Header) -> np.ndarray:
@@ -151,11 +154,10 @@ def _decoded(data: bytes, header: Header, divisor: int, shape: tuple[int, int]) 
             image = cv2.imdecode(
                 np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
             )
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError(f"{header.width} x {header.height} pixels") from error
-        raise HeaderError(f"the {header.format} data cannot be decoded") from error
+    except cv2.error:
+        image = None
     if image is None:
+        np.empty((header.height, header.width, 4), np.uint8)  # OpenCV does not say it: MemoryError
         raise HeaderError(f"the {header.format} data cannot be decoded")
     if image.dtype not in (np.uint8, np.uint16):
         raise HeaderError(f"{image.dtype} pixels; 8 or 16 bit are supported")
