@@ -301,7 +301,7 @@ def select_bound(
     iterations: SupportsIndex,
     multipliers: NDArray[np.float32],
     progress: Callable[[int, int], object] | None = None,
-) -> float:
+) -> tuple[float, float]:
     """Lagrangian upper bound of the score of every feasible set.
 
     problem: Problem
@@ -312,6 +312,7 @@ def select_bound(
     multipliers: float32 [clients], changed in place; NaN: none yet
     progress: callable(done, total) or None
     -> bound: float64
+    -> mu: float64; multiplier of the budget
     """
 
 def select_exact(
@@ -322,7 +323,8 @@ def select_exact(
     multipliers: NDArray[np.float32],
     max_nodes: SupportsIndex,
     progress: Callable[[int, int], object] | None = None,
-) -> tuple[NDArray[np.uint32], float, float, int, bool]:
+    trace: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.uint32], float, float, int, bool, int]:
     """Branch and bound from a feasible set and select_bound's multipliers.
 
     problem: Problem
@@ -332,11 +334,13 @@ def select_exact(
     multipliers: float32 [clients]
     max_nodes: int from 0 to PY_SSIZE_T_MAX
     progress: callable(done, total) or None
+    trace: float64 [room] or None, changed in place
     -> found: uint32 [count]
     -> score: float64
     -> bound: float64
     -> nodes: int64; or sets looked at
     -> proven: boolean
+    -> traced: int64; numbers in trace; 0: there was no room
     """
 
 def select_enumerate(

@@ -100,12 +100,14 @@ SEARCH(select_random, "The paper's random search.", M, COUNT("seed", 0, UINT64_M
 SEARCH(select_bound, "Lagrangian upper bound of the score of every feasible set.", M, SET,
        REAL("score", .note = "of the set"), COUNT("iterations", 0, PY_SSIZE_T_MAX),
        ARRAY("multipliers", float32, "[clients]", .flags = WRITE, .note = "NaN: none yet"),
-       PROGRESS, VALUE("bound", float64)) {
+       PROGRESS, VALUE("bound", float64),
+       VALUE("mu", float64, .note = "multiplier of the budget")) {
     const struct scp_select_incumbent incumbent = {DATA(set), SIZE(size), NUMBER(score)};
     struct scp_select_dual dual = {.lambda = DATA(multipliers)};
     const enum scp_status status =
         scp_select_bound(&dual, DATA(problem), SIZE(m), &incumbent, SIZE(iterations), in->control);
     *(double *)TO(bound) = dual.bound;
+    *(double *)TO(mu) = dual.mu;
     return status;
 }
 
@@ -123,13 +125,17 @@ static enum scp_status proved(struct scp_args *in, enum scp_status status,
 }
 
 SEARCH(select_exact, "Branch and bound from a feasible set and select_bound's multipliers.", M, SET,
-       REAL("bound"), MULTIPLIERS, COUNT("max_nodes", 0, PY_SSIZE_T_MAX), PROGRESS, FOUND, PROOF) {
-    const struct scp_select_dual dual = {NUMBER(bound), DATA(multipliers)};
-    struct scp_select_proof proof = {0};
-    return proved(in,
-                  scp_select_exact(DATA(found), TO(count), &proof, DATA(problem), SIZE(m), &dual,
-                                   SIZE(max_nodes), in->control),
-                  &proof);
+       REAL("bound"), MULTIPLIERS, COUNT("max_nodes", 0, PY_SSIZE_T_MAX), PROGRESS,
+       ARRAY("trace", float64, "[room]", .flags = WRITE | OPTIONAL | NONE), FOUND, PROOF,
+       VALUE("traced", int64, .note = "numbers in trace; 0: there was no room")) {
+    const struct scp_select_dual dual = {.bound = NUMBER(bound), .lambda = DATA(multipliers)};
+    struct scp_select_trace trace = {.numbers = DATA(trace)};
+    if (trace.numbers) trace.room = SIZE(room);
+    struct scp_select_proof proof = {.trace = trace.numbers ? &trace : NULL};
+    const enum scp_status status = scp_select_exact(DATA(found), TO(count), &proof, DATA(problem),
+                                                    SIZE(m), &dual, SIZE(max_nodes), in->control);
+    *(size_t *)TO(traced) = trace.size;
+    return proved(in, status, &proof);
 }
 
 SEARCH(select_enumerate, "Score every set of that size that the multipliers do not exclude.", SET,

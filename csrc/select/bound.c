@@ -93,14 +93,15 @@ static void relax(struct ascent *a) {
 }
 
 /* Bound of lambda in float64, in units of the score. */
-static enum scp_status certify(double *bound, struct ascent *a, const float *lambda,
+static enum scp_status certify(struct scp_select_dual *dual, struct ascent *a, const float *lambda,
                                const struct scp_control *control) {
     double sum, error;
     const enum scp_status status =
         scp_exact_excess(a->excess.rho, &sum, &error, a->excess.p, lambda, control);
     if (status != SCP_OK) return status;
     relax(a);
-    *bound = sum + a->s.relax.value + error;
+    dual->bound = sum + a->s.relax.value + error;
+    dual->mu = a->s.relax.mu;
     return SCP_OK;
 }
 
@@ -202,9 +203,9 @@ enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_
     if (!best || !a.excess.rho || scp_subgradient_create(&a.s, p) != SCP_OK) goto out;
     memcpy(best, p->screen_floor, q_count * sizeof *best);
     /* base itself: the bound by gains, exact for one pick */
-    status = certify(&dual->bound, &a, best, control);
+    status = certify(dual, &a, best, control);
     if (status != SCP_OK) goto out;
-    const double base_bound = dual->bound;
+    const double base_bound = dual->bound, base_mu = dual->mu;
     const double target = p->scale > 0 ? incumbent->score / p->scale : 0;
     if (r <= 1) iterations = 0;
     if (r == 0 || r == p->n_open) { /* one set only */
@@ -213,11 +214,11 @@ enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_
     }
     status = start(&a, dual->lambda, incumbent, iterations);
     if (status == SCP_OK) status = iterate(&a, target, iterations, control);
-    if (status == SCP_OK && a.min_value < INFINITY)
-        status = certify(&dual->bound, &a, best, control);
+    if (status == SCP_OK && a.min_value < INFINITY) status = certify(dual, &a, best, control);
     if (status != SCP_OK) goto out;
     if (base_bound < dual->bound) {
         dual->bound = base_bound;
+        dual->mu = base_mu;
         memcpy(best, p->screen_floor, q_count * sizeof *best);
     }
     if (dual->lambda) memcpy(dual->lambda, best, q_count * sizeof *best);

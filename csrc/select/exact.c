@@ -17,8 +17,9 @@ struct branch_and_bound {
     struct scp_node_work work[WAVE];
     struct scp_node *nodes[WAVE]; /* of the wave */
     struct scp_node **stack;
-    size_t depth, room;
+    size_t depth, room, n_records;
     uint32_t *twins;
+    struct scp_select_trace *trace; /* NULL: not wanted, or full */
 };
 
 static void release_multipliers(struct scp_multipliers *x) {
@@ -105,6 +106,8 @@ static enum scp_status push_child(struct branch_and_bound *s, const struct scp_n
     struct scp_node *child = node_create(w->n_taken + w->n_open + 1, multipliers, w->node->bound);
     if (!child) return SCP_ENOMEM;
     memcpy(child->rows, w->taken, w->n_taken * sizeof *child->rows);
+    child->parent = s->n_records - 1;
+    child->taken = taken;
     child->n_taken = w->n_taken;
     if (taken) child->rows[child->n_taken++] = w->branch;
     scp_sort_set(child->rows, child->n_taken);
@@ -129,6 +132,27 @@ static enum scp_status push_children(struct branch_and_bound *s, const struct sc
     return status;
 }
 
+/* Adds the record of a node that was looked at. */
+static void record(struct branch_and_bound *s, const struct scp_node_work *w) {
+    struct scp_select_trace *t = s->trace;
+    const int root = s->n_records++ == 0;
+    if (!t) return;
+    if (t->room - t->size < w->n_trace + 5) {
+        t->size = 0;
+        s->trace = NULL;
+        return;
+    }
+    double *to = t->numbers + t->size;
+    *to++ = root ? -1 : (double)w->node->parent;
+    *to++ = w->node->taken;
+    *to++ = (double)w->n_moves;
+    memcpy(to, w->trace, w->n_trace * sizeof *to);
+    to += w->n_trace;
+    *to++ = w->closed ? -1 : (double)w->branch;
+    *to++ = (double)w->best_move;
+    t->size += w->n_trace + 5;
+}
+
 /* Takes up to WAVE nodes that may still hold something better; the top of the stack first. */
 static size_t next_wave(struct branch_and_bound *s, size_t limit) {
     size_t size = 0;
@@ -146,7 +170,7 @@ static enum scp_status start(struct branch_and_bound *s, const struct scp_select
                              const float *lambda, double bound) {
     enum scp_status status = find_twins(s, p);
     for (size_t i = 0; i < WAVE && status == SCP_OK; i++)
-        status = scp_node_work_create(&s->work[i], p);
+        status = scp_node_work_create(&s->work[i], p, s->trace ? s->wave.m : 0);
     if (status != SCP_OK) return status;
     struct scp_multipliers *multipliers = multipliers_create(lambda, p->in.q);
     if (!multipliers) return SCP_ENOMEM;
@@ -182,6 +206,8 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
     if (!s) return SCP_ENOMEM;
     s->wave.p = p;
     s->wave.m = m;
+    s->trace = proof->trace;
+    if (s->trace) s->trace->size = 0;
     proof->nodes = 0;
     scp_sort_set(set, *count);
     s->wave.incumbent = proof->score = scp_select_score(p, set, *count);
@@ -201,6 +227,7 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
                 *count = w->n_found;
                 memcpy(set, w->found, w->n_found * sizeof *set);
             }
+            if (status == SCP_OK) record(s, w);
             if (status == SCP_OK && !w->closed) status = push_children(s, w);
             node_free(s->nodes[i]);
             s->nodes[i] = NULL;

@@ -15,7 +15,8 @@
 #define DECAY 0.8    /* per iteration */
 #define FORGET 0.7   /* per iteration, of the presence of rows */
 
-enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_select *p) {
+enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_select *p,
+                                     size_t m) {
     const size_t n = p->in.n + 1, q = p->in.q;
     if (scp_subgradient_create(&w->subgradient, p) != SCP_OK) return SCP_ENOMEM;
     w->floor = scp_alloc(q, sizeof *w->floor);
@@ -27,8 +28,10 @@ enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_s
     w->trial = scp_alloc(n, sizeof *w->trial);
     w->found = scp_alloc(n, sizeof *w->found);
     w->drop = scp_alloc(n, 1);
+    if (m > 0) /* rows are chosen in every step and taken once */
+        w->trace = scp_alloc(ITERATIONS * ((m < n ? m : n) + 4) + n, sizeof *w->trace);
     const int ok = w->floor && w->best && w->rho && w->presence && w->taken && w->open &&
-                   w->trial && w->found && w->drop;
+                   w->trial && w->found && w->drop && (w->trace || m == 0);
     return ok ? SCP_OK : SCP_ENOMEM;
 }
 
@@ -43,6 +46,7 @@ void scp_node_work_free(struct scp_node_work *w) {
     scp_free(w->trial);
     scp_free(w->found);
     scp_free(w->drop);
+    scp_free(w->trace);
     memset(w, 0, sizeof *w);
 }
 
@@ -52,6 +56,16 @@ static double inflate(const struct scp_select *p, double sum, double profit) {
     const double error = fabs(profit) * SCP_EXCESS_ERROR +
                          ((double)p->in.q + (double)p->in.n + 64) * 0x1p-53 * magnitude;
     return p->scale * (sum + profit + error) + p->screen_error + p->score_error;
+}
+
+static void note(struct scp_node_work *w, double number) {
+    if (w->trace) w->trace[w->n_trace++] = number;
+}
+
+static void note_rows(struct scp_node_work *w, const uint32_t *rows, const uint32_t *at,
+                      size_t count) {
+    note(w, (double)count);
+    for (size_t i = 0; i < count; i++) note(w, rows[at ? at[i] : i]);
 }
 
 static void update_found(struct scp_node_work *w, const struct scp_select *p, const uint32_t *set,
@@ -141,6 +155,7 @@ static size_t fix_rows(struct scp_node_work *w, const struct scp_wave *wave, dou
             w->trial[n_must++] = w->open[at];
         }
     }
+    note_rows(w, w->trial, NULL, n_must);
     for (size_t i = 0; i < n_must; i++) take(w, p, w->trial[i]);
     return n_must;
 }
@@ -181,6 +196,7 @@ static void load_node(struct scp_node_work *w, const struct scp_select *p) {
     float *lambda = w->subgradient.lambda;
     w->closed = 1;
     w->n_found = SIZE_MAX;
+    w->n_trace = w->n_moves = w->best_move = 0;
     w->n_taken = node->n_taken;
     w->n_open = node->n_open;
     memcpy(w->taken, node->rows, w->n_taken * sizeof *w->taken);
@@ -230,11 +246,19 @@ void scp_node_process(struct scp_node_work *w, const struct scp_wave *wave) {
         if (value < min_value) {
             min_value = value;
             memcpy(w->best, s->lambda, p->in.q * sizeof *w->best);
+            w->best_move = it;
         }
-        if (node->bound < wave->incumbent) return;
+        w->n_moves++;
+        note(w, p->scale * s->relax.mu);
+        if (node->bound < wave->incumbent) { /* without rows, length and rows taken */
+            for (int i = 0; i < 3; i++) note(w, 0);
+            return;
+        }
+        note_rows(w, w->open, s->relax.chosen, s->relax.count);
         note_presence(w);
         if (it == 0 || it == ITERATIONS - 1) try_relaxed_set(w, p, wave->m);
         const int stuck = scp_subgradient_move(s, w->floor, w->open, factor * (value - target));
+        note(w, s->length);
         factor *= DECAY;
         if (fix_rows(w, wave, sum) > 0) min_value = INFINITY;
         compact(w, p);

@@ -11,7 +11,9 @@ struct scp_multipliers {
 };
 
 struct scp_node {
-    double bound; /* no set below this node scores more */
+    double bound;  /* no set below this node scores more */
+    size_t parent; /* its place among the records of a trace */
+    int taken;     /* the row that its parent branched on is taken */
     size_t n_taken, n_open;
     uint32_t *rows; /* [n_taken] taken, then [n_open] open, each ascending */
     struct scp_multipliers *multipliers;
@@ -37,6 +39,9 @@ struct scp_node_work {
     uint8_t *drop; /* [n] */
     size_t n_taken, n_open;
 
+    double *trace; /* [n_trace], the moves as in struct scp_select_trace; NULL: not wanted */
+    size_t n_trace, n_moves, best_move;
+
     int closed;      /* nothing is left below this node */
     uint32_t branch; /* else the row to branch on */
     double score;    /* of found[], -infinity: none */
@@ -44,7 +49,8 @@ struct scp_node_work {
     size_t n_found;
 };
 
-enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_select *p);
+/* m: how many rows a traced search chooses; 0: no trace. */
+enum scp_status scp_node_work_create(struct scp_node_work *w, const struct scp_select *p, size_t m);
 void scp_node_work_free(struct scp_node_work *w);
 
 /* Bounds, fixes rows, and closes the node or chooses a row to branch on. Never fails. */

@@ -43,8 +43,9 @@ int scp_subgradient_move(struct scp_subgradient *s, const float *floor, const ui
                                 q);
     const double norm = kernels->coverage.direct(s->direction, s->count, s->lambda, floor,
                                                  SCP_SUBGRADIENT_MEMORY, q);
+    s->length = norm > 0 ? (float)(gap / norm) : 0;
     if (!(norm > 0)) return 1;
-    kernels->coverage.step(s->lambda, s->direction, floor, (float)(gap / norm), q);
+    kernels->coverage.step(s->lambda, s->direction, floor, s->length, q);
     return 0;
 }
 

@@ -16,6 +16,7 @@ struct scp_subgradient {
     float *lambda;          /* [q] the multipliers */
     float *direction;       /* [q] smoothed subgradient */
     float *count;           /* [q] scratch: chosen rows whose value exceeds lambda */
+    float length;           /* of the last move */
     struct scp_relax relax; /* the relaxed problem at lambda */
 };
 

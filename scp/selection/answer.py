@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..report import plots
 from ..values import Result, whole_numbers
+from .certificate import Certificate
 from .checks import _matrix, _vector
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Selection(Result):
         proven: the score is proved to be the largest possible.
         history: random search: (draws, best score so far).
         parameters: the rules that were given.
+        certificate: the proof of the bound, for `verify` and others.
     """
 
     selected: np.ndarray
@@ -51,6 +53,7 @@ class Selection(Result):
     proven: bool
     history: list[tuple[int, float]] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
+    certificate: Certificate | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         proof = "proved best" if self.proven else f"gap {self.gap:.2%}"

@@ -10,11 +10,17 @@ from ..devices import resolve
 from ..landmarks.names import group_numbers, known_groups
 from ..values import array, whole, whole_numbers
 from .answer import Selection
+from .certificate import NEAR, Certificate
 from .checks import _matrix, _number, _vector
 
 BOUND_STEPS = 300  # of the subgradient descent; it stops by itself when steps become tiny
 CURVE_STEPS = 150  # from the multipliers of the curve's point before
 MAX_SETS = 1 << 26  # that a device scores to prove a choice, before branch and bound takes over
+TRACE = 1 << 23  # numbers of a proof at most, 64 MiB; a larger one is not kept
+TRACE_NODES = 5_000  # looked at for a proof that others can check, where a device has proved it
+
+
+_NO_TRACE = np.zeros(0)
 
 
 class Problem:
@@ -165,10 +171,10 @@ class Problem:
 
     def _certified(self, m, rows, method, seed, progress, history=(), max_nodes=0) -> Selection:
         score = _core.select_score(self.core, rows)
-        multipliers, steps = self.multipliers.copy(), BOUND_STEPS
+        multipliers, steps, trace = self.multipliers.copy(), BOUND_STEPS, _NO_TRACE
         if not np.isnan(multipliers[0]):
             steps = CURVE_STEPS
-        bound = _core.select_bound(self.core, m, rows, score, steps, multipliers, progress)
+        bound, mu = _core.select_bound(self.core, m, rows, score, steps, multipliers, progress)
         if len(rows) > 1:  # those of a single pick are no start for more
             self.multipliers = multipliers
         proven = bool(bound <= score)
@@ -176,18 +182,23 @@ class Problem:
             rows, score, _, _, proven = _core.select_enumerate(
                 self.core, np.sort(rows), multipliers, MAX_SETS, progress
             )
+            if proven:
+                trace = self._exact(m, rows, bound, multipliers, TRACE_NODES, progress)[-1]
         if method == "exact" and not proven:
-            rows, score, bound, _, proven = _core.select_exact(
-                self.core, m, rows, bound, multipliers, max_nodes, progress
+            rows, score, bound, proven, trace = self._exact(
+                m, rows, bound, multipliers, max_nodes, progress
             )
         rows, gains, score, cover, cover_value = _core.select_explain(self.core, rows)
-        bound = max(bound, score)
+        bound = score if proven else max(bound, score)
+        near = np.zeros(0, np.uint8)
+        if self.distances is not None and self.n <= NEAR:
+            near = np.packbits(self.distances < self.min_distance)
         return Selection(
             selected=rows.astype(np.int64),
             gains=gains,
             score=score,
-            upper_bound=score if proven else bound,
-            gap=(bound - score) / bound if bound > 0 and not proven else 0.0,
+            upper_bound=bound,
+            gap=(bound - score) / bound if bound > 0 else 0.0,
             cover=cover,
             cover_value=cover_value,
             method=method,
@@ -196,7 +207,29 @@ class Problem:
             proven=bool(proven),
             history=list(history),
             parameters=self.parameters,
+            certificate=Certificate(
+                m, bound, self.parameters, self.weights, self._unit(), multipliers, mu, trace, near
+            ),
         )
+
+    def _exact(self, m, rows, bound, multipliers, max_nodes, progress):
+        """rows, score, bound, proven, and the tree that shows it."""
+        room = np.empty(TRACE)  # only what is written becomes memory
+        rows, score, bound, _, proven, traced = _core.select_exact(
+            self.core, m, rows, bound, multipliers, max_nodes, progress, room
+        )
+        return rows, score, bound, proven, room[:traced].copy()
+
+    def _unit(self) -> float:
+        """What multipliers are times of: the core scales weights to at most 1, and large or tiny
+        values near 1."""
+        heaviest = float(self.weights.max())
+        used = self.values[self.roles != 3]
+        largest = float(np.abs(used).max()) if len(used) else 0.0
+        equal = bool((self.weights == heaviest).all())
+        if heaviest == 0 or (equal and (largest == 0 or 1e-25 < largest < 1e25)):
+            return heaviest
+        return float(np.ldexp(heaviest, np.frexp(largest)[1]))
 
     def _enumerable(self, m) -> bool:
         """Whether a device may look at all sets of m rows instead of branch and bound."""

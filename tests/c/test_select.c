@@ -275,7 +275,7 @@ static void ties_go_to_the_smallest_set(void) {
     count = 3;
     float lambda[Q] = {NAN};
     struct scp_select_dual dual = {.lambda = lambda};
-    struct scp_select_proof proof;
+    struct scp_select_proof proof = {0};
     const struct scp_select_incumbent incumbent = {other, 3, scp_select_score(p, other, 3)};
     CHECK(scp_select_bound(&dual, p, 3, &incumbent, ITERATIONS, NULL) == SCP_OK);
     CHECK(scp_select_exact(other, &count, &proof, p, 3, &dual, 100000, NULL) == SCP_OK);

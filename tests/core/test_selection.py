@@ -62,13 +62,13 @@ def test_the_multipliers_prove_the_bound(kind):
         found, _ = _core.select_swap(p, m, _core.select_greedy(p, m))
         score = _core.select_score(p, found)
         multipliers = np.full(90, np.nan, np.float32)
-        bound = _core.select_bound(p, m, found, score, 300, multipliers)
+        bound, _ = _core.select_bound(p, m, found, score, 300, multipliers)
         if kind == "equal":  # then they are in units of the values
             assert abs(reference.bound(v, m, w, 0.25 * multipliers.astype(float)) - bound) <= 1e-9
         assert bound >= reference.best(v, m, w)[1]
-        again = _core.select_bound(p, m, found, score, 0, multipliers.copy())
+        again, _ = _core.select_bound(p, m, found, score, 0, multipliers.copy())
         assert again >= reference.best(v, m, w)[1]
-        worse = _core.select_bound(p, m, found, score, 3, np.full(90, np.nan, np.float32))
+        worse, _ = _core.select_bound(p, m, found, score, 3, np.full(90, np.nan, np.float32))
         assert worse >= bound
 
 
@@ -79,7 +79,7 @@ def test_any_multipliers_give_a_valid_bound(seed, m, shift):
     p = problem(v, w)
     multipliers = (np.random.default_rng(seed).random(30) + shift).astype(np.float32)
     found = _core.select_greedy(p, m)
-    bound = _core.select_bound(p, m, found, _core.select_score(p, found), 0, multipliers)
+    bound, _ = _core.select_bound(p, m, found, _core.select_score(p, found), 0, multipliers)
     assert bound >= reference.best(v, m, w)[1]
 
 

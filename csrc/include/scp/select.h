@@ -119,6 +119,7 @@ struct scp_select_incumbent {
 struct scp_select_dual {
     double bound;
     float *lambda;
+    double mu; /* the multiplier of the budget that the bound was computed with */
 };
 
 /* Lagrangian upper bound: dual->bound >= score of every feasible set of m rows, rigorous under
@@ -134,10 +135,28 @@ enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_
                                  size_t m, const struct scp_select_incumbent *incumbent,
                                  size_t iterations, const struct scp_control *control);
 
+/* What a branch and bound did, so that others can check its proof: numbers[size], `size` left at 0
+ * when `room` is not enough. One record per node that was looked at, parents first:
+ *
+ *     parent (its place in the order of records, -1: none), 1 when the parent's branch row is taken
+ *     else 0, number of moves, the moves, branch row (-1: closed), move of the best multipliers
+ *
+ * and a move, which comes after a bound from the multipliers that it finds, is
+ *
+ *     multiplier of the budget (of the score), number of rows of the relaxed answer, these rows,
+ *     length (0: it stays), number of rows that every better set has, these rows
+ *
+ * docs/certificate.md says how the multipliers follow. */
+struct scp_select_trace {
+    double *numbers;
+    size_t room, size;
+};
+
 struct scp_select_proof {
     double score, bound; /* bound == score when proven */
     size_t nodes;        /* branch and bound nodes processed */
     int proven;
+    struct scp_select_trace *trace; /* where scp_select_exact writes; NULL: nowhere */
 };
 
 /* Branch and bound from a feasible start set[*count] (replaced by the best found) and the answer of
