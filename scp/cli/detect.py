@@ -142,6 +142,8 @@ def run_detect(args) -> int:
         pseudo_templates=args.pseudo_templates,
         out=args.out,
     )
+    for text in run.image_warnings():
+        print(f"warning: {text}", file=sys.stderr)
     shown = args.out is None and (folder / REPORT).is_file()
     count, others = len(images), found.templates[len(images) :]
     order = found.confidence.mean(axis=1).argsort(kind="stable")

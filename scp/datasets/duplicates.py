@@ -15,7 +15,7 @@ Measured in docs/datasets.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from .pictures import SIDE, normalised, pictures, shrunk, standard, unit
 
 _SMALL, _MARGIN, _SHIFTS = 32, 3, 2  # cells; cells left out at each side; cells of shift
 _FINE = 256
+_ZOOM = 1.14  # of the middle of an image that is looked for too
 _LIKELY = 0.75  # correlation at 32 x 32
 _NEIGHBOURS = 10  # likely partners of an image that are looked at closely
 _ALIGNED = 0.7  # correlation at 64 x 64, of local mean and contrast over 1.5 pixels
@@ -62,9 +63,12 @@ def find_duplicates(
     """
     seen = pictures(dataset, progress) if seen is None else seen
     small = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in seen])
+    cut = round(SIDE * (1 - 1 / _ZOOM) / 2)
+    middle = seen[:, cut : SIDE - cut, cut : SIDE - cut]
+    zoomed = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in middle])
     flat = [i for i, picture in enumerate(seen) if not picture.any()]
     pairs, fine = [], _Fine(dataset)
-    for a, b in _likely(small, set(flat)):
+    for a, b in _likely(small, zoomed, set(flat)):
         found = _aligned(seen[a], seen[b])
         distance = _distance(fine(a), fine(b), found) if found is not None else 1.0
         if distance <= _NEAR:
@@ -93,20 +97,20 @@ class _Fine:
         return self._kept[i]
 
 
-def _likely(small: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
-    """Pairs a < b whose small pictures agree at some small shift of one against the other."""
+def _likely(small: np.ndarray, zoomed: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
+    """Pairs a < b whose small pictures agree at some small shift of one against the other, or
+    against its middle."""
     low, high = _MARGIN, _SMALL - _MARGIN
     middle = unit(small[:, low:high, low:high])
     shifts = range(-_SHIFTS, _SHIFTS + 1)
     pairs = set()
     for start in range(0, len(small), _BLOCK):
-        block = small[start : start + _BLOCK]
-        best = np.full((len(block), len(small)), -1.0, np.float32)
-        for dy in shifts:
-            for dx in shifts:
-                moved = block[:, low + dy : high + dy, low + dx : high + dx]
-                np.maximum(best, unit(moved) @ middle.T, out=best)
-        best[np.arange(len(block)), start + np.arange(len(block))] = -1  # itself
+        stop = start + _BLOCK
+        best = np.full((len(small[start:stop]), len(small)), -1.0, np.float32)
+        for block, dy, dx in product((small[start:stop], zoomed[start:stop]), shifts, shifts):
+            moved = block[:, low + dy : high + dy, low + dx : high + dx]
+            np.maximum(best, unit(moved) @ middle.T, out=best)
+        best[np.arange(len(best)), start + np.arange(len(best))] = -1  # itself
         for r, row in enumerate(best):
             a = start + r
             for b in np.argsort(-row, kind="stable")[:_NEIGHBOURS].tolist():
@@ -117,7 +121,7 @@ def _likely(small: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
 
 def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     """The affine map [2][3] from places in a to places in b, pictures [n][n], that makes them most
-    alike, starting from a shift or from none; None when they stay different."""
+    alike, starting from a shift, a scale or neither; None when they stay different."""
     import cv2
 
     n = len(a)
@@ -127,9 +131,12 @@ def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     # phaseCorrelate multiplies what it is given by the window, in place.
     (dx, dy), _ = cv2.phaseCorrelate(wide[0].copy(), wide[1].copy(), window)
     best, out = 0.0, None
-    for x, y in {(0.0, 0.0), (dx, dy)}:
+    middle = (n - 1) / 2
+    for scale, x, y in ((1, 0, 0), (1, dx, dy), (_ZOOM, 0, 0), (1 / _ZOOM, 0, 0)):
         if max(abs(x), abs(y)) <= n / 6:
-            found, correlation = _refined(*wide, np.array([[1, 0, x], [0, 1, y]], np.float32))
+            x, y = x + middle * (1 - scale), y + middle * (1 - scale)
+            start = np.array([[scale, 0, x], [0, scale, y]], np.float32)
+            found, correlation = _refined(*wide, start)
             if correlation > best and np.abs(found[:, :2] - np.eye(2)).max() < 0.25:
                 best, out = correlation, found
     if out is None:

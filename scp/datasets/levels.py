@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from ..errors import DatasetError
 
 _DARK = 63  # an 8-bit pool with a lighter pixel than this has 8 bits
@@ -109,3 +111,29 @@ def mixed(found: Range, ids: Sequence[str]) -> list[str]:
         + ", ".join(parts)
         + "; what is bright in one is dark in another: save all in the same range"
     ]
+
+
+def whites(images: Sequence[np.ndarray]) -> list[int]:
+    """The white of each of several arrays, uint8 or uint16; of others, 1."""
+    whole = [i for i, image in enumerate(images) if image.dtype in (np.uint8, np.uint16)]
+    found = find_range(_Arrays([images[i] for i in whole]))
+    out = [1] * len(images)
+    for i, white in zip(whole, found.white, strict=True):
+        out[i] = white
+    return out
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """Arrays as a pool."""
+
+    images: Sequence[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def depth(self, i: int) -> tuple[int, None]:
+        return 8 * self.images[i].dtype.itemsize, None
+
+    def extent(self, i: int) -> tuple[int, int]:
+        return int(self.images[i].min()), int(self.images[i].max())

@@ -9,6 +9,7 @@ What it reads rightly and tifffile leaves in colour stays with it: JPEG, fax, CM
 from __future__ import annotations
 
 import io
+import logging
 import math
 import struct
 import zlib
@@ -236,6 +237,9 @@ def grey(data: bytes, out: Layout) -> np.ndarray:
     """
     import tifffile
 
+    log = logging.getLogger("tifffile")
+    if not log.handlers:  # else it prints what is wrong with a file, which the exception says
+        log.addHandler(logging.NullHandler())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0].asarray(maxworkers=1)
     plane = (out.height, out.width)

@@ -35,6 +35,7 @@ from ..selection import (
     asked_for,
     chosen_ids,
     describe,
+    image_warnings,
     more_sizes,
     row_numbers,
     select,
@@ -217,6 +218,10 @@ class Run:
         """Ids of images that look like negatives of the others."""
         rows = find_inverted(self.dataset, seen=self._pictures)
         return [self.dataset.ids[i] for i in rows]
+
+    def image_warnings(self) -> list[str]:
+        """Different ranges, and negatives: what makes answers on images wrong without a sign."""
+        return image_warnings(self.dataset, self.inverted)
 
     @cached_property
     def _pool(self) -> Pool:
@@ -476,7 +481,8 @@ class Run:
 
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
-        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty, self.inverted)
+        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        notes += self.image_warnings()
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)

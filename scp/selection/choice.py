@@ -166,14 +166,9 @@ def _read(path: Path, part: Callable[[dict], Any]) -> Any:
         raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
 
 
-def warnings_of(
-    dataset,
-    duplicates: list[tuple[str, str, str]],
-    empty: list[str],
-    inverted: list[str] = (),
-) -> list[str]:
-    """What a user should know of the images: those left out, different ranges, negatives, the same
-    picture twice, and those without key points."""
+def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:
+    """What a user should know of the images: those left out, the same picture twice, and those
+    without key points."""
     notes = []
     if dataset.skipped:
         name, reason = dataset.skipped[0]
@@ -181,14 +176,6 @@ def warnings_of(
         notes.append(
             f"left out: {left} {'entry' if left == 1 else 'entries'} of the data set, "
             f"{'' if left == 1 else 'first '}{name}: {reason}"
-        )
-    notes += dataset.range_warnings()
-    if inverted:
-        what = "images look like negatives" if len(inverted) > 1 else "image looks like a negative"
-        more = f" and {len(inverted) - 5} more" if len(inverted) > 5 else ""
-        notes.append(
-            f"{len(inverted)} {what} of the others: {', '.join(inverted[:5])}{more}; exchange "
-            "black and white (is it MONOCHROME1 of DICOM?), or leave them out"
         )
     if duplicates:
         named = ", ".join(f"{a} = {b}" for a, b, _ in duplicates[:5])
@@ -198,6 +185,19 @@ def warnings_of(
         notes.append(
             f"{len(empty)} images have no key points and count as not covered: "
             f"{', '.join(empty[:5])}"
+        )
+    return notes
+
+
+def image_warnings(dataset, inverted: list[str]) -> list[str]:
+    """Different ranges, and images that look like negatives (ids)."""
+    notes = dataset.range_warnings()
+    if inverted:
+        what = "images look like negatives" if len(inverted) > 1 else "image looks like a negative"
+        more = f" and {len(inverted) - 5} more" if len(inverted) > 5 else ""
+        notes.append(
+            f"{len(inverted)} {what} of the others: {', '.join(inverted[:5])}{more}; exchange "
+            "black and white (is it MONOCHROME1 of DICOM?), or leave them out"
         )
     return notes
 

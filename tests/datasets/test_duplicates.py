@@ -45,6 +45,7 @@ COPIES = {
     "scale": lambda a: moved(a, scale=1.03),
     "turn": lambda a: moved(a, angle=1.5),
     "crop": lambda a: a[H // 50 : -H // 33, W // 33 : -W // 50],
+    "crop a corner": lambda a: a[: -H // 10, W // 10 :],
 }
 
 
@@ -87,11 +88,12 @@ def wing(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     image = np.full((240, 360), 235, np.uint8)
     at = np.array([[30, 120], [120, 60], [230, 70], [330, 130], [230, 190], [120, 180], [180, 125]])
-    at = at + rng.normal(0, 5, at.shape)
+    at = at + rng.normal(0, 2.5, at.shape)
     for a, b in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0), (0, 6), (6, 3), (1, 6), (6, 4)]:
-        middle = (at[a] + at[b]) / 2 + rng.normal(0, 4, 2)
+        middle = (at[a] + at[b]) / 2 + rng.normal(0, 2, 2)
         curve = np.rint([at[a], middle, at[b]]).astype(np.int32)
-        cv2.polylines(image, [curve], False, 40, 3, cv2.LINE_AA)
+        cv2.polylines(image, [curve], False, 40, 7, cv2.LINE_AA)
+    image = cv2.GaussianBlur(image, (0, 0), 1.5)
     return np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
 
 

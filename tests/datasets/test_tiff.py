@@ -159,6 +159,13 @@ def test_sizes_that_no_image_needs_are_refused(tmp_path):
     refused(tmp_path, simple(8, 8, bytes(64), _317=3), "predictor 3")
 
 
+def test_damage_prints_nothing(tmp_path, capfd):
+    data = simple(8, 8, bytes(64)).replace(struct.pack("<HHII", 278, 4, 1, 8), bytes(12))
+    (tmp_path / "a.tif").write_bytes(data)
+    assert reading.read_grey(tmp_path / "a.tif").shape == (8, 8)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_strip_that_ends_with_more_rows_than_the_image_is_read(tmp_path):
     rows = np.arange(64, dtype=np.uint8)
     data = simple(8, 8, rows.tobytes() + bytes(16))
