@@ -57,6 +57,7 @@ class Pool:
             "keypoints": {"method": keypoints, "count": count, "seed": random_state, **options},
         }
         known = KnownImages(folder, dataset, settings)
+        self.notes = known.notes
         original, responses = [], []
         bar = watch(progress, "key points", len(dataset))
         for i in range(len(dataset)):
@@ -87,8 +88,11 @@ class Pool:
         self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
         self.response = np.concatenate(responses).astype(np.float32)
         if folder is not None:
-            folder.write_keypoints(dataset.ids, self.xy, self.xy_grid, self.response, self.offsets)
-            known.write()
+            with folder.holding(dataset):
+                folder.write_keypoints(
+                    dataset.ids, self.xy, self.xy_grid, self.response, self.offsets
+                )
+                known.write()
 
     def _decode(self, i: int) -> np.ndarray:
         image = self.dataset.grid(i, self.extractor.grid_size)

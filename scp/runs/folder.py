@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from .config import toml
 from .files import naming, writing
+from .lock import hold
+from .owner import claim
+from .plain import parse_json, sealed, sealed_toml
 
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
 
 
@@ -33,12 +39,22 @@ def read_log(path: str | os.PathLike[str]) -> list[dict]:
         return []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             levels = [float(v) for v in entry["levels"]]
             steps[int(entry["step"])] = {**entry, "levels": levels}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return [steps[k] for k in sorted(steps)]
+
+
+def keeps_start(start: object, file: Path) -> None:
+    """ValueError where a training would start from the very file that it replaces."""
+    given = isinstance(start, (str, os.PathLike)) and Path(start).is_file() and file.is_file()
+    if given and os.path.samefile(start, file):
+        raise ValueError(
+            f"start: a training in this run folder would replace {file}, from which it starts; "
+            "give another run folder (--run, run=)"
+        )
 
 
 class RunFolder:
@@ -62,6 +78,17 @@ class RunFolder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
+    @contextlib.contextmanager
+    def holding(self, dataset=None) -> Iterator[None]:
+        """Within the block no other process writes here (`scp.runs.lock`).
+
+        dataset: whose folder it is, or becomes (`scp.runs.owner`).
+        """
+        with hold(self.path):
+            if dataset is not None:
+                claim(self.path, dataset)
+            yield
+
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""
         return writing(self.path / name)
@@ -71,7 +98,7 @@ class RunFolder:
             path.write_text(text, encoding="utf-8")
 
     def write_json(self, name: str, content: dict) -> None:
-        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        self.write_text(name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
     def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
         content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
@@ -83,9 +110,19 @@ class RunFolder:
             offsets=np.asarray(offsets, np.int64),
             ids=np.asarray(ids, dtype=np.str_),
         )
-        with self.writing("keypoints.npz") as path:
+        with self.writing(KEYPOINTS) as path:
             path.write_bytes(content.getbuffer())
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
-        self.write_text(CONFIG, toml(tables))
+        self.write_text(CONFIG, sealed_toml(toml(tables)))
+
+
+@contextlib.contextmanager
+def holding(run: str | os.PathLike[str] | None, dataset=None) -> Iterator[None]:
+    """`RunFolder.holding` of a folder, made if it is not there; nothing where `run` is None."""
+    if run is None:
+        yield
+        return
+    with RunFolder(run).holding(dataset):
+        yield

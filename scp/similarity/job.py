@@ -22,8 +22,9 @@ from .. import _core
 from ..devices import resolve
 from ..features import Extractor, FeaturePyramid, aligned, check_extractor
 from ..progress import Progress, watch
-from ..runs import Rows
+from ..runs import Rows, RunFolder
 from ..runs.fingerprints import of_image
+from ..runs.folder import PLACES, SIMILARITY
 from ..values import array, real, whole
 from .matching import (
     DEVICE_CHANNELS,
@@ -107,6 +108,7 @@ class SimilarityJob:
         self.dots: int = 0
         self.brute: int = 0
         self.resumed = 0
+        self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
         self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
@@ -162,12 +164,18 @@ class SimilarityJob:
             values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
             or read-only memmaps of the files.
         """
+        if folder is None:
+            return self._run(None, progress)
+        with RunFolder(folder).holding():
+            return self._run(folder, progress)
+
+    def _run(self, folder, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
         bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
-        arrays = {"similarity.npy": (shape, np.float32), "places.npy": (shape, np.int32)}
+        arrays = {SIMILARITY: (shape, np.float32), PLACES: (shape, np.int32)}
         fingerprint = "" if folder is None else self._fingerprint()
         table = Rows(folder, "similarity.ledger", fingerprint, arrays)
-        self.resumed = len(table.done)
+        self.resumed, self.notes = len(table.done), table.notes
         if self.resumed == self.n:
             if bar:
                 bar(2 * self.n, 2 * self.n)

@@ -63,6 +63,7 @@ print(json.dumps({"error": error, "left": left, "resumed": again.resumed}))
 
 # In the order of the stages.
 FILES = [
+    "dataset.json",
     "keypoints.npz",
     "images.json",
     "similarity.npy",
