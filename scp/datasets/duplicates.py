@@ -14,6 +14,7 @@ Measured in docs/datasets.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -68,8 +69,14 @@ def find_duplicates(
     zoomed = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in middle])
     flat = [i for i, picture in enumerate(seen) if not picture.any()]
     pairs, fine = [], _Fine(dataset)
-    for a, b in _likely(small, zoomed, set(flat)):
-        found = _aligned(seen[a], seen[b])
+    starts: dict[tuple[int, int], list[float]] = {}
+    for scale, views in ((1.0, small), (_ZOOM, zoomed)):
+        for a, b in _likely(views, small, set(flat)):
+            pair, own = ((a, b), scale) if a < b else ((b, a), 1 / scale)
+            if own not in starts.setdefault(pair, []):
+                starts[pair].append(own)
+    for (a, b), scales in sorted(starts.items()):
+        found = _aligned(seen[a], seen[b], scales)
         distance = _distance(fine(a), fine(b), found) if found is not None else 1.0
         if distance <= _NEAR:
             same = distance == 0 and _same_pixels(dataset, a, b)
@@ -97,31 +104,28 @@ class _Fine:
         return self._kept[i]
 
 
-def _likely(small: np.ndarray, zoomed: np.ndarray, flat: set[int]) -> list[tuple[int, int]]:
-    """Pairs a < b whose small pictures agree at some small shift of one against the other, or
-    against its middle."""
+def _likely(views: np.ndarray, small: np.ndarray, flat: set[int]) -> Iterator[tuple[int, int]]:
+    """Pairs of different images: the view of the first agrees with the small picture of the second
+    at some small shift."""
     low, high = _MARGIN, _SMALL - _MARGIN
     middle = unit(small[:, low:high, low:high])
     shifts = range(-_SHIFTS, _SHIFTS + 1)
-    pairs = set()
     for start in range(0, len(small), _BLOCK):
-        stop = start + _BLOCK
-        best = np.full((len(small[start:stop]), len(small)), -1.0, np.float32)
-        for block, dy, dx in product((small[start:stop], zoomed[start:stop]), shifts, shifts):
+        block = views[start : start + _BLOCK]
+        best = np.full((len(block), len(small)), -1.0, np.float32)
+        for dy, dx in product(shifts, shifts):
             moved = block[:, low + dy : high + dy, low + dx : high + dx]
             np.maximum(best, unit(moved) @ middle.T, out=best)
-        best[np.arange(len(best)), start + np.arange(len(best))] = -1  # itself
-        for r, row in enumerate(best):
-            a = start + r
+        best[np.arange(len(block)), start + np.arange(len(block))] = -1  # itself
+        for a, row in enumerate(best, start):
             for b in np.argsort(-row, kind="stable")[:_NEIGHBOURS].tolist():
                 if row[b] >= _LIKELY and a not in flat and b not in flat:
-                    pairs.add((min(a, b), max(a, b)))
-    return sorted(pairs)
+                    yield a, b
 
 
-def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+def _aligned(a: np.ndarray, b: np.ndarray, scales: Iterable[float]) -> np.ndarray | None:
     """The affine map [2][3] from places in a to places in b, pictures [n][n], that makes them most
-    alike, starting from a shift, a scale or neither; None when they stay different."""
+    alike, starting from these scales, and from a shift; None when they stay different."""
     import cv2
 
     n = len(a)
@@ -132,7 +136,7 @@ def _aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     (dx, dy), _ = cv2.phaseCorrelate(wide[0].copy(), wide[1].copy(), window)
     best, out = 0.0, None
     middle = (n - 1) / 2
-    for scale, x, y in ((1, 0, 0), (1, dx, dy), (_ZOOM, 0, 0), (1 / _ZOOM, 0, 0)):
+    for scale, x, y in [(1.0, dx, dy), *((scale, 0.0, 0.0) for scale in scales)]:
         if max(abs(x), abs(y)) <= n / 6:
             x, y = x + middle * (1 - scale), y + middle * (1 - scale)
             start = np.array([[scale, 0, x], [0, scale, y]], np.float32)
