@@ -34,11 +34,11 @@ from ..selection import (
     Choice,
     asked_for,
     chosen_ids,
-    describe,
     more_sizes,
     row_numbers,
     select,
     warnings_of,
+    write_selection,
 )
 from ..similarity import (
     Estimate,
@@ -276,6 +276,8 @@ class Run:
                 epsilon=self.epsilon,
                 progress=self.progress,
             )
+            if self.folder:
+                self.folder.write_array("cycles.npy", distances)
             return trusted(values, distances), distances
 
     def select(
@@ -300,7 +302,7 @@ class Run:
         if self.folder:
             parameters = self.parameters()
             self.folder.write_config(parameters)
-            self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+            write_selection(self.folder, choice, self.dataset, parameters)
         return choice
 
     def _choose(self, m, method, min_distance, **rules) -> Choice:

@@ -14,6 +14,7 @@ from .files import naming, writing
 
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
+KEYPOINTS, SIMILARITY = "keypoints.npz", "similarity.npy"
 LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
 
 
@@ -73,18 +74,26 @@ class RunFolder:
     def write_json(self, name: str, content: dict) -> None:
         self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
-    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+    def write_arrays(self, name: str, pack: bool = False, **arrays: np.ndarray) -> None:
+        """An .npz file; pack: compressed."""
         content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
-        np.savez(
-            content,
+        (np.savez_compressed if pack else np.savez)(content, **arrays)
+        with self.writing(name) as path:
+            path.write_bytes(content.getbuffer())
+
+    def write_array(self, name: str, array: np.ndarray) -> None:
+        with self.writing(name) as path, path.open("wb") as file:
+            np.save(file, array)
+
+    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+        self.write_arrays(
+            KEYPOINTS,
             xy=np.asarray(xy, np.float32),
             xy_grid=np.asarray(xy_grid, np.float32),
             response=np.asarray(response, np.float32),
             offsets=np.asarray(offsets, np.int64),
             ids=np.asarray(ids, dtype=np.str_),
         )
-        with self.writing("keypoints.npz") as path:
-            path.write_bytes(content.getbuffer())
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
