@@ -12,3 +12,10 @@ class DiskFullError(OSError):
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
+
+
+class FolderInUseError(OSError):
+    """Another process writes in this run folder. `filename` names it; the text says whose it is."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"

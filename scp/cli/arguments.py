@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
+import sys
 from pathlib import Path
 
 from ..errors import DatasetError
@@ -120,9 +120,25 @@ def add_output(parser, json: str | None, run: str = "runs/NAME"):
     return output
 
 
-def run_path(args) -> Path:
+def run_path(args, pool) -> Path:
     """The run folder of a verb with images: --run, or one named after them."""
-    return Path(args.run or os.path.join("runs", Path(args.images).resolve().name or "images"))
+    place = Path(args.images).resolve()
+    return run_folder(args, pool, place.name or "images", place.parent.name)
+
+
+def run_folder(args, pool, name: str, parent: str = "") -> Path:
+    """--run, checked not to be another data set's; or runs/NAME, or where that is, another, which
+    is said."""
+    from ..runs import check_owner, free_folder
+
+    if args.run:
+        check_owner(args.run, pool)
+        return Path(args.run)
+    folder, taken = free_folder(pool, name, parent)
+    if taken is not None:
+        text = f"note: runs/{name} belongs to another data set, {taken}; this is {folder}"
+        print(text, file=sys.stderr)
+    return folder
 
 
 KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")

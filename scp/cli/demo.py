@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from .arguments import counts
+from .arguments import counts, run_folder
 from .select import add_choice_output, add_method, choose, open_run
 from .train import fit
 
@@ -36,14 +35,21 @@ def add_demo(commands) -> None:
 
 def run_demo(args) -> int:
     from ..datasets import phantom
-    from ..features import FeatureExtractor
+    from ..runs import holding
 
     if args.n < 2:
         raise ValueError(f"-n must be at least 2, got {args.n}")
     pool = phantom(args.n, seed=args.seed)
+    folder = args.run = run_folder(args, pool, "demo")
+    with holding(folder):
+        return _demo(args, pool, folder)
+
+
+def _demo(args, pool, folder) -> int:
+    from ..features import FeatureExtractor
+
     given = args.features == "gradient" or args.model is not None
     if args.minutes > 0 and not given and not args.estimate:
-        folder = args.run = args.run or os.path.join("runs", "demo")
         extractor = FeatureExtractor(random_state=args.seed, size=args.size or DEMO_SIZE)
         length = {"minutes": args.minutes, "resume": not args.fresh}
         try:
@@ -53,7 +59,7 @@ def run_demo(args) -> int:
             finished = fit(extractor, pool, folder, args, **{**length, "resume": False})
         if not finished:
             raise KeyboardInterrupt
-    run = open_run(args, pool, "demo")
+    run = open_run(args, pool, folder)
     if choose(args, run, {}) is not None and not args.json:
         _landmarks(run)
     return 0

@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, REPORT, SELECTION
 from .arguments import (
     add_data,
@@ -128,7 +129,8 @@ def run_detect(args) -> int:
     from ..features import extractor_for
     from ..run import Run
 
-    pool, folder = open_data(args), run_path(args)
+    pool = open_data(args)
+    folder = run_path(args, pool)
     extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     images = open_templates(args, run)
@@ -165,10 +167,10 @@ def run_detect(args) -> int:
     more = f", and {len(others)} pseudo-templates" if others else ""
     print(
         f"{len(found.names)} landmarks in {len(pool)} images from {templates}: "
-        f"{', '.join(found.templates[:count])}{more}"
+        f"{', '.join(map(visible, found.templates[:count]))}{more}"
     )
     if doubtful:
-        words = [f"{found.ids[i]} ({found.confidence[i].mean():.2f})" for i in doubtful]
+        words = [f"{visible(found.ids[i])} ({found.confidence[i].mean():.2f})" for i in doubtful]
         print("least confident, to look at first:", ", ".join(words))
     print(f"landmarks in {out}" + (f"; pictures in {folder / REPORT}" if shown else ""))
     if pool.landmarks is not None:

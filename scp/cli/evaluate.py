@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ..landmarks.names import visible
 from .arguments import add_data, names, open_data, size, spacing_argument
 
 MOST_ROWS = 40  # of the table of landmarks
@@ -93,6 +94,7 @@ def run_evaluate(args) -> int:
     from ..evaluation import evaluate
     from ..evaluation.metrics import RADII_OF
     from ..landmarks import read_landmarks
+    from ..runs import holding
 
     predicted = read_landmarks(args.landmarks)
     truth, rest = _truth(args)
@@ -112,7 +114,8 @@ def run_evaluate(args) -> int:
         **rest,
     )
     folder = args.run or args.out
-    written = result.write(folder, pictures=not args.no_pictures) if folder else []
+    with holding(args.run):
+        written = result.write(folder, pictures=not args.no_pictures) if folder else []
     if args.json:
         print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
@@ -188,7 +191,7 @@ def show(result) -> None:
         f"\n{'landmark':{wide}} {'mean':>8} {'median':>8} {'largest':>8}  "
         + " ".join(f"{f'<{r:g}':>7}" for r in result.radii)
     )
-    for k, name in enumerate(result.names[:MOST_ROWS]):
+    for k, name in enumerate(map(visible, result.names[:MOST_ROWS])):
         rates = " ".join(f"{v:6.1f}%" for v in table.rates[k])
         print(
             f"{name:{wide}} {table.mean[k]:8.3f} {table.median[k]:8.3f} {table.largest[k]:8.3f}  "
@@ -198,7 +201,8 @@ def show(result) -> None:
         print(f"... and {len(result.names) - MOST_ROWS} further landmarks")
     print("\nworst:")
     for i, k in result.worst(5):
-        print(f"  {result.ids[i]}  {result.names[k]}  {result.errors[i, k]:.2f} {result.unit}")
+        where = f"{result.ids[i]}  {result.names[k]}"
+        print(f"  {visible(where)}  {result.errors[i, k]:.2f} {result.unit}")
     for text, ids in (
         ("left out, no true landmark", result.left_out),
         ("not predicted", result.not_predicted),
@@ -206,4 +210,4 @@ def show(result) -> None:
     ):
         if ids:
             more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-            print(f"{text}: {', '.join(ids[:5])}{more}")
+            print(f"{text}: {', '.join(map(visible, ids[:5]))}{more}")

@@ -9,6 +9,7 @@ import sys
 
 from .. import devices
 from .._version import __version__
+from ..landmarks.names import check_name, visible
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -16,6 +17,7 @@ from .info import add_info
 from .refine import add_refine
 from .reproduce import add_reproduce
 from .select import add_select
+from .terminal import safe_terminal
 from .train import add_train, add_weights
 from .verify import add_verify
 
@@ -25,10 +27,16 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
     (stopped)."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    with safe_terminal():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     args.command_text = shlex.join(["scp", *argv])
     try:
+        for word in argv:
+            check_name(word)
         if getattr(args, "threads", None) is not None:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
@@ -43,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return EXIT_ERROR
 
 

@@ -52,6 +52,9 @@ def add_refine(commands) -> None:
         choices=FEATURES,
         help="that are matched; auto: trained if the run folder has them",
     )
+    how.add_argument(
+        "--model", metavar="FILE", help="of trained features, instead of the run folder's"
+    )
     add_pseudo_templates_argument(how)
     how.add_argument(
         "--start",
@@ -80,9 +83,10 @@ def run_refine(args) -> int:
     from ..run import Run
 
     training, network = settings(args.set)
-    pool, folder = open_data(args), run_path(args)
+    pool = open_data(args)
+    folder = run_path(args, pool)
     keep_templates(args, folder / LANDMARKS)
-    extractor = extractor_for(folder, args.features)
+    extractor = extractor_for(folder, args.features, model=args.model)
     run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
     images = open_templates(args, run)
     rows = pool.rows(images.ids)
@@ -98,6 +102,13 @@ def run_refine(args) -> int:
         training=training,
     )
     refiner.check().view_sizes(args.views)  # refused before the training, not after it
+    with run.holding():
+        return _refine(args, run, refiner, images, rows)
+
+
+def _refine(args, run, refiner, images, rows) -> int:
+    """Matches, trains, finds and writes."""
+    pool, folder = run.dataset, run.path
     _say(args, f"matching {len(rows)} templates in {len(pool)} images")
     matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(

@@ -145,8 +145,16 @@ def run_reproduce(args) -> int:
         candidates=args.candidates,
         keypoints_of=args.keypoints_of,
     )
-    needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
     run = RunFolder(args.run or os.path.join("runs", f"reproduce-{args.dataset}"))
+    with run.holding():
+        return _reproduce(args, run, wanted, options)
+
+
+def _reproduce(args, run, wanted, options) -> int:
+    from .. import experiments
+    from ..runs import RunFolder
+
+    needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
     progress = not args.quiet
     data = experiments.load(
         args.dataset,

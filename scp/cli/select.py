@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from ..landmarks.lists import read_values
+from ..landmarks.names import visible
 from ..landmarks.text import number_in
 from .arguments import (
     add_data,
@@ -16,6 +16,7 @@ from .arguments import (
     counts,
     names,
     open_data,
+    run_path,
     usual,
 )
 
@@ -129,17 +130,15 @@ def run_select(args) -> int:
         raise ValueError("-m any (as many as the budget allows) needs --costs and --budget")
     if args.costs:
         rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
-    name = Path(args.images).resolve().name or "images"
-    choose(args, open_run(args, pool, name, not args.no_duplicates), rules)
+    choose(args, open_run(args, pool, run_path(args, pool), not args.no_duplicates), rules)
     return 0
 
 
-def open_run(args, pool, name: str, duplicates: bool = True):
-    """The `scp.Run` that the arguments describe; NAME: of its folder where --run is not given."""
+def open_run(args, pool, folder: Path, duplicates: bool = True):
+    """The `scp.Run` that the arguments describe."""
     from ..features import extractor_for
     from ..run import Run
 
-    folder = args.run or os.path.join("runs", name)
     return Run(
         pool,
         folder,
@@ -170,18 +169,20 @@ def choose(args, run, rules: dict):
         rules["max_nodes"] = args.max_nodes
     n, (height, width) = len(run.dataset), run.extractor.grid_size
     kind = "the trained" if run.extractor.name == "trained" else "gradient"
-    say(f"{n} images, {kind} features at {height} x {width} pixels")
     run.check(args.m, rules)
-    say(f"similarity: {run.estimate()}")
-    if args.estimate:
-        return None
-    choice = run.select(args.m, method=args.method, **rules)
-    if not args.no_report:
-        run.report(args.command_text)
+    with run.holding():
+        say(f"{n} images, {kind} features at {height} x {width} pixels")
+        say(f"similarity: {run.estimate()}")
+        if args.estimate:
+            return None
+        choice = run.select(args.m, method=args.method, **rules)
+        if not args.no_report:
+            run.report(args.command_text)
+        answer = Path(run.path, "selection.json").read_text(encoding="utf-8") if args.json else ""
     for text in choice.warnings:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {visible(text)}", file=sys.stderr)
     if args.json:
-        print(Path(run.path, "selection.json").read_text(encoding="utf-8"), end="")
+        print(answer, end="")
         return choice
     s = choice.selection
     if choice.resumed:
@@ -197,7 +198,7 @@ def choose(args, run, rules: dict):
         )
     say(f"Annotate these {len(s.selected)}:")
     for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
-        say(f"  {rank}. {image}   gain {gain:.4f}")
+        say(f"  {rank}. {visible(image)}   gain {gain:.4f}")
     proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
     if choice.expected_error is not None:

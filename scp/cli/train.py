@@ -117,7 +117,7 @@ def run_train(args) -> int:
         training=training,
     ).check()
     pool = open_data(args)
-    run = run_path(args)
+    run = run_path(args, pool)
     finished = fit(
         extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..landmarks.names import Index, check_name, known_groups
+from ..landmarks.names import Index, check_name, known_groups, twice, writable
 from ..values import array
 from . import reading
 from .reading import DatasetError
@@ -126,8 +126,10 @@ class Dataset:
         self.skipped = list(skipped)
         self._files = None if files is None else list(files)
         self._shapes = list(shapes)
+        for name in (self.root or "", *self.ids):
+            check_name(name)
         if len(set(self.ids)) != len(self.ids):
-            raise DatasetError("the image ids are not unique")
+            raise DatasetError(f"the image ids are not unique: {twice(self.ids)!r} is there twice")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -339,7 +341,7 @@ def check_files(
         except DatasetError as error:
             if on_error == "raise":
                 raise
-            skipped.append((ids[i], str(error)))
+            skipped.append((writable(ids[i]), writable(str(error))))
         else:
             keep.append(i)
             shapes.append(shape)

@@ -160,11 +160,9 @@ def wflw(
         where = f"{list_file}, line {number}"
         files.append(below(images, name, where))
         (low, high) = boxes[i].reshape(2, 2)
-        box = " ".join(f"{v:g}" for v in boxes[i])
         if not (np.abs(boxes[i]).max() < _MAX_SIDE and (low < high).all()):
+            box = " ".join(f"{v:g}" for v in boxes[i])
             raise DatasetError(f"{where}: {box} is not a box x y x2 y2")
-        if square(boxes[i], size)[2] < 1:
-            raise DatasetError(f"{where}: the box {box} is smaller than a pixel")
     seen: dict[str, int] = {}
     for _, name in names:
         seen[name] = seen.get(name, 0) + 1
@@ -185,6 +183,9 @@ def wflw(
                 f"not fit the image of {width} x {height} pixels"
             )
         where = f"{list_file}, line {names[rows[i]][0]} ({ids[rows[i]]})"
+        if square(boxes[rows[i]], size)[2] < 1:
+            box = f"{x:g} {y:g} {x2:g} {y2:g}"
+            raise DatasetError(f"{where}: the box {box} is smaller than a pixel")
         check_inside(points[rows[i]], shape, where, NAMES)
 
     keep, shapes, skipped = check_files(

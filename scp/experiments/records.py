@@ -14,7 +14,7 @@ from ..datasets import Dataset
 from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
 from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
 from ..progress import Progress, renamed
-from ..runs import Rows, RunFolder
+from ..runs import Rows, RunFolder, holding
 from ..runs.fingerprints import of_dataset
 
 WAYS = ("original", "grid")
@@ -128,42 +128,13 @@ def record(
         },
         sort_keys=True,
     )
-    folder = RunFolder.of(folder)
-    kept = None if folder is None else _read(folder, name, key)
-    if kept is None:
-        parts = None
-        if folder is not None:
-            (folder / f"{name}.part").unlink(missing_ok=True)  # of version 0.1.0
-            shape = len(images), len(templates), views, templates.landmarks.shape[1]
-            arrays = {
-                f"{name}.xy.npy": ((*shape, 2), np.float64),
-                f"{name}.similarity.npy": (shape, np.float32),
-            }
-            parts = Rows(folder.path, f"{name}.ledger", key, arrays)
-        kept = match_templates(
-            extractor,
-            templates,
-            images,
-            mode,
-            views=views,
-            progress=renamed(progress, f"matching {name}"),
-            found=parts,
-        )
-        if folder is not None:
-            _write(folder, name, key, kept)
-            parts.remove()
-    else:
-        kept = Matches(
-            *kept,
-            np.ones((len(templates), len(images)), bool),
-            grid_scales(images, extractor.grid_size),
-            view_weights(views),
-        )
+    with holding(folder):
+        found = _matches(extractor, templates, images, mode, views, folder, name, key, progress)
     place = {name: i for i, name in enumerate(images.ids)} if images is templates else {}
     own = np.array([place.get(name, -1) for name in templates.ids], np.int64)
     shapes = np.array([images.shape(i) for i in range(len(images))], np.int64)
     return Record(
-        kept,
+        found,
         np.asarray(images.landmarks, np.float64),
         images.spacing,
         shapes,
@@ -171,6 +142,36 @@ def record(
         way,
         own,
     )
+
+
+def _matches(extractor, templates, images, mode, views, folder, name, key, progress) -> Matches:
+    """See `record`."""
+    folder = RunFolder.of(folder)
+    kept = None if folder is None else _read(folder, name, key)
+    if kept is not None:
+        return Matches(
+            *kept,
+            np.ones((len(templates), len(images)), bool),
+            grid_scales(images, extractor.grid_size),
+            view_weights(views),
+        )
+    parts = None
+    if folder is not None:
+        (folder / f"{name}.part").unlink(missing_ok=True)  # of version 0.1.0
+        shape = len(images), len(templates), views, templates.landmarks.shape[1]
+        arrays = {
+            f"{name}.xy.npy": ((*shape, 2), np.float64),
+            f"{name}.similarity.npy": (shape, np.float32),
+        }
+        parts = Rows(folder.path, f"{name}.ledger", key, arrays)
+    bar = renamed(progress, f"matching {name}")
+    found = match_templates(
+        extractor, templates, images, mode, views=views, progress=bar, found=parts
+    )
+    if folder is not None:
+        _write(folder, name, key, found)
+        parts.remove()
+    return found
 
 
 def _read(folder: RunFolder, name: str, key: str):

@@ -19,7 +19,7 @@ from ..networks import PRESETS, Network, build, preset
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..progress import Progress, of_training
-from ..runs import read_safetensors
+from ..runs import holding, keeps_start, read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import TrainingOptions
 from ..training.loop import with_length
@@ -182,6 +182,13 @@ class FeatureExtractor(BaseExtractor):
         self._forget()
         settings = self._settings()
         options = with_length(settings.options, minutes, steps)
+        if run is not None:
+            keeps_start(self.start, Path(run, WEIGHTS))
+        with holding(run, images if isinstance(images, Dataset) else None):
+            return self._fit(images, settings, options, run, resume, progress, callback)
+
+    def _fit(self, images, settings, options, run, resume, progress, callback) -> FeatureExtractor:
+        """See `fit`, which checked the arguments."""
         grids = self._pool(images)
         bar, take = of_training(progress, "training")
 

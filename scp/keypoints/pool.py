@@ -87,8 +87,11 @@ class Pool:
         self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
         self.response = np.concatenate(responses).astype(np.float32)
         if folder is not None:
-            folder.write_keypoints(dataset.ids, self.xy, self.xy_grid, self.response, self.offsets)
-            known.write()
+            with folder.holding(dataset):
+                folder.write_keypoints(
+                    dataset.ids, self.xy, self.xy_grid, self.response, self.offsets
+                )
+                known.write()
 
     def _decode(self, i: int) -> np.ndarray:
         image = self.dataset.grid(i, self.extractor.grid_size)

@@ -56,6 +56,11 @@ def _from_bytes(name: str) -> bool:
     return not any("\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" for c in name)
 
 
+def writable(text: str) -> str:
+    """The text with what is no UTF-8 written out, so that it can stand in a file."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def visible(text: str, keep: str = "") -> str:
     """The text with control characters, marks of direction and halves of characters written as
     \\u001b, so that no name can steer a terminal; `keep`: characters that stay."""

@@ -20,7 +20,7 @@ from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
 from ..progress import Progress, of_training, watch
-from ..runs import read_safetensors
+from ..runs import holding, keeps_start, read_safetensors
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, run_job
@@ -154,6 +154,38 @@ class LandmarkRefiner(Estimator):
         options = with_length(self.options, minutes, steps)
         if not options.steps:
             options = options.set(minutes=options.minutes / rounds)
+        if run is not None:
+            keeps_start(self.start, Path(run, REFINED))
+        with holding(run, images):
+            return self._fit(
+                images,
+                found,
+                templates,
+                weights,
+                rounds,
+                size,
+                options,
+                run,
+                resume,
+                progress,
+                callback,
+            )
+
+    def _fit(
+        self,
+        images,
+        found,
+        templates,
+        weights,
+        rounds,
+        size,
+        options,
+        run,
+        resume,
+        progress,
+        callback,
+    ) -> LandmarkRefiner:
+        """See `fit`, which checked the arguments."""
         xy, weights = pseudo_labels(images, found, weights, options.power)
         rows, truth = true_labels(images, found.names, templates)
         self.names_ = list(found.names)

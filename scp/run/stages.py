@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +26,7 @@ from ..keypoints import Pool
 from ..landmarks import Landmarks, write_landmarks
 from ..progress import Progress, watch
 from ..report import landmarks_in, show_landmarks, write_report
-from ..runs import RunFolder, made_by, read_log, run_settings, unfinished
+from ..runs import made_by, read_log, run_settings, unfinished
 from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
     Choice,
@@ -50,12 +48,13 @@ from ..similarity import (
     trusted,
 )
 from ..values import whole, whole_numbers
+from .held import Held, held
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run:
+class Run(Held):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
@@ -110,19 +109,18 @@ class Run:
             )
         if len(dataset) == 0:
             raise ValueError("dataset: holds no images")
+        super().__init__(dataset, run)
         if score not in SCORES:
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
         if not isinstance(features, str):
             check_extractor(features, "features")
-        self.dataset, self.progress = dataset, progress
-        self.path = None if run is None else Path(run)
+        self.progress = progress
         self.extractor = extractor_for(run, features) if isinstance(features, str) else features
         self.keypoints, self.count = keypoints, whole(count, "count", 1)
         self.keypoint_options = dict(keypoint_options or {})
         self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
         self.random_state, self.duplicates = random_state, duplicates
-        self.elapsed: dict[str, float] = {}
         self._asked: dict[str, Any] = {}  # of select
         self._choice: Choice | None = None
 
@@ -161,24 +159,6 @@ class Run:
     def __repr__(self) -> str:
         where = "nothing is written" if self.path is None else self.path
         return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
-
-    def __fspath__(self) -> str:
-        if self.path is None:  # a run stands wherever the argument `run` is asked for
-            raise TypeError("run: this one has no folder")
-        return os.fspath(self.path)
-
-    @cached_property
-    def folder(self) -> RunFolder | None:
-        """The run folder; made when it is first used."""
-        return None if self.path is None else RunFolder(self.path)
-
-    @contextlib.contextmanager
-    def _stage(self, name: str):
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.elapsed[name] = time.perf_counter() - start
 
     def check(
         self, m: int | Sequence[int] | None, rules: dict[str, Any]
@@ -226,6 +206,7 @@ class Run:
             )
         return pool
 
+    @held
     def points(self) -> Pool:
         """The images with their key points (`scp.keypoints.Pool`)."""
         return self._pool
@@ -245,6 +226,7 @@ class Run:
             device=self.device,
         )
 
+    @held
     def estimate(self) -> Estimate:
         """What the similarity will cost; the key points are found first."""
         return self._job.estimate()
@@ -254,6 +236,7 @@ class Run:
         with self._stage("similarity"):
             return self._job.run(self.path, progress=self.progress)
 
+    @held
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
         int32 [N][Q], row-major (docs/files.md)."""
@@ -297,12 +280,13 @@ class Run:
         """
         sizes, rules = self.check(m, rules)
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
-        choice = self._choose(**asked)
-        self._choice, self._asked = choice, asked
-        if self.folder:
-            parameters = self.parameters()
-            self.folder.write_config(parameters)
-            write_selection(self.folder, choice, self.dataset, parameters)
+        with self.holding():
+            choice = self._choose(**asked)
+            self._choice, self._asked = choice, asked
+            if self.folder:
+                parameters = self.parameters()
+                self.folder.write_config(parameters)
+                write_selection(self.folder, choice, self.dataset, parameters)
         return choice
 
     def _choose(self, m, method, min_distance, **rules) -> Choice:
@@ -334,6 +318,7 @@ class Run:
             error,
         )
 
+    @held
     def report(self, command: str | None = None) -> Path:
         """Write report.html of the choice into the run folder; its path.
 
@@ -411,18 +396,21 @@ class Run:
         """
         images = self.annotated(templates)
         rows = None
-        if write and (out is not None or self.folder is not None):
+        if write and (out is not None or self.path is not None):
             rows = self.dataset.rows(images.ids, "templates")
         options = {"rule": rule, "mode": mode, "views": views}
-        detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
-        if pseudo_templates is None:
-            pseudo_templates = usual_pseudo_templates(detector, len(images))
-        if pseudo_templates:
-            detector.add_pseudo_templates(self.dataset, pseudo_templates, progress=self.progress)
-        with self._stage("landmarks"):
-            found = detector.predict(self.dataset, progress=self.progress)
-        if rows is not None:
-            self.keep(found, rows, out)
+        with self.holding(write and out is None):
+            detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
+            if pseudo_templates is None:
+                pseudo_templates = usual_pseudo_templates(detector, len(images))
+            if pseudo_templates:
+                detector.add_pseudo_templates(
+                    self.dataset, pseudo_templates, progress=self.progress
+                )
+            with self._stage("landmarks"):
+                found = detector.predict(self.dataset, progress=self.progress)
+            if rows is not None:
+                self.keep(found, rows, out)
         return found
 
     # ---- what is on disk ----
@@ -457,14 +445,17 @@ class Run:
 
         templates: rows of the images that were annotated.
         """
-        if out is None and self.folder is None:
+        if out is None and self.path is None:
             raise ValueError("out: a run without a folder needs a file")
-        target = Path(out) if out is not None else self.folder / LANDMARKS
-        write_landmarks(target, landmarks)
-        if self.folder is None or target != self.folder / LANDMARKS:
-            return False
-        return show_landmarks(self.folder / REPORT, self.dataset, landmarks, templates)
+        usual = None if self.path is None else self.path / LANDMARKS
+        target = usual if out is None else Path(out)
+        with self.holding(target == usual):
+            write_landmarks(target, landmarks)
+            if target != usual:
+                return False
+            return show_landmarks(self.path / REPORT, self.dataset, landmarks, templates)
 
+    @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)

@@ -2,15 +2,22 @@
 
 from .config import made_by, read_config, run_settings, toml
 from .files import naming, writing
-from .folder import RunFolder, read_log, unfinished
+from .folder import RunFolder, holding, keeps_start, read_log, unfinished
 from .images import KnownImages
+from .owner import OtherDatasetError, check_owner, free_folder, is_run_folder
 from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
 __all__ = [
     "KnownImages",
+    "OtherDatasetError",
     "Rows",
     "RunFolder",
+    "check_owner",
+    "free_folder",
+    "holding",
+    "is_run_folder",
+    "keeps_start",
     "made_by",
     "naming",
     "read_config",

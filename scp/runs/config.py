@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tomli_w
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -54,27 +54,31 @@ def made_by(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def toml(tables: dict[str, dict[str, Any]]) -> str:
-    """Tables of plain values as TOML; None is left out."""
-    lines = []
-    for table, settings in tables.items():
-        lines += ["", f"[{table}]"] if lines else [f"[{table}]"]
-        lines += [f"{_key(key)} = {_value(v)}" for key, v in settings.items() if v is not None]
-    return "\n".join(lines) + "\n"
+    """Tables of plain values as TOML; None is left out. ValueError: a text is no Unicode."""
+    return tomli_w.dumps({name: _plain(table, name) for name, table in tables.items()})
 
 
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _value(value) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
+def _plain(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        items = value.items()
+        return {str(k): _plain(v, f"{name}.{k}") for k, v in items if v is not None}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return repr(float(value))
-    return json.dumps(str(value))  # a JSON string is a TOML basic string
+        return [_plain(v, name) for v in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item(), name)
+    if isinstance(value, (bool, int, float)):
+        return value
+    return as_unicode(value, name)
+
+
+def as_unicode(text: object, name: str) -> str:
+    """A text that UTF-8 can hold; ValueError says what of it cannot be."""
+    text = str(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{name}: {text!a} is not UTF-8, so it cannot be written into a file of the run; "
+            "rename that file or folder"
+        ) from None
+    return text

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from .config import toml
 from .files import naming, writing
+from .lock import hold
+from .owner import claim
 
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
-KEYPOINTS, SIMILARITY = "keypoints.npz", "similarity.npy"
+KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
 
 
@@ -42,6 +46,16 @@ def read_log(path: str | os.PathLike[str]) -> list[dict]:
     return [steps[k] for k in sorted(steps)]
 
 
+def keeps_start(start: object, file: Path) -> None:
+    """ValueError where a training would start from the very file that it replaces."""
+    given = isinstance(start, (str, os.PathLike)) and Path(start).is_file() and file.is_file()
+    if given and os.path.samefile(start, file):
+        raise ValueError(
+            f"start: a training in this run folder would replace {file}, from which it starts; "
+            "give another run folder (--run, run=)"
+        )
+
+
 class RunFolder:
     """A folder that every verb reads and writes. Made on first use."""
 
@@ -62,6 +76,17 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+    @contextlib.contextmanager
+    def holding(self, dataset=None) -> Iterator[None]:
+        """Within the block no other process writes here (`scp.runs.lock`).
+
+        dataset: whose folder it is, or becomes (`scp.runs.owner`).
+        """
+        with hold(self.path):
+            if dataset is not None:
+                claim(self.path, dataset)
+            yield
 
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""
@@ -98,3 +123,13 @@ class RunFolder:
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
         self.write_text(CONFIG, toml(tables))
+
+
+@contextlib.contextmanager
+def holding(run: str | os.PathLike[str] | None, dataset=None) -> Iterator[None]:
+    """`RunFolder.holding` of a folder, made if it is not there; nothing where `run` is None."""
+    if run is None:
+        yield
+        return
+    with RunFolder(run).holding(dataset):
+        yield

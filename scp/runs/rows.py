@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import naming, writing
+from .files import folder_to_disk, naming, to_disk, writing
 
 
 class Rows:
@@ -87,13 +87,19 @@ class Rows:
         self.done.add(row)
 
     def finish(self) -> tuple[np.ndarray, ...]:
-        """The arrays: those in memory, or read-only memmaps of the files."""
+        """The arrays: those in memory, or read-only memmaps of the files, as they are open (the
+        names may be those of other files by now). The files are on the disk then."""
         if self.ledger is None:
             return self.arrays
         for array in self.arrays:
             array.flush()
+        to_disk(self.ledger.fileno())
+        folder_to_disk(Path(self.ledger.name).parent)
         self.ledger.close()
-        return tuple(np.load(p, mmap_mode="r") for p in self.paths)
+        views = tuple(array.view() for array in self.arrays)
+        for view in views:
+            view.flags.writeable = False
+        return views
 
     def remove(self) -> None:
         """Closes and deletes the files."""

@@ -11,16 +11,62 @@ import numpy as np
 
 from .files import writing
 
+_TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8"}
+_BLOCK = 1 << 20
+
 
 def write_safetensors(path: str | os.PathLike[str], header: dict, tensors: dict) -> None:
     """Tensors by name and a header of plain values, as JSON in the one entry "scp" of the file's
-    metadata (several entries would lie in random order)."""
-    from safetensors.numpy import save
+    metadata (several entries would lie in random order). A file with this content already is left
+    as it is.
 
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    data = save(tensors, {"scp": json.dumps(header, sort_keys=True)})
-    with writing(path) as beside:
-        beside.write_bytes(data)
+    The bytes are those of safetensors' `save`, which holds the file in memory a second time and
+    ends the process where that memory is not to be had; here nothing is copied.
+    """
+    start, parts = _layout(header, tensors)
+    if _is(Path(path), start, parts):
+        return
+    with writing(path) as beside, beside.open("wb") as file:
+        file.write(start)
+        for part in parts:
+            file.write(part)
+
+
+def _layout(header: dict, tensors: dict) -> tuple[bytes, list[memoryview]]:
+    """The first bytes of the file, and those of the tensors in the order of the file."""
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    content: dict = {"__metadata__": {"scp": json.dumps(header, sort_keys=True)}}
+    end = 0
+    for name in order:
+        array, begin = arrays[name], end
+        end += array.nbytes
+        content[name] = {
+            "dtype": _TYPES[array.dtype.newbyteorder("<").str],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    parts = [arrays[n].astype(arrays[n].dtype.newbyteorder("<"), copy=False) for n in order]
+    return len(text).to_bytes(8, "little") + text, [
+        p.reshape(-1).view(np.uint8).data for p in parts
+    ]
+
+
+def _is(path: Path, start: bytes, parts: list[memoryview]) -> bool:
+    """Whether a file has these bytes."""
+    try:
+        if path.is_symlink() or path.stat().st_size != len(start) + sum(map(len, parts)):
+            return False
+        with path.open("rb") as file:
+            return file.read(len(start)) == start and all(
+                file.read(min(_BLOCK, len(part) - at)) == part[at : at + _BLOCK]
+                for part in parts
+                for at in range(0, len(part), _BLOCK)
+            )
+    except OSError:
+        return False
 
 
 def read_safetensors(

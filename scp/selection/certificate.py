@@ -60,7 +60,7 @@ class Certificate:
         except ValueError as error:
             return [f"proof: {error}"]
         if not self.upper_bound >= limit - problem.tolerance:
-            return [f"upper_bound: {self.upper_bound!r} is said, {limit!r} is proved"]
+            return [f"upper_bound: {self.upper_bound!r} is not proved, only {limit!r} is"]
         return []
 
     def problem(self, values: Any, distances: ArrayLike | None = None) -> Relaxed:
@@ -87,11 +87,14 @@ class Certificate:
             raise ValueError("negative multipliers")
         limit = problem.decided(problem.root)
         if limit is None:
-            threshold = np.maximum(
-                self.unit * self.multipliers.astype(np.float64), problem.cover(problem.include)
-            )
-            limit = problem.limit(problem.root, threshold, self.mu).value
+            limit = self.plain_limit(problem, problem.root)
         return min(limit, Replay(self, problem, limit).run()) if len(self.trace) else limit
+
+    def plain_limit(self, problem: Relaxed, region: Region) -> float:
+        """What the multipliers prove for the sets of a region."""
+        floor = problem.cover(region.taken)
+        threshold = np.maximum(self.unit * self.multipliers.astype(np.float64), floor)
+        return problem.limit(region, threshold, self.mu).value
 
     def to_dict(self) -> dict[str, Any]:
         """In types that JSON has."""

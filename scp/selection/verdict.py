@@ -137,8 +137,10 @@ def faults(
     try:
         proved = max(certificate.limit(problem), true)
         if not bound >= proved - near:
-            out.append(f"upper_bound: {bound!r} is said, {proved!r} is proved")
-        if bound > proved + OUTWARD * problem.size:
+            tree = "; no tree is kept" if proven and not len(certificate.trace) else ""
+            out.append(f"upper_bound: {bound!r} is not proved, only {proved!r} is{tree}")
+        searched = certificate.plain_limit(problem, problem.whole)  # the search is no wiser
+        if bound > max(proved, searched) + OUTWARD * problem.size:
             out.append(f"upper_bound: {bound!r} is said, a lower one is proved")
     except ValueError as error:
         out.append(f"proof: {error}")

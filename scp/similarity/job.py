@@ -22,8 +22,9 @@ from .. import _core
 from ..devices import resolve
 from ..features import Extractor, FeaturePyramid, aligned, check_extractor
 from ..progress import Progress, watch
-from ..runs import Rows
+from ..runs import Rows, RunFolder
 from ..runs.fingerprints import of_image
+from ..runs.folder import PLACES, SIMILARITY
 from ..values import array, real, whole
 from .matching import (
     DEVICE_CHANNELS,
@@ -162,9 +163,15 @@ class SimilarityJob:
             values float32 [N][Q] and places int32 [N][Q] (row-major index, see `match`): arrays,
             or read-only memmaps of the files.
         """
+        if folder is None:
+            return self._run(None, progress)
+        with RunFolder(folder).holding():
+            return self._run(folder, progress)
+
+    def _run(self, folder, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
         bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
-        arrays = {"similarity.npy": (shape, np.float32), "places.npy": (shape, np.int32)}
+        arrays = {SIMILARITY: (shape, np.float32), PLACES: (shape, np.int32)}
         fingerprint = "" if folder is None else self._fingerprint()
         table = Rows(folder, "similarity.ledger", fingerprint, arrays)
         self.resumed = len(table.done)

@@ -24,9 +24,11 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
     assert "Annotate these 3" in text and "report.html" in text
     assert sorted(p.name for p in run.iterdir()) == [
         "config.toml",
+        "dataset.json",
         "images.json",
         "keypoints.npz",
         "places.npy",
+        "proof.npz",
         "report.html",
         "selection.json",
         "similarity.ledger",

@@ -290,3 +290,47 @@ def test_a_subset_keeps_the_order_asked_for_and_reads_the_same_images():
     assert part.path(0) is None and part.shape(1) == whole.shape(0)
     with pytest.raises(IndexError, match="image index 4"):
         whole.subset([0, 4])
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
+@pytest.mark.parametrize("above", ["", "AnnotationsByMD", "annotationsbymd/AnnotationsByMD"])
+def test_cephalometric_folders_are_found_as_archives_unpack(tmp_path, above, case):
+    root = official(tmp_path / "root")
+    (root / above).mkdir(parents=True, exist_ok=True)
+    for name in ("400_junior", "400_senior"):
+        (root / name).rename(root / above / case(name))
+    (root / "RawImage").rename(tmp_path / "raw")
+    (tmp_path / "raw").rename(root / case("RawImage"))
+    for annotator, moved in (("junior", (0, 0)), ("senior", (1, 3)), (None, (0.5, 1.5))):
+        data = datasets.cephalometric(root, annotator=annotator)
+        np.testing.assert_array_equal(data.landmarks[0], np.add(POINTS, moved))
+
+
+def test_cephalometric_landmarks_that_are_asked_for_and_not_there(tmp_path):
+    root = official(tmp_path / "root")
+    for name in ("400_junior", "400_senior"):
+        (root / name).rename(tmp_path / name)
+    assert datasets.cephalometric(root).landmarks is None
+    for annotator in ("mean", "junior", "senior"):
+        with pytest.raises(DatasetError, match=f"400_.*is missing; annotator='{annotator}'"):
+            datasets.cephalometric(root, annotator=annotator)
+    (tmp_path / "400_junior").rename(root / "400_junior")
+    assert datasets.cephalometric(root, annotator="junior").landmarks is not None
+    (root / "400_junior" / "002.txt").unlink()
+    with pytest.raises(DatasetError, match=r"002\.txt: cannot be read"):
+        datasets.cephalometric(root, annotator="junior")
+    put(root / "RawImage" / "TrainingData" / "003 (1).bmp")
+    data = datasets.cephalometric(root, annotator="junior", on_error="skip")
+    assert data.ids == ["001"] and [v for v, _ in data.skipped] == ["002", "003 (1).bmp"]
+    (root / "x" / "400_junior").mkdir(parents=True)
+    (root / "y" / "400_junior").mkdir(parents=True)
+    (root / "400_junior").rename(tmp_path / "400_junior")
+    with pytest.raises(DatasetError, match="which 400_junior is meant"):
+        datasets.cephalometric(root, annotator="junior")
+
+
+@pytest.mark.parametrize("first", ["9" * 60_000 + ",1", "1_0,2", "1;2", "nan,1", ",", "1,2,3"])
+def test_cephalometric_lines_that_are_no_point(tmp_path, first):
+    (tmp_path / "001.txt").write_text("\n".join([first, *["5,5"] * 18]))
+    with pytest.raises(DatasetError, match=r"001\.txt, line 1"):
+        read_landmarks(tmp_path / "001.txt", (60, 48))

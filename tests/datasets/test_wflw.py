@@ -172,3 +172,30 @@ def test_any_bytes_give_faces_or_a_dataset_error(tmp_path_factory, text):
 
 def test_the_module_and_the_function_have_one_name():
     assert callable(datasets.wflw) and datasets.wflw is wflw
+
+
+@pytest.mark.parametrize("box", [(0.4, 0.4, 0.6, 0.6), (10.2, 10.2, 10.3, 10.9)])
+def test_a_box_below_one_pixel(tmp_path, box):
+    root = made(tmp_path, [line(), line("b c.png", box=box)])
+    with pytest.raises(DatasetError, match=r"line 2 \(b c\.png\): the box .* smaller than a pixel"):
+        wflw(root)
+    data = wflw(root, on_error="skip")
+    assert data.ids == ["a/x.jpg"] and np.isfinite(data.landmarks).all()
+
+
+@pytest.mark.parametrize("away", [(2000, 0), (0, -2000), (1e300, 0)])
+def test_points_far_outside_the_photograph(tmp_path, away):
+    far = POINTS.copy()
+    far[7] += away
+    root = made(tmp_path, [line(), line("b c.png", xy=far)])
+    with pytest.raises(DatasetError, match=r"line 2 \(b c\.png\): landmark 7 at .* is outside"):
+        wflw(root)
+    assert wflw(root, on_error="skip").ids == ["a/x.jpg"]
+
+
+def test_spacing_is_that_of_the_photograph(tmp_path):
+    data = wflw(made(tmp_path, [line()])).with_spacing((0.1, 0.2))
+    xy = data.landmarks[0]
+    apart = (xy[5] - xy[0]) * data.spacing[0][::-1]
+    np.testing.assert_allclose(apart, (POINTS[5] - POINTS[0]) * (0.2, 0.1))
+    np.testing.assert_array_equal(data.subset([0]).spacing, data.spacing)

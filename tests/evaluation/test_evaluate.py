@@ -486,3 +486,27 @@ def test_command_without_landmarks(files, tmp_path, capsys):
     assert "data set has no landmarks" in capsys.readouterr().err
     assert main(["evaluate", str(tmp_path / "none.csv"), files[1]]) == 2
     assert "none.csv" in capsys.readouterr().err
+
+
+def test_exclude_names_one_image():
+    truth = Landmarks(["001.png", "001.jpg", "002.png"], ["a"], np.zeros((3, 1, 2)))
+    found = Landmarks(truth.ids, ["a"], [[[1.0, 0]], [[5.0, 0]], [[0.0, 0]]])
+    result = evaluate(found, truth, exclude=["001.png"])
+    assert result.mre == 2.5 and result.excluded == ["001.png"]
+    with pytest.raises(ValueError, match=r"exclude: '001' could be 001\.png or 001\.jpg"):
+        evaluate(found, truth, exclude=["001"])
+    with pytest.raises(ValueError, match=r"exclude: no image is called '002\.jpg'"):
+        evaluate(found, truth, exclude=["002.jpg"])
+    assert evaluate(found, truth, exclude=["002"]).excluded == ["002.png"]
+    bare = Landmarks(["001", "002"], ["a"], np.zeros((2, 1, 2)))
+    named = Landmarks(["001.png", "002.png"], ["a"], np.zeros((2, 1, 2)))
+    for exclude in ("001", "001.png"):
+        assert evaluate(named, bare, exclude=[exclude]).excluded == ["001"]
+
+
+def test_names_in_another_unicode_form_are_the_same():
+    truth = Landmarks(["Mü.png", "b"], ["é"], np.zeros((2, 1, 2)))
+    found = Landmarks(["Mu\u0308.png", "b"], ["e\u0301"], np.ones((2, 1, 2)))
+    result = evaluate(found, truth, exclude=["Mu\u0308"])
+    assert result.names == ["é"] and result.excluded == ["Mü.png"]
+    assert evaluate(found, truth).count == 2

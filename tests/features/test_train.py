@@ -49,6 +49,7 @@ def test_fit_writes_the_documented_files(pool, tmp_path):
     assert e.trained_.finished and e.trained_.step == 6
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint.safetensors",
+        "dataset.json",
         "log.jsonl",
         "weights.safetensors",
     ]

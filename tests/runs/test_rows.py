@@ -100,7 +100,7 @@ def test_matching_that_is_killed_goes_on(tmp_path, monkeypatch):
     for done in (2, 4):
         killed = subprocess.run([sys.executable, "-c", KILLED, parts, str(done)], check=False)
         assert killed.returncode == -signal.SIGKILL
-        names = ["matches.ledger", "matches.similarity.npy", "matches.xy.npy"]
+        names = [".lock", "matches.ledger", "matches.similarity.npy", "matches.xy.npy"]
         assert sorted(os.listdir(parts)) == names
     searched = []
     find = scp.detection.Templates.find
