@@ -188,9 +188,10 @@ _OPTIONS = (
     ),
     (
         "several",
-        ("coco",),
+        ("coco", "table"),
         "raise",
-        "coco: raise, or largest, where an image has several instances",
+        "coco, table, --templates: raise, or largest, where an image of a COCO file has several "
+        "instances",
     ),
 )
 
@@ -231,7 +232,7 @@ def _opened(args, spacing):
 
     templates = getattr(args, "templates", None) is not None
     for name, kinds, default, _ in _OPTIONS:
-        ours = args.dataset in kinds or (templates and name in ("category", "origin"))
+        ours = args.dataset in kinds or (templates and name in ("category", "several", "origin"))
         if getattr(args, name) != default and not ours:
             raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
     given = {

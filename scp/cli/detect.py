@@ -94,13 +94,11 @@ def add_templates(parser) -> None:
 
 def open_templates(args, run):
     """The annotated images that the arguments name, a Dataset with their landmarks."""
-    from ..landmarks import read_landmarks
-
     if args.templates is not None and args.template_ids is not None:
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
+            return run.annotated(_read_templates(args))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -115,6 +113,17 @@ def open_templates(args, run):
             "or --template-ids"
         )
     return run.annotated()
+
+
+def _read_templates(args):
+    """The landmarks of --templates. --category and --several are of this file, too, unless it is a
+    CSV beside annotations that they are of."""
+    from ..landmarks import read_landmarks
+
+    coco = {"category": args.category, "several": args.several}
+    if args.dataset in ("coco", "table") and not args.templates.lower().endswith(".json"):
+        coco = {}
+    return read_landmarks(args.templates, origin=args.origin, **coco)
 
 
 def keep_templates(args, out: Path) -> None:

@@ -83,7 +83,7 @@ def show_landmarks(
     if not target.is_file():
         return False
     html = replace(
-        target.read_text(encoding="utf-8"),
+        target.read_text(encoding="utf-8", errors="replace"),  # damaged: as far as it goes
         section(dataset, landmarks, np.array(templates, np.int64)),
     )
     if html is None:

@@ -172,6 +172,8 @@ class Run(Held):
             raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
+        if sizes == []:
+            raise ValueError("m: at least one number of images is needed, got an empty list")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
             raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
         return sizes, row_numbers(rules, self.dataset.ids)
@@ -366,7 +368,10 @@ class Run(Held):
             self.select()
             return
         asked = asked_for(path)
-        choice = self._choose(**asked)
+        try:
+            choice = self._choose(**asked)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"{path}: {error}; select again") from None
         if choice.ids != chosen_ids(path):
             raise ValueError(f"{path}: chosen in another way than it says; select again")
         self._choice, self._asked = choice, asked
@@ -459,6 +464,7 @@ class Run(Held):
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        notes += [*self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)
