@@ -100,10 +100,10 @@ class RunFolder:
     def write_json(self, name: str, content: dict) -> None:
         self.write_text(name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
-    def write_arrays(self, name: str, pack: bool = False, **arrays: np.ndarray) -> None:
-        """An .npz file; pack: compressed."""
+    def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
+        """An .npz file."""
         content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
-        (np.savez_compressed if pack else np.savez)(content, **arrays)
+        np.savez(content, **arrays)
         with self.writing(name) as path:
             path.write_bytes(content.getbuffer())
 

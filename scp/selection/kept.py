@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..runs import RunFolder
+from ..runs.arrays import read_npz
 from ..runs.folder import KEYPOINTS, SELECTION, SIMILARITY
 from ..similarity import client_weights
 from .choice import Choice, describe
@@ -25,7 +24,6 @@ def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters:
     traces = [c.trace for c in certificates]
     folder.write_arrays(
         PROOF,
-        pack=True,
         weights=certificates[0].weights,
         unit=np.float64(certificates[0].unit),
         m=np.array([c.m for c in certificates], np.int64),
@@ -57,17 +55,6 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str | None]:
     return out
 
 
-def read_selection(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name}: not an object")
-    return content
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
+def read_proof(path: Path) -> dict[str, np.ndarray]:
+    names = ("weights", "unit", "m", "multipliers", "mu", "trace", "offsets")
+    return read_npz(path, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..runs import read_json
+from ..runs.arrays import read_npz
 from ..runs.folder import KEYPOINTS, SELECTION, SIMILARITY
+from ..runs.plain import DIGEST, parse_json
 from ..similarity import client_weights, expected_error, image_distances, trusted
 from ..values import whole_numbers
 from .answer import Selection
 from .certificate import OUTWARD, Certificate
 from .checks import _matrix, _vector
-from .kept import CYCLES, PROOF, digests, read_arrays, read_selection
+from .kept import CYCLES, PROOF, digests, read_proof
 from .relaxed import Relaxed
 
 
@@ -175,9 +179,11 @@ def verify_run(run: str | os.PathLike[str]) -> Verdict:
     if not (folder / SELECTION).is_file():
         raise FileNotFoundError(f"{folder / SELECTION}: there is no such file; scp select makes it")
     try:
-        said = read_selection(folder / SELECTION)
+        said = read_json(folder / SELECTION)
         if "certificate" not in said:
             return Verdict([f"{SELECTION}: of an earlier version, which kept no proof"], [])
+        if DIGEST not in parse_json((folder / SELECTION).read_bytes()):
+            return Verdict([f"{SELECTION}: has no {DIGEST}, so it was changed"], [])
         kept = said["certificate"]["sha256"]
         now = digests(folder, kept)
         needed = {SIMILARITY, KEYPOINTS, PROOF}
@@ -186,15 +192,13 @@ def verify_run(run: str | os.PathLike[str]) -> Verdict:
         wrong = [f"{name}: not the file of this choice" for name in kept if kept[name] != now[name]]
         wrong += [f"{name}: no digest is kept" for name in sorted(needed - set(kept))]
         return Verdict(wrong, []) if wrong else _verdict(folder, said)
-    except RecursionError:
-        return Verdict([f"{SELECTION}: damaged"], [])
     except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
         return Verdict([f"the files do not go together: {error}"], [])
 
 
 def _verdict(folder: Path, said: dict[str, Any]) -> Verdict:
-    points = read_arrays(folder / KEYPOINTS)
-    proof = read_arrays(folder / PROOF)
+    points = read_npz(folder / KEYPOINTS, ("ids", "offsets", "xy"))
+    proof = read_proof(folder / PROOF)
     values = np.load(folder / SIMILARITY, mmap_mode="r")
     cycles = None
     if said["parameters"]["similarity"]["objective"] == "cycle":
@@ -207,6 +211,8 @@ def _verdict(folder: Path, said: dict[str, Any]) -> Verdict:
     if said["certificate"]["weights"] == "given":
         weights = proof["weights"]
         shown.append("the key points have weights that were given")
+    if hashlib.sha256(points["xy"].tobytes()).hexdigest() != said["keypoints_sha256"]:
+        out.append("keypoints_sha256: not that of the key points")
     if not np.array_equal(weights, proof["weights"]):
         out.append(f"{PROOF}: weights other than one over the key points of each image")
     if out:
