@@ -2,9 +2,9 @@
 
 Read are three kinds of file, told apart by their content:
 
-    long CSV   image,landmark,x,y[,confidence][,error]    a line is one landmark of one image
-    wide CSV   image,<name>_x,<name>_y,...                a line is one image
-    COCO       JSON with images, annotations, categories  key points; v = 0 is an absent one
+    long CSV   image,landmark,x,y[,confidence][,error][,source]  a line: one landmark of one image
+    wide CSV   image,<name>_x,<name>_y,...                       a line: one image
+    COCO       JSON with images, annotations, categories         key points; v = 0 is an absent one
 
 Points are (x, y) in pixels of the original image, pixel centres at integers. An absent point is NaN
 in memory and two empty cells in a CSV. CSV is comma-separated, UTF-8 or what its byte order mark

@@ -72,6 +72,7 @@ FILES = [
     "config.toml",
     "proof.npz",
     "selection.json",
+    "marks.csv",
     "report.html",
 ]
 
