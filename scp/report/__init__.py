@@ -58,7 +58,8 @@ def write_report(
 
     The file appears whole or not at all. Raises ValueError when shapes do not agree.
     """
-    values = array(values, "values", None, 2)
+    if not hasattr(values, "shape") or not hasattr(values, "dtype"):  # else read in blocks of rows
+        values = array(values, "values", None, 2)
     offsets = array(offsets, "offsets", np.int64, 1)
     points = array(keypoints_xy, "keypoints_xy", np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)

@@ -20,7 +20,7 @@ from .plain import parse_json, sealed, sealed_toml
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
-LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
+LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
 
 
 def unfinished(path: str | os.PathLike[str]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._version import __version__
 from ..landmarks.names import Index
-from ..runs import RunFolder, read_json
+from ..runs import RunFolder, brief, read_json
 from ..values import Result, whole_numbers
 from .answer import Selection, listed
 
@@ -171,8 +171,7 @@ def _read(path: Path, part: Callable[[dict], Any]) -> Any:
     try:
         return part(content)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        text = ascii(error)[:200]
-        raise ValueError(f"{path}: not a selection of scp ({text})") from None
+        raise ValueError(f"{path}: not a selection of scp ({brief(error)})") from None
 
 
 def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:
