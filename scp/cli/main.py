@@ -38,6 +38,7 @@ def _run(argv: list[str]) -> int:
     try:
         for word in argv:
             check_name(word)
+        devices.get_threads()  # SCP_NUM_THREADS and SCP_ISA are right
         if getattr(args, "threads", None) is not None:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
@@ -49,10 +50,11 @@ def _run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_STOPPED
     except MemoryError as error:
-        print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
+        said = visible(str(error)) or "out of memory; try --max-memory"
+        print(f"error: {said}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
+        print(f"error: {visible(str(error)) or type(error).__name__}", file=sys.stderr)
         return EXIT_ERROR
 
 

@@ -28,7 +28,8 @@ class Selection(Result):
         gains: float64 [M], score that each pick added.
         score: the objective, `initial` rows included.
         upper_bound: no allowed set of this size has a larger score; rigorous under rounding.
-        gap: (upper_bound - score) / upper_bound, 0 when the bound is not positive.
+        gap: (upper_bound - score) / upper_bound; NaN when the bound is not positive and the score
+            is below it, since a share of the bound then says nothing.
         cover: int64 [Q], the row that covers each client; -1 if there is none.
         cover_value: float32 [Q], its value.
         method, m, random_state: how it was made; m is the number of picks.
@@ -54,12 +55,20 @@ class Selection(Result):
     certificate: Certificate | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        proof = "proved best" if self.proven else f"gap {self.gap:.2%}"
         rows = listed(self.selected)
         return (
             f"{self.m} images ({self.method}): {rows}; score {self.score:.4f}, "
-            f"bound {self.upper_bound:.4f}, {proof}"
+            f"bound {self.upper_bound:.4f}, {self.proof}"
         )
+
+    @property
+    def proof(self) -> str:
+        """How good the choice is at least, in words: proved best, or its gap."""
+        if self.proven:
+            return "proved best"
+        if self.gap == self.gap:
+            return f"gap {self.gap:.2%}"
+        return f"at most {self.upper_bound - self.score:.4g} below the best"
 
     def __repr__(self) -> str:
         return f"<Selection: {self}>"
