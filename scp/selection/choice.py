@@ -118,7 +118,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         ],
         "history": [[int(d), float(v)] for d, v in s.history],
         "parameters": parameters,
-        "rules": plain(s.parameters),
+        "rules": plain({**s.parameters, "groups": _groups_text(s.parameters.get("groups"))}),
         "images": len(dataset),
         "keypoints": int(choice.offsets[-1]),
         "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
@@ -126,6 +126,13 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def _groups_text(groups):
+    """Groups as JSON keeps them apart: what is neither text nor a number (a date) as text."""
+    if groups is None:
+        return None
+    return [g if g is None or isinstance(g, str | int | float) else str(g) for g in groups]
 
 
 def chosen_ids(path: Path) -> list[str]:
