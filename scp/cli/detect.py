@@ -178,6 +178,8 @@ def run_detect(args) -> int:
         pseudo_templates=args.pseudo_templates,
         out=args.out,
     )
+    for text in run.image_warnings():
+        print(f"warning: {visible(text)}", file=sys.stderr)
     if args.json:
         print(json.dumps(_summary(args, found, out), indent=1))
         return 0

@@ -60,10 +60,9 @@ class Choice(Result):
     def __str__(self) -> str:
         """A few lines: the images, score and bound, warnings, what comes next."""
         s = self.selection
-        proof = "proved best" if s.proven else f"gap {s.gap:.2%}"
         lines = [
             f"annotate {len(self.ids)} of {len(self.values)} images: {listed(self.ids)}",
-            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})",
+            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({s.proof})",
         ]
         if self.warnings:
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
@@ -87,6 +86,11 @@ class Choice(Result):
         )
 
 
+def _gap(s: Selection) -> float | None:
+    """JSON has no NaN."""
+    return float(s.gap) if s.gap == s.gap else None
+
+
 def describe(choice: Choice, dataset, parameters: dict) -> dict:
     """selection.json, field by field in docs/files.md."""
     s = choice.selection
@@ -102,7 +106,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         ],
         "score": float(s.score),
         "upper_bound": float(s.upper_bound),
-        "gap": float(s.gap),
+        "gap": _gap(s),
         "proven": bool(s.proven),
         "expected_error": choice.expected_error,
         "curve": [
@@ -111,14 +115,14 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
                 "selected": [dataset.ids[i] for i in c.selected],
                 "score": float(c.score),
                 "upper_bound": float(c.upper_bound),
-                "gap": float(c.gap),
+                "gap": _gap(c),
                 "proven": bool(c.proven),
             }
             for c in choice.curve
         ],
         "history": [[int(d), float(v)] for d, v in s.history],
         "parameters": parameters,
-        "rules": plain(s.parameters),
+        "rules": plain({**s.parameters, "groups": _groups_text(s.parameters.get("groups"))}),
         "images": len(dataset),
         "keypoints": int(choice.offsets[-1]),
         "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
@@ -126,6 +130,13 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def _groups_text(groups):
+    """Groups as JSON keeps them apart: what is neither text nor a number (a date) as text."""
+    if groups is None:
+        return None
+    return [g if g is None or isinstance(g, str | int | float) else str(g) for g in groups]
 
 
 def chosen_ids(path: Path) -> list[str]:
@@ -189,6 +200,19 @@ def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str
         notes.append(
             f"{len(empty)} images have no key points and count as not covered: "
             f"{', '.join(empty[:5])}"
+        )
+    return notes
+
+
+def image_warnings(dataset, inverted: list[str]) -> list[str]:
+    """Different ranges, and images that look like negatives (ids)."""
+    notes = dataset.range_warnings()
+    if inverted:
+        what = "images look like negatives" if len(inverted) > 1 else "image looks like a negative"
+        more = f" and {len(inverted) - 5} more" if len(inverted) > 5 else ""
+        notes.append(
+            f"{len(inverted)} {what} of the others: {', '.join(inverted[:5])}{more}; exchange "
+            "black and white (is it MONOCHROME1 of DICOM?), or leave them out"
         )
     return notes
 
