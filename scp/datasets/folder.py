@@ -6,15 +6,18 @@ import os
 from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
+from .foreign import images_in, is_image, why_foreign
 from .reading import SUFFIXES, DatasetError
 
 
 def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
 
-    Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Hidden files and
-    folders are left out, and so are symbolic links that lead out of `root`. Images may differ in
-    size, depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
+    Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
+    counted in `skipped`, are hidden files and folders, run folders of scp, and what file servers
+    and archives add (thumbnails in @eaDir, __MACOSX, ..); symbolic links that lead out of `root`
+    are left out too. What `root` names itself is read wherever it is. Images may differ in size,
+    depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
 
     Args:
         root: the folder.
@@ -27,24 +30,36 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
-    ids = sorted(walk(root))
+    odd: list[tuple[str, str]] = []
+    ids = sorted(walk(root, odd))
     if not ids:
-        raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)})")
+        out = f"; left out: {odd[0][0]}, {odd[0][1]}" if odd else ""
+        raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)}){out}")
     keep, shapes, skipped = check_files(ids, [root / v for v in ids], on_error)
     if not keep:
         raise DatasetError(f"{root}: none of {len(ids)} image files is usable; {skipped[0][1]}")
     kept = [ids[i] for i in keep]
     return Dataset(
-        "folder", kept, root=root, files=[root / v for v in kept], shapes=shapes, skipped=skipped
+        "folder",
+        kept,
+        root=root,
+        files=[root / v for v in kept],
+        shapes=shapes,
+        skipped=sorted(odd) + skipped,
     )
 
 
-def walk(root: Path) -> list[str]:
-    """Paths of the image files below `root`, relative to it, with "/", in no order that counts."""
+def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
+    """Paths of the image files below `root`, relative to it, with "/", in no order that counts.
+
+    odd: takes (path, reason) of what is left out.
+    """
     inside = root.resolve()
-    found, seen = [], set()
+    odd = [] if odd is None else odd
+    found, seen, hidden = [], set(), 0
 
     def visit(path: str, prefix: str) -> None:
+        nonlocal hidden
         real = os.path.realpath(path)
         if real in seen:  # a link back: a cycle
             return
@@ -53,16 +68,25 @@ def walk(root: Path) -> list[str]:
             entries = sorted(os.scandir(path), key=lambda e: e.name)
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        reason = why_foreign(path, [e.name for e in entries]) if prefix else None
+        if reason is not None:
+            if count := images_in(path):
+                odd.append((prefix, f"{reason}: {count} image{'s' if count > 1 else ''}"))
+            return
         # Plain folders before links, so that a link never takes the place of the real one.
         for entry in sorted(entries, key=lambda e: e.is_symlink()):
             if entry.name.startswith("."):
+                folder_too = entry.is_dir(follow_symlinks=False)
+                hidden += images_in(entry.path) if folder_too else is_image(entry.name)
                 continue
             if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
                 continue
             if entry.is_dir():
                 visit(entry.path, f"{prefix}{entry.name}/")
-            elif entry.name.lower().endswith(SUFFIXES):
+            elif is_image(entry.name):
                 found.append(prefix + entry.name)
 
     visit(str(root), "")
+    if hidden:
+        odd.append((".*", f"hidden files and folders: {hidden} image{'s' if hidden > 1 else ''}"))
     return found
