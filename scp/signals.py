@@ -1,5 +1,5 @@
-"""Ctrl-C, and the signals with which a system ends a process (SIGTERM of a queue's time limit, SIGHUP
-of a terminal that is gone): treated alike, so that what was done is not lost."""
+"""Ctrl-C, and the signals with which a system ends a process (SIGTERM of a queue's time limit,
+SIGHUP of a terminal that is gone): treated alike, so that what was done is not lost."""
 
 from __future__ import annotations
 

@@ -71,15 +71,14 @@ READER(ARRAY) {
 READER(ARRAYS) {
     struct scp_arg each = *row;
     scp_word word;
-    if (!PyTuple_Check(object) && !PyList_Check(object))
-        return scp_refuse(row, PyExc_TypeError, object);
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(object);
+    if (!PyTuple_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    const Py_ssize_t n = PyTuple_GET_SIZE(object);
     scp_shape_next(&each.shape, word);
     if (scp_bind(in, word, (size_t)n, row->name)) return -1;
     union scp_value *pointers = value->data = scp_alloc((size_t)n, sizeof *pointers);
     if (!pointers) return PyErr_NoMemory(), -1;
     for (Py_ssize_t i = 0; i < n; i++)
-        if (scp_read_ARRAY(in, &each, PySequence_Fast_GET_ITEM(object, i), pointers + i)) return -1;
+        if (scp_read_ARRAY(in, &each, PyTuple_GET_ITEM(object, i), pointers + i)) return -1;
     return 0;
 }
 

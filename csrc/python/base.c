@@ -59,7 +59,10 @@ FUNCTION(random_words, "The first words of a stream of Philox4x32-10 (scp/random
     uint32_t *words = DATA(words);
     struct scp_rng rng;
     scp_rng_init(&rng, SIZE(seed), SIZE(stream));
-    for (size_t i = 0, n = SIZE(count); i < n; i++) words[i] = scp_rng_u32(&rng);
+    for (size_t i = 0, n = SIZE(count); i < n; i++) {
+        if (i % 65536 == 65535 && scp_poll(in->control, i, n) != SCP_OK) return SCP_EINTERRUPTED;
+        words[i] = scp_rng_u32(&rng);
+    }
     return SCP_OK;
 }
 
@@ -69,6 +72,5 @@ FUNCTION(random_subset, "m different numbers below n, ascending.", COUNT("seed",
     struct scp_rng rng;
     if (SIZE(m) > SIZE(n)) return scp_invalid(in->control, "m", SCP_WHOLE, "must be at most n");
     scp_rng_init(&rng, SIZE(seed), SIZE(stream));
-    scp_rng_subset(&rng, DATA(subset), (uint32_t)SIZE(m), (uint32_t)SIZE(n));
-    return SCP_OK;
+    return scp_rng_subset(&rng, DATA(subset), (uint32_t)SIZE(m), (uint32_t)SIZE(n), in->control);
 }

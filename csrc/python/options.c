@@ -32,15 +32,15 @@ static int read_number(double *out, const struct scp_option *option, const struc
 static int read_numbers(struct scp_reals *out, size_t min, size_t max,
                         const struct scp_option *option, const struct scp_arg *row,
                         PyObject *object) {
-    PyObject *list = PySequence_Fast(object, option->name);
+    PyObject *list = PySequence_Tuple(object); /* reading a number may run Python */
     if (!list) return -1;
-    out->count = (size_t)PySequence_Fast_GET_SIZE(list);
+    out->count = (size_t)PyTuple_GET_SIZE(list);
     int failed = out->count < min || out->count > max;
     if (failed)
         PyErr_Format(PyExc_ValueError, "%s must be %zu to %zu numbers, got %zu", option->name, min,
                      max, out->count);
     for (size_t i = 0; !failed && i < out->count; i++)
-        failed = read_number(out->value + i, option, row, PySequence_Fast_GET_ITEM(list, i));
+        failed = read_number(out->value + i, option, row, PyTuple_GET_ITEM(list, (Py_ssize_t)i));
     Py_DECREF(list);
     return failed ? -1 : 0;
 }
@@ -88,8 +88,9 @@ READER(OPTIONS) {
     char *options = value->data = scp_alloc(1, table->size);
     if (!options) return PyErr_NoMemory(), -1;
     if (!PyDict_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
+    if (!(in->converted = PyDict_Copy(object))) return -1;
     scp_options_default(options, table);
-    while (PyDict_Next(object, &at, &name, &given)) {
+    while (PyDict_Next(in->converted, &at, &name, &given)) {
         const struct scp_option *option = find_option(table, name);
         if (!option || read_option(in, options + option->at, option, given)) return -1;
     }

@@ -6,15 +6,15 @@
 #include "scp/select.h"
 
 TYPE(scp_py_problem, scp_select_free, "Problem",
-     "A selection problem, prepared; keeps its arrays alive.", "images clients")
+     "A selection problem, prepared; keeps values and distances alive.", "images clients")
 
 FUNCTION(select_problem, "Prepare a selection problem (scp/select.h).",
          ARRAY("values", float32, "[images][clients]", .flags = KEEP),
-         ARRAY("weights", float64, "[clients]", .flags = KEEP),
-         ARRAY("roles", uint8, "[images]", .flags = KEEP, .note = "enum scp_role"),
-         ARRAY("groups", uint32, "[images]", .flags = KEEP | NONE),
+         ARRAY("weights", float64, "[clients]"),
+         ARRAY("roles", uint8, "[images]", .note = "enum scp_role"),
+         ARRAY("groups", uint32, "[images]", .flags = NONE),
          COUNT("quota", 0, PY_SSIZE_T_MAX, .note = "at most so many of a group"),
-         ARRAY("costs", float64, "[images]", .flags = KEEP | NONE), REAL("budget"),
+         ARRAY("costs", float64, "[images]", .flags = NONE), REAL("budget"),
          ARRAY("distances", float64, "[images][images]", .flags = KEEP | NONE),
          REAL("min_distance"), NEW(&scp_py_problem)) {
     const struct scp_select_input input = {.values = DATA(values),
@@ -48,8 +48,10 @@ FUNCTION(select_attach, "Run the problem's sums on a CUDA device from now on.", 
 static enum scp_status start(struct scp_args *in) {
     const uint32_t *set = DATA(set);
     uint32_t *found = DATA(found);
-    const size_t size = set ? SIZE(size) : 0, m = scp_given(in, "m") ? SIZE(m) : 0;
-    const enum scp_status status = scp_select_check(DATA(problem), m, set, size, in->control);
+    const int has_m = scp_given(in, "m") != NULL, searches = has_m || DATA(multipliers);
+    const size_t size = set ? SIZE(size) : 0, m = has_m ? SIZE(m) : size;
+    const enum scp_status status =
+        scp_select_check(DATA(problem), m, set, size, set && searches, in->control);
     *(size_t *)TO(count) = size;
     if (status == SCP_OK && size && found) memcpy(found, set, size * sizeof *set);
     return status;

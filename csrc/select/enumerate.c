@@ -2,6 +2,7 @@
  * over S (bound.c), so with rows by falling rho the sets that may reach a score are found without
  * looking at any client; only those are scored. On a device millions of them take milliseconds. */
 #include "bound.h"
+#include "heap.h"
 #include "rules.h"
 #include "score.h"
 
@@ -96,14 +97,10 @@ enum scp_status scp_select_enumerate(uint32_t *set, size_t *count, struct scp_se
     if (!rho || !sorted || !rows) goto out;
     status = scp_exact_excess(rho, &sum, &error, p, lambda, control);
     if (status != SCP_OK) goto out;
-    for (size_t i = 0; i < n; i++) { /* by falling rho, ties to the lower row */
-        size_t at = i;
-        for (; at > 0 && sorted[at - 1] < rho[i]; at--) {
-            sorted[at] = sorted[at - 1];
-            rows[at] = rows[at - 1];
-        }
-        sorted[at] = rho[i];
-        rows[at] = p->open[i];
+    scp_sort_keys(rows, n, rho, n);
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = rho[rows[i]];
+        rows[i] = p->open[rows[i]];
     }
     struct enumeration e = {.p = p,
                             .rho = sorted,

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "heap.h"
 #include "rules.h"
 #include "score.h"
 #include "scp/alloc.h"
@@ -71,25 +72,48 @@ static enum scp_status push(struct branch_and_bound *s, struct scp_node *node) {
     return SCP_OK;
 }
 
-/* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
-static enum scp_status find_twins(struct branch_and_bound *s, const struct scp_select *p) {
-    if (!scp_rules_trivial(p)) return SCP_OK;
-    s->twins = scp_alloc(p->in.n, sizeof *s->twins);
-    if (!s->twins) return SCP_ENOMEM;
-    for (uint32_t t = 0; t < p->in.n; t++) {
-        s->twins[t] = t;
-        if (p->in.roles[t] != SCP_FREE) continue;
-        for (uint32_t u = 0; u < t; u++) {
-            const float *a = p->in.values + t * p->in.q, *b = p->in.values + u * p->in.q;
-            if (p->in.roles[u] != SCP_FREE || a[0] != b[0] || a[p->in.q / 2] != b[p->in.q / 2] ||
-                memcmp(a, b, p->in.q * sizeof *a) != 0)
-                continue;
-            s->twins[t] = u;
-            break;
-        }
+struct hashes {
+    const struct scp_select *p;
+    double *of; /* [n] */
+};
+
+/* A number that equal rows share, exact as a double. */
+static enum scp_status hash_row(void *context, size_t t, size_t worker) {
+    const struct hashes *h = context;
+    const float *row = h->p->in.values + t * h->p->in.q;
+    uint64_t hash = 0xCBF29CE484222325u;
+    (void)worker;
+    for (size_t q = 0; q < h->p->in.q; q++) {
+        uint32_t bits;
+        memcpy(&bits, row + q, sizeof bits);
+        hash = (hash ^ bits) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
     }
-    s->wave.twin = s->twins;
+    h->of[t] = (double)(hash >> 12);
     return SCP_OK;
+}
+
+/* twins[t]: the lowest row equal to t. Only where no rule can tell equal rows apart. */
+static enum scp_status find_twins(struct branch_and_bound *s, const struct scp_select *p,
+                                  const struct scp_control *control) {
+    const size_t n = p->in.n, bytes = p->in.q * sizeof(float);
+    if (!scp_rules_trivial(p)) return SCP_OK;
+    struct hashes h = {p, scp_alloc(n, sizeof *h.of)};
+    uint32_t *order = scp_alloc(n, sizeof *order);
+    s->wave.twin = s->twins = scp_alloc(n, sizeof *s->twins);
+    enum scp_status status = SCP_ENOMEM;
+    if (h.of && order && s->twins) status = scp_parallel(n, hash_row, &h, control);
+    if (status == SCP_OK) scp_sort_keys(order, n, h.of, n); /* equal ones: the lowest row first */
+    for (size_t i = 0, first = 0; status == SCP_OK && i < n; i++) {
+        const uint32_t t = order[i], u = order[first];
+        const int equal = h.of[t] == h.of[u] &&
+                          !memcmp(p->in.values + t * p->in.q, p->in.values + u * p->in.q, bytes);
+        if (!equal || p->in.roles[u] != SCP_FREE) first = i;
+        s->twins[t] = equal && p->in.roles[u] == SCP_FREE && p->in.roles[t] == SCP_FREE ? u : t;
+    }
+    scp_free(h.of);
+    scp_free(order);
+    return status;
 }
 
 static enum scp_status process(void *context, size_t task, size_t worker) {
@@ -167,8 +191,8 @@ static size_t next_wave(struct branch_and_bound *s, size_t limit) {
 }
 
 static enum scp_status start(struct branch_and_bound *s, const struct scp_select *p,
-                             const float *lambda, double bound) {
-    enum scp_status status = find_twins(s, p);
+                             const float *lambda, double bound, const struct scp_control *control) {
+    enum scp_status status = find_twins(s, p, control);
     for (size_t i = 0; i < WAVE && status == SCP_OK; i++)
         status = scp_node_work_create(&s->work[i], p, s->trace ? s->wave.m : 0);
     if (status != SCP_OK) return status;
@@ -212,7 +236,7 @@ enum scp_status scp_select_exact(uint32_t *set, size_t *count, struct scp_select
     scp_sort_set(set, *count);
     s->wave.incumbent = proof->score = scp_select_score(p, set, *count);
     const double bound = dual->bound < proof->score ? proof->score : dual->bound;
-    enum scp_status status = start(s, p, dual->lambda, bound);
+    enum scp_status status = start(s, p, dual->lambda, bound, control);
     while (status == SCP_OK && proof->nodes < max_nodes) {
         const size_t size = next_wave(s, max_nodes - proof->nodes);
         if (size == 0) break;

@@ -1,5 +1,6 @@
 /* Lazy greedy for Eq. 10 (Minoux 1978): gains never grow as the set grows, so an old gain is a
  * bound and only rows whose bound reaches the best score of this round are evaluated again. */
+#include "heap.h"
 #include "rules.h"
 #include "score.h"
 
@@ -9,180 +10,269 @@
 #include "scp/alloc.h"
 #include "../kernels/kernels.h"
 
+#define CELLS 32768 /* of the matrix, per task */
+#define BATCH 64    /* rows evaluated at once, at most */
+
+/* Rows are numbers in candidates. Those evaluated in this round are in `now`, those that will never
+ * add anything in `idle`, the others, whose worth is of an earlier round and so a bound, in `old`;
+ * what cannot join any more is in none. */
 struct greedy {
     const struct scp_select *p;
-    double *bound;      /* [n_candidates] bound on the gain; -infinity: cannot join any more */
-    size_t *tested;     /* [n_candidates] the round of the last evaluation */
-    float *best;        /* [q] cover of the set */
-    uint32_t *fallback; /* [n] a completion known to be feasible */
-    uint32_t *trial;    /* [n] */
+    const struct scp_control *control;
+    size_t m, goal;                 /* goal: what progress counts to */
+    uint32_t *set;                  /* [count] */
+    size_t count;                   /* rows taken */
+    double covered;                 /* score of the set, from base when it is empty */
+    struct scp_heap old, now, idle; /* by worth */
+    double *worth;                  /* [n_candidates] the gain, or the gain per cost */
+    uint8_t *useless;               /* [n_candidates] adds nothing, now and later */
+    float *best;                    /* [q] cover of the set */
+    uint32_t *fallback;             /* [n] a completion known to be feasible */
+    uint32_t *trial;                /* [n] */
     void *scratch;
-    double covered; /* score of the set, from base when it is empty */
     int by_ratio;
+    const uint32_t *batch; /* [n_batch] to be evaluated */
+    size_t n_batch, per_task;
 };
 
-static enum scp_status first_gain(void *context, size_t i, size_t worker) {
+static double worth_of(const struct greedy *g, size_t i, double gain) {
+    if (!g->by_ratio || gain <= 0) return gain;
+    const double cost = g->p->in.costs[g->p->candidates[i]];
+    return cost > 0 ? gain / cost : INFINITY;
+}
+
+/* Then its gain is exactly 0, now and in every later round. */
+static int adds_nothing(const struct greedy *g, uint32_t row) {
+    const struct scp_select_input *in = &g->p->in;
+    size_t q = 0;
+    while (q < in->q && (in->values[row * in->q + q] <= g->best[q] || in->weights[q] == 0)) q++;
+    return q == in->q;
+}
+
+/* Asks the memory for the first KiB of a row. */
+static void fetch(const struct scp_select *p, uint32_t row) {
+    const float *from = p->in.values + row * p->in.q;
+    for (size_t q = 0; q < p->in.q && q < 256; q += 16) __builtin_prefetch(from + q);
+}
+
+static enum scp_status evaluate_task(void *context, size_t task, size_t worker) {
     struct greedy *g = context;
+    const size_t at = task * g->per_task, left = g->n_batch - at;
+    const size_t end = at + (left < g->per_task ? left : g->per_task);
     (void)worker;
-    g->bound[i] = scp_score_with(g->p, g->best, g->p->candidates[i]) - g->covered;
+    for (size_t k = at; k < end; k++) {
+        const uint32_t i = g->batch[k], row = g->p->candidates[i];
+        if (k + 1 < end) fetch(g->p, g->p->candidates[g->batch[k + 1]]);
+        const double gain = scp_score_with(g->p, g->best, row) - g->covered;
+        g->worth[i] = worth_of(g, i, gain);
+        g->useless[i] = gain == 0 && adds_nothing(g, row);
+    }
     return SCP_OK;
 }
 
-/* On a device all gains cost less than one evaluation each: they are made afresh in every round. */
-static enum scp_status all_gains(struct greedy *g, size_t round) {
+static enum scp_status evaluate(struct greedy *g, const uint32_t *rows, size_t count) {
+    g->batch = rows;
+    g->n_batch = count;
+    g->per_task = CELLS / g->p->in.q + 1;
+    return scp_parallel((count + g->per_task - 1) / g->per_task, evaluate_task, g, g->control);
+}
+
+/* On a device all rows cost less than one evaluation each. */
+static enum scp_status evaluate_all(struct greedy *g) {
     const struct scp_select *p = g->p;
+    if (!p->device) return evaluate(g, g->old.rows, g->old.count);
     double *scores = scp_alloc(p->n_candidates, sizeof *scores);
     if (!scores) return SCP_ENOMEM;
     const enum scp_status status =
         p->cuda->score_rows(p->device, scores, g->best, p->candidates, p->n_candidates);
-    for (size_t i = 0; status == SCP_OK && i < p->n_candidates; i++) {
-        if (round > 0 && g->bound[i] == -INFINITY) continue;
-        g->bound[i] = scores[i] - g->covered;
-        g->tested[i] = round;
+    for (size_t k = 0; status == SCP_OK && k < g->old.count; k++) {
+        const uint32_t i = g->old.rows[k];
+        g->worth[i] = worth_of(g, i, scores[i] - g->covered);
     }
     scp_free(scores);
     return status;
 }
 
-/* What a round compares: the gain, or the gain per cost. */
-static double worth(const struct greedy *g, size_t i) {
-    if (!g->by_ratio) return g->bound[i];
-    const double cost = g->p->in.costs[g->p->candidates[i]];
-    if (g->bound[i] <= 0) return g->bound[i];
-    return cost > 0 ? g->bound[i] / cost : INFINITY;
-}
-
-/* The candidate with the largest worth among those (not) tested in this round; ties to the lowest.
- * n_candidates when there is none. */
-static size_t best_candidate(const struct greedy *g, size_t round, int tested) {
-    size_t at = g->p->n_candidates;
-    double max_worth = -INFINITY;
-    for (size_t i = 0; i < g->p->n_candidates; i++) {
-        if (g->bound[i] == -INFINITY || (g->tested[i] == round) != tested) continue;
-        const double w = worth(g, i);
-        if (at == g->p->n_candidates || w > max_worth) at = i, max_worth = w;
+/* Evaluates all old rows. */
+static enum scp_status renew(struct greedy *g) {
+    const enum scp_status status = evaluate_all(g);
+    while (g->old.count > 0) {
+        const uint32_t i = g->old.rows[--g->old.count];
+        scp_heap_push(g->useless[i] ? &g->idle : &g->now, i);
     }
-    return at;
+    return status;
 }
 
-/* Whether candidate i may be picked now and m rows can still be reached; updates the fallback. */
-static int possible(struct greedy *g, const uint32_t *set, size_t count, size_t m, size_t i) {
-    const uint32_t row = g->p->candidates[i];
-    if (!scp_rules_allow(g->p, set, count, row)) return 0;
-    if (scp_rules_trivial(g->p) && g->p->n_included == 0) return 1;
-    memcpy(g->trial, set, count * sizeof *set);
-    g->trial[count] = row;
-    const size_t target = m == SCP_SELECT_ANY ? count + 1 + g->p->n_included : m;
-    if (m == SCP_SELECT_ANY) return 1; /* the INCLUDE rows are in already */
-    if (scp_rules_complete(g->p, g->trial, count + 1, target, g->scratch) != 1) return 0;
-    memcpy(g->fallback, g->trial, m * sizeof *set);
+/* A round begins: what was evaluated in the last one is old. On a device, and in the first round,
+ * all rows are evaluated. */
+static enum scp_status start_round(struct greedy *g, int first) {
+    if (g->now.count > g->old.count) {
+        const struct scp_heap now = g->now;
+        g->now = g->old;
+        g->old = now;
+    }
+    while (g->now.count > 0) scp_heap_push(&g->old, g->now.rows[--g->now.count]);
+    return first || g->p->device ? renew(g) : SCP_OK;
+}
+
+/* Where the best row of this round is that is known; it may be empty. */
+static struct scp_heap *leading(struct greedy *g) {
+    if (g->idle.count == 0 || g->now.count == 0) return g->now.count ? &g->now : &g->idle;
+    return scp_heap_before(&g->now, g->now.rows[0], g->idle.rows[0]) ? &g->now : &g->idle;
+}
+
+/* Whether the first of the old rows could still be the best of this round. */
+static int may_lead(struct greedy *g) {
+    const struct scp_heap *known = leading(g);
+    if (g->old.count == 0 || known->count == 0) return g->old.count > 0;
+    const uint32_t i = g->old.rows[0];
+    double slack = 4 * g->p->score_error; /* two scores of either gain */
+    if (g->by_ratio && g->p->in.costs[g->p->candidates[i]] > 0)
+        slack /= g->p->in.costs[g->p->candidates[i]];
+    return g->worth[i] + slack >= g->worth[known->rows[0]];
+}
+
+/* Evaluates the old rows that may lead: a few at first, since each can rule out all others; once
+ * they are many, all, which costs less than to find them one by one. */
+static enum scp_status update(struct greedy *g) {
+    uint32_t batch[BATCH];
+    size_t done = 0;
+    for (size_t limit = 1; may_lead(g); limit = limit < BATCH ? 2 * limit : BATCH) {
+        size_t size = 0;
+        if (scp_poll(g->control, g->count, g->goal) != SCP_OK) return SCP_EINTERRUPTED;
+        if (done > BATCH && done > g->old.count / 4) return renew(g);
+        while (size < limit && may_lead(g)) { /* what the rules forbid is out for good */
+            const uint32_t i = scp_heap_pop(&g->old);
+            if (scp_rules_allow(g->p, g->set, g->count, g->p->candidates[i])) batch[size++] = i;
+        }
+        const enum scp_status status = evaluate(g, batch, size);
+        if (status != SCP_OK) return status;
+        done += size;
+        for (size_t k = 0; k < size; k++)
+            scp_heap_push(g->useless[batch[k]] ? &g->idle : &g->now, batch[k]);
+    }
+    return SCP_OK;
+}
+
+/* Whether the row may be picked now and m rows can still be reached; updates the fallback. -1: the
+ * caller asks to stop. */
+static int possible(struct greedy *g, uint32_t row) {
+    const struct scp_select *p = g->p;
+    if (!scp_rules_allow(p, g->set, g->count, row)) return 0;
+    if (g->m == SCP_SELECT_ANY || scp_rules_trivial(p)) return 1; /* INCLUDE rows are in already */
+    memcpy(g->trial, g->set, g->count * sizeof *g->set);
+    g->trial[g->count] = row;
+    const int answer = scp_rules_complete(p, g->trial, g->count + 1, g->m, g->scratch, g->control);
+    if (answer != 1) return answer == SCP_RULES_STOPPED ? -1 : 0;
+    memcpy(g->fallback, g->trial, g->m * sizeof *g->set);
     return 1;
 }
 
-/* The next pick as a position in candidates, or n_candidates. */
-static size_t next_pick(struct greedy *g, const uint32_t *set, size_t count, size_t m,
-                        size_t round) {
-    const size_t none = g->p->n_candidates;
-    const double margin = 4 * g->p->score_error; /* two scores of either gain */
-    for (;;) {
-        const size_t done = best_candidate(g, round, 1), open = best_candidate(g, round, 0);
-        double slack = margin;
-        if (g->by_ratio && open != none && g->p->in.costs[g->p->candidates[open]] > 0)
-            slack /= g->p->in.costs[g->p->candidates[open]];
-        if (open != none && (done == none || worth(g, open) + slack >= worth(g, done))) {
-            if (!scp_rules_allow(g->p, set, count, g->p->candidates[open])) {
-                g->bound[open] = -INFINITY; /* for good: rules only tighten */
-                continue;
-            }
-            g->bound[open] = scp_score_with(g->p, g->best, g->p->candidates[open]) - g->covered;
-            g->tested[open] = round;
-            continue;
-        }
-        if (done == none) return none;
-        if (possible(g, set, count, m, done)) return done;
-        g->bound[done] = -INFINITY;
-    }
-}
-
-static void add(struct greedy *g, uint32_t *set, size_t *count, uint32_t row) {
+static void add(struct greedy *g, uint32_t row) {
     const struct scp_select_input *in = &g->p->in;
-    set[(*count)++] = row;
+    g->set[g->count++] = row;
     scp_kernels()->coverage.best(g->best, in->values + row * in->q, in->q);
     g->covered =
         scp_kernels()->coverage.score(in->weights, g->best, in->values, in->q, NULL, 0, in->q);
-    for (size_t i = 0; i < g->p->n_candidates; i++)
-        if (g->p->candidates[i] == row) g->bound[i] = -INFINITY;
 }
 
-static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count, size_t m,
-                            const struct scp_control *control) {
+/* Adds the best row that is possible. *full: there is none. */
+static enum scp_status pick(struct greedy *g, int *full) {
+    *full = 0;
+    for (;;) {
+        const enum scp_status status = update(g);
+        if (status != SCP_OK) return status;
+        if (scp_poll(g->control, g->count, g->goal) != SCP_OK) return SCP_EINTERRUPTED;
+        if (leading(g)->count == 0) return *full = 1, SCP_OK;
+        const uint32_t row = g->p->candidates[scp_heap_pop(leading(g))];
+        const int answer = possible(g, row);
+        if (answer == 0) continue;
+        if (answer < 0) return SCP_EINTERRUPTED;
+        add(g, row);
+        return SCP_OK;
+    }
+}
+
+static enum scp_status grow(struct greedy *g, uint32_t *set, size_t *count) {
     const struct scp_select *p = g->p;
+    const int any = g->m == SCP_SELECT_ANY;
+    g->set = set;
     memcpy(g->best, p->base, p->in.q * sizeof(float));
     g->covered = scp_kernels()->coverage.score(p->in.weights, p->base, p->in.values, p->in.q, NULL,
                                                0, p->in.q);
-    *count = 0;
-    for (size_t k = 0; k < p->n_included; k++) add(g, set, count, p->included[k]);
-    enum scp_status status =
-        p->device ? all_gains(g, 0) : scp_parallel(p->n_candidates, first_gain, g, control);
-    if (status != SCP_OK) return status;
-    for (size_t k = 0; k < p->n_included; k++)
-        for (size_t i = 0; i < p->n_candidates; i++)
-            if (p->candidates[i] == p->included[k]) g->bound[i] = -INFINITY;
-    for (size_t i = 0; i < p->n_candidates; i++) g->tested[i] = 0;
-    for (size_t round = 0; m == SCP_SELECT_ANY || *count < m; round++) {
-        if (scp_poll(control, *count, m == SCP_SELECT_ANY ? p->n_candidates : m) != SCP_OK)
-            return SCP_EINTERRUPTED;
-        if (p->device && round > 0) status = all_gains(g, round);
+    g->count = g->old.count = g->now.count = g->idle.count = 0;
+    for (size_t k = 0; k < p->n_included; k++) add(g, p->included[k]);
+    for (uint32_t i = 0; i < p->n_candidates; i++)
+        if (p->in.roles[p->candidates[i]] == SCP_FREE) g->old.rows[g->old.count++] = i;
+    int full = 0;
+    for (int first = 1; !full && g->count < g->m; first = 0) {
+        enum scp_status status = start_round(g, first);
+        if (status == SCP_OK) status = pick(g, &full);
         if (status != SCP_OK) return status;
-        const size_t pick = next_pick(g, set, *count, m, round);
-        if (pick != p->n_candidates) {
-            add(g, set, count, p->candidates[pick]);
-        } else if (m == SCP_SELECT_ANY) {
-            break;
-        } else { /* no pick could be proven completable: take the completion already known */
-            memcpy(set, g->fallback, m * sizeof *set);
-            *count = m;
-        }
     }
+    if (!any && full) { /* no pick could be proven completable: take the completion already known */
+        memcpy(set, g->fallback, g->m * sizeof *set);
+        g->count = g->m;
+    }
+    *count = g->count;
+    return SCP_OK;
+}
+
+static int prepare(struct greedy *g) {
+    const size_t n = g->p->in.n;
+    g->old.key = g->now.key = g->idle.key = g->worth = scp_alloc(n, sizeof *g->worth);
+    g->useless = scp_calloc(n, sizeof *g->useless);
+    g->idle.rows = scp_alloc(n, sizeof *g->idle.rows);
+    g->old.rows = scp_alloc(n, sizeof *g->old.rows);
+    g->now.rows = scp_alloc(n, sizeof *g->now.rows);
+    g->best = scp_alloc(g->p->in.q, sizeof *g->best);
+    g->fallback = scp_alloc(n, sizeof *g->fallback);
+    g->trial = scp_alloc(n, sizeof *g->trial);
+    g->scratch = scp_alloc(scp_rules_scratch(g->p), 1);
+    return g->worth && g->useless && g->idle.rows && g->old.rows && g->now.rows && g->best &&
+           g->fallback && g->trial && g->scratch;
+}
+
+static void release(struct greedy *g) {
+    scp_free(g->worth);
+    scp_free(g->useless);
+    scp_free(g->idle.rows);
+    scp_free(g->old.rows);
+    scp_free(g->now.rows);
+    scp_free(g->best);
+    scp_free(g->fallback);
+    scp_free(g->trial);
+    scp_free(g->scratch);
+}
+
+/* By gain; with a budget also by gain per cost, into other[]. */
+static enum scp_status grow_both(struct greedy *g, uint32_t *set, size_t *count, uint32_t *other) {
+    const struct scp_select *p = g->p;
+    const size_t need = g->m == SCP_SELECT_ANY ? p->n_included : g->m;
+    size_t n_other = 0;
+    for (g->by_ratio = 0; g->by_ratio <= (p->in.costs != NULL); g->by_ratio++) {
+        const int answer = scp_rules_complete(p, g->fallback, 0, need, g->scratch, g->control);
+        if (answer != 1) return answer == SCP_RULES_STOPPED ? SCP_EINTERRUPTED : SCP_EINFEASIBLE;
+        const enum scp_status status = g->by_ratio ? grow(g, other, &n_other) : grow(g, set, count);
+        if (status != SCP_OK) return status;
+    }
+    if (!p->in.costs || scp_select_score(p, other, n_other) <= scp_select_score(p, set, *count))
+        return SCP_OK;
+    memcpy(set, other, n_other * sizeof *set);
+    *count = n_other;
     return SCP_OK;
 }
 
 enum scp_status scp_select_greedy(uint32_t *set, size_t *count, const struct scp_select *p,
                                   size_t m, const struct scp_control *control) {
-    enum scp_status status = SCP_ENOMEM;
-    const size_t n = p->in.n;
-    struct greedy g = {.p = p};
-    uint32_t *other = scp_alloc(n, sizeof *other);
-    g.bound = scp_alloc(p->n_candidates, sizeof *g.bound);
-    g.tested = scp_alloc(p->n_candidates, sizeof *g.tested);
-    g.best = scp_alloc(p->in.q, sizeof *g.best);
-    g.fallback = scp_alloc(n, sizeof *g.fallback);
-    g.trial = scp_alloc(n, sizeof *g.trial);
-    g.scratch = scp_alloc(scp_rules_scratch(p), 1);
-    if (!other || !g.bound || !g.tested || !g.best || !g.fallback || !g.trial || !g.scratch)
-        goto out;
-    status = SCP_EINFEASIBLE;
-    const size_t need = m == SCP_SELECT_ANY ? p->n_included : m;
-    if (need > p->n_candidates || (m == SCP_SELECT_ANY && !p->in.costs)) goto out;
-    if (scp_rules_complete(p, g.fallback, 0, need, g.scratch) != 1) goto out;
-    status = grow(&g, set, count, m, control);
-    if (status != SCP_OK || !p->in.costs) goto out;
-    size_t n_other;
-    g.by_ratio = 1;
-    if (m != SCP_SELECT_ANY) scp_rules_complete(p, g.fallback, 0, need, g.scratch);
-    status = grow(&g, other, &n_other, m, control);
-    if (status != SCP_OK) goto out;
-    if (scp_select_score(p, other, n_other) > scp_select_score(p, set, *count)) {
-        memcpy(set, other, n_other * sizeof *set);
-        *count = n_other;
-    }
-out:
+    const int any = m == SCP_SELECT_ANY;
+    struct greedy g = {.p = p, .control = control, .m = m, .goal = any ? p->n_candidates : m};
+    if ((any ? p->n_included : m) > p->n_candidates || (any && !p->in.costs))
+        return SCP_EINFEASIBLE;
+    uint32_t *other = scp_alloc(p->in.n, sizeof *other);
+    const enum scp_status status =
+        other && prepare(&g) ? grow_both(&g, set, count, other) : SCP_ENOMEM;
+    release(&g);
     scp_free(other);
-    scp_free(g.bound);
-    scp_free(g.tested);
-    scp_free(g.best);
-    scp_free(g.fallback);
-    scp_free(g.trial);
-    scp_free(g.scratch);
     return status;
 }

@@ -2,13 +2,16 @@
  * matrix whose plain sums stand for weighted ones. */
 #include "problem.h"
 
+#include "heap.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "scp/alloc.h"
 #include "../kernels/kernels.h"
 
-#define BLOCK 2048 /* clients per task: a row's piece is 8 KiB */
+#define BLOCK 2048     /* clients per task: a row's piece is 8 KiB */
+#define MAX_SIZE 1e300 /* of a score: errors and sums of scores stay finite */
 
 /* Position of the first value that is NaN or infinite; count when there is none. */
 static size_t find_nonfinite(const float *values, size_t count) {
@@ -115,14 +118,67 @@ out:
     return status;
 }
 
+/* What is trusted later, or decides how much memory an answer takes, is copied: a caller may change
+ * its arrays. */
+static enum scp_status copy_input(struct scp_select *p) {
+    struct scp_select_input *in = &p->in;
+    size_t numbers;
+    if (in->n > SIZE_MAX / 2 - in->q) return SCP_ENOMEM;
+    numbers = in->q + 2 * in->n; /* weights, costs, groups and roles */
+    double *to = p->copies = scp_alloc(numbers, sizeof *to);
+    if (!to) return SCP_ENOMEM;
+    in->weights = memcpy(to, in->weights, in->q * sizeof *to);
+    to += in->q;
+    if (in->costs) in->costs = memcpy(to, in->costs, in->n * sizeof *to);
+    uint32_t *groups = (uint32_t *)(to + in->n);
+    uint8_t *roles = memcpy(groups + in->n, in->roles, in->n);
+    if (in->groups) in->groups = memcpy(groups, in->groups, in->n * sizeof *groups);
+    in->roles = roles;
+    return SCP_OK;
+}
+
+/* The first number that is not finite and >= 0; count when there is none. */
+static size_t find_bad(const double *numbers, size_t count) {
+    size_t i = 0;
+    while (i < count && numbers[i] >= 0 && numbers[i] < INFINITY) i++;
+    return i;
+}
+
+static enum scp_status check_numbers(const struct scp_select_input *in,
+                                     const struct scp_control *control) {
+    static const char rule[] = "must be a finite number >= 0";
+    size_t bad = find_bad(in->weights, in->q);
+    if (bad < in->q) return scp_invalid(control, "weights", bad, rule);
+    bad = in->costs ? find_bad(in->costs, in->n) : in->n;
+    if (bad < in->n) return scp_invalid(control, "costs", bad, rule);
+    if (isnan(in->budget)) return scp_invalid(control, "budget", SCP_WHOLE, "must be a number");
+    if (isnan(in->min_distance))
+        return scp_invalid(control, "min_distance", SCP_WHOLE, "must be a number");
+    return SCP_OK;
+}
+
+static enum scp_status sort_by_cost(struct scp_select *p) {
+    const size_t n = p->n_candidates;
+    memcpy(p->by_cost, p->candidates, n * sizeof *p->by_cost);
+    if (!p->in.costs) return SCP_OK;
+    double *key = scp_alloc(n, sizeof *key);
+    if (!key) return SCP_ENOMEM;
+    for (size_t i = 0; i < n; i++) key[i] = -p->in.costs[p->candidates[i]];
+    scp_sort_keys(p->by_cost, n, key, n);
+    for (size_t i = 0; i < n; i++) p->by_cost[i] = p->candidates[p->by_cost[i]];
+    scp_free(key);
+    return SCP_OK;
+}
+
 static enum scp_status list_roles(struct scp_select *p, const struct scp_control *control) {
     const struct scp_select_input *in = &p->in;
     p->candidates = scp_alloc(in->n, sizeof(uint32_t));
+    p->by_cost = scp_alloc(in->n, sizeof(uint32_t));
     p->included = scp_alloc(in->n, sizeof(uint32_t));
     p->open = scp_alloc(in->n, sizeof(uint32_t));
     p->initial = scp_alloc(in->n, sizeof(uint32_t));
     p->quota_left = scp_alloc(in->n, sizeof(uint32_t));
-    if (!p->candidates || !p->included || !p->open || !p->initial || !p->quota_left)
+    if (!p->candidates || !p->by_cost || !p->included || !p->open || !p->initial || !p->quota_left)
         return SCP_ENOMEM;
     const size_t quota = in->quota < in->n ? in->quota : in->n;
     for (size_t g = 0; g < in->n; g++) p->quota_left[g] = (uint32_t)quota;
@@ -139,6 +195,21 @@ static enum scp_status list_roles(struct scp_select *p, const struct scp_control
         if (in->roles[t] == SCP_INITIAL && in->groups && p->quota_left[in->groups[t]] > 0)
             p->quota_left[in->groups[t]]--;
     }
+    return sort_by_cost(p);
+}
+
+/* Sizes that no score exceeds, and how far rounding goes. */
+static enum scp_status measure(struct scp_select *p, const float *high,
+                               const struct scp_control *control) {
+    double sum = 0;
+    for (size_t q = 0; q < p->in.q; q++) {
+        sum += p->in.weights[q];
+        p->size += p->in.weights[q] * (double)high[q];
+    }
+    if (!(sum > 0)) return scp_invalid(control, "weights", SCP_WHOLE, "must not all be 0");
+    if (!(sum < MAX_SIZE && p->size < MAX_SIZE))
+        return scp_invalid(control, "weights", SCP_WHOLE, "must be smaller: their sum overflows");
+    p->score_error = ((double)p->in.q / 8 + 16) * 0x1p-53 * p->size;
     return SCP_OK;
 }
 
@@ -154,7 +225,9 @@ enum scp_status scp_select_create(struct scp_select **out, const struct scp_sele
     if (!p) return SCP_ENOMEM;
     p->in = *input;
     p->budget = input->budget + 1e-9 * fabs(input->budget);
-    status = list_roles(p, control);
+    status = copy_input(p);
+    if (status == SCP_OK) status = check_numbers(&p->in, control);
+    if (status == SCP_OK) status = list_roles(p, control);
     if (status != SCP_OK) goto fail;
     status = SCP_ENOMEM;
     p->base = scp_alloc(input->q, sizeof(float));
@@ -167,9 +240,8 @@ enum scp_status scp_select_create(struct scp_select **out, const struct scp_sele
         scp_invalid(control, "values", find_nonfinite(input->values, input->n * input->q),
                     "must be a finite number");
     if (status != SCP_OK) goto fail;
-    for (size_t q = 0; q < input->q; q++) p->size += input->weights[q] * (double)job.high[q];
-    p->score_error = ((double)input->q / 8 + 16) * 0x1p-53 * p->size;
-    status = make_screen(p, job.high);
+    status = measure(p, job.high, control);
+    if (status == SCP_OK) status = make_screen(p, job.high);
     if (status != SCP_OK) goto fail;
     scp_free(job.high);
     *out = p;
@@ -181,7 +253,7 @@ fail:
 }
 
 enum scp_status scp_select_check(const struct scp_select *p, size_t m, const uint32_t *set,
-                                 size_t count, const struct scp_control *control) {
+                                 size_t count, int start, const struct scp_control *control) {
     if (m != SCP_SELECT_ANY && m > p->in.n)
         return scp_invalid(control, "m", SCP_WHOLE, "must be at most the number of rows");
     if (count > p->in.n)
@@ -191,8 +263,14 @@ enum scp_status scp_select_check(const struct scp_select *p, size_t m, const uin
     size_t i = 0;
     while (i < count && set[i] < p->in.n && !seen[set[i]]) seen[set[i++]] = 1;
     scp_free(seen);
-    if (i == count) return SCP_OK;
-    return scp_invalid(control, "set", i, "must hold different numbers below the number of rows");
+    if (i < count)
+        return scp_invalid(control, "set", i,
+                           "must hold different numbers below the number of rows");
+    if (!start) return SCP_OK;
+    if (m != SCP_SELECT_ANY && count != m)
+        return scp_invalid(control, "set", SCP_SHAPE, "must have m rows");
+    if (!scp_select_violates(p, set, count)) return SCP_OK;
+    return scp_invalid(control, "set", SCP_SHAPE, "must keep the rules of the problem");
 }
 
 enum scp_status scp_select_attach(struct scp_select *p, int device) {
@@ -212,7 +290,9 @@ enum scp_status scp_select_attach(struct scp_select *p, int device) {
 void scp_select_free(struct scp_select *p) {
     if (!p) return;
     if (p->device) p->cuda->selection_close(p->device);
+    scp_free(p->copies);
     scp_free(p->candidates);
+    scp_free(p->by_cost);
     scp_free(p->included);
     scp_free(p->open);
     scp_free(p->initial);

@@ -10,9 +10,11 @@
 #include "scp/select.h"
 
 struct scp_select {
-    struct scp_select_input in; /* borrowed arrays */
+    struct scp_select_input in; /* values and distances are borrowed, the rest copied */
+    void *copies;               /* that rest, one after the other */
     uint32_t *candidates; /* [n_candidates] rows that may be picked (FREE, INCLUDE), ascending */
     size_t n_candidates;
+    uint32_t *by_cost;  /* [n_candidates] the same by rising cost, ties to the lower row */
     uint32_t *included; /* [n_included], ascending */
     size_t n_included;
     uint32_t *open; /* [n_open] candidates that are not included, ascending */

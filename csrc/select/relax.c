@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "heap.h"
 #include "scp/alloc.h"
 
 #define BISECTIONS 40 /* of the budget multiplier */
@@ -24,25 +25,13 @@ void scp_relax_free(struct scp_relax *relax) {
     scp_free(relax->used);
 }
 
-/* order[] = active positions by falling reduced profit, ties to the lower position; only the first
- * `keep` places need be right. */
-static void sort_profits(uint32_t *order, const double *profit, size_t count, size_t keep) {
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (size == keep && profit[order[size - 1]] >= profit[i]) continue;
-        size_t at = size < keep ? size++ : size - 1;
-        for (; at > 0 && profit[order[at - 1]] < profit[i]; at--) order[at] = order[at - 1];
-        order[at] = (uint32_t)i;
-    }
-}
-
 /* Greedy by profit; exact because quotas and size form a matroid. */
 static void greedy(struct scp_relax *out, const struct scp_relax_problem *t) {
     const uint32_t *groups = t->p->in.groups;
     const double *profit = out->profit;
     const int any = t->r == SIZE_MAX;
     size_t keep = groups || any || t->r >= t->count ? t->count : t->r + 1;
-    sort_profits(out->order, profit, t->count, keep);
+    scp_sort_keys(out->order, keep, profit, t->count);
     if (groups) {
         for (size_t i = 0; i < t->count; i++) out->used[groups[t->active[i]]] = 0;
         for (size_t i = 0; i < t->n_taken; i++) out->used[groups[t->taken[i]]] = 0;

@@ -9,8 +9,9 @@ int scp_rules_allow(const struct scp_select *p, const uint32_t *set, size_t coun
 
 /* Whether set[count] can grow to m rows: 1 yes (extension in set[count .. m-1], room for m), 0 no,
  * -1 not found within the search limit. `scratch` has scp_rules_scratch(p) bytes. */
+#define SCP_RULES_STOPPED (-2) /* control's poll asks to stop */
 int scp_rules_complete(const struct scp_select *p, uint32_t *set, size_t count, size_t m,
-                       void *scratch);
+                       void *scratch, const struct scp_control *control);
 size_t scp_rules_scratch(const struct scp_select *p);
 
 /* Non-zero when only the size matters: no groups, budget or distances. */

@@ -21,6 +21,7 @@
  * over FRESH exchanges, which is (2 FRESH + 1)(q / 8 + m + 8) 2^-52 of p->size. */
 #define TOLERANCE 1e-9
 #define FRESH 32
+#define POLL 256 /* rows */
 
 /* Clients listed slot by slot, with what the sums need. */
 struct client_list {
@@ -151,6 +152,7 @@ static enum scp_status exchange(struct swap *s, size_t i, uint32_t c, size_t *si
 }
 
 struct move {
+    int found;
     size_t slot; /* m: add */
     uint32_t row;
     double score;
@@ -180,16 +182,20 @@ static int legal(const struct swap *s, uint32_t *others, size_t slot, uint32_t r
     return scp_rules_allow(s->p, others, count, row);
 }
 
-/* The best move by exact score among those whose sums come near the best. 0: no move improves. */
-static int best_move(const struct swap *s, struct move *best, int may_add, uint32_t *trial,
-                     uint32_t *leader) {
+/* The best move by exact score among those whose sums come near the best, if one improves. */
+static enum scp_status best_move(const struct swap *s, struct move *best, int may_add,
+                                 uint32_t *trial, uint32_t *leader,
+                                 const struct scp_control *control) {
     const struct scp_select *p = s->p;
     const double margin = TOLERANCE * p->size;
     const size_t slots = may_add ? s->m + 1 : s->m;
     double max_change = margin;
     size_t n_leader = 0;
+    best->found = 0;
     for (size_t i = 0; i < p->n_candidates; i++) { /* the largest change by the sums */
         const uint32_t row = p->candidates[i];
+        if (i % POLL == 0 && scp_poll(control, i, p->n_candidates) != SCP_OK)
+            return SCP_EINTERRUPTED;
         if (s->gain[i] <= max_change || in_set(s, row))
             continue; /* keep <= loss: no change above gain */
         for (size_t k = 0; k < slots; k++) {
@@ -198,9 +204,11 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
             if (change > max_change && legal(s, trial, k, row)) max_change = change;
         }
     }
-    if (!(max_change > margin)) return 0;
+    if (!(max_change > margin)) return SCP_OK;
     for (size_t i = 0; i < p->n_candidates; i++) { /* exact scores of all within the margin of it */
         const uint32_t row = p->candidates[i];
+        if (i % POLL == 0 && scp_poll(control, i, p->n_candidates) != SCP_OK)
+            return SCP_EINTERRUPTED;
         if (s->gain[i] < max_change - margin || in_set(s, row)) continue;
         for (size_t k = 0; k < slots; k++) {
             const double change =
@@ -212,12 +220,12 @@ static int best_move(const struct swap *s, struct move *best, int may_add, uint3
             if (n_leader > 0 &&
                 !scp_score_better(score, trial, count, best->score, leader, n_leader))
                 continue;
-            *best = (struct move){k, row, score};
+            *best = (struct move){1, k, row, score};
             memcpy(leader, trial, count * sizeof *leader);
             n_leader = count;
         }
     }
-    return n_leader > 0;
+    return SCP_OK;
 }
 
 static enum scp_status improve(struct swap *s, size_t *count, size_t *swaps, int may_add,
@@ -229,7 +237,8 @@ static enum scp_status improve(struct swap *s, size_t *count, size_t *swaps, int
     while (status == SCP_OK) {
         struct move move = {0};
         if (scp_poll(control, *swaps, *swaps + 1) != SCP_OK) return SCP_EINTERRUPTED;
-        if (!best_move(s, &move, may_add, trial, leader) || !(move.score > score)) return SCP_OK;
+        status = best_move(s, &move, may_add, trial, leader, control);
+        if (status != SCP_OK || !move.found || !(move.score > score)) return status;
         score = move.score;
         ++*swaps;
         if (move.slot == s->m) { /* the caller has room for one more only by starting again */

@@ -81,6 +81,10 @@ static int read_map(struct scp_map *map, PyObject *object, const char *name, int
     PyArrayObject *a = scp_py_array(object, name, NPY_FLOAT32, 4, access);
     if (!a) return -1;
     const npy_intp *shape = PyArray_DIMS(a);
+    if (PyArray_SIZE(a) == 0) {
+        PyErr_Format(PyExc_ValueError, "%s must not be empty", name);
+        return -1;
+    }
     if (first < 0 || (size_t)shape[3] < channels + (size_t)first) {
         PyErr_Format(PyExc_ValueError, "%s must have %zu channels from %zd on, got %zd in all",
                      name, channels, first, (Py_ssize_t)shape[3]);
@@ -98,32 +102,27 @@ static int read_map(struct scp_map *map, PyObject *object, const char *name, int
 
 /* stride, dilation, pad_y, pad_x, transposed with the shape of the weights. */
 static int read_conv(struct scp_conv *conv, PyArrayObject *weights, PyObject *geometry) {
-    unsigned stride, dilation, pad_y, pad_x;
-    int transposed;
-    if (!PyTuple_Check(geometry)) {
+    uint64_t number[4]; /* as in a graph: strides and dilations of 1 to 255 */
+    if (!PyTuple_Check(geometry) || PyTuple_GET_SIZE(geometry) != 5) {
         PyErr_SetString(PyExc_TypeError,
                         "geometry must be (stride, dilation, pad_y, pad_x, transposed)");
         return -1;
     }
-    if (!PyArg_ParseTuple(geometry,
-                          "IIIIp;geometry must be (stride, dilation, pad_y, pad_x, transposed)",
-                          &stride, &dilation, &pad_y, &pad_x, &transposed))
-        return -1;
+    for (Py_ssize_t i = 0; i < 4; i++)
+        if (scp_whole(PyTuple_GET_ITEM(geometry, i), "geometry", i < 2, i < 2 ? 255 : 65535,
+                      number + i))
+            return -1;
+    const int transposed = PyObject_IsTrue(PyTuple_GET_ITEM(geometry, 4));
+    if (transposed < 0) return -1;
     const npy_intp *shape = PyArray_DIMS(weights);
-    if (stride < 1 || dilation < 1 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 ||
-        shape[3] < 1) {
-        PyErr_SetString(PyExc_ValueError, "geometry and weights must have no zeros");
-        return -1;
-    }
-    *conv = (struct scp_conv){(size_t)shape[2],
-                              (size_t)shape[3],
-                              (size_t)shape[0],
-                              (size_t)shape[1],
-                              stride,
-                              dilation,
-                              pad_y,
-                              pad_x,
-                              transposed};
+    for (int i = 0; i < 4; i++)
+        if (shape[i] < 1 || shape[i] > 65535) {
+            PyErr_SetString(PyExc_ValueError, "weights must have sides of 1 to 65535");
+            return -1;
+        }
+    *conv = (struct scp_conv){(size_t)shape[2], (size_t)shape[3], (size_t)shape[0],
+                              (size_t)shape[1], number[0],        number[1],
+                              number[2],        number[3],        transposed};
     return 0;
 }
 
@@ -166,12 +165,14 @@ static int open_space(struct space *space, PyObject *object, const struct conv_c
     return -1;
 }
 
-static PyObject *conv_workspace(PyObject *module, PyObject *args) {
+static PyObject *conv_workspace(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"x", "weights", "geometry", "train", NULL};
     PyObject *x, *weights_object, *geometry;
     struct conv_call c;
     int train;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOOp:conv_workspace", &x, &weights_object, &geometry, &train))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOp:conv_workspace", names, &x,
+                                     &weights_object, &geometry, &train))
         return NULL;
     PyArrayObject *weights = scp_py_array(weights_object, "weights", NPY_FLOAT32, 4, SCP_PY_READ);
     if (!weights || read_conv(&c.conv, weights, geometry) ||
@@ -302,8 +303,8 @@ static PyObject *conv_backward_weights(PyObject *module, PyObject *args, PyObjec
     {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS, text}
 
 PyMethodDef scp_testing_conv_methods[] = {
-    {"conv_workspace", conv_workspace, METH_VARARGS,
-     "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."},
+    METHOD(conv_workspace,
+           "conv_workspace(x, weights, geometry, train) -> int\n\nFloats that the calls need."),
     METHOD(conv_forward,
            "conv_forward(y, x, weights, bias, geometry, deferred=None, first_y=0, first_x=0, "
            "workspace=None, progress=None)\n\nConvolution of maps (csrc/nn/conv.h)."),

@@ -41,10 +41,6 @@ int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp exp
     return -1;
 }
 
-int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out) {
-    return scp_whole(object, name, 0, max, out);
-}
-
 int scp_py_progress(PyObject *progress) {
     if (progress == Py_None || PyCallable_Check(progress)) return 0;
     PyErr_Format(PyExc_TypeError, "progress must be callable or None, got %s",

@@ -9,7 +9,6 @@
 
 PyArrayObject *scp_py_array(PyObject *object, const char *name, int dtype, int ndim, int access);
 int scp_py_length(PyArrayObject *array, const char *name, int axis, npy_intp expected);
-int scp_py_count(PyObject *object, const char *name, uint64_t max, uint64_t *out);
 int scp_py_progress(PyObject *progress);
 void scp_py_begin(struct scp_py_call *call, PyObject *progress);
 int scp_py_end(struct scp_py_call *call, enum scp_status status, const char *where);

@@ -63,8 +63,8 @@ FUNCTION(plan_backward, "Adds the gradient of the parameters.",
     for (size_t i = 0; i < SIZE(outputs); i++) {
         struct scp_output out;
         scp_plan_output(&out, DATA(plan), i);
-        PyObject **list = PySequence_Fast_ITEMS(scp_given(in, "output_gradients"));
-        const enum scp_status status = pad(in, &out, list[i]);
+        PyObject *given = PyTuple_GET_ITEM(scp_given(in, "output_gradients"), (Py_ssize_t)i);
+        const enum scp_status status = pad(in, &out, given);
         if (status != SCP_OK) return status;
     }
     return scp_plan_backward(DATA(plan), DATA(gradients), DATA(input_gradient), DATA(parameters),

@@ -3,6 +3,12 @@
 
 /* ---- optimisers ---- */
 
+static enum scp_status named(const struct scp_args *in, enum scp_status status) {
+    if (status != SCP_EINVAL) return status;
+    return scp_invalid(in->control, "rate, momentum, decay, clip", SCP_WHOLE,
+                       "must be finite and >= 0, momentum below 1");
+}
+
 FUNCTION(train_adam, "One step of Adam, in place.",
          ARRAY("parameters", float32, "[n]", .flags = WRITE),
          ARRAY("m", float32, "[n]", .flags = WRITE), ARRAY("v", float32, "[n]", .flags = WRITE),
@@ -11,8 +17,8 @@ FUNCTION(train_adam, "One step of Adam, in place.",
     const struct scp_contrast_options *options = DATA(options);
     struct scp_optimiser optimiser;
     scp_optimiser_of(&optimiser, &options->train);
-    return scp_adam(DATA(parameters), DATA(m), DATA(v), DATA(gradients), SIZE(n), SIZE(step),
-                    NUMBER(rate), &optimiser);
+    return named(in, scp_adam(DATA(parameters), DATA(m), DATA(v), DATA(gradients), SIZE(n),
+                              SIZE(step), NUMBER(rate), &optimiser));
 }
 
 FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
@@ -23,22 +29,23 @@ FUNCTION(train_sgd, "One step of SGD with momentum, in place.",
                                             .nesterov = (int)SIZE(nesterov),
                                             .weight_decay = (float)NUMBER(decay),
                                             .clip = (float)NUMBER(clip)};
-    return scp_sgd(DATA(parameters), DATA(velocity), DATA(gradients), SIZE(n), NUMBER(rate),
-                   &optimiser);
+    return named(in, scp_sgd(DATA(parameters), DATA(velocity), DATA(gradients), SIZE(n),
+                             NUMBER(rate), &optimiser));
 }
 
 FUNCTION(train_average, "A teacher follows its student, in place.",
          ARRAY("teacher", float32, "[n]", .flags = WRITE), ARRAY("student", float32, "[n]"),
          REAL("momentum")) {
-    return scp_moving_average(DATA(teacher), DATA(student), SIZE(n), NUMBER(momentum));
+    return named(in, scp_moving_average(DATA(teacher), DATA(student), SIZE(n), NUMBER(momentum)));
 }
 
 /* ---- features ---- */
 
+#define STEP COUNT("step", 0, UINT64_MAX / 65536 / 16) /* as trainer_run has it */
+
 FUNCTION(contrast_sample, "The views and point pairs of one step.", POOL_ARG,
          OPTIONS("options", &scp_contrast_table),
-         COUNT("side", 1, 32768, .note = "pixels of the crop"), COUNT("channels", 1, 16),
-         COUNT("step", 0, UINT64_MAX - 1),
+         COUNT("side", 1, 32768, .note = "pixels of the crop"), COUNT("channels", 1, 16), STEP,
          OUT("image_views", float32, "[batch][height][width][channels]"),
          OUT("crop_views", float32, "[batch][side][side][channels]"),
          OUT("crop_points", int32, "[batch][points][2]"),
@@ -62,8 +69,8 @@ FUNCTION(contrast_sample, "The views and point pairs of one step.", POOL_ARG,
 static enum scp_status read_maps(struct scp_output *out, const struct scp_args *in, PyObject *maps,
                                  PyObject *gradients) {
     for (size_t d = 0; d < SIZE(levels); d++) {
-        PyArrayObject *map = (PyArrayObject *)PySequence_Fast_ITEMS(maps)[d];
-        PyArrayObject *gradient = (PyArrayObject *)PySequence_Fast_ITEMS(gradients)[d];
+        PyArrayObject *map = (PyArrayObject *)PyTuple_GET_ITEM(maps, (Py_ssize_t)d);
+        PyArrayObject *gradient = (PyArrayObject *)PyTuple_GET_ITEM(gradients, (Py_ssize_t)d);
         if (!PyArray_CompareLists(PyArray_DIMS(map), PyArray_DIMS(gradient), 4))
             return scp_invalid(in->control, "gradients", d, "must have the shape of the map");
         out[d] = (struct scp_output){PyArray_DATA(map),           PyArray_DATA(gradient),
@@ -105,8 +112,7 @@ FUNCTION(contrast_objective, "Losses of the levels, and their gradients in the m
 
 FUNCTION(refine_sample, "The views of one step and their landmarks.", POOL_ARG, LABEL_ARGS,
          OPTIONS("options", &scp_refine_table),
-         COUNT("items", 1, 8192, .note = "labelled + pseudo"), COUNT("channels", 1, 16),
-         COUNT("step", 0, UINT64_MAX - 1),
+         COUNT("items", 1, 8192, .note = "labelled + pseudo"), COUNT("channels", 1, 16), STEP,
          OUT("views", float32, "[items][height][width][channels]"),
          OUT("view_points", float32, "[items][landmarks][2]"),
          OUT("view_weights", float32, "[items][landmarks]"), OUT("sources", uint32, "[items]")) {

@@ -158,13 +158,17 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
 static enum scp_status check_maps(const struct work *w, const struct scp_control *control) {
     const struct scp_batch *b = w->batch;
     const size_t weights = w->options->level_weights.count;
-    if (w->levels < 1 || w->levels > SCP_MAX_LEVELS || b->items == 0) return SCP_EINVAL;
+    if (w->levels < 1 || w->levels > SCP_MAX_LEVELS)
+        return scp_invalid(control, "levels", SCP_WHOLE, "must be 1 to 8");
+    if (b->items == 0) return scp_invalid(control, "items", SCP_WHOLE, "must be above 0");
     if (weights != 0 && weights != w->levels)
         return scp_invalid(control, "level_weights", SCP_WHOLE, "must be one number per level");
     for (size_t d = 0; d < w->levels; d++) {
         const struct scp_output *i = &w->image[d], *c = &w->crop[d];
         if (i->channels != c->channels || i->stride % 16 || c->stride % 16)
             return scp_invalid(control, "level", d, "must have equal channels, padded to 16");
+        if (!i->height || !i->width || !c->height || !c->width || !i->channels)
+            return scp_invalid(control, "level", d, "must not be empty");
         if (i->height > b->height || i->width > b->width || c->height > b->side ||
             c->width > b->side)
             return scp_invalid(control, "level", d, "must not be larger than the view");

@@ -253,6 +253,9 @@ enum scp_status scp_trainer_run(struct scp_trainer *t, double *losses, size_t *d
                                 size_t count, const struct scp_control *control) {
     enum scp_status status = SCP_OK;
     *done = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!(rates[i] >= 0 && rates[i] < INFINITY))
+            return scp_invalid(control, "rates", i, "must be a finite number >= 0");
     for (size_t i = 0; status == SCP_OK && i < count; i++) {
         int stopped;
         status =

@@ -116,7 +116,7 @@ static enum scp_status check(const struct scp_output *map, const struct scp_refi
                              const struct scp_control *control) {
     const size_t height = b->height, width = b->width;
     if (b->items == 0 || b->landmarks == 0 || b->landmarks > SCP_REFINE_MAX_LANDMARKS)
-        return SCP_EINVAL;
+        return scp_invalid(control, "points", SCP_SHAPE, "must be of 1 to 1024 landmarks");
     if (map->height == 0 || map->width == 0 || map->channels < 3 * b->landmarks)
         return scp_invalid(control, "map", SCP_SHAPE, "must have 3 channels per landmark");
     if (height > 1u << 15 || width > 1u << 15 || height % map->height || width % map->width ||

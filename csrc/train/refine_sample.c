@@ -20,10 +20,11 @@ size_t scp_refine_items(const struct scp_refine_options *o, const struct scp_lab
     return labelled_of(o, labels) + pseudo_of(o, labels);
 }
 
-static int within(const uint32_t *rows, size_t n, size_t count) {
-    for (size_t i = 0; i < n; i++)
-        if (rows[i] >= count) return 0;
-    return 1;
+/* The first row that is no image of the pool; n when there is none. */
+static size_t first_beyond(const uint32_t *rows, size_t n, size_t count) {
+    size_t i = 0;
+    while (i < n && rows[i] < count) i++;
+    return i;
 }
 
 enum scp_status scp_refine_check(const struct scp_refine_options *o, const struct scp_pool *pool,
@@ -42,10 +43,12 @@ enum scp_status scp_refine_check(const struct scp_refine_options *o, const struc
                            "must hold images of 1 to 32768 pixels a side");
     if (labels->landmarks == 0 || labels->landmarks > SCP_REFINE_MAX_LANDMARKS)
         return scp_invalid(control, "points", SCP_SHAPE, "must have 1 to 1024 landmarks");
-    if (!within(labels->labelled, labels->n_labelled, pool->count))
-        return scp_invalid(control, "labelled_rows", SCP_WHOLE, "must be images of the pool");
-    if (!within(labels->pseudo, labels->n_pseudo, pool->count))
-        return scp_invalid(control, "pseudo_rows", SCP_WHOLE, "must be images of the pool");
+    size_t bad = first_beyond(labels->labelled, labels->n_labelled, pool->count);
+    if (bad < labels->n_labelled)
+        return scp_invalid(control, "labelled_rows", bad, "must be an image of the pool");
+    bad = first_beyond(labels->pseudo, labels->n_pseudo, pool->count);
+    if (bad < labels->n_pseudo)
+        return scp_invalid(control, "pseudo_rows", bad, "must be an image of the pool");
     if (scp_size_mul(pool->height, pool->width, &pixels) ||
         scp_size_mul(pixels, pool->count, &numbers) || scp_size_mul(numbers, 4, &numbers) ||
         scp_size_mul(pixels, items, &numbers) || scp_size_mul(numbers, 16, &numbers) ||
@@ -135,6 +138,10 @@ enum scp_status scp_refine_sample(struct scp_refine_batch *batch, const struct s
         scp_free(order);
     }
     for (size_t i = labelled; i < labelled + pseudo; i++) sources[i] = labels->pseudo[sources[i]];
+    for (size_t i = 0; i < batch->items; i++) /* the caller's rows may have changed meanwhile */
+        if (sources[i] >= pool->count)
+            return scp_invalid(control, i < labelled ? "labelled_rows" : "pseudo_rows", SCP_WHOLE,
+                               "must be images of the pool");
     struct work work = {batch, pool, labels, o, step};
     return scp_parallel(batch->items, sample_item, &work, control);
 }

@@ -186,10 +186,11 @@ enum scp_status scp_refine_vote(double *xy, double *confidence, const struct scp
                                 const struct scp_control *control) {
     const size_t pixels = map->height * map->width;
     if (map->height == 0 || map->width == 0 || map->height > 1u << 15 || map->width > 1u << 15)
-        return SCP_EINVAL;
+        return scp_invalid(control, "map", SCP_SHAPE, "must have 1 to 32768 pixels a side");
     if (landmarks == 0 || landmarks > SCP_REFINE_MAX_LANDMARKS || map->stride < 3 * landmarks)
         return scp_invalid(control, "map", SCP_SHAPE, "must have 3 channels per landmark");
-    if ((unsigned)v->kind >= SCP_VOTES || v->candidates == 0 || factor == 0) return SCP_EINVAL;
+    if ((unsigned)v->kind >= SCP_VOTES || v->candidates == 0 || factor == 0)
+        return scp_invalid(control, "vote, candidates, factor", SCP_WHOLE, "must not be 0");
     if (!(v->radius > 0 && v->radius < INFINITY))
         return scp_invalid(control, "radius", SCP_WHOLE, "must be above 0, finite");
     if (!(v->window > 0 && v->window < INFINITY))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import DatasetError
+from ..landmarks.names import visible
 
 
 def byte_count(text: str) -> int:
@@ -75,6 +76,27 @@ def split_sizes(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(p.isascii() and p.isdecimal() and len(p) < 10 for p in parts):
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not two counts like 609,300")
     return int(parts[0]), int(parts[1])
+
+
+def landmark_names(text: str) -> list[str]:
+    """Argument type: names of landmarks as `names`, or how many there are."""
+    if text.isascii() and text.isdigit():
+        count = int(text)
+        if not 1 <= count <= 10_000:
+            raise argparse.ArgumentTypeError(f"{text}: 1 to 10000 landmarks")
+        return [str(k + 1) for k in range(count)]
+    found = names(text)
+    if len(set(found)) != len(found) or not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: names of landmarks, each once")
+    return found
+
+
+def no_effect(args, where: str, *options: str) -> None:
+    """ValueError where one of these options was given, even with its default: it does nothing here,
+    which WHERE says."""
+    for name in options:
+        if name in getattr(args, "given", ()):
+            raise ValueError(f"--{name.replace('_', '-')} has no effect {where}")
 
 
 def usual(*functions) -> dict[str, object]:
@@ -188,9 +210,10 @@ _OPTIONS = (
     ),
     (
         "several",
-        ("coco",),
+        ("coco", "table"),
         "raise",
-        "coco: raise, or largest, where an image has several instances",
+        "coco, table, --templates: raise, or largest, where an image of a COCO file has several "
+        "instances",
     ),
 )
 
@@ -231,8 +254,9 @@ def _opened(args, spacing):
 
     templates = getattr(args, "templates", None) is not None
     for name, kinds, default, _ in _OPTIONS:
-        ours = args.dataset in kinds or (templates and name in ("category", "origin"))
-        if getattr(args, name) != default and not ours:
+        ours = args.dataset in kinds or (templates and name in ("category", "several", "origin"))
+        given = getattr(args, name) != default or name in getattr(args, "given", ())
+        if given and not ours:
             raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
     given = {
         name: getattr(args, name)
@@ -262,6 +286,29 @@ def data_words(args) -> list[str]:
             value = ",".join(map(str, value)) if name == "sizes" else value
             words += [f"--{name}", value]
     return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
+
+
+def shell_of(args, run: Path | str, *templates: str):
+    """The words by which the next command finds the same images and run."""
+    from ..run.next import Shell
+
+    features = given_words(args, "features", "model", "size")
+    images = [args.images, *data_words(args)]
+    return Shell(images, ["--run", str(run)], features, list(templates))
+
+
+def given_words(args, *options: str) -> list[str]:
+    """These options as they were given, as words of another command."""
+    given = getattr(args, "given", {})
+    pairs = [(f"--{name.replace('_', '-')}", str(given[name])) for name in options if name in given]
+    return [word for pair in pairs for word in pair]
+
+
+def say_next(steps: list[tuple[str, str]]) -> None:
+    """The last lines of a verb: what to do next, and the commands."""
+    print("\nnext:")
+    for text, command in steps:
+        print(f"- {visible(text)}" + (f"\n    {visible(command)}" if command else ""), flush=True)
 
 
 def spacing_argument(text: str | None) -> float | list[float] | str | None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 from pathlib import Path
 
+from ..landmarks import CORRECTED, FOUND, MARKED
 from ..landmarks.names import visible
-from ..runs.folder import LANDMARKS, REPORT, SELECTION
+from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from .arguments import (
     add_data,
     add_features,
     add_output,
     data_words,
+    given_words,
     names,
     open_data,
     run_path,
+    say_next,
+    shell_of,
     usual,
 )
 
@@ -80,8 +82,8 @@ def add_pseudo_templates_argument(group) -> None:
 def add_templates(parser) -> None:
     """Arguments that say which images are annotated; `open_templates` reads them."""
     which = parser.add_argument_group(
-        "templates: annotated images (default: those that scp select "
-        "chose, with the landmarks of the data set)"
+        "templates: annotated images (default: what is filled in in marks.csv of the run folder; "
+        "else those that scp select chose, with the landmarks of the data set)"
     )
     which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
     which.add_argument(
@@ -94,34 +96,60 @@ def add_templates(parser) -> None:
 
 def open_templates(args, run):
     """The annotated images that the arguments name, a Dataset with their landmarks."""
-    from ..landmarks import read_landmarks
-
     if args.templates is not None and args.template_ids is not None:
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(read_landmarks(args.templates, args.category, origin=args.origin))
+            return run.annotated(_read_templates(args))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
             raise ValueError(named) from None
-    if run.dataset.landmarks is None:
-        raise ValueError("--templates FILE is needed: these images come without landmarks")
     if args.template_ids is not None:
+        if run.dataset.landmarks is None:
+            raise ValueError("--templates FILE is needed: these images come without landmarks")
         return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
-    if not Path(run.path, SELECTION).is_file():
-        raise ValueError(
-            f"there is no {run.path / SELECTION}: run scp select first, or give --templates FILE "
-            "or --template-ids"
-        )
+    if not run.has_marks():
+        chosen, marks = Path(run.path, SELECTION).is_file(), run.path / MARKS
+        if run.dataset.landmarks is None:
+            how = f"fill in {marks}" if chosen else f"scp select writes {marks} to fill in"
+            raise ValueError(
+                f"--templates FILE is needed, or {how}: these images come without landmarks"
+            )
+        if not chosen:
+            raise ValueError(
+                f"there is no {run.path / SELECTION}: run scp select first, or give --templates "
+                "FILE or --template-ids"
+            )
     return run.annotated()
+
+
+def template_words(args) -> list[str]:
+    """The arguments of `add_templates` again, as words of another command."""
+    words = given_words(args, "templates", "template_ids")
+    data = data_words(args)  # what is of the data set is there already
+    for name in ("category", "several", "origin"):
+        words += given_words(args, name) if words and f"--{name}" not in data else []
+    return words
+
+
+def _read_templates(args):
+    """The landmarks of --templates. --category and --several are of this file, too, unless it is a
+    CSV beside annotations that they are of."""
+    from ..landmarks import read_landmarks
+
+    coco = {"category": args.category, "several": args.several}
+    if args.dataset in ("coco", "table") and not args.templates.lower().endswith(".json"):
+        coco = {}
+    return read_landmarks(args.templates, origin=args.origin, **coco)
 
 
 def keep_templates(args, out: Path) -> None:
     """ValueError where the landmarks found would take the place of the templates' own."""
     if args.templates is not None and out.exists() and os.path.samefile(args.templates, out):
         raise ValueError(
-            f"{out}: the landmarks found would overwrite those of the templates; copy that file"
+            f"{out}: the landmarks found would overwrite those of the templates; copy that file "
+            "(points corrected in it are used without --templates too)"
         )
 
 
@@ -133,6 +161,7 @@ def run_detect(args) -> int:
     folder = run_path(args, pool)
     extractor = extractor_for(folder, args.features, args.size, None, args.model)
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
+    run.shell = shell_of(args, folder, *template_words(args))
     images = open_templates(args, run)
     out = Path(args.out) if args.out else folder / LANDMARKS
     keep_templates(args, out)
@@ -144,36 +173,66 @@ def run_detect(args) -> int:
         pseudo_templates=args.pseudo_templates,
         out=args.out,
     )
-    shown = args.out is None and (folder / REPORT).is_file()
-    count, others = len(images), found.templates[len(images) :]
-    order = found.confidence.mean(axis=1).argsort(kind="stable")
-    doubtful = [i for i in order if found.ids[i] not in images.ids][:DOUBTFUL]
     if args.json:
-        summary = {
-            "images": len(pool),
-            "landmarks": len(found.names),
-            "templates": found.templates[:count],
-            "pseudo_templates": others,
-            "rule": args.rule,
-            "mode": args.mode,
-            "views": found.votes.shape[1],
-            "file": str(out),
-            "confidence": float(found.confidence.mean()),
-            "least_confident": {found.ids[i]: float(found.confidence[i].mean()) for i in doubtful},
-        }
-        print(json.dumps(summary, indent=1))
+        print(json.dumps(_summary(args, found, out), indent=1))
         return 0
-    templates = "1 template" if count == 1 else f"{count} templates"
-    more = f", and {len(others)} pseudo-templates" if others else ""
+    templates, corrected, others = _kinds(found)
+    count = len(templates)
+    more = f", {len(corrected)} corrected by hand" if corrected else ""
+    more += f", and {len(others)} pseudo-templates" if others else ""
+    said = "1 template" if count == 1 else f"{count} templates"
     print(
-        f"{len(found.names)} landmarks in {len(pool)} images from {templates}: "
-        f"{', '.join(map(visible, found.templates[:count]))}{more}"
+        f"{len(found.names)} landmarks in {len(pool)} images from {said}: "
+        f"{', '.join(map(visible, templates))}{more}"
     )
-    if doubtful:
-        words = [f"{visible(found.ids[i])} ({found.confidence[i].mean():.2f})" for i in doubtful]
-        print("least confident, to look at first:", ", ".join(words))
-    print(f"landmarks in {out}" + (f"; pictures in {folder / REPORT}" if shown else ""))
-    if pool.landmarks is not None:
-        words = ["scp", "evaluate", str(out), args.images, *data_words(args)]
-        print("to measure:", shlex.join(words), file=sys.stderr)
+    tell_found(run, found, args.out)
     return 0
+
+
+def _kinds(found) -> tuple[list[str], list[str], list[str]]:
+    """Templates of a detection: annotated ones, others in which a point was corrected, and
+    pseudo-templates."""
+    kinds = {}
+    for source in (CORRECTED, MARKED):
+        rows = (found.source == source).any(axis=1)
+        kinds |= {i: source for i, there in zip(found.ids, rows, strict=True) if there}
+    ids = found.templates
+    return tuple([i for i in ids if kinds.get(i) == k] for k in (MARKED, CORRECTED, None))
+
+
+def _summary(args, found, out: Path) -> dict:
+    templates, corrected, others = _kinds(found)
+    seen = found.source == FOUND
+    first = found.least_certain(DOUBTFUL)
+    return {
+        "images": len(found),
+        "landmarks": len(found.names),
+        "templates": templates,
+        "corrected": corrected,
+        "pseudo_templates": others,
+        "rule": args.rule,
+        "mode": args.mode,
+        "views": found.votes.shape[1],
+        "file": str(out),
+        "confidence": float(found.confidence[seen].mean()) if seen.any() else None,
+        "least_confident": {
+            found.ids[i]: float(found.confidence[i][seen[i]].mean()) for i in first
+        },
+    }
+
+
+def tell_found(run, found, out: str | None = None, refined: bool = False) -> None:
+    """What was found, and what to do next."""
+    seen = found.source == FOUND
+    first = found.least_certain(DOUBTFUL)
+    if first:
+        means = [found.confidence[i][seen[i]].mean() for i in first]
+        words = [f"{visible(found.ids[i])} ({v:.2f})" for i, v in zip(first, means, strict=True)]
+        print("least certain, to look at first:", ", ".join(words))
+    if count := int((found.source == CORRECTED).sum()):
+        points = "1 point that was" if count == 1 else f"{count} points that were"
+        print(f"kept and used: {points} corrected by hand")
+    shown = out is None and (run.path / REPORT).is_file()
+    pictures = f"; pictures in {run.path / REPORT}" if shown else ""
+    print(f"landmarks in {out or run.path / LANDMARKS}{pictures}")
+    say_next(run.next_steps(found, out, refined))

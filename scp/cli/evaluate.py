@@ -138,7 +138,7 @@ def _truth(args):
         return truth, rest
     from ..datasets.spacing import spacing_of
 
-    truth = read_landmarks(args.images, args.category, origin=args.origin)
+    truth = read_landmarks(args.images, args.category, origin=args.origin, several=args.several)
     spacing = spacing_of(spacing_argument(args.spacing), truth.ids)
     return truth, {} if spacing is None else {"spacing": spacing}
 

@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     args.command_text = shlex.join(["scp", *argv])
+    args.given = _given(argv)
     try:
         for word in argv:
             check_name(word)
@@ -54,6 +55,19 @@ def _run(argv: list[str]) -> int:
     except (ValueError, OSError, TypeError, RuntimeError) as error:
         print(f"error: {visible(str(error))}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _given(argv: list[str]) -> dict[str, object]:
+    """The options that were given, as texts, also those given with their default."""
+    parser = _parser()
+    parsers = [parser]
+    while parsers:
+        for action in parsers.pop()._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+            else:  # nothing is read a second time, such as the file of an @FILE
+                action.default, action.type, action.choices = argparse.SUPPRESS, None, None
+    return vars(parser.parse_args(argv))
 
 
 class _Help(argparse.HelpFormatter):

@@ -8,8 +8,15 @@ import time
 
 from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
-from .arguments import add_data, add_output, open_data, run_path, size
-from .detect import add_pseudo_templates_argument, add_templates, keep_templates, open_templates
+from .arguments import add_data, add_output, open_data, run_path, shell_of, size
+from .detect import (
+    add_pseudo_templates_argument,
+    add_templates,
+    keep_templates,
+    open_templates,
+    tell_found,
+    template_words,
+)
 from .train import add_length, settings
 
 
@@ -88,8 +95,9 @@ def run_refine(args) -> int:
     keep_templates(args, folder / LANDMARKS)
     extractor = extractor_for(folder, args.features, model=args.model)
     run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
+    run.shell = shell_of(args, folder, *template_words(args))
     images = open_templates(args, run)
-    rows = pool.rows(images.ids)
+    pool.rows(images.ids, "templates")
     start = args.start
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
         start = extractor
@@ -103,13 +111,14 @@ def run_refine(args) -> int:
     )
     refiner.check().view_sizes(args.views)  # refused before the training, not after it
     with run.holding():
-        return _refine(args, run, refiner, images, rows)
+        return _refine(args, run, refiner, images)
 
 
-def _refine(args, run, refiner, images, rows) -> int:
+def _refine(args, run, refiner, images) -> int:
     """Matches, trains, finds and writes."""
     pool, folder = run.dataset, run.path
-    _say(args, f"matching {len(rows)} templates in {len(pool)} images")
+    watch, losses = _watch(args, refiner, len(pool))
+    _say(args, f"matching {len(images)} templates in {len(pool)} images")
     matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
@@ -121,13 +130,19 @@ def _refine(args, run, refiner, images, rows) -> int:
         run=folder,
         resume=not args.fresh,
         progress=False if args.quiet else None,
-        callback=_watch(args, refiner, len(pool)),
+        callback=watch,
     )
     found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
-    run.keep(found, rows)
+    found = run.keep(found, images)
     if args.json:
         print(json.dumps(refiner.model_.training, indent=1))
-    _say(args, f"landmarks of {len(pool)} images in {folder / LANDMARKS}")
+        return 0
+    trained = refiner.trained_
+    before = f"{losses[0]:.3f} at first, " if losses else ""
+    loss = f"loss {before}{sum(trained.losses):.3f} in the end"
+    print(f"{trained.step} steps in {trained.seconds:.0f} s; {loss}")
+    print(f"{len(found.names)} landmarks in {len(pool)} images from {len(images)} templates")
+    tell_found(run, found, refined=True)
     return 0
 
 
@@ -137,10 +152,14 @@ def _say(args, text: str) -> None:
 
 
 def _watch(args, refiner, count: int):
+    """What takes the events of the training, and the losses that it is told, the first first."""
     last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
+    losses: list[float] = []
 
     def watch(event):
         nonlocal last
+        if event["event"] == "step":
+            losses.append(event["loss"])
         if event["event"] == "start":
             begin = f"step {event['step']}" if event["step"] else refiner.start_
             _say(
@@ -158,4 +177,4 @@ def _watch(args, refiner, count: int):
                 flush=True,
             )
 
-    return watch
+    return watch, losses

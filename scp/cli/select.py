@@ -14,9 +14,13 @@ from .arguments import (
     add_output,
     byte_count,
     counts,
+    landmark_names,
     names,
+    no_effect,
     open_data,
     run_path,
+    say_next,
+    shell_of,
     usual,
 )
 
@@ -36,6 +40,13 @@ def add_select(commands) -> None:
     )
     data = add_data(select)
     data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
+    data.add_argument(
+        "--landmarks",
+        type=landmark_names,
+        metavar="NAMES",
+        help="names of the landmarks, or how many there are, for the lines of marks.csv; @FILE: "
+        "one name a line",
+    )
     add_method(select)
     rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
     for name, text in (
@@ -124,14 +135,29 @@ def run_select(args) -> int:
             )
     elif pool.groups is not None:
         rules.update(groups=pool.groups, quota=args.quota)
+    else:
+        no_effect(args, "without --groups: these images have no groups", "quota")
     if (args.costs is None) != (args.budget is None):
         raise ValueError("--costs and --budget go together")
     if args.m is None and args.budget is None:
         raise ValueError("-m any (as many as the budget allows) needs --costs and --budget")
     if args.costs:
         rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
-    choose(args, open_run(args, pool, run_path(args, pool), not args.no_duplicates), rules)
+    check_choice(args)
+    run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
+    run.shell = shell_of(args, run.path)
+    choose(args, run, rules)
     return 0
+
+
+def check_choice(args) -> None:
+    """ValueError names an option that would do nothing."""
+    if args.method != "random":
+        no_effect(args, "where --method is not random", "draws")
+    if args.method != "exact":
+        no_effect(args, "where --method is not exact", "max_nodes")
+    if args.estimate:
+        no_effect(args, "with --estimate, which chooses nothing", "json", "no_report", "landmarks")
 
 
 def open_run(args, pool, folder: Path, duplicates: bool = True):
@@ -176,6 +202,8 @@ def choose(args, run, rules: dict):
         if args.estimate:
             return None
         choice = run.select(args.m, method=args.method, **rules)
+        if getattr(args, "landmarks", None):
+            run.marks_to_fill(args.landmarks)
         if not args.no_report:
             run.report(args.command_text)
         answer = Path(run.path, "selection.json").read_text(encoding="utf-8") if args.json else ""
@@ -204,6 +232,8 @@ def choose(args, run, rules: dict):
     if choice.expected_error is not None:
         say(f"key points come back {choice.expected_error:.2f} pixels of the grid off on average")
     say(f"files in {run.path}" + ("" if args.no_report else f"; open {run.path}/report.html"))
+    if run.shell is not None:
+        say_next(run.next_steps())
     return choice
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 from ..progress import LINE_SECONDS
+from ..runs import parse_json
 from .arguments import add_data, add_output, data_words, open_data, run_path, size
 
 EXIT_STOPPED = 130
@@ -91,7 +92,7 @@ def settings(pairs: list[str]) -> tuple[dict, dict]:
             raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
         if name.startswith("network."):
             try:
-                network[name.removeprefix("network.")] = json.loads(value)
+                network[name.removeprefix("network.")] = parse_json(value)
             except ValueError:
                 raise ValueError(
                     f"--set {name}: expected a number, true, false or a list like [16, 32], got "

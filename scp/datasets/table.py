@@ -21,6 +21,7 @@ def table(
     *,
     spacing: ArrayLike | str | os.PathLike[str] | None = None,
     category: str | None = None,
+    several: str = "raise",
     origin: str = "center",
     unmatched: str = "raise",
     on_error: str = "raise",
@@ -36,7 +37,7 @@ def table(
         image_root: the folder.
         spacing: millimetres per pixel: one number, (sy, sx), the path of a CSV with the header
             image,sy,sx, or None.
-        category: of a COCO file with several. origin: see `scp.read_landmarks`.
+        category: of a COCO file with several. several, origin: see `scp.read_landmarks`.
         unmatched: what an image in the file but not in the folder, or the other way round, does:
             "raise", or "skip" (listed in `skipped`).
         on_error: what a damaged image or a landmark far outside its image does: "raise" or "skip".
@@ -48,7 +49,7 @@ def table(
     root = Path(image_root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
-    listed, places = read_with_places(file, category, origin)
+    listed, places = read_with_places(file, category, origin, several)
     odd: list[tuple[str, str]] = []
     present = sorted(walk(root, odd))
     try:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from ..datasets import Dataset
 from ..estimator import Estimator
 from ..features import FeatureExtractor, GradientExtractor, check_extractor
-from ..landmarks import Landmarks
+from ..landmarks import Landmarks, numbered
 from ..progress import Progress, renamed, watch
 from ..values import whole
 from .annotated import annotated, as_dataset, templates_among
@@ -207,7 +207,7 @@ class LandmarkDetector(Estimator):
             error[i] = index.cycle(pyramid, xy[i], images.shape(i)) * seen[i]
             if bar:
                 bar(i + 1, len(images))
-        names = index.names or [str(k + 1) for k in range(shape[3])]
+        names = index.names or numbered(shape[3])
         return Detections(
             images.ids,
             names,
@@ -228,7 +228,8 @@ class LandmarkDetector(Estimator):
         pseudo_templates: int | None = None,
         progress: Progress = None,
     ) -> Detections:
-        """Take some images of a data set as templates and find their landmarks in all of it.
+        """Take some images of a data set as templates and find their landmarks in all of it; the
+        templates keep their own (`Landmarks.source` says which is which).
 
         templates: their rows or ids, or their landmarks, see `templates_among`.
         pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
@@ -242,7 +243,7 @@ class LandmarkDetector(Estimator):
             pseudo_templates = usual_pseudo_templates(self, len(chosen))
         if pseudo_templates:
             self.add_pseudo_templates(images, pseudo_templates, progress=progress)
-        return self.predict(images, progress=progress)
+        return self.predict(images, progress=progress).with_marks(Landmarks.of(chosen))
 
     def _fitted(self) -> Templates:
         templates = getattr(self, "templates_", None)

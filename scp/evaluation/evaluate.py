@@ -7,6 +7,7 @@ result.write("runs/mine")        # metrics.json, metrics.csv, plots, evaluation.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -71,7 +72,8 @@ def evaluate(
             the spacing of the images (`metrics.wrist_spacing(way="grid")`).
         pair: errors in percent of the distance between these two true landmarks, (60, 72) for the
             98 of faces (`metrics.normalised_errors`), with FR@10 and AUC.
-        exclude: ids to leave out, the templates themselves say.
+        exclude: ids to leave out. Images in which a person gave a point (`Landmarks.source`), the
+            templates say, are left out too, unless there are no others.
         resamples, level, random_state: of the confidence intervals (`metrics.bootstrap_interval`).
 
     Raises:
@@ -219,6 +221,14 @@ def _join(guess: Landmarks, known: Landmarks, exclude: Sequence[str]):
         )
     out, out_guess = _excluded(known, guess, exclude)
     present = ~np.isnan(known.xy).any(axis=2).all(axis=1)
+    hand = set(np.flatnonzero(guess.by_hand.any(axis=1)).tolist())
+    here = [k for n, k in enumerate(found) if k >= 0 and present[n] and n not in out]
+    if set(here) - out_guess - hand:
+        out_guess |= hand
+    elif hand & set(here):
+        warnings.warn(
+            "a person gave points of all these images: they are measured as if found", stacklevel=3
+        )
     rows, excluded, left_out, not_predicted = [], [], [], []
     for n, name in enumerate(known.ids):
         if n in out or found[n] in out_guess:

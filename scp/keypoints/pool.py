@@ -57,6 +57,7 @@ class Pool:
             "keypoints": {"method": keypoints, "count": count, "seed": random_state, **options},
         }
         known = KnownImages(folder, dataset, settings)
+        self.notes = known.notes
         original, responses = [], []
         bar = watch(progress, "key points", len(dataset))
         for i in range(len(dataset)):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DatasetError
-from .names import check_alike
+from .names import check_alike, form, writable
 from .table import Landmarks
 from .text import check_table
 
@@ -141,6 +141,13 @@ def _field(entry: dict, name: str, kinds, where: str):
     value = entry.get(name)
     if not isinstance(value, kinds) or isinstance(value, bool) or value == "":
         raise DatasetError(f"{where}: {name} is missing or of the wrong type")
+    return _encoded(value, name, where)
+
+
+def _encoded(value, name: str, where: str):
+    """The value; DatasetError where it is text that no file can hold (half of a character)."""
+    if isinstance(value, str) and value != writable(value):
+        raise DatasetError(f"{where}: {name} {value[:60]!r} is no Unicode text")
     return value
 
 
@@ -154,6 +161,7 @@ def _categories(path, content: dict) -> dict[int | str, tuple[str, list[str]]]:
         points = entry.get("keypoints") or []
         if not isinstance(points, list) or not all(isinstance(v, str) and v for v in points):
             raise DatasetError(f"{where}: keypoints must be a list of names")
+        points = [_encoded(v, "keypoints", where) for v in points]
         if len(set(points)) != len(points):
             raise DatasetError(f"{where}: the names of keypoints are not unique")
         check_alike(points, where)
@@ -172,9 +180,12 @@ def _category(path, categories, wanted: str | None) -> tuple[int | str, list[str
     choices = ", ".join(map(repr, found))
     if wanted is None and len(found) > 1:
         raise DatasetError(f"{path}: several categories have keypoints, choose one of {choices}")
-    if wanted is not None and wanted not in found:
+    if wanted is None:
+        return next(iter(found.values()))
+    same = [value for name, value in found.items() if name == wanted or form(name) == form(wanted)]
+    if not same:
         raise DatasetError(f"{path}: no category {wanted!r} with keypoints; there are {choices}")
-    return found[wanted] if wanted is not None else next(iter(found.values()))
+    return found.get(wanted, same[0])
 
 
 def _known(known: dict, entry: dict, name: str, where: str, what: str):

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DatasetError
 from ..runs import writing
 from .names import check_alike, check_split
-from .table import Landmarks
+from .table import SOURCES, Landmarks
 from .text import check_table, number_in, point_in
 
 _KEYS = ("image", "landmark", "x", "y")
@@ -52,7 +52,7 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
     for name in _KEYS:
         if name not in header:
             raise DatasetError(f"{where}: column {name!r} is missing")
-    known = (*_KEYS, *_EXTRA)
+    known = (*_KEYS, *_EXTRA, "source")
     for name in header:
         if name not in known:
             raise DatasetError(f"{where}: unknown column {name!r} (known: {', '.join(known)})")
@@ -60,7 +60,7 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
     ids: dict[str, int] = {}
     first: list[int] = []
     names: dict[str, int] = {}
-    seen: dict[tuple[int, int], tuple[int, list[float]]] = {}
+    seen: dict[tuple[int, int], tuple[int, list[float], str]] = {}
     for number, cells in lines:
         where = f"{path}, line {number}"
         row = _cells(where, cells, header)
@@ -80,17 +80,23 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
                 f"{where}: landmark {row['landmark']!r} of image {row['image']!r} is in line "
                 f"{seen[at][0]} already"
             )
-        seen[at] = number, values
+        source = row.get("source", "").strip()
+        if source not in ("", *SOURCES):
+            raise DatasetError(f"{where}: source: {source[:40]!r} is none of {', '.join(SOURCES)}")
+        seen[at] = number, values, source
     if not seen:
         raise DatasetError(f"{path}: no landmark in it")
     some = ", ".join(map(repr, list(names)[:3]))
     check_table(path, size, len(ids), len(names), f" The first: {some}")
     check_alike(list(names), str(path))
     table = np.full((len(ids), len(names), 2 + len(extra)), np.nan)
-    for at, (_, values) in seen.items():
-        table[at] = values
+    source = np.full(table.shape[:2], "", f"<U{max(map(len, SOURCES))}")
+    for at, (_, values, said) in seen.items():
+        table[at], source[at] = values, said
     check_split(list(names), ~np.isnan(table[..., 0]), str(path))
     more = {name: table[..., 2 + k].copy() for k, name in enumerate(extra)}
+    if "source" in header:
+        more["source"] = source
     return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
 
 
@@ -138,11 +144,14 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
         ValueError: a name that cannot be written as UTF-8.
     """
     extra = [name for name in _EXTRA if getattr(landmarks, name) is not None]
-    lines = [",".join((*_KEYS, *extra))]
+    source = landmarks.source
+    lines = [",".join((*_KEYS, *extra, *(["source"] if source is not None else [])))]
     for i, image in enumerate(landmarks.ids):
         for k, name in enumerate(landmarks.names):
             values = [*landmarks.xy[i, k], *(getattr(landmarks, v)[i, k] for v in extra)]
-            cells = ("" if math.isnan(v) else repr(float(v)) for v in values)
+            cells = ["" if math.isnan(v) else repr(float(v)) for v in values]
+            if source is not None:
+                cells.append(str(source[i, k]))
             lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
     try:
         data = ("\n".join(lines) + "\n").encode()

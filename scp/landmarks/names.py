@@ -180,10 +180,11 @@ def known_groups(values: Iterable[Any]) -> list[Hashable | None]:
 def group_numbers(values: Iterable[Any]) -> list[int]:
     """Numbers of the groups, in the order they come in; each image without one is its own."""
     numbers: dict[Hashable, int] = {}
-    return [
-        numbers.setdefault(("image", i) if value is None else ("group", value), len(numbers))
+    keys = (
+        ("image", i) if value is None else form(value) if isinstance(value, str) else ("", value)
         for i, value in enumerate(known_groups(values))
-    ]
+    )
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def _missing(value: Any) -> bool:

@@ -2,9 +2,9 @@
 
 Read are three kinds of file, told apart by their content:
 
-    long CSV   image,landmark,x,y[,confidence][,error]    a line is one landmark of one image
-    wide CSV   image,<name>_x,<name>_y,...                a line is one image
-    COCO       JSON with images, annotations, categories  key points; v = 0 is an absent one
+    long CSV   image,landmark,x,y[,confidence][,error][,source]  a line: one landmark of one image
+    wide CSV   image,<name>_x,<name>_y,...                       a line: one image
+    COCO       JSON with images, annotations, categories         key points; v = 0 is an absent one
 
 Points are (x, y) in pixels of the original image, pixel centres at integers. An absent point is NaN
 in memory and two empty cells in a CSV. CSV is comma-separated, UTF-8 or what its byte order mark
@@ -28,7 +28,11 @@ ORIGINS = {"center": 0.0, "corner": 0.5, "one": 1.0}
 
 
 def read_landmarks(
-    path: str | os.PathLike[str], category: str | None = None, *, origin: str = "center"
+    path: str | os.PathLike[str],
+    category: str | None = None,
+    *,
+    origin: str = "center",
+    several: str = "raise",
 ) -> Landmarks:
     """The landmarks of a long or wide CSV, or of COCO key points.
 
@@ -40,19 +44,21 @@ def read_landmarks(
         category: of a COCO file with several categories that have key points, the one to read.
         origin: what the file's coordinates count from: the "center" of the first pixel is (0, 0),
             or its "corner" is (0, 0), or its centre is (1, 1), "one".
+        several: what an image of a COCO file with several instances does: "raise", or "largest"
+            takes the largest.
 
     Raises:
         DatasetError: names the file, the line (of JSON, the entry) and what is wrong.
     """
-    return read_with_places(path, category, origin)[0]
+    return read_with_places(path, category, origin, several)[0]
 
 
 def read_with_places(
-    path, category: str | None = None, origin: str = "center"
+    path, category: str | None = None, origin: str = "center", several: str = "raise"
 ) -> tuple[Landmarks, list[str]]:
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     check_origin(origin)
-    found, places = _read(path, category)
+    found, places = _read(path, category, several)
     if ORIGINS[origin]:
         found = replace(found, xy=found.xy - ORIGINS[origin])
     return found, places
@@ -63,13 +69,14 @@ def check_origin(origin: str) -> None:
         raise ValueError(f"origin must be one of {', '.join(ORIGINS)}; got {origin!r}")
 
 
-def _read(path, category: str | None) -> tuple[Landmarks, list[str]]:
+def _read(path, category: str | None, several: str) -> tuple[Landmarks, list[str]]:
     text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
-        found = parse_coco(path, text, category).landmarks()
+        found = parse_coco(path, text, category, several).landmarks()
         return found, [f"images[{i}]" for i in range(len(found))]
-    if category is not None:
-        raise ValueError(f"category goes with COCO key points; {path} is a CSV")
+    for name, given in (("category", category is not None), ("several", several != "raise")):
+        if given:
+            raise ValueError(f"{name} goes with COCO key points; {path} is a CSV")
     lines = csv_lines(path, text)
     number, header = next(lines, (1, []))
     header = [cell.strip() for cell in header]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from .names import check_alike, either, form, stem, twice
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
+
+MARKED, FOUND, CORRECTED = SOURCES = ("marked", "found", "corrected")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +29,14 @@ class Landmarks(Result):
         xy: float64 [N][L][2], (x, y) in pixels of the original image; NaN where absent.
         confidence: float64 [N][L], or None.
         error: float64 [N][L], the expected distance from the truth, or None.
+        source: str [N][L], who says where a point is, or None: "marked" by a person as a
+            template's, "found" by a method, "corrected" by a person afterwards (an absent point
+            that is corrected was taken away by a person); "" nothing is known. The confidence of
+            a point that a person gave is 1, its error 0.
 
     Raises:
-        ValueError: names that are empty or not unique, arrays of another shape, infinite values.
+        ValueError: names that are empty or not unique, arrays of another shape, infinite values,
+            another source.
     """
 
     ids: list[str]
@@ -37,6 +44,7 @@ class Landmarks(Result):
     xy: np.ndarray
     confidence: np.ndarray | None = None
     error: np.ndarray | None = None
+    source: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for field in ("ids", "names"):
@@ -60,6 +68,15 @@ class Landmarks(Result):
             object.__setattr__(self, field, value)
         if (np.isnan(self.xy[..., 0]) != np.isnan(self.xy[..., 1])).any():
             raise ValueError("xy: a point has one coordinate only")
+        if self.source is not None:
+            source = np.asarray(self.source, np.str_)
+            if source.shape != shape:
+                raise ValueError(f"source must be {list(shape)}, got {list(source.shape)}")
+            if wrong := set(source.ravel().tolist()) - {*SOURCES, ""}:
+                raise ValueError(
+                    f"source must be one of {', '.join(SOURCES)}, got {sorted(wrong)[0]!r}"
+                )
+            object.__setattr__(self, "source", source)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,11 +90,12 @@ class Landmarks(Result):
         title = f"<p>{len(self)} images, {len(self.names)} landmarks</p>"
         if self.confidence is None:
             return title
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{np.mean(column):.3f}</td>"
-            f"<td>{np.min(column, initial=1):.3f}</td></tr>"
-            for name, column in zip(self.names, self.confidence.T, strict=True)
-        )
+        rows = ""
+        for name, column in zip(self.names, self.confidence.T, strict=True):
+            known = column[np.isfinite(column)]
+            least = np.min(known, initial=1)
+            mean = np.mean(known) if len(known) else np.nan
+            rows += f"<tr><td>{escape(name)}</td><td>{mean:.3f}</td><td>{least:.3f}</td></tr>"
         return (
             f"{title}<table><tr><th>landmark</th><th>mean confidence</th><th>lowest</th></tr>"
             f"{rows}</table>"
@@ -88,13 +106,59 @@ class Landmarks(Result):
         """bool [N][L]: the point is there."""
         return ~np.isnan(self.xy[..., 0])
 
+    def least_certain(self, count: int) -> list[int]:
+        """Rows of the images to look at first: those of the lowest mean confidence among the points
+        that no person gave."""
+        if self.confidence is None:
+            return []
+        known = np.where(self.present & ~self.by_hand, self.confidence, np.nan)
+        there = np.flatnonzero(np.isfinite(known).any(axis=1))
+        return there[np.nanmean(known[there], axis=1).argsort(kind="stable")][:count].tolist()
+
+    @property
+    def by_hand(self) -> np.ndarray:
+        """bool [N][L]: a person said where the point is, or that it is absent."""
+        if self.source is None:
+            return np.zeros(self.present.shape, bool)
+        return np.isin(self.source, (MARKED, CORRECTED))
+
     @classmethod
     def of(cls, dataset: Dataset) -> Landmarks:
-        """The landmarks of a `Dataset`; ValueError when it has none."""
+        """The landmarks of a `Dataset`; without names they are "1", "2", ... ValueError when it
+        has none."""
         if dataset.landmarks is None:
             raise ValueError(f"the {dataset.name} data set has no landmarks")
-        names = dataset.landmark_names or [str(k) for k in range(dataset.landmarks.shape[1])]
+        names = dataset.landmark_names or numbered(dataset.landmarks.shape[1])
         return cls(dataset.ids, names, dataset.landmarks)
+
+    def with_marks(self, marks: Landmarks) -> Self:
+        """The same, with what a person said of these images and names in place of what was found:
+        the points of `marks`, or, where it has a source, those that are `by_hand`."""
+        said = np.where(marks.present, MARKED, "") if marks.source is None else marks.source
+        row = {name: i for i, name in enumerate(self.ids)}
+        column = {form(name): k for k, name in enumerate(self.names)}
+        here = [(i, row[name]) for i, name in enumerate(marks.ids) if name in row]
+        same = [(k, column[form(n)]) for k, n in enumerate(marks.names) if form(n) in column]
+        points, source = np.full(self.xy.shape, np.nan), np.full(self.present.shape, "", "<U9")
+        if here and same:
+            (of, to), (k, at) = zip(*here, strict=True), zip(*same, strict=True)
+            points[np.ix_(to, at)] = marks.xy[np.ix_(of, k)]
+            source[np.ix_(to, at)] = said[np.ix_(of, k)]
+        hand = np.isin(source, (MARKED, CORRECTED))
+        before = np.where(self.present, FOUND, "") if self.source is None else self.source
+        return replace(
+            self,
+            xy=np.where(hand[..., None], points, self.xy),
+            source=np.where(hand, source, before),
+            **{
+                name: np.where(hand, np.where(np.isnan(points[..., 0]), np.nan, known), values)
+                for name, known, values in (
+                    ("confidence", 1.0, self.confidence),
+                    ("error", 0.0, self.error),
+                )
+                if values is not None
+            },
+        )
 
     def rows(self, ids: Sequence[str], absent: bool = False) -> Landmarks:
         """The landmarks of these images, in this order and under these names.
@@ -118,11 +182,13 @@ class Landmarks(Result):
         def taken(value: np.ndarray | None) -> np.ndarray | None:
             if value is None:
                 return None
-            out = np.full((len(rows), *value.shape[1:]), np.nan)
+            nothing = "" if value.dtype.kind == "U" else np.nan
+            out = np.full((len(rows), *value.shape[1:]), nothing, value.dtype)
             out[here] = value[rows[here]]
             return out
 
-        return Landmarks(list(ids), self.names, *map(taken, (self.xy, self.confidence, self.error)))
+        parts = (self.xy, self.confidence, self.error, self.source)
+        return Landmarks(list(ids), self.names, *map(taken, parts))
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
         """Row of each image, int64 [len(ids)], -1 where it is not listed; names match as in
@@ -160,7 +226,11 @@ class Landmarks(Result):
             if form(name) not in place:
                 raise ValueError(f"no landmark is called {name!r}")
         at = [place[form(name)] for name in names]
-        confidence, error = (
-            None if v is None else v[:, at].copy() for v in (self.confidence, self.error)
-        )
-        return Landmarks(self.ids, list(names), self.xy[:, at].copy(), confidence, error)
+        parts = (self.confidence, self.error, self.source)
+        more = (None if v is None else v[:, at].copy() for v in parts)
+        return Landmarks(self.ids, list(names), self.xy[:, at].copy(), *more)
+
+
+def numbered(count: int) -> list[str]:
+    """Names of landmarks that have none: "1", "2", ..."""
+    return [str(k + 1) for k in range(count)]

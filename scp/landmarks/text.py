@@ -32,8 +32,10 @@ def read_text(path: str | os.PathLike[str]) -> str:
     """A file of UTF-8, or of what its byte order mark says, without the mark; DatasetError names
     it, and the line."""
     try:
+        data = bytearray()  # in parts: a limit of its own would be set aside at once
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            while len(data) <= MAX_BYTES and (part := file.read(1 << 20)):
+                data += part
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
     if len(data) > MAX_BYTES:
@@ -53,7 +55,7 @@ def decoded(data: bytes) -> str:
     return data.decode(_encoding(data), "replace")
 
 
-def _encoding(data: bytes) -> str:
+def _encoding(data: bytes | bytearray) -> str:
     return next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
 
 

@@ -16,6 +16,7 @@ from ..values import Result
 from .network import Network
 
 FORMAT, VERSION = "model", 1
+MOST_MISSING = 1 << 24  # weights of a layer that is missing, which is named then
 
 
 @dataclass(eq=False, repr=False)
@@ -90,8 +91,15 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         height, width = (int(v) for v in header["size"])
         network.shapes(height, width)
         rest = str(header["preset"]), dict(header["options"]), dict(header["training"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"{path}: the header does not describe a network: {error}") from None
+        claimed, there = (
+            network.n_parameters + network.n_state,
+            sum(t.size for t in tensors.values()),
+        )
+        if claimed > 2 * there + MOST_MISSING:  # before that much is set aside
+            raise ValueError(f"it claims {claimed} weights, and there are {there}")
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        text = ascii(str(error))[1:-1][:200]
+        raise ValueError(f"{path}: the header does not describe a network: {text}") from None
     if network.digest() != header.get("digest"):
         raise ValueError(f"{path}: the network does not have the digest in the header")
     parameters = np.zeros(network.n_parameters, np.float32)

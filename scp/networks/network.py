@@ -42,6 +42,7 @@ OPS = (
 )
 OP = {name: number for number, name in enumerate(OPS)}
 INITS = ("torch", "he")
+MOST_LAYERS = 2000  # of a description in a file
 STREAM = 0x6E65_7400_0000_0000  # streams of `initial`: this + layer number
 
 
@@ -271,11 +272,11 @@ class Network:
 
     @property
     def n_parameters(self) -> int:
-        return int(self.blocks[:, 1].sum())
+        return sum(self.blocks[:, 1].tolist())
 
     @property
     def n_state(self) -> int:
-        return int(self.blocks[:, 3].sum())
+        return sum(self.blocks[:, 3].tolist())
 
     @property
     def image_channels(self) -> int:
@@ -313,11 +314,13 @@ class Network:
         """The network that `describe` told of; every layer is checked as when it was built."""
         net = cls()
         try:
+            if len(content["layers"]) > MOST_LAYERS:
+                raise ValueError(f"network: more than {MOST_LAYERS} layers")
             for entry in content["layers"]:
                 net._replay(**entry)
             for number in content["outputs"]:
                 net.output(number)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"network: not a description of layers: {error}") from None
         return net
 
@@ -460,6 +463,7 @@ class Network:
         if name in self.names:
             raise ValueError(f"name: there is a layer called {name!r} already")
         numbers = tuple(self._number(x) for x in inputs)
+        positive("channels", width)
         self.layers.append(Layer(op, numbers, **fields))
         self.names.append(name)
         self.channels.append(width)

@@ -30,7 +30,8 @@ def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray
     """Weights of pseudo labels, float64 [N][L] in 0..1: confidence [N][L] relative to the upper
     decile of its landmark, at most 1, to that power."""
     confidence = array(confidence, "confidence", absent=True)
-    top = np.nanquantile(confidence, 0.9, axis=0)
+    known = np.where(np.isfinite(confidence).any(axis=0), confidence, 0)
+    top = np.nanquantile(known, 0.9, axis=0)
     ratio = np.divide(confidence, top, out=np.zeros_like(confidence), where=top > 0)
     return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
 
@@ -38,7 +39,8 @@ def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray
 def pseudo_labels(
     images: Dataset, found: Landmarks, weights: np.ndarray | None, power: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places float64 [N][L][2], NaN where there is none, and their weights [N][L]."""
+    """Places float64 [N][L][2], NaN where there is none, and their weights [N][L]; those that a
+    person gave (`Landmarks.by_hand`) weigh 1 where no weights are given."""
     if not isinstance(found, Landmarks):
         raise TypeError(f"found must be Landmarks, got {type(found).__name__}")
     if not found.names:
@@ -50,7 +52,9 @@ def pseudo_labels(
     elif labels.confidence is None:
         weights = np.ones(shape)
     else:
-        weights = confidence_weights(labels.confidence, power)
+        found = np.where(labels.by_hand, np.nan, labels.confidence)
+        weights = confidence_weights(found, power)
+        weights[labels.by_hand] = 1
     if weights.shape != shape or not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError(f"weights must be {list(shape)}, each 0 to 1")
     return labels.xy, weights
@@ -73,7 +77,9 @@ def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarra
 def _core_labels(images, size, xy, weights, rows, truth):
     """The labels of scp._core, on the grid: points, weights, rows with labels, all others."""
     xy, weights = xy.copy(), weights.copy()
-    xy[rows], weights[rows] = truth, 1
+    there = np.isfinite(truth).all(axis=-1)  # what is not marked keeps its pseudo label
+    xy[rows] = np.where(there[..., None], truth, xy[rows])
+    weights[rows] = np.where(there, 1, weights[rows])
     absent = ~np.isfinite(xy).all(axis=-1)
     weights[absent], xy[absent] = 0, 0
     points = np.stack([to_grid(xy[i], images.shape(i), size) for i in range(len(images))])

@@ -58,7 +58,8 @@ def write_report(
 
     The file appears whole or not at all. Raises ValueError when shapes do not agree.
     """
-    values = array(values, "values", None, 2)
+    if not hasattr(values, "shape") or not hasattr(values, "dtype"):  # else read in blocks of rows
+        values = array(values, "values", None, 2)
     offsets = array(offsets, "offsets", np.int64, 1)
     points = array(keypoints_xy, "keypoints_xy", np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
@@ -83,7 +84,7 @@ def show_landmarks(
     if not target.is_file():
         return False
     html = replace(
-        target.read_text(encoding="utf-8"),
+        target.read_text(encoding="utf-8", errors="replace"),  # damaged: as far as it goes
         section(dataset, landmarks, np.array(templates, np.int64)),
     )
     if html is None:

@@ -14,7 +14,6 @@ from .. import devices
 from .._version import versions
 from ..datasets import Dataset, find_duplicates
 from ..datasets import folder as open_folder
-from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
 from ..features import (
     FeatureExtractor,
     GradientExtractor,
@@ -23,9 +22,8 @@ from ..features import (
     extractor_for,
 )
 from ..keypoints import Pool
-from ..landmarks import Landmarks, write_landmarks
 from ..progress import Progress, watch
-from ..report import landmarks_in, show_landmarks, write_report
+from ..report import landmarks_in, write_report
 from ..runs import made_by, read_log, run_settings, unfinished
 from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
@@ -48,13 +46,15 @@ from ..similarity import (
     trusted,
 )
 from ..values import whole, whole_numbers
-from .held import Held, held
+from .finding import Finding
+from .held import held
+from .next import Shell
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run(Held):
+class Run(Finding):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
@@ -123,6 +123,7 @@ class Run(Held):
         self.random_state, self.duplicates = random_state, duplicates
         self._asked: dict[str, Any] = {}  # of select
         self._choice: Choice | None = None
+        self.shell: Shell | None = None  # of the command line, for the commands that come next
 
     @classmethod
     def open(
@@ -172,6 +173,8 @@ class Run(Held):
             raise ValueError("m: as many as the budget allows (None, any) needs costs and budget")
         for name in {"random_state", "device"} & set(rules):
             raise TypeError(f"{name} is a setting of Run, not a rule of select")
+        if sizes == []:
+            raise ValueError("m: at least one number of images is needed, got an empty list")
         if sizes and not 1 <= sizes[0] <= sizes[-1] <= n:
             raise ValueError(f"m must be 1 to {n} (the number of images), got {m}")
         return sizes, row_numbers(rules, self.dataset.ids)
@@ -269,7 +272,7 @@ class Run(Held):
         min_distance: float | None = None,
         **rules: Any,
     ) -> Choice:
-        """The images to annotate; writes config.toml and selection.json.
+        """The images to annotate; writes config.toml, selection.json and marks.csv.
 
         Args:
             m: how many; a sequence gives one answer per entry; None: as the budget allows.
@@ -285,6 +288,7 @@ class Run(Held):
                 parameters = self.parameters()
                 self.folder.write_config(parameters)
                 self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+                self.marks_to_fill()
         return choice
 
     def _choose(self, m, method, min_distance, **rules) -> Choice:
@@ -364,99 +368,21 @@ class Run(Held):
             self.select()
             return
         asked = asked_for(path)
-        choice = self._choose(**asked)
+        try:
+            choice = self._choose(**asked)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"{path}: {error}; select again") from None
         if choice.ids != chosen_ids(path):
             raise ValueError(f"{path}: chosen in another way than it says; select again")
         self._choice, self._asked = choice, asked
 
-    def detect(
-        self,
-        templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None,
-        *,
-        rule: str = "agreeing",
-        mode: str = "bilinear",
-        views: int | Sequence[tuple[float, float]] | None = None,
-        pseudo_templates: int | None = None,
-        out: str | os.PathLike[str] | None = None,
-        write: bool = True,
-    ) -> Detections:
-        """The landmarks of annotated images, found in all images; landmarks.csv is written and the
-        report shows them.
-
-        Args:
-            templates: the annotated images: landmarks of some of the images; or these images as a
-                data set; or their rows or ids, where the data set has landmarks; None: those
-                chosen, likewise.
-            rule, mode, views: see `scp.LandmarkDetector`.
-            pseudo_templates: how many images vote too, see
-                `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
-            out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
-        """
-        images = self.annotated(templates)
-        rows = None
-        if write and (out is not None or self.path is not None):
-            rows = self.dataset.rows(images.ids, "templates")
-        options = {"rule": rule, "mode": mode, "views": views}
-        with self.holding(write and out is None):
-            detector = LandmarkDetector(extractor=self.extractor, **options).fit(images)
-            if pseudo_templates is None:
-                pseudo_templates = usual_pseudo_templates(detector, len(images))
-            if pseudo_templates:
-                detector.add_pseudo_templates(
-                    self.dataset, pseudo_templates, progress=self.progress
-                )
-            with self._stage("landmarks"):
-                found = detector.predict(self.dataset, progress=self.progress)
-            if rows is not None:
-                self.keep(found, rows, out)
-        return found
-
     # ---- what is on disk ----
-
-    def chosen(self) -> list[int]:
-        """Rows of the chosen images: of this run, or of selection.json in its folder."""
-        if self._choice is not None:
-            return [int(i) for i in self._choice.selection.selected]
-        path = Path(self.path or "", SELECTION)
-        if self.path is None or not path.is_file():
-            raise ValueError(f"there is no {path}: run scp select first, or give templates")
-        return self.dataset.rows(chosen_ids(path), str(path))
-
-    def annotated(
-        self, templates: Landmarks | Dataset | Sequence[int] | Sequence[str] | None = None
-    ) -> Dataset:
-        """Annotated images with their landmarks; arguments as in `detect`."""
-        if templates is not None:
-            return templates_among(self.dataset, templates)
-        if self.dataset.landmarks is None:
-            raise ValueError("templates are needed: these images come without landmarks")
-        return templates_among(self.dataset, self.chosen())
-
-    def keep(
-        self,
-        landmarks: Landmarks,
-        templates: Sequence[int],
-        out: str | os.PathLike[str] | None = None,
-    ) -> bool:
-        """Write landmarks found, to landmarks.csv of the run folder or to `out`; those of the
-        folder are shown in its report too. Returns whether there is a report that shows them.
-
-        templates: rows of the images that were annotated.
-        """
-        if out is None and self.path is None:
-            raise ValueError("out: a run without a folder needs a file")
-        usual = None if self.path is None else self.path / LANDMARKS
-        target = usual if out is None else Path(out)
-        with self.holding(target == usual):
-            write_landmarks(target, landmarks)
-            if target != usual:
-                return False
-            return show_landmarks(self.path / REPORT, self.dataset, landmarks, templates)
 
     @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        notes += [*self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)

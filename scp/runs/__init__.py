@@ -5,6 +5,7 @@ from .files import naming, writing
 from .folder import RunFolder, holding, keeps_start, read_log, unfinished
 from .images import KnownImages
 from .owner import OtherDatasetError, check_owner, free_folder, is_run_folder
+from .plain import parse_json, read_json
 from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
@@ -20,7 +21,9 @@ __all__ = [
     "keeps_start",
     "made_by",
     "naming",
+    "parse_json",
     "read_config",
+    "read_json",
     "read_log",
     "read_safetensors",
     "run_settings",

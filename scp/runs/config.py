@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from .plain import read_toml
+
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The tables of a config.toml; an error names the file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; scp select makes a run folder")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return read_toml(path)
 
 
 def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict]:

@@ -15,11 +15,12 @@ from .config import toml
 from .files import naming, writing
 from .lock import hold
 from .owner import claim
+from .plain import parse_json, sealed, sealed_toml
 
 CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
-LANDMARKS, REFINED = "landmarks.csv", "refined.safetensors"
+LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
 
 
 def unfinished(path: str | os.PathLike[str]) -> bool:
@@ -38,10 +39,10 @@ def read_log(path: str | os.PathLike[str]) -> list[dict]:
         return []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             levels = [float(v) for v in entry["levels"]]
             steps[int(entry["step"])] = {**entry, "levels": levels}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return [steps[k] for k in sorted(steps)]
 
@@ -97,7 +98,7 @@ class RunFolder:
             path.write_text(text, encoding="utf-8")
 
     def write_json(self, name: str, content: dict) -> None:
-        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        self.write_text(name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
     def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
         content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
@@ -114,7 +115,7 @@ class RunFolder:
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""
-        self.write_text(CONFIG, toml(tables))
+        self.write_text(CONFIG, sealed_toml(toml(tables)))
 
 
 @contextlib.contextmanager

@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import zipfile
 
 import numpy as np
 
+from .arrays import read_npz
 from .fingerprints import of_file
 from .folder import RunFolder
+from .plain import read_json
 
 NAME = "images.json"
 AT_REST = 2_000_000_000  # ns; the coarsest clock of a file system in use (FAT)
@@ -31,6 +32,9 @@ class KnownImages:
         dataset: a `scp.datasets.Dataset`; images without a file are never known.
         settings: what key points and digests depend on besides the image. With other settings
             nothing is known.
+
+    Attributes:
+        notes: what was damaged, and is computed again.
     """
 
     def __init__(self, folder: RunFolder | None, dataset, settings: dict):
@@ -39,26 +43,29 @@ class KnownImages:
         self._images: dict[str, dict] = {}
         self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._now: list[dict | None] = [None] * len(dataset)
-        if folder is not None:
+        self.notes: list[str] = []
+        if folder is not None and (folder / NAME).is_file():
             self._read(folder)
 
     def _read(self, folder: RunFolder) -> None:
         try:
-            content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            raw = (folder / "keypoints.npz").read_bytes()
+            content = read_json(folder / NAME)
             if content["settings"] != self.settings:
                 return
-            if content["keypoints_sha256"] != hashlib.sha256(raw).hexdigest():
-                return
-            with np.load(folder / "keypoints.npz", allow_pickle=False) as file:
-                ids, offsets = file["ids"], file["offsets"]
-                xy, response = file["xy_grid"], file["response"]
-            for i, name in enumerate(map(str, ids)):
-                part = slice(offsets[i], offsets[i + 1])
-                self._points[name] = xy[part], response[part]
-            self._images = {str(e["id"]): e for e in content["images"]}
-        except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile):
+            path = folder / "keypoints.npz"
+            if content["keypoints_sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
+                raise ValueError(f"{path}: damaged, or not the file that {NAME} belongs to")
+            self._points = _points(**read_npz(path, ("ids", "offsets", "xy_grid", "response")))
+            entries = [e for e in content["images"] if isinstance(e["sha256"], str)]
+            self._images = {str(e["id"]): e for e in entries}
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             self._images, self._points = {}, {}
+            what = (
+                str(error)
+                if isinstance(error, (OSError, ValueError))
+                else f"{folder / NAME}: damaged"
+            )
+            self.notes.append(f"{what}; key points are computed again")
 
     def get(self, i: int) -> tuple[str, np.ndarray, np.ndarray] | None:
         """Digest, key points on the grid float32 [K][2] and responses [K] of image i, if known."""
@@ -92,3 +99,16 @@ class KnownImages:
             "images": [entry for entry in self._now if entry is not None],
         }
         self.folder.write_json(NAME, content)
+
+
+def _points(ids, offsets, xy_grid, response) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Key points on the grid and responses of each image."""
+    if (
+        (xy_grid.dtype, response.dtype) != (np.float32, np.float32)
+        or xy_grid.shape != (*response.shape, 2)
+        or offsets.dtype != np.int64
+        or offsets.shape != (len(ids) + 1,)
+    ):
+        raise ValueError("keypoints.npz: arrays of other types or shapes")
+    cuts = list(map(slice, offsets[:-1], offsets[1:]))
+    return {str(name): (xy_grid[c], response[c]) for name, c in zip(ids, cuts, strict=True)}

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ..errors import FolderInUseError
 from .files import naming, remove_stale
+from .plain import parse_json
 
 LOCK = ".lock"
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -134,11 +135,11 @@ def _holder(file: int) -> str:
     """ " (process ..)" or "", where the file does not say it."""
     for _ in range(5):  # it may just be writing that
         try:
-            content = json.loads(os.pread(file, 4096, 0))
+            content = parse_json(os.pread(file, 4096, 0))
             pid, host, since = int(content["pid"]), str(content["host"]), str(content["since"])
             command = "".join(c if c.isprintable() else "?" for c in str(content["command"]))
             return f" (process {pid} on {host} since {since}: {command})"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             time.sleep(0.02)
     return ""
 

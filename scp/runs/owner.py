@@ -20,6 +20,7 @@ from pathlib import Path
 from .config import as_unicode, read_config
 from .files import writing
 from .fingerprints import of_image
+from .plain import read_json, sealed
 
 RECORD = "dataset.json"
 KNOWN, CONFIG = "images.json", "config.toml"  # what tells of older folders whose they are
@@ -59,7 +60,7 @@ def claim(folder: str | os.PathLike[str], dataset) -> None:
         "images": {as_unicode(n, "an image"): _digest(dataset, i) for n, i in _sample(dataset)},
     }
     with writing(path) as beside:
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(sealed(content), indent=1) + "\n", encoding="utf-8")
 
 
 def free_folder(dataset, name: str, parent: str = "") -> tuple[Path, str | None]:
@@ -123,9 +124,9 @@ def _older_owner(folder: Path, dataset) -> str | None:
     except (OSError, ValueError, KeyError, AttributeError):
         pass
     try:
-        entries = json.loads((folder / KNOWN).read_text(encoding="utf-8"))["images"]
+        entries = read_json(folder / KNOWN)["images"]
         sizes = {str(e["id"]): e["stamp"][0] for e in entries}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None  # nothing says that it is another's
     if not sizes or dataset.root is None:
         return None
@@ -140,14 +141,14 @@ def _older_owner(folder: Path, dataset) -> str | None:
 def _read(folder: Path) -> dict | None:
     """The record of a folder; None where there is none that can be read."""
     try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        content = read_json(folder / RECORD)
         if content["format"] != FORMAT or not isinstance(content["kind"], str):
             return None
         if not isinstance(content["root"], (str, type(None))):
             return None
         images = {str(name): str(digest) for name, digest in content["images"].items()}
         return {**content, "images": images}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

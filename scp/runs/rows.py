@@ -1,8 +1,9 @@
 """Arrays on disk whose rows are finished one by one, with one ledger of the finished ones.
 
-The ledger is a text file. Its first line is the fingerprint of everything the rows depend on; then
-follows a line "row checksum" per finished row. A line is written after its row, so a process may be
-killed at any moment; the checksum shows a row that never reached the disk.
+The ledger is a text file. Its first line is the fingerprint of everything the rows depend on, the
+second one the checksum of the first; then follows a line "row checksum" per finished row. A line is
+written after its row, so a process may be killed at any moment; the checksum shows a row that never
+reached the disk, or that was damaged there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .arrays import npy_header
 from .files import folder_to_disk, naming, to_disk, writing
+
+OWN = "fingerprint"  # begins the line with the checksum of the first line
 
 
 class Rows:
@@ -28,7 +32,8 @@ class Rows:
         arrays: shape and dtype by file name; all have N rows.
 
     Attributes:
-        arrays: in the order given. done: numbers of the finished rows.
+        arrays: in the order given. done: numbers of the finished rows. notes: what was not taken
+            from the files, and why.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Rows:
         arrays: Mapping[str, tuple[tuple[int, ...], type]],
     ):
         self.done: set[int] = set()
+        self.notes: list[str] = []
         self.ledger = None
         self._kinds = [(tuple(shape), np.dtype(kind)) for shape, kind in arrays.values()]
         self.paths = [] if folder is None else [Path(folder, name) for name in arrays]
@@ -49,31 +55,51 @@ class Rows:
                     np.save(file, array)
             return
         path = Path(folder, ledger)
-        lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
-        known = lines[1:-1] if lines and lines[0] == fingerprint else []  # the last may be cut off
+        known = self._known(path, fingerprint)
         opened = self._open() if known else None
         if opened is None:
+            if known:
+                names = ", ".join(file.name for file in self.paths)
+                self.notes.append(f"{path}: {names}: damaged or gone; computed anew")
             path.unlink(missing_ok=True)
-            opened, known = self._create(), []
+            opened, known = self._create(), {}
         self.arrays = opened
-        n = len(opened[0])
-        for line in known:
-            row, _, checksum = line.partition(" ")
-            if (
-                row.isascii()
-                and row.isdigit()
-                and int(row) < n
-                and checksum == self._checksum(int(row))
-            ):
-                self.done.add(int(row))
-        if len(self.done) < n:
+        good = {row: told for row, told in known.items() if told == self._checksum(row)}
+        self.done.update(good)
+        self._note_lost(path, len(known) - len(good))
+        if len(self.done) < len(opened[0]):
             for file in self.paths:  # a folder that was copied may have lost what was set aside
                 with naming(file):
                     _reserve(file)
-        good = [fingerprint, *(f"{row} {self._checksum(row)}" for row in sorted(self.done)), ""]
+        lines = [fingerprint, f"{OWN} {_crc(fingerprint)}"]
+        lines += [f"{row} {good[row]}" for row in sorted(good)]
         with writing(path) as beside:
-            beside.write_text("\n".join(good))
+            beside.write_text("\n".join([*lines, ""]))
         self.ledger = path.open("ab", buffering=0)
+
+    def _known(self, path: Path, fingerprint: str) -> dict[int, str]:
+        """The rows that a ledger of this fingerprint names, with their checksums."""
+        lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
+        if not lines or lines[0] != fingerprint:
+            if any(line.startswith(f"{OWN} ") for line in lines) and (
+                len(lines) < 2 or lines[1] != f"{OWN} {_crc(lines[0])}"
+            ):
+                self.notes.append(f"{path}: damaged; computed anew")
+            return {}
+        rows, n, lost = {}, self._kinds[0][0][0], 0
+        for line in lines[1:-1]:  # the last may be cut off
+            row, _, checksum = line.partition(" ")
+            if row.isascii() and row.isdigit() and len(row) < 10 and int(row) < n:
+                rows[int(row)] = checksum
+            elif not line.startswith(OWN):
+                lost += 1
+        self._note_lost(path, lost)
+        return rows
+
+    def _note_lost(self, path: Path, count: int) -> None:
+        if count:
+            rows = "a row is" if count == 1 else f"{count} rows are"
+            self.notes.append(f"{path}: {rows} not as written, and computed again")
 
     def put(self, row: int, *values: np.ndarray) -> None:
         """A row of every array; it is finished then."""
@@ -109,11 +135,16 @@ class Rows:
                 path.unlink(missing_ok=True)
 
     def _open(self) -> tuple[np.ndarray, ...] | None:
-        try:
-            arrays = tuple(np.lib.format.open_memmap(p, mode="r+") for p in self.paths)
-        except (OSError, ValueError):
-            return None
-        return arrays if [(a.shape, a.dtype) for a in arrays] == self._kinds else None
+        for path, (shape, kind) in zip(self.paths, self._kinds, strict=True):
+            try:  # before a map of a size that a damaged header asks for
+                with path.open("rb") as file:
+                    if npy_header(file) != (shape, kind):
+                        return None
+                    if path.stat().st_size != file.tell() + math.prod(shape) * kind.itemsize:
+                        return None
+            except (OSError, ValueError):
+                return None
+        return tuple(np.lib.format.open_memmap(path, mode="r+") for path in self.paths)
 
     def _create(self) -> tuple[np.ndarray, ...]:
         arrays = []
@@ -136,6 +167,10 @@ class Rows:
         for array in self.arrays:
             content = zlib.crc32(np.ascontiguousarray(array[row]), content)
         return f"{content:08x}"
+
+
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _reserve(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from .files import writing
+from .plain import parse_json
+
+CONTENT = "content"  # of the header: digest of the whole file
 
 _TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8"}
 _BLOCK = 1 << 20
@@ -23,7 +27,7 @@ def write_safetensors(path: str | os.PathLike[str], header: dict, tensors: dict)
     The bytes are those of safetensors' `save`, which holds the file in memory a second time and
     ends the process where that memory is not to be had; here nothing is copied.
     """
-    start, parts = _layout(header, tensors)
+    start, parts = _layout({**header, CONTENT: of_content(header, tensors)}, tensors)
     if _is(Path(path), start, parts):
         return
     with writing(path) as beside, beside.open("wb") as file:
@@ -84,9 +88,25 @@ def read_safetensors(
     try:
         with safe_open(path, framework="numpy") as file:
             names = [n for n in file.keys() if keep is None or keep(n)]  # noqa: SIM118
-            header = json.loads((file.metadata() or {}).get("scp", "{}"))
+            header = parse_json((file.metadata() or {}).get("scp", "{}"))
             if not isinstance(header, dict):
                 raise ValueError("the header is not an object")
-            return header, {n: file.get_tensor(n) for n in names}
-    except (SafetensorError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
+            tensors = {n: file.get_tensor(n) for n in names}
+    except (SafetensorError, TypeError, AttributeError, ValueError, OSError) as error:
+        text = ascii(str(error))[1:-1][:200]
+        raise ValueError(f"{path}: not a readable safetensors file: {text}") from None
+    told = header.pop(CONTENT, None)  # files of version 0.1.0 have none
+    if keep is None and told is not None and told != of_content(header, tensors):
+        raise ValueError(f"{path}: the file is damaged (header and tensors do not have its digest)")
+    return header, tensors
+
+
+def of_content(header: dict, tensors: dict) -> str:
+    """BLAKE2b of all that a file holds: the header, and names, types, shapes and bytes."""
+    text = json.dumps(json.loads(json.dumps(header)), sort_keys=True)  # as it is read
+    content = hashlib.blake2b(text.encode(), digest_size=20)
+    for name in sorted(tensors):
+        array = tensors[name]
+        content.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
+        content.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return content.hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -14,7 +13,7 @@ import numpy as np
 
 from .._version import __version__
 from ..landmarks.names import Index
-from ..runs import RunFolder
+from ..runs import RunFolder, read_json
 from ..values import Result, whole_numbers
 from .answer import Selection, listed
 
@@ -161,9 +160,15 @@ def asked_for(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, part: Callable[[dict], Any]) -> Any:
     try:
-        return part(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path}: not a selection of scp ({error!r})") from None
+        content = read_json(path)
+    except ValueError as error:
+        text = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: not a selection of scp: {text}") from None
+    try:
+        return part(content)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        text = ascii(error)[:200]
+        raise ValueError(f"{path}: not a selection of scp ({text})") from None
 
 
 def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:

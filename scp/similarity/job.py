@@ -108,6 +108,7 @@ class SimilarityJob:
         self.dots: int = 0
         self.brute: int = 0
         self.resumed = 0
+        self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
         self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
@@ -174,7 +175,7 @@ class SimilarityJob:
         arrays = {SIMILARITY: (shape, np.float32), PLACES: (shape, np.int32)}
         fingerprint = "" if folder is None else self._fingerprint()
         table = Rows(folder, "similarity.ledger", fingerprint, arrays)
-        self.resumed = len(table.done)
+        self.resumed, self.notes = len(table.done), table.notes
         if self.resumed == self.n:
             if bar:
                 bar(2 * self.n, 2 * self.n)

@@ -43,8 +43,8 @@ class Window:
 @dataclass
 class Checkpoint:
     """Attributes: arrays: name -> float32 [n]. step, progress, seconds: how far the run is.
-    losses: as last logged. window: since then. identity: digests of "network" and of what is learned from ("images",
-    ..); "options"."""
+    losses: as last logged. identity: digests of "network" and of what is learned from ("images",
+    ..); "options". window: of the log."""
 
     arrays: dict[str, np.ndarray]
     step: int

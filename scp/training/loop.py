@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _core
 from ..progress import bars
-from ..runs import RunFolder, naming
+from ..runs import RunFolder, naming, parse_json
 from ..runs.folder import CHECKPOINT, LOG
 from ..signals import noticed
 from ..values import Result, array, real, whole
@@ -322,10 +322,11 @@ def _trim_log(folder: RunFolder, name: str, step: int) -> None:
     kept = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            content = json.loads(line)
-        except ValueError:
+            content = parse_json(line)
+            known = isinstance(content, dict) and 0 < content.get("step", 0) <= step
+        except (ValueError, TypeError):
             continue
-        if isinstance(content, dict) and 0 < content.get("step", 0) <= step:
+        if known:
             kept.append(line + "\n")
     folder.write_text(name, "".join(kept))
 

@@ -240,21 +240,21 @@ static void subsets_are_distinct_ascending_and_even(void) {
     struct scp_rng rng;
     uint32_t out[64];
     scp_rng_init(&rng, 3, 4);
-    scp_rng_subset(&rng, out, 0, 0);
+    scp_rng_subset(&rng, out, 0, 0, NULL);
     for (uint32_t n = 1; n <= 64; n++) {
-        scp_rng_subset(&rng, out, n, n); /* the whole set */
+        scp_rng_subset(&rng, out, n, n, NULL); /* the whole set */
         for (uint32_t i = 0; i < n; i++) CHECK(out[i] == i);
     }
     size_t seen[10] = {0};
     for (int i = 0; i < 20000; i++) { /* all 10 pairs of 5 equally often */
-        scp_rng_subset(&rng, out, 2, 5);
+        scp_rng_subset(&rng, out, 2, 5, NULL);
         CHECK(out[0] < out[1] && out[1] < 5);
         seen[out[0] * (9 - out[0]) / 2 + out[1] - out[0] - 1]++;
     }
     double chi = 0; /* 9 degrees of freedom: 27.9 has chance 1e-3 */
     for (int i = 0; i < 10; i++) chi += ((double)seen[i] - 2e3) * ((double)seen[i] - 2e3) / 2e3;
     CHECK(chi <= 27.9);
-    scp_rng_subset(&rng, out, 64, UINT32_MAX);
+    scp_rng_subset(&rng, out, 64, UINT32_MAX, NULL);
     for (int i = 1; i < 64; i++) CHECK(out[i - 1] < out[i]);
 }
 

@@ -27,6 +27,7 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
         "dataset.json",
         "images.json",
         "keypoints.npz",
+        "marks.csv",
         "places.npy",
         "report.html",
         "selection.json",

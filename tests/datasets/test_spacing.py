@@ -200,6 +200,39 @@ def test_what_is_not_used_is_counted(tmp_path, change, note):
             read()
 
 
+def test_text_that_no_file_can_hold(tmp_path):
+    for file in (
+        coco_file(tmp_path / "c.json", "a\ud800.png"),
+        coco_file(tmp_path / "c.json", "a.png", names=("p", "\udcff")),
+    ):
+        with pytest.raises(DatasetError, match=r"c\.json, .* is no Unicode text"):
+            scp.read_landmarks(file)
+
+
+def test_several_instances_and_categories_of_templates(images, tmp_path, capsys):
+    small, large = [60, 60, 2], [70, 70, 2]
+    content = {
+        "images": [{"id": 0, "file_name": "p0.png"}],
+        "annotations": [
+            {"image_id": 0, "category_id": c, "keypoints": xy, "area": xy[0]}
+            for c, xy in ((1, small), (1, large), (2, small))
+        ],
+        "categories": [{"id": k, "name": f"c{k}", "keypoints": ["p"]} for k in (1, 2)],
+    }
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps(content))
+    found = scp.read_landmarks(file, "c1", several="largest")
+    assert found.xy.tolist() == [[[70, 70]]]
+    words = ["detect", str(images), "--templates", str(file), "--size", "96", "--quiet"]
+    words += ["--run", str(tmp_path / "run")]
+    assert main([*words, "--category", "c1"]) == 2
+    assert "annotations[0] already" in capsys.readouterr().err
+    assert main([*words, "--category", "c1", "--several", "largest"]) == 0
+    with pytest.raises(ValueError, match="several goes with COCO"):
+        (tmp_path / "l.csv").write_text("image,landmark,x,y\na,p,1,2\n")
+        scp.read_landmarks(tmp_path / "l.csv", several="largest")
+
+
 def test_a_whole_file_gives_no_warning(tmp_path):
     picture(tmp_path / "images" / "a.png")
     with warnings.catch_warnings():

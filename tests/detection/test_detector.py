@@ -322,7 +322,9 @@ def test_pseudo_templates_vote_with_the_places_found_in_them(pool, extractor):
     both = scp.LandmarkDetector(extractor=extractor, views=views).fit_predict(
         pool, [0], pseudo_templates=2
     )
-    assert np.array_equal(both.xy, found.xy)
+    assert np.array_equal(both.xy[1:], found.xy[1:])
+    assert np.array_equal(both.xy[0], pool.landmarks[0])  # a mark stays, and says what it is
+    assert (both.source[0] == "marked").all() and (both.source[1:] == "found").all()
 
 
 def test_pseudo_templates_are_for_one_template_in_several_views(pool, extractor):

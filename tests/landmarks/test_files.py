@@ -238,7 +238,7 @@ def test_of_a_data_set():
     assert found.ids == pool.ids and found.names == pool.landmark_names
     np.testing.assert_array_equal(found.xy, pool.landmarks)
     images = [np.zeros((4, 4), np.uint8)]
-    assert Landmarks.of(datasets.arrays(images, landmarks=np.zeros((1, 2, 2)))).names == ["0", "1"]
+    assert Landmarks.of(datasets.arrays(images, landmarks=np.zeros((1, 2, 2)))).names == ["1", "2"]
     with pytest.raises(ValueError, match="the arrays data set has no landmarks"):
         Landmarks.of(datasets.arrays(images))
 

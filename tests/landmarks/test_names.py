@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import time
 import unicodedata
 
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scp
 from scp.datasets import DatasetError, validation_split
+from scp.datasets.spacing import read_spacing
 from scp.landmarks import Landmarks, read_landmarks, write_landmarks
 from scp.landmarks.csv import csv_cell, plain_cell
 from scp.landmarks.lists import read_ids, read_values
 from scp.landmarks.names import Index, group_numbers, known_groups, visible
 from scp.landmarks.text import read_text
+
+# The functions of these names hide the modules.
+cephalometric, hand, wflw = (
+    importlib.import_module(f"scp.datasets.{name}") for name in ("cephalometric", "hand", "wflw")
+)
 
 COMPOSED = "Müller1.png"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
@@ -85,6 +93,8 @@ def test_rules_name_images_and_refuse_parts_of_numbers():
             run.check(m, {})
     with pytest.raises(ValueError, match="needs costs and budget"):
         run.check(None, {})
+    with pytest.raises(ValueError, match="m: at least one"):
+        run.check([], {})
 
 
 # Patients -----------------------------------------------------------------------------------------
@@ -119,6 +129,13 @@ def test_each_image_without_a_patient_is_its_own(groups):
     assert pool(*ids, groups=groups).groups == known_groups(groups)
     fit, _ = validation_split(ids, groups)
     assert fit.tolist() == [0, 2, 3, 5]  # 0 and 2 go together, then turns
+
+
+def test_patients_in_another_form_are_the_same():
+    assert group_numbers(["Mü", "Mu\u0308", "Mü ", "mü", 1, 1.0, "1", ("a", 1)]) == [
+        *(0, 0, 0, 1),
+        *(2, 2, 3, 4),
+    ]
 
 
 # Landmarks ----------------------------------------------------------------------------------------
@@ -204,6 +221,33 @@ def test_errors_name_file_and_line(tmp_path, text, message):
         read_ids(tmp_path / "none.txt")
     with pytest.raises(DatasetError, match="cannot be read"):
         read_text("\0")
+
+
+LISTS = [b"image,group\na.png,P\n", b"a.png,1\nb,2\n", b"image,sy,sx\na.png,1,2\nb,1,1\n"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_bytes_give_a_list_or_a_dataset_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "fuzz.csv"
+    text = bytearray(data.draw(st.sampled_from([b"", *LISTS])))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        some = [b"", b",", b'"', b"\n", b"\0", b"\xff", b"\xff\xfe", b"'=", b"9" * 400, b"nan"]
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.sampled_from(some))
+    path.write_bytes(bytes(text))
+    ids = ["a.png", "b"]
+    for read in (
+        read_ids,
+        lambda path: read_values(path, ids, "group"),
+        lambda path: read_values(path, ids, "cost"),
+        lambda path: read_spacing(path, ids),
+        lambda path: cephalometric.read_landmarks(path, (9, 9)),
+        wflw.read_list,
+        hand.read_table,
+    ):
+        with contextlib.suppress(DatasetError):
+            read(path)
 
 
 # What others open ---------------------------------------------------------------------------------

@@ -113,6 +113,81 @@ def test_refuses_strange_programs(write, tmp_path, code, text):
         read_torch(tmp_path / "a.pth")
 
 
+def doubled(depth: int) -> bytes:
+    """A tuple that holds the one before it twice, `depth` deep: 2^depth leaves."""
+    return b"Nq\0" + b"h\0h\0\x86q\0" * depth
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"}" + doubled(45) + b"Ns",  # hashed as a key of a dict
+        b"}(" + doubled(45) + b"Nu",
+        b"ccollections\nOrderedDict\n](" + doubled(45) + b"N\x86e\x85R",
+        b"(" + doubled(45) + b"ctorch\nFloatStorage\nX\1\0\0\0xX\3\0\0\0cpuK\1tQ",
+        b"(X\7\0\0\0storagectorch\nFloatStorage\n" + doubled(45) + b"X\3\0\0\0cpuK\1tQ",
+        doubled(45) + b"h\0\x93",  # a name
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + doubled(45) + b"K\0h\0h\0tR",
+        b"\x8f(" + doubled(45) + b"\x90",  # a set
+        b"(" + doubled(45) + b"\x91",
+    ],
+)
+def test_shared_tuples_are_not_walked_through(write, tmp_path, code):
+    path = tmp_path / "a.pth"
+    write(path, {}, b"\x80\x02" + code + b".")
+    with pytest.raises(ValueError, match=r"a\.pth: ") as caught:
+        read_torch(path)
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+def test_steps_names_and_pairs_are_limited(write, tmp_path, monkeypatch):
+    path, mapping = tmp_path / "a.pth", b"ccollections\nOrderedDict\n"
+    pairs = mapping + b"](" + b"K\1K\2\x86" * 50 + b"e\x85q\0R0" + (mapping + b"h\0R0") * 30
+    write(path, {}, b"\x80\x02" + pairs + b"}.")
+    monkeypatch.setattr("scp.networks.torchpickle.MOST_STEPS", 1000)
+    with pytest.raises(ValueError, match="more than 1000 items"):
+        read_torch(path)
+    monkeypatch.setattr("scp.networks.torchpickle.MOST_STEPS", 100)
+    with pytest.raises(ValueError, match="more than 100 instructions"):
+        read_torch(path)
+    write(path, {"n" * 2000: Fake(np.ones(2, np.float32), "0")})
+    with pytest.raises(ValueError, match="no name: str of 2000 characters"):
+        read_torch(path)
+
+
+def test_archives_that_claim_more_than_they_hold(tmp_path, monkeypatch):
+    torchfiles.fake_torch(monkeypatch)
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02" + bytes(20 << 20))
+    with pytest.raises(UnsafeFileError, match=r"data\.pkl is too large"):
+        read_torch(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02}.")
+        archive.writestr("m/byteorder", b"little" + b" " * (1 << 20))
+    with pytest.raises(UnsafeFileError, match="byteorder is too large"):
+        read_torch(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02}.")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("m/data.pkl", b"\x80\x02}.")
+    with pytest.raises(UnsafeFileError, match="two entries of one name"):
+        read_torch(path)
+    write_zip(path, state_dict({str(i): np.ones(50, np.float32) for i in range(40)}))
+    with zipfile.ZipFile(path) as archive:
+        first = archive.getinfo("archive/data/0").header_offset
+        places = [archive.getinfo(f"archive/data/{i}").header_offset for i in range(1, 40)]
+    data = path.read_bytes()
+    table = data.index(b"PK\1\2")
+    for at in places:  # all storages lie where the first one does
+        old, new = at.to_bytes(4, "little"), first.to_bytes(4, "little")
+        where = data.index(old + b"archive/data/", table)
+        data = data[:where] + new + data[where + 4 :]
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.pth: damaged"):
+        read_torch(path)
+
+
 @pytest.mark.parametrize(
     "wrong, text",
     [

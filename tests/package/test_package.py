@@ -50,7 +50,7 @@ def test_package_is_marked_as_typed():
 def test_folders_of_tests_mirror_the_package():
     folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "._"}
     packages = {p.parent.name for p in Path(scp.__file__).parent.glob("*/__init__.py")}
-    others = {"benchmarks", "c", "core", "cuda", "cuda_host", "docs", "package", "support"}
+    others = {"benchmarks", "c", "core", "cuda", "cuda_host", "docs", "fuzz", "package", "support"}
     assert packages - {"reference"} <= folders <= packages | others  # twins: tests/core
     assert list((ROOT / "tests").glob("test_*.py")) == []
 

@@ -71,6 +71,7 @@ FILES = [
     "similarity.ledger",
     "config.toml",
     "selection.json",
+    "marks.csv",
     "report.html",
 ]
 

@@ -1,5 +1,6 @@
 """A run in stages: what a folder holds is found again, and never replaced by something else."""
 
+import json
 import pickle
 
 import pytest
@@ -51,6 +52,10 @@ def test_a_choice_that_cannot_be_made_again_is_not_replaced(tmp_path):
     scp.Run(POOL, tmp_path, **SETTINGS).select(3)
     path = tmp_path / "selection.json"
     path.write_text(path.read_text().replace('"id": "', '"id": "x'))
+    with pytest.raises(ValueError, match=r"selection\.json: .*damaged, or changed"):
+        scp.Run(POOL, tmp_path, **SETTINGS).report()
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != "digest"}))
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"selection\.json: chosen in another way than it says"):
         scp.Run.open(tmp_path, POOL, progress=False).report()

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scp/status.h"
+#include "scp/threads.h"
+
 /* out[4] = Philox4x32-10 of counter[4] under key[2]. */
 void scp_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 
@@ -27,7 +30,8 @@ uint32_t scp_rng_below(struct scp_rng *rng, uint32_t n);
 double scp_rng_uniform(struct scp_rng *rng);
 
 /* m distinct numbers of [0, n) in out[m], ascending; every subset has the same chance (Floyd's
- * method). Needs m <= n. */
-void scp_rng_subset(struct scp_rng *rng, uint32_t *out, uint32_t m, uint32_t n);
+ * method). Needs m <= n. SCP_ENOMEM: a large m takes 8 to 16 m bytes. */
+enum scp_status scp_rng_subset(struct scp_rng *rng, uint32_t *out, uint32_t m, uint32_t n,
+                               const struct scp_control *control);
 
 #endif

@@ -31,17 +31,18 @@ enum scp_role { SCP_FREE = 0, SCP_INITIAL = 1, SCP_INCLUDE = 2, SCP_EXCLUDE = 3 
 /* "As many as the budget allows", for the parameter m. */
 #define SCP_SELECT_ANY SIZE_MAX
 
-/* A problem as the caller states it. All arrays are borrowed and must outlive the problem. */
+/* A problem as the caller states it. Values and distances are borrowed and must outlive the
+ * problem; the other arrays are copied. */
 struct scp_select_input {
     const float *values;     /* [N][Q], finite */
-    const double *weights;   /* [Q], finite, >= 0 */
+    const double *weights;   /* [Q], finite, >= 0; their sum and the scores are finite too */
     const uint8_t *roles;    /* [N], enum scp_role */
     const uint32_t *groups;  /* [N], numbers below N; NULL: no groups */
     const double *costs;     /* [N], finite, >= 0; NULL: no budget */
     const double *distances; /* [N][N], symmetric; NULL: no minimum distance */
     size_t n, q;             /* N >= 1 (below 2^32), Q >= 1 */
     size_t quota;            /* at most so many per group, initial rows included */
-    double budget;
+    double budget;           /* not NaN, nor is the next */
     double min_distance;
 };
 
@@ -57,9 +58,10 @@ void scp_select_free(struct scp_select *problem);
 enum scp_status scp_select_attach(struct scp_select *problem, int device);
 
 /* What the calls below need of their arguments and do not look at again. SCP_EINVAL unless
- * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. */
+ * set[count] holds different rows of the problem, and m is SCP_SELECT_ANY or at most N. start: the
+ * set is one to start from, feasible and of m rows. */
 enum scp_status scp_select_check(const struct scp_select *problem, size_t m, const uint32_t *set,
-                                 size_t count, const struct scp_control *control);
+                                 size_t count, int start, const struct scp_control *control);
 
 /* Score of set[count], rows in any order. An empty set without initial rows scores 0. */
 double scp_select_score(const struct scp_select *problem, const uint32_t *set, size_t count);

@@ -1,0 +1,103 @@
+"""What to do next: a sentence, and the command (or the line of Python) where there is one."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..landmarks import Landmarks
+from ..runs.folder import LANDMARKS, MARKS
+
+if TYPE_CHECKING:
+    from .finding import Finding as Run
+
+Step = tuple[str, str]
+FIRST = 5  # images to look at first
+MOST_IDS = 30  # in a command; more stand in a file
+TEMPLATES = "templates.txt"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Words of the command line that name a run, for the commands that come next.
+
+    Attributes:
+        images: the images and what kind of data set they are. run: --run DIR. features: which are
+            used. templates: which images are annotated.
+    """
+
+    images: list[str]
+    run: list[str]
+    features: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+
+    def command(self, verb: str, *more: str) -> str:
+        words = ["scp", verb, *self.images, *self.run, *self.features, *self.templates, *more]
+        return shlex.join(words)
+
+
+def after_select(run: Run) -> list[Step]:
+    """Mark, then find."""
+    if run.path is None:
+        line = 'found = run.detect(scp.read_landmarks("marks.csv"))'
+        return [("Mark the landmarks of these images, then find them in all the others:", line)]
+    data, marks = run.dataset, run.path / MARKS
+    mark = (
+        f"Mark these images: fill in x and y of each landmark, in pixels of the image, in {marks}. "
+        "Rename, add or remove lines as you need; empty cells are an absent landmark."
+    )
+    if data.landmarks is not None and np.isfinite(data.landmarks[run.chosen()]).any():
+        mark = (
+            "The data set has landmarks of these images: nothing needs to be marked. (Marks that "
+            f"you fill in in {marks} count instead.)"
+        )
+    shell = run.shell
+    find = shell.command("detect") if shell else "found = run.detect()"
+    steps = [(mark, ""), ("Then find the landmarks in all the others:", find)]
+    if run.extractor.name == "gradient" and not (shell and shell.features):
+        line = "scp.FeatureExtractor().fit(run.dataset, minutes=10, run=run)"
+        line = shell.command("train", "--minutes", "10") if shell else line
+        steps.append(
+            ("Features trained on these images know places better; choose again then:", line)
+        )
+    return steps
+
+
+def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False) -> list[Step]:
+    """Look, correct, find again or refine, and measure where the truth is known."""
+    first = ", ".join(found.ids[i] for i in found.least_certain(FIRST))
+    look = f"Look at the least certain images first: {first}." if first else ""
+    if run.path is not None and file == run.path / LANDMARKS:
+        look += f" Correct what is wrong in {file}: your points are kept, and used as marks."
+    shell, steps = run.shell, [(look.strip(), "")] if look else []
+    again, refine = "run.detect(...)", "scp.LandmarkRefiner(start=run.extractor).fit(...)"
+    if refined:
+        again = shell.command("refine", "--fresh") if shell else refine
+        steps.append(("After corrections, learn from them too:", again))
+    else:
+        again = shell.command("detect") if shell else again
+        steps.append(("After corrections, find the others again:", again))
+        refine = shell.command("refine", "--minutes", "10") if shell else refine
+        steps.append(("Or train a network on what was found, which errs less:", refine))
+    if run.dataset.landmarks is not None:
+        steps.append(
+            ("Measure, without the images that a person marked:", _measure(run, found, file))
+        )
+    return steps
+
+
+def _measure(run: Run, found: Landmarks, file: Path) -> str:
+    if run.shell is None:
+        return "scp.evaluate(found, run.dataset)"
+    hand = [i for i, by in zip(found.ids, found.by_hand.any(axis=1), strict=True) if by]
+    plain = all("," not in i and i == i.strip() and not i.startswith(("@", "-")) for i in hand)
+    words = ["--exclude", ",".join(hand)] if hand else []
+    if hand and run.folder is not None and (len(hand) > MOST_IDS or not plain):
+        run.folder.write_text(TEMPLATES, "".join(f"{name}\n" for name in hand))
+        words = ["--exclude", f"@{run.path / TEMPLATES}"]
+    shell = replace(run.shell, images=[str(file), *run.shell.images], features=[], templates=[])
+    return shell.command("evaluate", *words)

@@ -1,0 +1,11 @@
+"""All readers that are fuzzed, by name."""
+
+from __future__ import annotations
+
+import image_targets
+import run_targets
+import text_targets
+import torch_targets
+
+MODULES = torch_targets, run_targets, text_targets, image_targets
+TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}

@@ -1,0 +1,131 @@
+"""Landmarks and lists that people give, and arguments of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from fuzzing import Target, json_growing
+
+from scp.cli import arguments
+from scp.datasets import DatasetError
+from scp.datasets.hand import read_table
+from scp.datasets.wflw import read_list
+from scp.landmarks import read_landmarks
+
+LONG = b"image,landmark,x,y,confidence\na.png,sella,1.5,2,0.5\na.png,nasion,,,\nb.png,sella,3,4,1\n"
+WIDE = b'image,sella_x,sella_y,"na,sion_x","na,sion_y"\na.png,1.5,2,3,4\nb.png,,,1e2,-4\n'
+COCO = json.dumps(
+    {
+        "images": [{"id": 1, "file_name": "a.png", "width": 20, "height": 30}],
+        "annotations": [{"image_id": 1, "category_id": 2, "keypoints": [1, 2, 2, 0, 0, 0]}],
+        "categories": [{"id": 2, "name": "head", "keypoints": ["a", "b"]}],
+    }
+).encode()
+FACE = " ".join(["12.5"] * 196 + ["10 20 100 120", "0 1 0 1 0 0", "a/b.jpg"]).encode() + b"\n"
+HAND = b"3142," + b",".join(b"%d.5" % k for k in range(74)) + b"\n"
+TEXT_WORDS = [b",", b'"', b"\r", b"\n", b"\0", b"\xef\xbb\xbf", b"nan", b"inf", b"\xff\xfe", b" "]
+TEXT_WORDS += [
+    b"\xe2\x80\xae",
+    b"=cmd",
+    b"\x1b[2J",
+    b"_x",
+    b"_y",
+    b"image",
+    b"landmark",
+    b";",
+    b"\t",
+]
+
+
+def _csv_growing(size: int):
+    yield b"image,landmark,x,y\na,b,1," + b"1" * size + b"\n"
+    yield b"image,landmark,x,y\na,b,1," + b"1" * size + b"x\n"
+    yield b"image,landmark,x,y\na,b,1,." + b"1." * (size // 2) + b"\n"
+    yield b"image,landmark,x,y\na,b,1," + b"+-" * (size // 2) + b"\n"
+    yield b"image,landmark,x,y\n" + b"".join(b"%d,%d,1,1\n" % (i, i) for i in range(size // 14))
+    yield b"image," + b",".join(b"p%d_x,p%d_y" % (i, i) for i in range(size // 14)) + b"\na,1\n"
+    yield b"image," + b"_x," * (size // 3) + b"\n"
+    yield b'image,landmark,x,y\n"' + b"a" * size
+    yield b"image,landmark,x,y\n" + b" " * size
+    yield b"," * size
+    yield b'"' * size
+    yield b"\n" * size
+    yield b"image,landmark,x,y\n" + b"a,b,1,2" + b"," * size
+
+
+def _coco_growing(size: int):
+    yield from json_growing(size)
+    base = json.loads(COCO)
+    base["categories"][0]["keypoints"] = [f"p{i}" for i in range(size // 24)]
+    image = base["images"][0]
+    base["images"] = [{**image, "id": i, "file_name": f"{i}.png"} for i in range(size // 120)]
+    yield json.dumps(base).encode()
+
+
+def _grow_lines(line: bytes):
+    def grow(size: int):
+        yield line.replace(b"12.5", b"1" * (size // 200), 196)
+        yield b" " * size
+        yield b"1 " * (size // 2)
+        yield b"1," * (size // 2)
+        yield line.replace(b".5", b".5" + b"0" * (size // 74))
+
+    return grow
+
+
+def _argument(read):
+    def run(path: Path) -> None:
+        read(path.read_bytes().decode("latin-1"))
+
+    return run
+
+
+def _argument_target(name: str, read, *seeds: bytes) -> Target:
+    errors = (argparse.ArgumentTypeError, ValueError)
+    grow = lambda size: (b"1" * size, b"1," * (size // 2), b"1-" + b"9" * size, b"x" * size)  # noqa: E731
+    return Target(
+        f"argument-{name}",
+        lambda: list(seeds),
+        _argument(read),
+        errors,
+        grow=grow,
+        named=False,
+        words=[b"-", b",", b"x", b"K", b"any", b"@", b"i", b"B", b"e9"],
+    )
+
+
+TARGETS = [
+    Target(
+        "landmarks",
+        lambda: [LONG, WIDE, b"\xef\xbb\xbf" + LONG],
+        read_landmarks,
+        (DatasetError,),
+        "case.csv",
+        TEXT_WORDS,
+        _csv_growing,
+    ),
+    Target("coco", lambda: [COCO], read_landmarks, (DatasetError,), "case.json", (), _coco_growing),
+    Target(
+        "wflw",
+        lambda: [FACE * 2],
+        read_list,
+        (DatasetError,),
+        "f.txt",
+        TEXT_WORDS,
+        _grow_lines(FACE),
+    ),
+    Target(
+        "hand",
+        lambda: [HAND],
+        read_table,
+        (DatasetError,),
+        "all.csv",
+        TEXT_WORDS,
+        _grow_lines(HAND),
+    ),
+    _argument_target("size", arguments.size, b"384", b"768x384"),
+    _argument_target("bytes", arguments.byte_count, b"500M", b"2GiB"),
+    _argument_target("counts", arguments.counts, b"5", b"1,3,5", b"1-5", b"any"),
+]
