@@ -72,8 +72,16 @@ sanitize: $(VENV)/stamp-test ## C tests and Python tests under ASan and UBSan
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 SCP_TEST_LOCATION=build/asan \
 	    $(PYTEST) --capture=sys $(ARGS)
 
-tsan: ## C tests under ThreadSanitizer
+# Python and NumPy are not instrumented: what the core does without the GIL is looked at.
+tsan: $(VENV)/stamp-test ## C tests, and Python threads that share objects, under ThreadSanitizer
 	tests/c/run.sh tsan
+	rm -rf build/tsan
+	CC=gcc SCP_CUDA=0 SCP_SANITIZE=thread SCP_TESTING=1 $(BIN)/python setup.py --quiet \
+	    build --build-base build/tsan-objects --build-lib build/tsan
+	PYTHONPATH=build/tsan PYTHONSAFEPATH=1 SCP_TEST_LOCATION=build/tsan \
+	    LD_PRELOAD="$$(gcc -print-file-name=libtsan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
+	    TSAN_OPTIONS=halt_on_error=1:ignore_noninstrumented_modules=1 \
+	    $(BIN)/python -m pytest --capture=sys tests/core/test_sharing.py
 
 portable: $(VENV)/stamp-test $(VENV)/stamp-build ## all Python tests with the plain C kernels
 	SCP_ISA=portable $(PYTEST) $(ARGS)

@@ -1,5 +1,6 @@
 """Whether what scp promises to typed code (py.typed) is there: every name that a public module
-exports has a complete type, and tests/package/typed_use.py passes the strict checks.
+exports has a complete type; tests/package/typed_use.py passes the strict checks of pyright and,
+with the Python of the README, those of mypy.
 
 make types runs it with the interpreter of .venv.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,13 +80,29 @@ def incomplete(names: set[str]) -> list[str]:
     return sorted(lines)
 
 
+def readme() -> str:
+    """The Python of the README, as a reader would paste it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def mypy() -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        pasted = Path(folder, "readme.py")
+        pasted.write_text(readme(), encoding="utf-8")
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", folder, pasted, EXAMPLE]
+        return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True)
+
+
 def main() -> None:
     names = exported()
     lines = incomplete(names)
     print(*lines, sep="\n", end="\n" if lines else "")
     example = pyright("--project", EXAMPLE.with_name("pyrightconfig.json"))
     print(example.stdout.strip())
-    if lines or example.returncode:
+    strict = mypy()
+    print(strict.stdout.strip())
+    if lines or example.returncode or strict.returncode:
         raise SystemExit(f"error: {len(lines)} incomplete types, or an error in {EXAMPLE.name}")
     print(f"{len(names)} exported names have complete types")
 

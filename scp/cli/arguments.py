@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import inspect
+import io
 import sys
 from pathlib import Path
 
@@ -20,7 +22,7 @@ def byte_count(text: str) -> int:
     except ValueError:
         value = -1
     if not 0 < value < 1 << 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2G")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a size like 500M or 2G")
     return int(value)
 
 
@@ -31,7 +33,7 @@ def size(text: str) -> tuple[int, int]:
     except ValueError:
         numbers = []
     if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 384 or 768x384")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a size like 384 or 768x384")
     return numbers[0], numbers[-1]
 
 
@@ -59,14 +61,16 @@ def counts(text: str) -> list[int] | None:
 
 
 def names(text: str) -> list[str]:
-    """Argument type: ids with commas between, or @FILE with one id a line (`read_ids`)."""
+    """Argument type: ids with commas between (in quotes where an id has one), or @FILE with one id
+    a line (`read_ids`)."""
     from ..landmarks.lists import read_ids
 
-    if not text.startswith("@"):
-        return [name.strip() for name in text.split(",") if name.strip()]
     try:
-        return read_ids(text[1:])
-    except ValueError as error:
+        if text.startswith("@"):
+            return read_ids(text[1:])
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        return [cell.strip() for cell in cells if cell.strip()]
+    except (ValueError, csv.Error) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

@@ -124,6 +124,10 @@ def open_templates(args, run):
     return run.annotated()
 
 
+def templates_said(images) -> str:
+    return "1 template" if len(images) == 1 else f"{len(images)} templates"
+
+
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
     words = given_words(args, "templates", "template_ids")
@@ -177,12 +181,10 @@ def run_detect(args) -> int:
         print(json.dumps(_summary(args, found, out), indent=1))
         return 0
     templates, corrected, others = _kinds(found)
-    count = len(templates)
     more = f", {len(corrected)} corrected by hand" if corrected else ""
     more += f", and {len(others)} pseudo-templates" if others else ""
-    said = "1 template" if count == 1 else f"{count} templates"
     print(
-        f"{len(found.names)} landmarks in {len(pool)} images from {said}: "
+        f"{len(found.names)} landmarks in {len(pool)} images from {templates_said(templates)}: "
         f"{', '.join(map(visible, templates))}{more}"
     )
     tell_found(run, found, args.out)

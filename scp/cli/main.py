@@ -1,4 +1,4 @@
-"""The command line: scp train, select, detect, refine, evaluate, reproduce, demo, weights, info."""
+"""The command line: scp train, select, verify, detect, refine, evaluate, reproduce, demo, ..."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from .reproduce import add_reproduce
 from .select import add_select
 from .terminal import safe_terminal
 from .train import add_train, add_weights
+from .verify import add_verify
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; the exit code: 0, 2 (an error, said in one line), 130 (stopped by Ctrl-C; by
-    another signal 128 + its number)."""
+    """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
+    (stopped by Ctrl-C; by another signal 128 + its number)."""
     with safe_terminal() as out, as_interrupts():
         code = _run(list(sys.argv[1:] if argv is None else argv))
         out.flush()
@@ -42,6 +43,7 @@ def _run(argv: list[str]) -> int:
     try:
         for word in argv:
             check_name(word)
+        devices.get_threads()  # SCP_NUM_THREADS and SCP_ISA are right
         if getattr(args, "threads", None) is not None:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
@@ -50,10 +52,11 @@ def _run(argv: list[str]) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
     except MemoryError as error:
-        print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
+        said = visible(str(error)) or "out of memory; try --max-memory"
+        print(f"error: {said}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
+        print(f"error: {visible(str(error)) or type(error).__name__}", file=sys.stderr)
         return EXIT_ERROR
 
 
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
 
     add_select(commands)
+    add_verify(commands)
     add_detect(commands)
     add_refine(commands)
 

@@ -16,6 +16,7 @@ from .detect import (
     open_templates,
     tell_found,
     template_words,
+    templates_said,
 )
 from .train import add_length, settings
 
@@ -118,7 +119,7 @@ def _refine(args, run, refiner, images) -> int:
     """Matches, trains, finds and writes."""
     pool, folder = run.dataset, run.path
     watch, losses = _watch(args, refiner, len(pool))
-    _say(args, f"matching {len(images)} templates in {len(pool)} images")
+    _say(args, f"matching {templates_said(images)} in {len(pool)} images")
     matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
@@ -141,7 +142,7 @@ def _refine(args, run, refiner, images) -> int:
     before = f"{losses[0]:.3f} at first, " if losses else ""
     loss = f"loss {before}{sum(trained.losses):.3f} in the end"
     print(f"{trained.step} steps in {trained.seconds:.0f} s; {loss}")
-    print(f"{len(found.names)} landmarks in {len(pool)} images from {len(images)} templates")
+    print(f"{len(found.names)} landmarks in {len(pool)} images from {templates_said(images)}")
     tell_found(run, found, refined=True)
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from .. import datasets
 from ..datasets import Dataset, DatasetError, find_duplicates
 from ..datasets.base import Subset
 from ..progress import Progress
-from ..runs import RunFolder
+from ..runs import RunFolder, read_json
 
 DATASETS = ("cephalometric", "phantom")
 DUPLICATES = "duplicates.json"
@@ -140,7 +139,7 @@ def _pairs(root, folder: RunFolder | None, progress) -> list[tuple[str, str]]:
     stamp = [[name, os.path.getsize(both.path(i))] for i, name in enumerate(both.ids)]
     if folder is not None and (folder / DUPLICATES).is_file():
         try:
-            content = json.loads((folder / DUPLICATES).read_text(encoding="utf-8"))
+            content = read_json(folder / DUPLICATES)
             if content["images"] == stamp:
                 return [tuple(pair) for pair in content["pairs"]]
         except (ValueError, KeyError, TypeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weigh
 from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
 from ..progress import Progress, renamed
 from ..runs import Rows, RunFolder, holding
+from ..runs.arrays import read_npz
 from ..runs.fingerprints import of_dataset
 
 WAYS = ("original", "grid")
@@ -179,12 +181,11 @@ def _read(folder: RunFolder, name: str, key: str):
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if str(content["key"]) != key:
-                return None
-            return content["xy"], content["similarity"]
-    except (OSError, ValueError, KeyError, EOFError):
+        content = read_npz(path, ("key", "xy", "similarity"))
+    except ValueError as error:
+        warnings.warn(f"{error}; matched again", stacklevel=2)
         return None
+    return (content["xy"], content["similarity"]) if str(content["key"]) == key else None
 
 
 def _write(folder: RunFolder, name: str, key: str, matches: Matches) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -13,7 +13,7 @@ from ..evaluation.metrics import RADII, bootstrap_interval, detection_rates, mea
 from ..features import FeatureExtractor
 from ..progress import renamed
 from ..refinement import REFINED, LandmarkRefiner
-from ..runs import RunFolder
+from ..runs import RunFolder, read_json
 from ..runs.fingerprints import of_dataset
 from . import paper
 from .output import Result, Table, number
@@ -175,6 +175,17 @@ def _with_pseudo_templates(study: Study, m: int, selected, count: int) -> np.nda
     return detector.predict(test, progress=renamed(study.progress, f"matching, M = {m}")).xy
 
 
+def _made_of(folder: RunFolder) -> dict | None:
+    """What the network in a folder was made of; None where that is not known, or damaged."""
+    try:
+        return read_json(folder / MADE_OF)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        warnings.warn(f"{error}; trained again", stacklevel=2)
+        return None
+
+
 def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.ndarray:
     """Landmarks of the test images from a network taught by M templates, [N][L][2]."""
     train, folder = study.data.train, RunFolder(study.folder / f"refined-{m}")
@@ -189,7 +200,7 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "carriers": usual_pseudo_templates(_detector(study), m),
         "refinement": asdict(how),
     }
-    same = (folder / MADE_OF).is_file() and json.loads((folder / MADE_OF).read_text()) == key
+    same = _made_of(folder) == key
     if same and (folder / REFINED).is_file():
         refiner = LandmarkRefiner.load(folder.path)
     else:

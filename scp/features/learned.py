@@ -118,6 +118,8 @@ class FeatureExtractor(BaseExtractor):
     def _settings(self) -> _Settings:
         model = getattr(self, "model_", None)
         network = self.network if model is None else model.network
+        if not isinstance(network, (Mapping, Network, type(None))):
+            raise TypeError(f"network must be a mapping or a Network, got {network!r}")
         size, made_of = repr(self.size), (network, self.training)
         made_of = (dict(v) if isinstance(v, Mapping) else v for v in made_of)
         key = self.preset, size, self.random_state, *made_of
@@ -238,6 +240,8 @@ class FeatureExtractor(BaseExtractor):
         has_vgg = any(name.startswith("vgg.") for name in network.names)
         if source is None:
             source = stored_vgg19() if has_vgg else None
+        if not isinstance(source, (str, os.PathLike, type(None))):
+            raise TypeError(f"start must be a file or 'random', got {source!r}")
         if source is None or source == "random":
             self.start_ = "random weights"
             return parameters, state

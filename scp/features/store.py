@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class PyramidStore(Sequence[FeaturePyramid]):
     def __repr__(self) -> str:
         return f"<PyramidStore: {len(self)} pyramids, {self.spilled} of them in a file>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """A copy or pickle holds all pyramids; of those in a file too."""
         return type(self), (list(self), self._max_memory, self._folder)
 

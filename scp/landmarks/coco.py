@@ -92,7 +92,7 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
         if _flag(entry, where):
             left["annotations of crowds (iscrowd = 1)"] += 1
             continue
-        left["key points with v = 0 that have a place: absent"] += unseen
+        left["key points with v = 0 that have a place"] += unseen
         if np.isnan(points).all():
             if entry.get("num_keypoints") and not entry.get("keypoints"):
                 left["annotations with num_keypoints, but without keypoints"] += 1
@@ -108,7 +108,7 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
                 continue
         best[i] = k
         xy[i] = points
-    notes = [f"{path}: not used: {count} {what}" for what, count in left.items() if count]
+    notes = [f"{path}: not used: {what}: {count}" for what, count in left.items() if count]
     return CocoFile(files, shapes, names, xy, notes)
 
 

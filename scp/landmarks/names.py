@@ -190,6 +190,8 @@ def group_numbers(values: Iterable[Any]) -> list[int]:
 def _missing(value: Any) -> bool:
     if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
         return True
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
     if isinstance(value, str):
         return value.strip().casefold() in _MISSING
     return isinstance(value, float | np.floating | np.datetime64) and bool(value != value)

@@ -126,6 +126,8 @@ class Landmarks(Result):
     def of(cls, dataset: Dataset) -> Landmarks:
         """The landmarks of a `Dataset`; without names they are "1", "2", ... ValueError when it
         has none."""
+        if not hasattr(dataset, "landmarks"):
+            raise TypeError(f"dataset must be a data set (scp.datasets), got {dataset!r}")
         if dataset.landmarks is None:
             raise ValueError(f"the {dataset.name} data set has no landmarks")
         names = dataset.landmark_names or numbered(dataset.landmarks.shape[1])

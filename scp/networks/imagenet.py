@@ -43,8 +43,8 @@ def read_vgg19(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     foreign = sorted(set(found) - wanted)
     if foreign:
         raise ValueError(
-            f"{path}: {foreign[0]} does not belong to VGG-19 without batch norm (torchvision's "
-            "vgg19)"
+            f"{path}: {ascii(foreign[0])[1:-1][:80]} does not belong to VGG-19 without batch norm "
+            "(torchvision's vgg19)"
         )
     out, inputs = {}, 3
     for g, (channels, depth) in enumerate(VGG19, 1):

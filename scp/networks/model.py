@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..runs import read_safetensors, write_safetensors
+from ..runs import brief, read_safetensors, write_safetensors
 from ..values import Result
 from .network import Network
 
@@ -83,9 +83,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a model of scp")
     if header.get("version") != VERSION:
-        raise ValueError(
-            f"{path}: layout {header.get('version')}, but this scp ({__version__}) reads {VERSION}"
-        )
+        found = ascii(header.get("version"))[:20]
+        raise ValueError(f"{path}: layout {found}, but this scp ({__version__}) reads {VERSION}")
     try:
         network = Network.from_description(header["network"])
         height, width = (int(v) for v in header["size"])
@@ -98,8 +97,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         if claimed > 2 * there + MOST_MISSING:  # before that much is set aside
             raise ValueError(f"it claims {claimed} weights, and there are {there}")
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        text = ascii(str(error))[1:-1][:200]
-        raise ValueError(f"{path}: the header does not describe a network: {text}") from None
+        raise ValueError(
+            f"{path}: the header does not describe a network: {brief(error)}"
+        ) from None
     if network.digest() != header.get("digest"):
         raise ValueError(f"{path}: the network does not have the digest in the header")
     parameters = np.zeros(network.n_parameters, np.float32)
@@ -135,7 +135,7 @@ def _fill(path: Path, into: dict[str, np.ndarray], tensors: dict[str, np.ndarray
     if missing:
         raise ValueError(f"{path}: {missing[0]} is missing ({len(missing)} tensors are)")
     if foreign:
-        raise ValueError(f"{path}: {foreign[0]} does not belong to the network")
+        raise ValueError(f"{path}: {ascii(foreign[0])[1:-1][:80]} does not belong to the network")
     for name, place in into.items():
         _check(path, name, tensors[name], place.shape)
         place[...] = tensors[name]

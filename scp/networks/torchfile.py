@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..runs import brief
 from .torchpickle import MOST_PICKLE, Bounded, Machine, Storage, Tensor, UnsafeFileError
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -60,7 +61,7 @@ def read_torch(
         except UnsafeFileError as error:
             raise UnsafeFileError(f"{path}: {error}") from None
         except (*_DAMAGED, OSError) as error:  # OSError: a place before the start of the file
-            raise ValueError(f"{path}: damaged: {error}") from None
+            raise ValueError(f"{path}: damaged: {brief(error)}") from None
 
 
 def _read_zip(file, size: int, keep) -> dict[str, np.ndarray]:

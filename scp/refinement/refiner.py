@@ -149,6 +149,8 @@ class LandmarkRefiner(Estimator):
             raise ValueError(f"rounds must be above 0, got {rounds}")
         if not isinstance(images, Dataset):
             raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")
+        if not isinstance(self.network, (Mapping, type(None))):
+            raise TypeError(f"network must be a mapping, got {self.network!r}")
         self._forget()
         size = self.grid_size
         options = with_length(self.options, minutes, steps)

@@ -30,11 +30,11 @@ from ..selection import (
     Choice,
     asked_for,
     chosen_ids,
-    describe,
     more_sizes,
     row_numbers,
     select,
     warnings_of,
+    write_selection,
 )
 from ..similarity import (
     Estimate,
@@ -262,6 +262,8 @@ class Run(Finding):
                 epsilon=self.epsilon,
                 progress=self.progress,
             )
+            if self.folder:
+                self.folder.write_array("cycles.npy", distances)
             return trusted(values, distances), distances
 
     def select(
@@ -287,7 +289,7 @@ class Run(Finding):
             if self.folder:
                 parameters = self.parameters()
                 self.folder.write_config(parameters)
-                self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+                write_selection(self.folder, choice, self.dataset, parameters)
                 self.marks_to_fill()
         return choice
 

@@ -5,7 +5,7 @@ from .files import naming, writing
 from .folder import RunFolder, holding, keeps_start, read_log, unfinished
 from .images import KnownImages
 from .owner import OtherDatasetError, check_owner, free_folder, is_run_folder
-from .plain import parse_json, read_json
+from .plain import brief, parse_json, read_json
 from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
@@ -14,6 +14,7 @@ __all__ = [
     "OtherDatasetError",
     "Rows",
     "RunFolder",
+    "brief",
     "check_owner",
     "free_folder",
     "holding",

@@ -65,6 +65,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
+def brief(error: Exception) -> str:
+    """What an exception of a library says, in one short line."""
+    return ascii(str(error) or type(error).__name__)[1:-1][:200]
+
+
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The same with a digest of all fields, which `read_json` checks."""
     return {**content, DIGEST: _digest(content)}

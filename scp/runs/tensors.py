@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .files import writing
-from .plain import parse_json
+from .plain import brief, parse_json
 
 CONTENT = "content"  # of the header: digest of the whole file
 
@@ -93,8 +93,7 @@ def read_safetensors(
                 raise ValueError("the header is not an object")
             tensors = {n: file.get_tensor(n) for n in names}
     except (SafetensorError, TypeError, AttributeError, ValueError, OSError) as error:
-        text = ascii(str(error))[1:-1][:200]
-        raise ValueError(f"{path}: not a readable safetensors file: {text}") from None
+        raise ValueError(f"{path}: not a readable safetensors file: {brief(error)}") from None
     told = header.pop(CONTENT, None)  # files of version 0.1.0 have none
     if keep is None and told is not None and told != of_content(header, tensors):
         raise ValueError(f"{path}: the file is damaged (header and tensors do not have its digest)")

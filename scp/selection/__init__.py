@@ -1,11 +1,13 @@
 """Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
 
-from .answer import Selection, verify
+from .answer import Selection
 from .certificate import Certificate
 from .choice import Choice, asked_for, chosen_ids, describe, row_numbers, warnings_of
 from .estimator import TemplateSelector
+from .kept import write_selection
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
+from .verdict import Verdict, verify, verify_run
 
 __all__ = [
     "METHODS",
@@ -14,6 +16,7 @@ __all__ = [
     "Problem",
     "Selection",
     "TemplateSelector",
+    "Verdict",
     "asked_for",
     "chosen_ids",
     "describe",
@@ -21,5 +24,7 @@ __all__ = [
     "row_numbers",
     "select",
     "verify",
+    "verify_run",
     "warnings_of",
+    "write_selection",
 ]

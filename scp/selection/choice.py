@@ -13,7 +13,7 @@ import numpy as np
 
 from .._version import __version__
 from ..landmarks.names import Index
-from ..runs import RunFolder, read_json
+from ..runs import RunFolder, brief, read_json
 from ..values import Result, whole_numbers
 from .answer import Selection, listed
 
@@ -60,10 +60,9 @@ class Choice(Result):
     def __str__(self) -> str:
         """A few lines: the images, score and bound, warnings, what comes next."""
         s = self.selection
-        proof = "proved best" if s.proven else f"gap {s.gap:.2%}"
         lines = [
             f"annotate {len(self.ids)} of {len(self.values)} images: {listed(self.ids)}",
-            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})",
+            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({s.proof})",
         ]
         if self.warnings:
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
@@ -87,6 +86,11 @@ class Choice(Result):
         )
 
 
+def _gap(s: Selection) -> float | None:
+    """JSON has no NaN."""
+    return float(s.gap) if s.gap == s.gap else None
+
+
 def describe(choice: Choice, dataset, parameters: dict) -> dict:
     """selection.json, field by field in docs/files.md."""
     s = choice.selection
@@ -102,7 +106,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         ],
         "score": float(s.score),
         "upper_bound": float(s.upper_bound),
-        "gap": float(s.gap),
+        "gap": _gap(s),
         "proven": bool(s.proven),
         "expected_error": choice.expected_error,
         "curve": [
@@ -111,14 +115,14 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
                 "selected": [dataset.ids[i] for i in c.selected],
                 "score": float(c.score),
                 "upper_bound": float(c.upper_bound),
-                "gap": float(c.gap),
+                "gap": _gap(c),
                 "proven": bool(c.proven),
             }
             for c in choice.curve
         ],
         "history": [[int(d), float(v)] for d, v in s.history],
         "parameters": parameters,
-        "rules": plain(s.parameters),
+        "rules": plain({**s.parameters, "groups": _groups_text(s.parameters.get("groups"))}),
         "images": len(dataset),
         "keypoints": int(choice.offsets[-1]),
         "keypoints_sha256": hashlib.sha256(choice.points.tobytes()).hexdigest(),
@@ -126,6 +130,13 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "skipped": [list(x) for x in dataset.skipped],
         "duplicates": [list(x) for x in choice.duplicates],
     }
+
+
+def _groups_text(groups):
+    """Groups as JSON keeps them apart: what is neither text nor a number (a date) as text."""
+    if groups is None:
+        return None
+    return [g if g is None or isinstance(g, str | int | float) else str(g) for g in groups]
 
 
 def chosen_ids(path: Path) -> list[str]:
@@ -167,8 +178,7 @@ def _read(path: Path, part: Callable[[dict], Any]) -> Any:
     try:
         return part(content)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        text = ascii(error)[:200]
-        raise ValueError(f"{path}: not a selection of scp ({text})") from None
+        raise ValueError(f"{path}: not a selection of scp ({brief(error)})") from None
 
 
 def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..estimator import Estimator
+from ..values import whole
+from .answer import Selection
 from .solve import MAX_NODES, select
 
 
@@ -45,12 +47,23 @@ class TemplateSelector(Estimator):
         """Choose rows of values [N][Q]; rules: what `select` takes of these rows and columns:
         weights, initial, include, exclude, groups, quota, costs, budget, distances, min_distance;
         and progress."""
-        params = self.get_params()
-        del params["n_templates"]
-        self.selection_ = select(values, self.n_templates, **params, **rules)
+        self.selection_ = self._select(values, **rules)
         self.selected_ = self.selection_.selected
         self.gains_ = self.selection_.gains
         self.score_ = self.selection_.score
         self.upper_bound_ = self.selection_.upper_bound
         self.gap_ = self.selection_.gap
         return self
+
+    def score(self, values: ArrayLike, y: object = None, **rules: Any) -> float:
+        """How well rows of values [N][Q], chosen with these parameters, cover its columns: what
+        model selection compares. Rows that `fit` never saw are other candidates, so those that it
+        chose say nothing of them; on the same rows this is `score_`."""
+        return self._select(values, **rules).score
+
+    def _select(self, values: ArrayLike, **rules: Any) -> Selection:
+        params = self.get_params()
+        m = params.pop("n_templates")
+        if m is not None:  # None: as the budget allows
+            m = whole(m, "n_templates", 1)
+        return select(values, m, **params, **rules)

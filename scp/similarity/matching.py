@@ -30,7 +30,7 @@ class Queries:
         self.norms = array(norms, "query_norms", None, 2)
         self._prepared = _core.match_queries(self.vectors, self.norms)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.vectors, self.norms)
 
     def __len__(self) -> int:

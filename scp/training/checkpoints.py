@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..runs import read_safetensors, write_safetensors
+from ..runs import brief, read_safetensors, write_safetensors
 from ..runs.fingerprints import of_arrays
 
 FORMAT, VERSION = "checkpoint", 1
@@ -81,15 +81,20 @@ def load_checkpoint(
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
     """
-    header, arrays = read_safetensors(path)
+    try:
+        header, arrays = read_safetensors(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {ANEW}") from None
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint of scp")
     if header.get("version") != VERSION:
-        raise ValueError(f"{path}: layout {header.get('version')}, but this scp reads {VERSION}")
+        raise ValueError(
+            f"{path}: layout {_short(header.get('version'))}, but this scp reads {VERSION}"
+        )
     if header.get("network") != identity.get("network"):
         raise ValueError(f"{path}: it belongs to another network; {ANEW}")
     if set(arrays) != set(sizes):
-        raise ValueError(f"{path}: it must hold {', '.join(sizes)}, got {sorted(arrays)}")
+        raise ValueError(f"{path}: it must hold {', '.join(sizes)}, got {_short(sorted(arrays))}")
     for name, n in sizes.items():
         if arrays[name].dtype != np.float32 or arrays[name].shape != (n,):
             raise ValueError(
@@ -97,7 +102,9 @@ def load_checkpoint(
                 f"{list(arrays[name].shape)}"
             )
     if of_arrays(*(arrays[n] for n in sizes)) != header.get("digest"):
-        raise ValueError(f"{path}: the file is damaged (its numbers do not have its digest)")
+        raise ValueError(
+            f"{path}: the file is damaged (its numbers do not have its digest); {ANEW}"
+        )
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
             raise ValueError(
@@ -110,8 +117,8 @@ def load_checkpoint(
     for name in sorted({*old, *new} - set(IGNORED)):
         if old.get(name) != new.get(name):
             raise ValueError(
-                f"{path}: the run was started with {name} = {old.get(name)!r}, not "
-                f"{new.get(name)!r}; {LONGER if name in LENGTH else ''}{ANEW}"
+                f"{path}: the run was started with {_short(name)} = {_short(old.get(name))}, not "
+                f"{_short(new.get(name))}; {LONGER if name in LENGTH else ''}{ANEW}"
             )
     try:
         numbers = (
@@ -121,8 +128,8 @@ def load_checkpoint(
             [float(v) for v in header["losses"]],
         )
         window = _window(header.get("window") or {"sums": []})  # files of 0.1.0 have none
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: the header is damaged: {error!r}") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: the header is damaged: {brief(error)}") from None
     copies = {n: np.array(arrays[n], np.float32) for n in sizes}  # writable
     return Checkpoint(copies, *numbers, identity, window)
 
@@ -130,6 +137,11 @@ def load_checkpoint(
 def _window(content: dict[str, Any]) -> Window:
     sums = [float(v) for v in content["sums"]]
     return Window(sums, int(content.get("steps", 0)), float(content.get("seconds", 0)))
+
+
+def _short(value: object) -> str:
+    """Of a header that anybody may have written."""
+    return value[:40] if isinstance(value, str) and value.isidentifier() else ascii(value)[:80]
 
 
 LENGTH = ("minutes", "steps")

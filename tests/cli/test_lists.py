@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -86,6 +87,9 @@ def test_counts_that_are_refused_at_once(text, capsys):
 def test_counts():
     assert counts("1-3,7") == [1, 2, 3, 7] and counts("any") is None
     assert split_sizes("5,3") == (5, 3) and names("a, b,") == ["a", "b"]
+    assert names('"a,b.png",c') == ["a,b.png", "c"] and names('"a\nb",c') == ["a\nb", "c"]
+    with pytest.raises(argparse.ArgumentTypeError):
+        names("a" * 200_000)
 
 
 def test_any_needs_a_budget(folder, tmp_path, capsys):

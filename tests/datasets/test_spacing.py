@@ -183,10 +183,10 @@ def test_no_annotation_is_dropped_without_a_word(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("change", "note"),
     [
-        ({"category_id": 2}, "1 annotations with key points, of a category that names none"),
-        ({"iscrowd": 1}, "1 annotations of crowds"),
-        ({"points": (3, 4, 0, 5, 6, 2)}, "1 key points with v = 0 that have a place"),
-        ({"points": (), "num_keypoints": 2}, "1 annotations with num_keypoints, but without"),
+        ({"category_id": 2}, "annotations with key points, of a category that names none"),
+        ({"iscrowd": 1}, "annotations of crowds"),
+        ({"points": (3, 4, 0, 5, 6, 2)}, "key points with v = 0 that have a place"),
+        ({"points": (), "num_keypoints": 2}, "annotations with num_keypoints, but without"),
     ],
 )
 def test_what_is_not_used_is_counted(tmp_path, change, note):
@@ -196,7 +196,7 @@ def test_what_is_not_used_is_counted(tmp_path, change, note):
         lambda: datasets.coco(file, tmp_path / "images"),
         lambda: scp.read_landmarks(file),
     ):
-        with pytest.warns(UserWarning, match=r"c\.json: not used: " + note):
+        with pytest.warns(UserWarning, match=rf"c\.json: not used: {note}.*: 1$"):
             read()
 
 

@@ -1,8 +1,8 @@
 """Every fenced Python block of the documentation runs.
 
-The blocks of a page share their names and run in a folder that holds what the pages speak of:
-images, marks, a run. Images are tiny and trainings take two steps, whatever the page asks for. A
-block below a comment `<!-- not run: why -->` is left out.
+The blocks of a page share their names and run as a reader would paste them, in a folder of images
+and marks; a few pages go on from a run, and say so. Images are tiny and trainings take two steps,
+whatever the page asks for. A block below a comment `<!-- not run: why -->` is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from phantoms import write_cephalometric, write_images
 
@@ -23,6 +22,7 @@ from scp.networks.refine import REFINEMENTS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GO_ON = ("detection.md", "refinement.md", "report.md")  # from the run of the page before
 COUNT = 70  # images: pages speak of the one of row 68
 
 
@@ -79,15 +79,28 @@ def prepared(small, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def space(prepared, tmp_path, monkeypatch) -> dict:
-    """What pages take for granted: the names, and a copy of the folder to work in."""
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    """What pages take for granted: a copy of the folder to work in, without runs."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["runs"])
     monkeypatch.chdir(tmp_path)
-    return {"my_matrix": np.random.default_rng(0).random((20, 50), dtype=np.float32)}
+    return {}
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda page: page.name)
-def test_page(page, space):
+def test_page(page, space, prepared):
+    if page.name in GO_ON:
+        shutil.copytree(prepared / "runs", "runs")
+        assert "runs/mine" in page.read_text()
     run(str(page), blocks(page), space)
+
+
+def test_the_first_block_of_the_readme_needs_images_only(space):
+    Path("marks.csv").unlink()
+    (first, *rest) = blocks(ROOT / "README.md")
+    run("README.md", [first], space)
+    marks = scp.Landmarks.of(scp.datasets.phantom(COUNT, seed=1, size=(96, 80)))
+    scp.write_landmarks("marks.csv", marks.rows(space["choice"].ids))
+    run("README.md", rest, space)
+    assert Path("runs/mine/report.html").is_file() and len(rest) == 1
 
 
 def test_docstring_of_the_package(space):

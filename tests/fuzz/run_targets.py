@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tempfile
 from functools import cache
@@ -52,6 +53,24 @@ def _header(changes: dict) -> bytes:
     whole = {"format": "model", "version": 1, "preset": "", "options": {}, "training": {}}
     model = {"size": [64, 96], "network": _model().network.describe()}
     return json.dumps({"__metadata__": {"scp": json.dumps(whole | model | changes)}}).encode()
+
+
+def _with_older(data: bytes) -> list[bytes]:
+    """A file, and the same without its digest, so that mutations go deeper."""
+    (length,) = struct.unpack("<Q", data[:8])
+    content = json.loads(data[8 : 8 + length])
+    header = json.loads(content["__metadata__"]["scp"])
+    del header["content"]
+    content["__metadata__"]["scp"] = json.dumps(header)
+    text = json.dumps(content).encode()
+    return [data, struct.pack("<Q", len(text)) + text + data[8 + length :]]
+
+
+def _without_digest(data: bytes) -> list[bytes]:
+    """The same of JSON and TOML."""
+    older = re.sub(rb',\s*"digest": "\w+"|^digest = .*\n', b"", data)
+    assert older != data
+    return [data, older]
 
 
 SIZES = {"parameters": 9, "state": 4}
@@ -142,7 +161,7 @@ LOG = b'{"step": 1, "levels": [2.0, 1.5], "loss": 3.5}\n{"step": 2, "levels": [1
 TARGETS = [
     Target(
         "weights",
-        lambda: [written(lambda path: save_model(path, _model()))],
+        lambda: _with_older(written(lambda path: save_model(path, _model()))),
         load_model,
         (ValueError,),
         "weights.safetensors",
@@ -151,7 +170,7 @@ TARGETS = [
     ),
     Target(
         "checkpoint",
-        lambda: [_checkpoint()],
+        lambda: _with_older(_checkpoint()),
         lambda path: load_checkpoint(path, SIZES, IDENTITY, {}),
         (ValueError,),
         "checkpoint.safetensors",
@@ -172,7 +191,7 @@ TARGETS = [
     ),
     Target(
         "images.json",
-        lambda: [_run_files()["images.json"]],
+        lambda: _without_digest(_run_files()["images.json"]),
         _read_known,
         (),
         "images.json",
@@ -188,7 +207,7 @@ TARGETS = [
     ),
     Target(
         "selection.json",
-        lambda: [_run_files()["selection.json"]],
+        lambda: _without_digest(_run_files()["selection.json"]),
         lambda path: (chosen_ids(path), asked_for(path)),
         (ValueError,),
         "selection.json",
@@ -196,7 +215,7 @@ TARGETS = [
     ),
     Target(
         "config.toml",
-        lambda: [_run_files()["config.toml"]],
+        lambda: _without_digest(_run_files()["config.toml"]),
         lambda path: (read_config(path), run_settings(path)),
         (ValueError,),
         "config.toml",

@@ -106,6 +106,7 @@ MISSING = [
     np.array(["p", np.nan, "p", np.nan, "q", np.nan], object),
     np.array(["p", np.nan, "p", np.nan, "q", np.nan]),  # text: "nan"
     np.array(["p", None, "p", None, "q", None], str),  # text: "None"
+    np.array([b"p", b"", b"p", b"nan", b"q", b" "]),
     np.array([1.0, np.nan, 1.0, np.nan, 2.0, np.nan]),
     np.ma.array([1, 0, 1, 0, 2, 0], mask=[0, 1, 0, 1, 0, 1]),
     pandas.Series(["p", None, "p", pandas.NA, "q", None]),
@@ -129,6 +130,23 @@ def test_each_image_without_a_patient_is_its_own(groups):
     assert pool(*ids, groups=groups).groups == known_groups(groups)
     fit, _ = validation_split(ids, groups)
     assert fit.tolist() == [0, 2, 3, 5]  # 0 and 2 go together, then turns
+
+
+@pytest.mark.parametrize(
+    "groups", [pandas.to_datetime(["2020", None, "2020"]), [(1, 2), 3, (1, 2)]]
+)
+def test_any_group_can_be_written_and_read_again(tmp_path, groups):
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64), np.uint8)
+    data = scp.datasets.arrays(list(pixels))
+    options = {
+        "features": scp.GradientExtractor(size=(64, 64), levels=3, channels=16),
+        "keypoints": "random",
+        "count": 5,
+        "duplicates": False,
+    }
+    ids = scp.Run(data, tmp_path, **options).select(2, groups=groups).ids
+    assert "0001" in ids
+    assert scp.Run(data, tmp_path, **options).report().is_file()
 
 
 def test_patients_in_another_form_are_the_same():

@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import signal
+import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -260,3 +264,104 @@ def test_all_public_names_are_there():
     assert sorted(scp.__all__) == scp.__all__ == sorted(set(scp.__all__))
     assert all(hasattr(scp, name) for name in scp.__all__)
     assert set(scp.__all__) <= set(dir(scp))
+
+
+def test_a_selector_is_searched_for_its_parameters(fitted):
+    values = np.random.default_rng(0).random((24, 30))
+    grid = {"n_templates": [1, 3], "method": ["greedy", "exact"]}
+    for scoring in (None, lambda e, values, y=None: e.score_):
+        found = GridSearchCV(scp.TemplateSelector(), grid, cv=3, scoring=scoring).fit(values)
+        assert found.best_params_["n_templates"] == 3 and np.isfinite(found.best_score_)
+    selector = fitted["TemplateSelector"]
+    same = np.random.default_rng(0).random((9, 30))
+    assert selector.score(same) == make_pipeline(selector).score(same) == selector.score_
+    with pytest.raises(TypeError, match=r"n_templates must be a whole number, got 1\.5"):
+        scp.TemplateSelector(n_templates=1.5).fit(same)
+    with pytest.raises(TypeError, match=r"n_templates must be a whole number, got \[1, 2\]"):
+        scp.TemplateSelector(n_templates=[1, 2]).fit(same)
+    free = scp.TemplateSelector(n_templates=None).fit(same, costs=np.ones(9), budget=4)
+    assert len(free.selected_) == 4
+
+
+def refine(pool, **change):
+    given = {"templates": [0], "steps": 1, "progress": False, **change}
+    return MAKE["LandmarkRefiner"]().fit(pool, scp.Landmarks.of(pool), **given)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda p: trained().fit(p, steps="2"), "steps must be a whole number, got '2'"),
+        (lambda p: trained().fit(p, steps=1.5), "steps must be a whole number, got 1.5"),
+        (lambda p: trained().fit(p, minutes="2"), "minutes must be a number, got '2'"),
+        (lambda p: trained().fit(None, steps=1), "images must be a data set .+ got None"),
+        (lambda p: trained().fit("xrays", steps=1), r"scp\.datasets\.folder.+ got 'xrays'"),
+        (lambda p: trained().fit(p, steps=1, progress=3), "progress must be None, .+ got 3"),
+        (lambda p: scp.FeatureExtractor(network=3).check(), "network must be a mapping"),
+        (lambda p: scp.FeatureExtractor(start=3).fit(p, steps=1), "start must be a file"),
+        (lambda p: refine(p, templates=None), "templates must be landmarks, .+ got None"),
+        (lambda p: refine(p, templates="000"), "templates must be landmarks, .+ got '000'"),
+        (lambda p: scp.Landmarks.of(None), "dataset must be a data set"),
+        (lambda p: refine(p, rounds=1.5), "rounds must be a whole number, got 1.5"),
+        (lambda p: refine(p, rounds="2"), "rounds must be a whole number, got '2'"),
+        (
+            lambda p: scp.LandmarkRefiner().fit(None, scp.Landmarks.of(p)),
+            "images must be a data set .+ got None",
+        ),
+        (lambda p: scp.LandmarkRefiner(start=gradient()).fit(p, scp.Landmarks.of(p)), "start must"),
+        (lambda p: scp.LandmarkDetector(extractor=None).fit(p), "extractor must be a trained"),
+        (lambda p: scp.LandmarkDetector(extractor="gradient").fit(p), "extractor must be a tra"),
+        (lambda p: scp.LandmarkDetector(extractor=scp.GradientExtractor).fit(p), "extractor must"),
+        (lambda p: MAKE["LandmarkDetector"]().fit(p).predict(None), "images must be a data set"),
+        (lambda p: MAKE["LandmarkDetector"]().fit_predict(p, None), "templates must be landm"),
+        (lambda p: scp.Run(p, features=3), "features must be a trained .+ got 3"),
+        (lambda p: scp.Run(p, features=None), "features must be a trained .+ got None"),
+        (lambda p: scp.Run("xrays"), "dataset must be a data set, .+ got 'xrays'"),
+        (lambda p: scp.Run(p, features=gradient(), count=1.5), "count must be a whole number"),
+        (lambda p: scp.choose(p, 1.5, features=gradient()), "m must be a whole number, got 1.5"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused_by_name(call, words, pool):
+    with pytest.raises(TypeError, match=words):
+        call(pool)
+
+
+def test_an_interrupted_fit_raises_and_says_how_far_it_is(pool, tmp_path):
+    def ctrl_c(event):
+        if event["event"] == "step":
+            signal.raise_signal(signal.SIGINT)
+
+    for run in (None, tmp_path / "run"):
+        for make, fit, file in (
+            (trained, lambda e, **o: e.fit(pool, **o), "checkpoint.safetensors"),
+            (
+                MAKE["LandmarkRefiner"],
+                lambda e, **o: e.fit(pool, scp.Landmarks.of(pool), templates=[0], rounds=2, **o),
+                "refine1.checkpoint.safetensors",
+            ),
+        ):
+            made = make()
+            made.set_params(training={**made.training, "log_every": 1})
+            with pytest.raises(KeyboardInterrupt, match="stopped after step 1, 25% of it"):
+                fit(made, steps=4, run=run, progress=False, callback=ctrl_c)
+            assert made.trained_.step == 1 and not made.trained_.finished
+            assert "stopped at 25%, 1 steps" in repr(made.trained_) and answer(made, pool)
+            assert run is None or (run / file).is_file()
+            fit(made, steps=4, run=run, progress=False)
+            assert made.trained_.finished and made.trained_.step == 4
+
+
+def test_bars_are_drawn_in_notebooks(pool, monkeypatch, capsys):
+    extractor = trained()
+    extractor.fit(pool, steps=2)
+    assert capsys.readouterr().err == "", "a script is silent"
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = lambda: types.SimpleNamespace(kernel=None)
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    extractor.fit(pool, steps=2)
+    assert "100%" in capsys.readouterr().err
+    extractor.fit(pool, steps=2, progress=False)
+    assert capsys.readouterr().err == ""
+    shell.get_ipython = lambda: types.SimpleNamespace()  # the IPython of a terminal
+    extractor.fit(pool, steps=2)
+    assert capsys.readouterr().err == ""

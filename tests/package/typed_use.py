@@ -70,3 +70,12 @@ def network() -> np.ndarray:
     net.output(x)
     (maps,) = net.run(np.zeros((64, 64), np.float32), *net.initial(random_state=1))
     return maps
+
+
+def matrices(mine: list[list[float]], channels_first: list[np.ndarray]) -> scp.FeaturePyramid:
+    selector = scp.TemplateSelector(n_templates=2).fit(mine)
+    assert_type(selector.selection_, scp.Selection)
+    assert_type(selector.score(mine), float)
+    assert_type(scp.select(mine, range(1, 3)), list[scp.Selection])
+    assert_type(selector.selection_ == scp.select(mine, 2), bool)
+    return scp.FeaturePyramid.from_levels(channels_first, layout="chw")
