@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
@@ -14,10 +16,11 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
-    counted in `skipped`, are hidden files and folders, run folders of scp, and what file servers
-    and archives add (thumbnails in @eaDir, __MACOSX, ..); symbolic links that lead out of `root`
-    are left out too. What `root` names itself is read wherever it is. Images may differ in size,
-    depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
+    counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
+    archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices and links that lead back
+    to themselves; symbolic links that lead out of `root` are left out too. What `root` names itself
+    is read wherever it is. Images may differ in size, depth (8 or 16 bit) and colour. There is no
+    spacing and there are no landmarks.
 
     Args:
         root: the folder.
@@ -79,14 +82,31 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
                 folder_too = entry.is_dir(follow_symlinks=False)
                 hidden += images_in(entry.path) if folder_too else is_image(entry.name)
                 continue
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                continue
-            if entry.is_dir():
+            named = is_image(entry.name)
+            kind = _kind(entry, inside)
+            if kind == "folder":
                 visit(entry.path, f"{prefix}{entry.name}/")
-            elif is_image(entry.name):
+            elif named and kind == "file":
                 found.append(prefix + entry.name)
+            elif kind == "loop" or (named and kind == "device"):
+                reason = "a link to itself" if kind == "loop" else "a pipe or a device, no file"
+                odd.append((prefix + entry.name, reason))
 
     visit(str(root), "")
     if hidden:
         odd.append((".*", f"hidden files and folders: {hidden} image{'s' if hidden > 1 else ''}"))
     return found
+
+
+def _kind(entry: os.DirEntry[str], inside: Path) -> str:
+    """folder, file, device (or pipe), loop (a link that leads to itself), or outside (a link)."""
+    try:
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+            return "outside"
+        if entry.is_dir():
+            return "folder"
+        mode = os.stat(entry.path).st_mode
+    except (OSError, RuntimeError) as error:  # RuntimeError: Path.resolve, before Python 3.13
+        looping = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+        return "loop" if looping else "file"  # what is wrong is said when it is read
+    return "file" if stat.S_ISREG(mode) else "device"
