@@ -1,11 +1,21 @@
 """Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
 
-from .answer import Selection, verify
+from .answer import Selection
 from .certificate import Certificate
-from .choice import Choice, asked_for, chosen_ids, describe, row_numbers, warnings_of
+from .choice import (
+    Choice,
+    asked_for,
+    chosen_ids,
+    describe,
+    image_warnings,
+    row_numbers,
+    warnings_of,
+)
 from .estimator import TemplateSelector
+from .kept import write_selection
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
+from .verdict import Verdict, verify, verify_run
 
 __all__ = [
     "METHODS",
@@ -14,12 +24,16 @@ __all__ = [
     "Problem",
     "Selection",
     "TemplateSelector",
+    "Verdict",
     "asked_for",
     "chosen_ids",
     "describe",
+    "image_warnings",
     "more_sizes",
     "row_numbers",
     "select",
     "verify",
+    "verify_run",
     "warnings_of",
+    "write_selection",
 ]
