@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_name, known_groups, twice, writable
-<<<<<<< HEAD
 from ..values import array, whole, whole_numbers
-from . import reading
-=======
-from ..values import array
 from . import levels, reading
->>>>>>> main
 from .reading import DatasetError
 from .spacing import spacing_of
 
