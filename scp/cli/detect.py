@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from ..landmarks import CORRECTED, FOUND, MARKED
@@ -177,6 +178,8 @@ def run_detect(args) -> int:
         pseudo_templates=args.pseudo_templates,
         out=args.out,
     )
+    for text in run.image_warnings():
+        print(f"warning: {visible(text)}", file=sys.stderr)
     if args.json:
         print(json.dumps(_summary(args, found, out), indent=1))
         return 0

@@ -198,6 +198,8 @@ def choose(args, run, rules: dict):
     run.check(args.m, rules)
     with run.holding():
         say(f"{n} images, {kind} features at {height} x {width} pixels")
+        if run.dataset.range_note():
+            say(run.dataset.range_note())
         say(f"similarity: {run.estimate()}")
         if args.estimate:
             return None

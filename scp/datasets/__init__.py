@@ -13,6 +13,8 @@ from .duplicates import DuplicatePair, find_duplicates
 from .folder import folder
 from .hand import hand
 from .phantom import phantom
+from .pictures import pictures
+from .polarity import find_inverted
 from .reading import DatasetError
 from .splits import validation_split
 from .table import table
@@ -28,9 +30,11 @@ __all__ = [
     "cephalometric_landmarks",
     "coco",
     "find_duplicates",
+    "find_inverted",
     "folder",
     "hand",
     "phantom",
+    "pictures",
     "table",
     "to_grid",
     "to_original",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_name, known_groups, twice, writable
 from ..values import array
-from . import reading
+from . import levels, reading
 from .reading import DatasetError
 from .spacing import spacing_of
 
@@ -49,19 +50,19 @@ def _rescale(xy, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray
     return (xy + 0.5) * scale - 0.5
 
 
-def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(image: np.ndarray, size: tuple[int, int], white: int | None = None) -> np.ndarray:
     """A grey image as float32 [h][w] in [0, 1], antialiased.
 
-    8 and 16 bit are scaled by the full range of the type; a float image is taken as it is. An
-    axis that shrinks is averaged over areas, an axis that grows is interpolated linearly.
+    8 and 16 bit are divided by `white`, by default the largest value of the type; a float image is
+    taken as it is. An axis that shrinks is averaged over areas, an axis that grows is interpolated
+    linearly.
     """
     import cv2
 
     height, width = check_size(size)
-    if image.dtype == np.uint8:
-        image = image.astype(np.float32) * np.float32(1 / 255)
-    elif image.dtype == np.uint16:
-        image = image.astype(np.float32) * np.float32(1 / 65535)
+    if image.dtype in (np.uint8, np.uint16):
+        white = white or np.iinfo(image.dtype).max
+        image = image.astype(np.float32) * np.float32(1 / white)
     elif image.dtype != np.float32:
         raise TypeError(f"image must be uint8, uint16 or float32, got {image.dtype}")
     smaller = (min(height, image.shape[0]), min(width, image.shape[1]))
@@ -102,6 +103,8 @@ class Dataset:
         skipped: (id, reason) of each image left out with on_error="skip".
     """
 
+    _pool: tuple[Dataset, list[int]] | None = None  # whose images these are, and which
+
     def __init__(
         self,
         name: str,
@@ -140,6 +143,8 @@ class Dataset:
             parts.append(f"{self.landmarks.shape[1]} landmarks")
         if self.skipped:
             parts.append(f"{len(self.skipped)} skipped")
+        if self._range_found() and self.range_note():
+            parts.append(self.range_note())
         return f"<{self.name} data set: {', '.join(parts)}>"
 
     def _check(self, i: int) -> int:
@@ -166,7 +171,7 @@ class Dataset:
         path = self.path(i)
         if path is None:
             raise NotImplementedError
-        image = reading.read_grey(path)
+        image = reading.read_grey(path, white=lambda: self.white(i))
         if image.shape != self.shape(i):
             raise DatasetError(
                 f"{path}: the image is {image.shape[1]} x {image.shape[0]} pixels now, it was "
@@ -179,14 +184,14 @@ class Dataset:
 
         The two axes are scaled independently; `to_grid` and `to_original` convert points.
         """
-        return resize(self.image(i), size)
+        return resize(self.image(i), size, self.white(i))
 
     def grids(self, i: int, sizes: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
         """`grid` of image i in several sizes, read once."""
         image = None
         for size in sizes:
             image = self.image(i) if image is None else image
-            yield resize(image, size)
+            yield resize(image, size, self.white(i))
 
     def subset(self, rows: Iterable[int]) -> Dataset:
         """The data set of these images only, in this order; no image is read."""
@@ -212,7 +217,64 @@ class Dataset:
         path = self.path(i)
         if path is None:
             return self.grid(i, size)
-        return resize(reading.read_grey(path, at_least=check_size(size)), size)
+        image = reading.read_grey(path, check_size(size), lambda: self.white(i))
+        return resize(image, size, self.white(i))
+
+    def white(self, i: int) -> int:
+        """The value of image i that is white, 1.0 on a grid: what the file says, else the smallest
+        2^k - 1 that no image of the pool exceeds; of 8-bit images 255 unless all are below 64.
+
+        Images of 16 bits are decoded once for it, when it is first asked for; a subset takes it
+        from the whole."""
+        i = self._check(i)
+        if self._pool is not None:
+            return self._pool[0].white(self._pool[1][i])
+        return self._range.white[i]
+
+    def unusual_white(self, i: int) -> int | None:
+        """`white` where it is not the largest value of the type."""
+        i = self._check(i)
+        if self._pool is not None:
+            return self._pool[0].unusual_white(self._pool[1][i])
+        white = self._range.white[i]
+        return None if white == (1 << self._range.bits[i]) - 1 else white
+
+    def range_note(self) -> str:
+        """Which range was taken, in words; empty where it is that of the type."""
+        whites = {self.unusual_white(i) for i in range(len(self))} - {None}
+        if not whites:
+            return ""
+        named = " or ".join(f"{white} ({white.bit_length()} bits)" for white in sorted(whites))
+        return f"white is {named}"
+
+    def range_warnings(self) -> list[str]:
+        """A sentence where the images have different ranges."""
+        if self._pool is not None:
+            return self._pool[0].range_warnings()
+        return levels.mixed(self._range, self.ids)
+
+    @cached_property
+    def _range(self) -> levels.Range:
+        return levels.find_range(self)
+
+    def _range_found(self) -> bool:
+        return self._pool[0]._range_found() if self._pool is not None else "_range" in vars(self)
+
+    def depth(self, i: int) -> tuple[int, int | None]:
+        """8 or 16 bits of image i, and the largest possible value that the file says, or None."""
+        path = self.path(i)
+        if path is None:
+            return 8 * self.image(i).dtype.itemsize, None
+        header = reading.inspect(path)
+        return header.bits, header.white
+
+    def extent(self, i: int) -> tuple[int, int]:
+        """The smallest and the largest value of image i as stored, decoded for it."""
+        path = self.path(i)
+        if path is not None:
+            return reading.extent(path)
+        image = self.image(i)
+        return int(image.min()), int(image.max())
 
     def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
         """Row numbers of images by id, each once, as `scp.landmarks.names.Index` looks them up;
@@ -244,7 +306,7 @@ class Subset(Dataset):
             landmark_names=whole.landmark_names,
             groups=None if whole.groups is None else [whole.groups[i] for i in rows],
         )
-        self._whole, self._rows = whole, rows
+        self._whole, self._rows = self._pool = whole, rows
 
     def image(self, i: int) -> np.ndarray:
         return self._whole.image(self._rows[self._check(i)])
@@ -269,6 +331,9 @@ class ArrayDataset(Dataset):
     def image(self, i: int) -> np.ndarray:
         return self._images[self._check(i)].copy()
 
+    def depth(self, i: int) -> tuple[int, None]:
+        return 8 * self._images[self._check(i)].dtype.itemsize, None
+
 
 def arrays(
     images: Iterable[np.ndarray],
@@ -282,25 +347,25 @@ def arrays(
     """A data set of grey images in memory, uint8 or uint16 [H][W] each.
 
     Args:
-        images: the images; they may differ in size.
+        images: the images; they may differ in size. Masked pixels are refused.
         ids: one unique name per image; "0000", "0001", ... by default.
         spacing: [N][2] or [2], millimetres per pixel (sy, sx).
-        landmarks: [N][L][2], (x, y) in pixels.
+        landmarks: [N][L][2], (x, y) in pixels; NaN, or masked, where absent.
         landmark_names: L names.
         groups: one name per image.
     """
-    images = list(images)
+    images = [array(image, f"images[{i}]", None) for i, image in enumerate(images)]
     if not images:
         raise DatasetError("images: at least one is needed")
     for i, image in enumerate(images):
-        if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
-            raise TypeError(f"images[{i}] must be a uint8 or uint16 array")
+        if image.dtype not in (np.uint8, np.uint16):
+            raise TypeError(f"images[{i}] must be a uint8 or uint16 array, got {image.dtype}")
         if image.ndim != 2 or image.size == 0:
             raise ValueError(f"images[{i}] must be [rows][columns] and not empty: {image.shape}")
     n = len(images)
     ids = [f"{i:04d}" for i in range(n)] if ids is None else [str(v) for v in ids]
     if landmarks is not None:
-        landmarks = np.array(landmarks, np.float64)
+        landmarks = array(landmarks, "landmarks", absent=True, copy=True)
         if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:
             raise ValueError(f"landmarks must be [{n}][L][2], got {list(landmarks.shape)}")
         if landmark_names and len(landmark_names) != landmarks.shape[1]:

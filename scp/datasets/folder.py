@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
@@ -13,8 +15,9 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Hidden files and
-    folders are left out, and so are symbolic links that lead out of `root`. Images may differ in
-    size, depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
+    folders are left out, and so are symbolic links that lead out of `root`. Named pipes, devices
+    and links that lead back to themselves are left out and listed in `skipped`. Images may differ
+    in size, depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
 
     Args:
         root: the folder.
@@ -27,7 +30,8 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
-    ids = sorted(walk(root))
+    odd: list[tuple[str, str]] = []
+    ids = sorted(walk(root, odd))
     if not ids:
         raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)})")
     keep, shapes, skipped = check_files(ids, [root / v for v in ids], on_error)
@@ -35,13 +39,22 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
         raise DatasetError(f"{root}: none of {len(ids)} image files is usable; {skipped[0][1]}")
     kept = [ids[i] for i in keep]
     return Dataset(
-        "folder", kept, root=root, files=[root / v for v in kept], shapes=shapes, skipped=skipped
+        "folder",
+        kept,
+        root=root,
+        files=[root / v for v in kept],
+        shapes=shapes,
+        skipped=sorted(odd) + skipped,
     )
 
 
-def walk(root: Path) -> list[str]:
-    """Paths of the image files below `root`, relative to it, with "/", in no order that counts."""
+def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
+    """Paths of the image files below `root`, relative to it, with "/", in no order that counts.
+
+    odd: takes (path, reason) of what has the name of an image and is no file.
+    """
     inside = root.resolve()
+    odd = [] if odd is None else odd
     found, seen = [], set()
 
     def visit(path: str, prefix: str) -> None:
@@ -57,12 +70,29 @@ def walk(root: Path) -> list[str]:
         for entry in sorted(entries, key=lambda e: e.is_symlink()):
             if entry.name.startswith("."):
                 continue
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                continue
-            if entry.is_dir():
+            named = entry.name.lower().endswith(SUFFIXES)
+            kind = _kind(entry, inside)
+            if kind == "folder":
                 visit(entry.path, f"{prefix}{entry.name}/")
-            elif entry.name.lower().endswith(SUFFIXES):
+            elif named and kind == "file":
                 found.append(prefix + entry.name)
+            elif kind == "loop" or (named and kind == "device"):
+                reason = "a link to itself" if kind == "loop" else "a pipe or a device, no file"
+                odd.append((prefix + entry.name, reason))
 
     visit(str(root), "")
     return found
+
+
+def _kind(entry: os.DirEntry[str], inside: Path) -> str:
+    """folder, file, device (or pipe), loop (a link that leads to itself), or outside (a link)."""
+    try:
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+            return "outside"
+        if entry.is_dir():
+            return "folder"
+        mode = os.stat(entry.path).st_mode
+    except (OSError, RuntimeError) as error:  # RuntimeError: Path.resolve, before Python 3.13
+        looping = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+        return "loop" if looping else "file"  # what is wrong is said when it is read
+    return "file" if stat.S_ISREG(mode) else "device"

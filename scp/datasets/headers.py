@@ -1,4 +1,4 @@
-"""Headers and end markers of PNG, JPEG, BMP and TIFF, for files that may be broken in any way.
+"""Headers and end markers of PNG, JPEG and BMP, for files that may be broken in any way.
 
 Every parser takes a seekable binary file and its length, and either returns a Header or raises
 HeaderError; no other exception leaves for any content.
@@ -6,32 +6,14 @@ HeaderError; no other exception leaves for any content.
 
 from __future__ import annotations
 
-import io
+import re
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import BinaryIO
 
-
-class HeaderError(ValueError):
-    """What is wrong with the content of a file."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """format: PNG, JPEG, BMP or TIFF. height, width: as stored. orientation: EXIF, 1..8."""
-
-    format: str
-    height: int
-    width: int
-    orientation: int = 1
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(H, W) as displayed."""
-        if self.orientation >= 5:
-            return self.width, self.height
-        return self.height, self.width
+from . import tiff
+from .header import MAX_PIXELS, Header, HeaderError, read
+from .tiff import exif
 
 
 def parse(file: BinaryIO, size: int) -> Header:
@@ -45,8 +27,8 @@ def parse(file: BinaryIO, size: int) -> Header:
         header = _jpeg(file, size)
     elif start[:2] == b"BM":
         header = _bmp(file, size)
-    elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        header = _tiff(file, size)
+    elif start[:4] in tiff.STARTS:
+        header = tiff.layout(file, size).header()
     else:
         raise HeaderError("not a PNG, JPEG, BMP or TIFF image")
     if header.height < 1 or header.width < 1:
@@ -56,66 +38,70 @@ def parse(file: BinaryIO, size: int) -> Header:
     return header
 
 
-def _read(file: BinaryIO, count: int, what: str) -> bytes:
-    data = file.read(count)
-    if len(data) != count:
-        raise HeaderError(f"the {what} is truncated")
-    return data
-
-
 # PNG: chunks (length, type, data, crc) from the signature to IEND ------------------------------
+
+_BESIDE = frozenset([b"zTXt", b"iTXt", b"tEXt", b"iCCP", b"eXIf"])
 
 
 def _png(file: BinaryIO, size: int) -> Header:
-    position, shape, orientation, data = 8, None, 1, False
+    position, shape, orientation, data, depth, white = 8, None, 1, False, 8, None
     while True:
         file.seek(position)
-        length, kind = struct.unpack(">I4s", _read(file, 8, "PNG file"))
+        length, kind = struct.unpack(">I4s", read(file, 8, "PNG file"))
         if position + 12 + length > size:
             raise HeaderError("the PNG file is truncated")
         if shape is None:
             if kind != b"IHDR" or length != 13:
                 raise HeaderError("the PNG file has no valid header")
-            width, height = struct.unpack(">II", _read(file, 8, "PNG file"))
+            width, height, depth, colour = struct.unpack(">IIBB", read(file, 10, "PNG file"))
             shape = height, width
         elif kind == b"eXIf":
-            orientation = _exif(_read(file, min(length, 1 << 16), "PNG file"))
+            orientation = exif(read(file, min(length, 1 << 16), "PNG file"))
+        elif kind == b"sBIT" and colour != 3 and depth >= 8 and 1 <= length <= 4:
+            bits = max(read(file, length, "PNG file"))
+            white = (1 << bits) - 1 if 0 < bits < depth else None
         elif kind == b"IDAT":
             data = True
         elif kind == b"IEND":
             if not data:
                 raise HeaderError("the PNG file holds no pixels")
-            return Header("PNG", *shape, orientation)
+            return Header("PNG", *shape, orientation, 16 if depth == 16 else 8, white)
         position += 12 + length
 
 
-def png_intact(data: bytes) -> bool:
-    """Whether the checksums of a whole PNG file, one that `parse` accepts, are right."""
-    position = 8
+def png_pixels(data: bytes) -> bytes | None:
+    """A whole PNG file, one that `parse` accepts, without texts, colour profile and EXIF,
+    which may inflate to more than the pixels; None when a checksum is wrong."""
+    position, kept = 8, [data[:8]]
     while position < len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 8 + length
         if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(
             data[end : end + 4], "big"
         ):
-            return False
+            return None
+        if kind not in _BESIDE:
+            kept.append(data[position : end + 4])
         if kind == b"IEND":
             break
         position = end + 4
-    return True
+    return b"".join(kept)
 
 
 # JPEG: marker segments; after each scan entropy-coded data in which FF is followed by 0 or RSTn ---
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
+_LOSSLESS = frozenset([0xC3, 0xC7, 0xCB, 0xCF])
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
+_WORK = 16 * MAX_PIXELS  # pixels of all scans: of the largest image a progressive JPEG, usually 10
 
 
 def _jpeg(file: BinaryIO, size: int) -> Header:
     position, shape, orientation = 2, None, 1
     while True:
         file.seek(position)
-        marker, code = _read(file, 2, "JPEG file")
+        marker, code = read(file, 2, "JPEG file")
         if marker != 0xFF:
             raise HeaderError("the JPEG file is damaged: a marker is missing")
         if code == 0xFF:  # fill byte
@@ -126,18 +112,24 @@ def _jpeg(file: BinaryIO, size: int) -> Header:
             continue
         if code in (0xD8, 0xD9):
             raise HeaderError("the JPEG file holds no pixels")
-        (length,) = struct.unpack(">H", _read(file, 2, "JPEG file"))
+        (length,) = struct.unpack(">H", read(file, 2, "JPEG file"))
         if length < 2 or position + 2 + length > size:
             raise HeaderError("the JPEG file is truncated")
         if code in _FRAMES:
             if length < 8:
                 raise HeaderError("the JPEG file is damaged: its frame header is too short")
-            _, height, width = struct.unpack(">BHH", _read(file, 5, "JPEG file"))
+            bits, height, width = struct.unpack(">BHH", read(file, 5, "JPEG file"))
+            if bits != 8:
+                kind = "lossless JPEG" if code in _LOSSLESS else "JPEG"
+                raise HeaderError(
+                    f"a {kind} of {bits} bits; JPEG is read with 8 bits: save it as 16-bit PNG "
+                    "or TIFF"
+                )
             shape = height, width
         elif code == 0xE1:
-            data = _read(file, length - 2, "JPEG file")
+            data = read(file, length - 2, "JPEG file")
             if data[:6] == b"Exif\0\0":
-                orientation = _exif(data[6:])
+                orientation = exif(data[6:])
         elif code == 0xDA:
             if shape is None:
                 raise HeaderError("the JPEG file has no frame header")
@@ -154,19 +146,19 @@ def _jpeg_end(file: BinaryIO, size: int, position: int) -> None:
             return
     file.seek(position)
     data, at = file.read(), 0
-    while True:
-        at = data.find(b"\xff", at)
-        if at < 0 or at + 1 >= len(data):
-            raise HeaderError("the JPEG file is truncated: its end marker is missing")
-        code = data[at + 1]
-        if code == 0xD9:
+    while found := _AFTER_SCAN.search(data, at):
+        at = found.start()
+        if data[at + 1] == 0xD9:
             return
-        if code == 0xFF:
-            at += 1
-        elif code == 0 or code in _ALONE:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise HeaderError("the JPEG file is truncated: its end marker is missing")
+
+
+def jpeg_scans(data: bytes, header: Header) -> None:
+    """HeaderError if the scans of a JPEG file decode to more pixels than the largest image."""
+    scans = data.count(b"\xff\xda")
+    if scans * header.height * header.width > _WORK:
+        raise HeaderError(f"the JPEG file goes over its pixels {scans} times")
 
 
 # BMP ----------------------------------------------------------------------------------------------
@@ -174,13 +166,13 @@ def _jpeg_end(file: BinaryIO, size: int, position: int) -> None:
 
 def _bmp(file: BinaryIO, size: int) -> Header:
     file.seek(10)
-    offset, header = struct.unpack("<II", _read(file, 8, "BMP file"))
+    offset, header = struct.unpack("<II", read(file, 8, "BMP file"))
     if header == 12:
-        width, height, _, bits = struct.unpack("<HHHH", _read(file, 8, "BMP file"))
+        width, height, _, bits = struct.unpack("<HHHH", read(file, 8, "BMP file"))
         compression, data = 0, 0
     elif header >= 40:
         width, height, _, bits, compression, data = struct.unpack(
-            "<iiHHII", _read(file, 20, "BMP file")
+            "<iiHHII", read(file, 20, "BMP file")
         )
     else:
         raise HeaderError("the BMP file has no valid header")
@@ -192,106 +184,3 @@ def _bmp(file: BinaryIO, size: int) -> Header:
     if offset < 14 + header or offset + data > size:
         raise HeaderError("the BMP file is truncated")
     return Header("BMP", height, width)
-
-
-# TIFF: a directory of tags; strips or tiles must lie inside the file ------------------------------
-
-_COMPRESSIONS = {1, 3, 4, 5, 7, 8, 32773, 32946}
-_DEFLATE = {8, 32946}
-_TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 13: "I", 16: "Q"}  # those that sizes and offsets use
-
-
-def _tiff(file: BinaryIO, size: int) -> Header:
-    file.seek(0)
-    tags = _tiff_tags(file, size, {256, 257, 258, 259, 273, 274, 279, 324, 325, 339})
-    if not tags.get(256) or not tags.get(257):
-        raise HeaderError("the TIFF file has no image size")
-    bits, kind = max(tags.get(258, (1,))), tags.get(339, (1,))[0]
-    if bits > 16 or kind not in (1, 4):
-        name = {2: "signed", 3: "floating-point"}.get(kind, "")
-        raise HeaderError(f"{bits}-bit {name} TIFF pixels; unsigned 8 or 16 bit are supported")
-    if tags.get(259, (1,))[0] not in _COMPRESSIONS:
-        raise HeaderError(f"the TIFF compression {tags[259][0]} is not supported")
-    offsets, counts = tags.get(273) or tags.get(324), tags.get(279) or tags.get(325)
-    if not offsets:
-        raise HeaderError("the TIFF file holds no pixels")
-    if counts is not None and len(counts) != len(offsets):
-        raise HeaderError("the TIFF file is damaged: its strips do not match")
-    for offset, count in zip(offsets, counts or [1] * len(offsets), strict=True):
-        if offset + count > size:
-            raise HeaderError("the TIFF file is truncated")
-    return Header("TIFF", tags[257][0], tags[256][0], _orientation(tags.get(274)))
-
-
-def tiff_intact(data: bytes) -> bool:
-    """Whether the checksums of a TIFF file that `parse` accepts are right; only deflate has them.
-
-    OpenCV shows damaged strips of an 8-bit TIFF as black, without an error.
-    """
-    tags = _tiff_tags(io.BytesIO(data), len(data), {259, 273, 279, 324, 325})
-    if tags.get(259, (1,))[0] not in _DEFLATE:
-        return True
-    offsets, counts = tags.get(273) or tags.get(324), tags.get(279) or tags.get(325)
-    view = memoryview(data)
-    try:
-        for offset, count in zip(offsets, counts or (), strict=True):
-            stream = zlib.decompressobj()
-            stream.decompress(view[offset : offset + count])
-            if not stream.eof:
-                return False
-    except (zlib.error, ValueError):
-        return False
-    return True
-
-
-def _tiff_tags(file: BinaryIO, size: int, wanted: set[int]) -> dict[int, tuple[int, ...]]:
-    """Values of the wanted integer tags of the first directory."""
-    start = _read(file, 8, "TIFF file")
-    order = "<" if start[:2] == b"II" else ">"
-    big = start[2:4] in (b"+\0", b"\0+")
-    if big:
-        (at,) = struct.unpack(order + "Q", _read(file, 8, "TIFF file"))
-        count_format, entry_format, inline = order + "Q", order + "HHQ8s", 8
-    else:
-        (at,) = struct.unpack(order + "I", start[4:])
-        count_format, entry_format, inline = order + "H", order + "HHI4s", 4
-    if at >= size:
-        raise HeaderError("the TIFF file is truncated")
-    file.seek(at)
-    (entries,) = struct.unpack(
-        count_format, _read(file, struct.calcsize(count_format), "TIFF file")
-    )
-    width = struct.calcsize(entry_format)
-    if entries * width + inline > size - file.tell():  # and the place of the next directory
-        raise HeaderError("the TIFF file is truncated")
-    directory = _read(file, entries * width, "TIFF file")
-    tags = {}
-    for tag, kind, count, raw in struct.iter_unpack(entry_format, directory):
-        if tag not in wanted or kind not in _TYPES or count == 0:
-            continue
-        item = order + _TYPES[kind].replace("c", "B")
-        length = count * struct.calcsize(item)
-        if length > size:
-            raise HeaderError("the TIFF file is truncated")
-        if length > inline:
-            (at,) = struct.unpack(order + ("Q" if big else "I"), raw)
-            if at + length > size:
-                raise HeaderError("the TIFF file is truncated")
-            file.seek(at)
-            raw = _read(file, length, "TIFF file")
-        tags[tag] = tuple(v[0] for v in struct.iter_unpack(item, raw[:length]))
-    return tags
-
-
-def _orientation(values: tuple[int, ...] | None) -> int:
-    return values[0] if values and 1 <= values[0] <= 8 else 1
-
-
-def _exif(data: bytes) -> int:
-    """Orientation of an EXIF block, 1 when there is none or it is damaged."""
-    if data[:4] not in (b"II*\0", b"MM\0*"):
-        return 1
-    try:
-        return _orientation(_tiff_tags(io.BytesIO(data), len(data), {274}).get(274))
-    except HeaderError:
-        return 1

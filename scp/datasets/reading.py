@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError
-from .headers import Header, HeaderError, parse, png_intact, tiff_intact
+from . import tiff
+from .header import MAX_PIXELS, Header, HeaderError
+from .headers import jpeg_scans, parse, png_pixels
 
-MAX_PIXELS = 200_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -29,11 +31,19 @@ def inspect(path: str | os.PathLike[str]) -> Header:
         DatasetError: empty, truncated, no image, too large, or not readable; names the file.
     """
     try:
+        check_regular(path)
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             return _parse(path, file, size)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """DatasetError unless the path is a file or leads to one: a named pipe would wait for ever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder says so itself
+        raise DatasetError(f"{path}: cannot be read (a pipe or a device, no file)")
 
 
 def _parse(path, file, size: int) -> Header:
@@ -49,8 +59,12 @@ def _parse(path, file, size: int) -> Header:
     return header
 
 
-def read_grey(path: str | os.PathLike[str], at_least: tuple[int, int] | None = None) -> np.ndarray:
-    """Grey pixels of an image file, uint8 or uint16 [H][W].
+def read_grey(
+    path: str | os.PathLike[str],
+    at_least: tuple[int, int] | None = None,
+    white: Callable[[], int] | None = None,
+) -> np.ndarray:
+    """Grey pixels of an image file, uint8 or uint16 [H][W]; more is lighter.
 
     Colour becomes luma, alpha is dropped, an EXIF orientation is applied; of several pages the
     first counts.
@@ -59,45 +73,97 @@ def read_grey(path: str | os.PathLike[str], at_least: tuple[int, int] | None = N
         path: the file.
         at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, but not below these
             (rows, columns).
+        white: the largest value that a pixel can have, called where a 16-bit TIFF stores white as
+            0, and its values are taken from it; by default what the file says, else 65535.
 
     Raises:
         DatasetError: names the file and says what is wrong.
     """
-    import cv2
+    header, image = _stored(path, at_least)
+    if header.inverted:
+        top = np.uint16(white() if white is not None else header.white or 65535)
+        image = top - np.minimum(image, top)
+    return image
 
+
+def extent(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """The smallest and the largest value of the file's pixels as stored: 0 may be white."""
+    image = _stored(path, None)[1]
+    return int(image.min()), int(image.max())
+
+
+def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]:
     try:
+        check_regular(path)
         data = Path(path).read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     header = _parse(path, io.BytesIO(data), len(data))
-    intact = {"PNG": png_intact, "TIFF": tiff_intact}.get(header.format)
-    if intact is not None and not intact(data):
-        raise DatasetError(f"{path}: the {header.format} data is damaged: a checksum is wrong")
-    flags, divisor = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, 1
-    if at_least is not None and header.format == "JPEG":
-        for divisor in (8, 4, 2, 1):
-            shape = header.shape
-            if shape[0] // divisor >= at_least[0] and shape[1] // divisor >= at_least[1]:
+    try:
+        if header.format == "TIFF":
+            return header, _tiff(data, header)
+        return header, _opencv(data, header, at_least)
+    except HeaderError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    except MemoryError as error:
+        size = f"{header.width} x {header.height} pixels"
+        raise MemoryError(f"{path}: not enough memory to decode {size}") from error
+
+
+def _tiff(data: bytes, header: Header) -> np.ndarray:
+    layout = tiff.layout(io.BytesIO(data), len(data))
+    tiff.check_streams(data, layout)
+    if not layout.obeyed:
+        return _decoded(data, header, 1, header.shape)  # turned by OpenCV, whatever the flag says
+    try:
+        image = tiff.grey(data, layout)
+    except MemoryError:
+        raise
+    except Exception as error:  # of many kinds, for damaged data
+        raise HeaderError("the TIFF data cannot be decoded") from error
+    return _orient(image, header.orientation)
+
+
+def _opencv(data: bytes, header: Header, at_least: tuple[int, int] | None) -> np.ndarray:
+    divisor = 1
+    if header.format == "PNG":
+        pixels = png_pixels(data)
+        if pixels is None:
+            raise HeaderError("the PNG data is damaged: a checksum is wrong")
+        data = pixels
+    if header.format == "JPEG":
+        jpeg_scans(data, header)
+        for divisor in (8, 4, 2, 1) if at_least is not None else ():
+            if all(
+                have // divisor >= want for have, want in zip(header.shape, at_least, strict=True)
+            ):
                 break
-        if divisor > 1:
-            flags = getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{divisor}")
+    shape = -(-header.height // divisor), -(-header.width // divisor)
+    return _orient(_decoded(data, header, divisor, shape), header.orientation)
+
+
+def _decoded(data: bytes, header: Header, divisor: int, shape: tuple[int, int]) -> np.ndarray:
+    """The pixels as OpenCV decodes them, which must be of this shape."""
+    import cv2
+
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+    if divisor > 1:
+        flags = getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{divisor}")
     try:
         with _quiet():
             image = cv2.imdecode(
                 np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
             )
-    except (cv2.error, MemoryError) as error:
-        raise DatasetError(f"{path}: the {header.format} data cannot be decoded") from error
+    except cv2.error:
+        image = None
     if image is None:
-        raise DatasetError(f"{path}: the {header.format} data cannot be decoded")
+        np.empty((header.height, header.width, 4), np.uint8)  # OpenCV does not say it: MemoryError
+        raise HeaderError(f"the {header.format} data cannot be decoded")
     if image.dtype not in (np.uint8, np.uint16):
-        raise DatasetError(f"{path}: {image.dtype} pixels; 8 or 16 bit are supported")
-    # OpenCV turns a TIFF by itself, whatever the flag says.
-    expected = header.shape if header.format == "TIFF" else (header.height, header.width)
-    expected = (-(-expected[0] // divisor), -(-expected[1] // divisor))
-    if image.shape != expected:
-        raise DatasetError(f"{path}: {image.shape} pixels decoded, the header says {expected}")
-    return image if header.format == "TIFF" else _orient(image, header.orientation)
+        raise HeaderError(f"{image.dtype} pixels; 8 or 16 bit are supported")
+    if image.shape != shape:
+        raise HeaderError(f"{image.shape} pixels decoded, the header says {shape}")
+    return image
 
 
 def _orient(image: np.ndarray, orientation: int) -> np.ndarray:

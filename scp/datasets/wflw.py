@@ -80,7 +80,7 @@ class Faces(Dataset):
     def image(self, i: int) -> np.ndarray:
         """The crop of face i, grey, uint8 or uint16 [size][size]; black outside the photograph."""
         i = self._check(i)
-        photograph = reading.read_grey(self.sources[i])
+        photograph = reading.read_grey(self.sources[i], white=lambda: self.white(i))
         if photograph.shape != self._photographs[i]:
             raise DatasetError(
                 f"{self.sources[i]}: the image is {photograph.shape[1]} x {photograph.shape[0]} "
@@ -88,13 +88,20 @@ class Faces(Dataset):
             )
         return crop(photograph, self.squares[i], self.size)
 
+    def depth(self, i: int) -> tuple[int, int | None]:
+        header = reading.inspect(self.sources[self._check(i)])
+        return header.bits, header.white
+
+    def extent(self, i: int) -> tuple[int, int]:
+        return reading.extent(self.sources[self._check(i)])
+
     def to_original(self, i: int, xy: ArrayLike) -> np.ndarray:
         """Points [...][2] of crop i as points of its photograph, float64."""
         return from_crop(xy, self.squares[self._check(i)], self.size)
 
     def subset(self, rows: Iterable[int]) -> Faces:
         rows = [self._check(i) for i in rows]
-        return Faces(
+        out = Faces(
             [self.ids[i] for i in rows],
             size=self.size,
             flags=self.flags[rows],
@@ -105,6 +112,8 @@ class Faces(Dataset):
             root=self.root,
             spacing=None if self.spacing is None else self.spacing[rows],
         )
+        out._pool = self, rows
+        return out
 
     def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Faces:
         """As `Dataset.with_spacing`, of the photographs: the crops get what comes of it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.base import resize
+from ..datasets.levels import whites
 from ..estimator import Estimator
 from ..values import array
 from .pyramid import FeaturePyramid, cell_offsets
@@ -77,8 +78,8 @@ class BaseExtractor(Estimator):
         """The pyramids of images: a sequence of FeaturePyramid.
 
         Args:
-            images: a data set; or an array [N][H][W] or several [H][W], uint8, uint16, or floating
-                point in 0..1, which are resized where needed.
+            images: a data set; or an array [N][H][W] or several [H][W], uint8, uint16 (white is
+                what they show together), or floating point in 0..1, which are resized where needed.
             max_memory: bytes to hold, 2 GiB if None; the others go to a nameless file in `folder`.
         """
         return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
@@ -105,12 +106,11 @@ class BaseExtractor(Estimator):
             )
         if isinstance(images, np.ndarray) and images.ndim != 3:
             raise ValueError(f"images must be [N][H][W], got shape {list(images.shape)}")
-        empty = True
-        for i, image in enumerate(images):
-            empty = False
-            yield _on_grid(image, size, f"images[{i}]")
-        if empty:
+        checked = [_checked(image, f"images[{i}]") for i, image in enumerate(images)]
+        if not checked:
             raise ValueError("images: at least one is needed")
+        for image, white in zip(checked, whites(checked), strict=True):
+            yield resize(image, size, white)
 
 
 def check_extractor(value: object, name: str) -> None:
@@ -132,7 +132,7 @@ def on_grid_of(extractor: BaseExtractor, image) -> np.ndarray:
     return image
 
 
-def _on_grid(image, size: tuple[int, int], name: str) -> np.ndarray:
+def _checked(image, name: str) -> np.ndarray:
     image = array(image, name, None)
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"{name} must be [rows][columns] and not empty, got {list(image.shape)}")
@@ -142,4 +142,4 @@ def _on_grid(image, size: tuple[int, int], name: str) -> np.ndarray:
             raise ValueError(f"{name} must lie in 0..1 where it is floating point")
     elif image.dtype not in (np.uint8, np.uint16):
         raise TypeError(f"{name} must be uint8, uint16 or floating point, got {image.dtype}")
-    return resize(image, size)
+    return image

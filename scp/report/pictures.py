@@ -34,7 +34,7 @@ class Pictures:
         import cv2
 
         try:
-            grey = self._grey(np.asarray(self.dataset.image(i)))
+            grey = self._grey(np.asarray(self.dataset.image(i)), i)
         except Exception as error:
             self.problems.setdefault(i, f"{type(error).__name__}: {clean(error)}"[:300])
             shape = self.shape(i)
@@ -52,14 +52,15 @@ class Pictures:
         uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
         return Picture(uri, thumb[0], thumb[1], (h, w))
 
-    def _grey(self, image: np.ndarray) -> np.ndarray:
+    def _grey(self, image: np.ndarray, i: int) -> np.ndarray:
         """uint8 [H][W]; deeper images are shown between their 0.5 and 99.5 percentiles."""
         if image.ndim == 3:
             image = image[..., :3].mean(axis=2).astype(image.dtype)
         if image.ndim != 2 or image.size == 0:
             raise ValueError(f"expected a grey image [H][W], got shape {image.shape}")
         if image.dtype == np.uint8:
-            return np.ascontiguousarray(image)
+            white = getattr(self.dataset, "unusual_white", lambda _: None)(i)
+            return np.ascontiguousarray(image if white is None else image * (255 // white))
         self.windowed = True
         real = np.nan_to_num(image.astype(np.float32))
         low, high = np.percentile(real[::4, ::4] if real.size > 1 << 20 else real, [0.5, 99.5])

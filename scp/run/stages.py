@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import devices
 from .._version import versions
-from ..datasets import Dataset, find_duplicates
+from ..datasets import Dataset, find_duplicates, find_inverted, pictures
 from ..datasets import folder as open_folder
 from ..features import (
     FeatureExtractor,
@@ -31,6 +31,7 @@ from ..selection import (
     asked_for,
     chosen_ids,
     describe,
+    image_warnings,
     more_sizes,
     row_numbers,
     select,
@@ -187,8 +188,23 @@ class Run(Finding):
         if not self.duplicates or len(self.dataset) < 2:
             return []
         with self._stage("duplicates"):
-            pairs = find_duplicates(self.dataset, self.progress)
+            pairs = find_duplicates(self.dataset, seen=self._pictures)
         return [(self.dataset.ids[p.a], self.dataset.ids[p.b], p.kind) for p in pairs]
+
+    @cached_property
+    def _pictures(self) -> np.ndarray:
+        with self._stage("duplicates"):
+            return pictures(self.dataset, self.progress)
+
+    @cached_property
+    def inverted(self) -> list[str]:
+        """Ids of images that look like negatives of the others."""
+        rows = find_inverted(self.dataset, seen=self._pictures)
+        return [self.dataset.ids[i] for i in rows]
+
+    def image_warnings(self) -> list[str]:
+        """Different ranges, and negatives: what makes answers on images wrong without a sign."""
+        return image_warnings(self.dataset, self.inverted)
 
     @cached_property
     def _pool(self) -> Pool:
@@ -382,7 +398,7 @@ class Run(Finding):
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
         notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
-        notes += [*self._pool.notes, *self._job.notes]
+        notes += [*self.image_warnings(), *self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
             notes.insert(0, text)
@@ -393,7 +409,8 @@ class Run(Finding):
         training, data, asked = self._training(), self.dataset, self._asked
         similarity = {"mode": self.mode, "epsilon": self.epsilon, "objective": self.score}
         return {
-            "dataset": {"name": data.name, "root": data.root, "images": len(data)},
+            "dataset": {"name": data.name, "root": data.root, "images": len(data)}
+            | ({"range": data.range_note()} if data.range_note() else {}),
             "features": self.extractor.parameters(),
             **({"training": training["options"]} if training.get("options") else {}),
             "keypoints": {"method": self.keypoints, "count": self.count, **self.keypoint_options},

@@ -42,13 +42,15 @@ def of_file(path: str | None) -> list[int] | None:
 
 
 def of_dataset(dataset) -> str:
-    """SHA-256 of what tells a data set's images from others without decoding them: ids, shapes,
-    landmarks, the files' sizes."""
+    """SHA-256 of what tells a data set's images from others without decoding those of 8 bits: ids,
+    shapes, landmarks, the files' sizes, and which value is white."""
     sums = hashlib.sha256()
     for i, name in enumerate(dataset.ids):
         path = dataset.path(i)
         size = os.path.getsize(path) if path else getattr(dataset, "seed", None)
-        sums.update(json.dumps([name, list(map(int, dataset.shape(i))), size]).encode())
+        facts = [name, list(map(int, dataset.shape(i))), size]
+        white = dataset.unusual_white(i)
+        sums.update(json.dumps(facts if white is None else [*facts, white]).encode())
     if dataset.landmarks is not None:
         sums.update(np.ascontiguousarray(dataset.landmarks, np.float64).tobytes())
     return sums.hexdigest()

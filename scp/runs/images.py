@@ -1,7 +1,8 @@
 """Which images of a run folder are unchanged, so that a resumed run need not decode them again.
 
 `images.json` stands beside `keypoints.npz` and names, for each image file, its size, its times of
-modification and of change, its inode, and the digest of its pixels on the grid. An image is known
+modification and of change, its inode, the digest of its pixels on the grid, and the value that is
+white where it is not the largest of the type. An image is known
 when all of these are as they were, and when its file was already at rest when it was read: a file
 written in the last two seconds may be written again within one tick of the clock. All else is
 decoded as in a first run.
@@ -71,7 +72,12 @@ class KnownImages:
         """Digest, key points on the grid float32 [K][2] and responses [K] of image i, if known."""
         entry = self._images.get(self.dataset.ids[i])
         now = of_file(self.dataset.path(i)) if entry is not None else None
-        if now is None or entry.get("stamp") != now or self.dataset.ids[i] not in self._points:
+        if now is None or entry.get("stamp") != now:
+            return None
+        if (
+            entry.get("white") != self.dataset.unusual_white(i)
+            or self.dataset.ids[i] not in self._points
+        ):
             return None
         self._now[i] = entry
         return str(entry["sha256"]), *self._points[self.dataset.ids[i]]
@@ -86,7 +92,9 @@ class KnownImages:
         if then is None or then != of_file(self.dataset.path(i)):
             return
         if max(then[1:3]) + AT_REST <= started:
-            self._now[i] = {"id": self.dataset.ids[i], "stamp": then, "sha256": digest}
+            entry = {"id": self.dataset.ids[i], "stamp": then, "sha256": digest}
+            white = self.dataset.unusual_white(i)
+            self._now[i] = entry if white is None else {**entry, "white": white}
 
     def write(self) -> None:
         """Call when keypoints.npz is written."""

@@ -2,7 +2,15 @@
 
 from .answer import Selection, verify
 from .certificate import Certificate
-from .choice import Choice, asked_for, chosen_ids, describe, row_numbers, warnings_of
+from .choice import (
+    Choice,
+    asked_for,
+    chosen_ids,
+    describe,
+    image_warnings,
+    row_numbers,
+    warnings_of,
+)
 from .estimator import TemplateSelector
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
@@ -17,6 +25,7 @@ __all__ = [
     "asked_for",
     "chosen_ids",
     "describe",
+    "image_warnings",
     "more_sizes",
     "row_numbers",
     "select",

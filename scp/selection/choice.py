@@ -200,6 +200,19 @@ def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str
     return notes
 
 
+def image_warnings(dataset, inverted: list[str]) -> list[str]:
+    """Different ranges, and images that look like negatives (ids)."""
+    notes = dataset.range_warnings()
+    if inverted:
+        what = "images look like negatives" if len(inverted) > 1 else "image looks like a negative"
+        more = f" and {len(inverted) - 5} more" if len(inverted) > 5 else ""
+        notes.append(
+            f"{len(inverted)} {what} of the others: {', '.join(inverted[:5])}{more}; exchange "
+            "black and white (is it MONOCHROME1 of DICOM?), or leave them out"
+        )
+    return notes
+
+
 def plain(value):
     """The same in types that JSON has; large arrays by their shape."""
     if isinstance(value, dict):

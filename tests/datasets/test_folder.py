@@ -292,6 +292,20 @@ def test_a_subset_keeps_the_order_asked_for_and_reads_the_same_images():
         whole.subset([0, 4])
 
 
+def test_pipes_and_links_to_themselves_are_left_out_and_said(tmp_path):
+    (tmp_path / "a.png").write_bytes(imagefiles.encode(".png", np.zeros((8, 8), np.uint8)))
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "one.png").symlink_to("two.png")
+    (tmp_path / "two.png").symlink_to("one.png")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "up").symlink_to("..")
+    pool = datasets.folder(tmp_path)
+    assert pool.ids == ["a.png"]
+    assert [name for name, _ in pool.skipped] == ["loop", "one.png", "pipe.png", "two.png"]
+    assert all("link to itself" in reason or "pipe" in reason for _, reason in pool.skipped)
+
+
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
 @pytest.mark.parametrize("above", ["", "AnnotationsByMD", "annotationsbymd/AnnotationsByMD"])
 def test_cephalometric_folders_are_found_as_archives_unpack(tmp_path, above, case):

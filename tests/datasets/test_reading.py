@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import time
+import zlib
 
 import cv2
 import imagefiles
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +143,89 @@ def test_a_bomb_is_refused_before_decoding(tmp_path):
         reading.inspect(write(tmp_path, bytes(data)))
 
 
+def with_precision(bits: int, frame: int = 0xC0) -> bytes:
+    data = bytearray(imagefiles.encode(".jpg", GREY))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = frame, bits
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("bits", "frame", "reason"),
+    [(12, 0xC1, "a JPEG of 12 bits"), (16, 0xC3, "a lossless JPEG of 16 bits")],
+)
+def test_deep_jpeg_is_refused_with_that_reason(tmp_path, bits, frame, reason):
+    path = write(tmp_path, with_precision(bits, frame))
+    for function in (reading.inspect, reading.read_grey):
+        with pytest.raises(DatasetError, match=rf"image\.bin: {reason}.*16-bit PNG"):
+            function(path)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for function in (reading.inspect, reading.read_grey):
+        with pytest.raises(DatasetError, match=r"pipe\.png: .*pipe"):
+            function(tmp_path / "pipe.png")
+
+
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
+    path = write(tmp_path, imagefiles.encode(".png", GREY))
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    with pytest.raises(DatasetError, match="cannot be decoded"):
+        reading.read_grey(path)
+
+    def none_left(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(reading.np, "empty", none_left)
+    with pytest.raises(MemoryError, match=r"image\.bin: not enough memory .* 52 x 37"):
+        reading.read_grey(path)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def bombs() -> dict[str, bytes]:
+    """Files of up to some megabytes whose headers cost a careless reader minutes or gigabytes."""
+    png, jpeg = imagefiles.encode(".png", GREY), imagefiles.encode(".jpg", GREY)
+    text = zlib.compress(bytes(7_900_000), 9)
+    entry = struct.pack("<HHII", 274, 3, 0x7FF8, 8)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 4000) + entry * 4000
+    exif = exif.ljust(65_500, b"\0")
+    block = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    scan = jpeg[jpeg.index(b"\xff\xda") : -2]
+    wide = bytearray(jpeg)
+    at = wide.index(b"\xff\xc0")
+    wide[at + 5 : at + 9] = struct.pack(">HH", 12_000, 12_000)
+    return {
+        "texts": png[:33] + chunk(b"zTXt", b"k\0\0" + text) * 500 + png[33:],
+        "profile": png[:33] + chunk(b"iCCP", b"k\0\0" + text) + png[33:],
+        "chunks": png[:33] + chunk(b"quAT", b"") * 50_000 + png[33:],
+        "exif": jpeg[:2] + block * 100 + jpeg[2:],
+        "markers": jpeg[:2] + b"\xff\xe1\0\2" * 200_000 + jpeg[2:],
+        "fill": jpeg[:2] + b"\xff" * 1_000_000 + jpeg[2:],
+        "stuffing": jpeg[:-2] + b"\xff\0" * 2_000_000,
+        "scans": bytes(wide[:-2]) + scan * 3000 + b"\xff\xd9",
+    }
+
+
+BOMBS = bombs()
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_headers_take_time_linear_in_the_file(tmp_path, name):
+    path = write(tmp_path, BOMBS[name])
+    start = time.process_time()
+    try:
+        out = reading.read_grey(path)
+    except DatasetError as error:
+        assert name in ("stuffing", "scans") and "image.bin" in str(error)
+    else:
+        assert out.shape == GREY.shape
+    assert time.process_time() - start < 3
+
+
 def test_damaged_png_data_is_found(tmp_path):
     data = bytearray(imagefiles.encode(".png", GREY))
     data[len(data) // 2] ^= 0x10
@@ -168,6 +255,14 @@ def test_unknown_tiff_compression_is_named(tmp_path):
 
 FILES = [imagefiles.encode(suffix, GREY[:9, :11]) for suffix in SUFFIXES]
 FILES += [imagefiles.tiff(GREY[:5, :6], 6, ">"), imagefiles.jpeg(GREY[:9, :9], 3)]
+for options in (
+    {"photometric": "rgb", "planarconfig": "separate", "compression": "deflate"},
+    {"photometric": "rgb", "compression": "lzw", "predictor": True, "tile": (16, 16)},
+):
+    stack = np.stack([GREY[:19, :21]] * 3, axis=0 if "planarconfig" in options else 2)
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, stack, **options)
+    FILES.append(stream.getvalue())
 
 
 @settings(max_examples=400, deadline=None)

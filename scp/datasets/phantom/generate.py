@@ -77,6 +77,9 @@ class Phantom(Dataset):
 
         return place
 
+    def depth(self, i: int) -> tuple[int, None]:
+        return 8, None
+
     def image(self, i: int) -> np.ndarray:
         """Image i, uint8 [H][W]."""
         i = self._check(i)

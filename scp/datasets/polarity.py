@@ -1,0 +1,45 @@
+"""Images that look like negatives of the others: MONOCHROME1 of DICOM saved without its flag.
+
+The middle picture of a pool, the median over all images, correlates with each of them, and
+negatively with a negative. Pools differ in how alike their images are, so that two things must
+agree: the picture as it is, and its details with local mean and contrast taken out.
+
+Measured in docs/datasets.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..progress import Progress
+from .base import Dataset
+from .pictures import normalised, pictures, shrunk, unit
+
+_SIDE = 32
+_OPPOSITE = -0.1  # correlation with the middle picture
+_FEWEST = 3  # of two images nobody can say which is the negative
+
+
+def find_inverted(
+    dataset: Dataset, progress: Progress = False, seen: np.ndarray | None = None
+) -> list[int]:
+    """Rows of the images whose black and white are exchanged, compared with most of the data set.
+
+    Args:
+        dataset: the images. progress: see `scp.progress`.
+        seen: `pictures` of the data set, if they are there already.
+
+    Raises:
+        DatasetError: an image cannot be decoded.
+    """
+    if len(dataset) < _FEWEST:
+        return []
+    seen = pictures(dataset, progress) if seen is None else seen
+    small = np.array([shrunk(picture, _SIDE) for picture in seen])
+    opposite = np.ones(len(small), bool)
+    for images in (small, np.array([normalised(image, 4.0) for image in small])):
+        rows = unit(images)
+        middle = np.median(rows, axis=0)
+        middle /= max(np.linalg.norm(middle), 1e-6)
+        opposite &= rows @ middle < _OPPOSITE
+    return np.flatnonzero(opposite).tolist()
