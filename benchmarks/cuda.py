@@ -94,11 +94,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="150 of a folder, 8 random ones")
     options = parser.parse_args()
     header("55 % of the bf16 peak in similarity (docs/cuda.md)")
-    try:
-        device = devices.devices()[0]
-    except OSError as error:
-        print(f"no GPU: {error}")
+    if not devices.devices():
+        print("no GPU:", *devices.describe())
         sys.exit(0)
+    device = devices.devices()[0]
     print(device)
     rng = np.random.default_rng(0)
     if options.data:

@@ -9,6 +9,7 @@ The environment variable SCP_CUDA_LIBRARY names another file.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,15 @@ class Device:
 
 
 def devices() -> list[Device]:
-    """The CUDA devices that can be used.
+    """The CUDA devices that can be used; `describe` says why there is none."""
+    try:
+        return _found()
+    except OSError:
+        return []
 
-    Raises:
-        OSError: there is none; says why.
-    """
+
+def _found() -> list[Device]:
+    """OSError says why there is none."""
     global _opened
     given = os.environ.get("SCP_CUDA_LIBRARY")
     path = given or str(Path(__file__).with_name(LIBRARY))
@@ -70,13 +75,13 @@ def resolve(device: str) -> int:
     """
     if not isinstance(device, str):
         raise TypeError(f"device must be a str, got {device!r}")
-    kind, colon, number = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (colon and (kind != "cuda" or not number.isdigit())):
+    kind, _, number = device.partition(":")
+    if not re.fullmatch("auto|cpu|cuda(:[0-9]{1,9})?", device):
         raise ValueError(f"device must be auto, cpu, cuda or cuda:NUMBER, got {device!r}")
     if kind == "cpu":
         return -1
     try:
-        found = devices()
+        found = _found()
     except OSError as error:
         if kind == "auto":
             return -1
@@ -91,7 +96,7 @@ def resolve(device: str) -> int:
 def describe() -> list[str]:
     """What `scp info` prints: a line per device, or the reason why there is none."""
     try:
-        return [str(d) for d in devices()]
+        return [str(d) for d in _found()]
     except OSError as error:
         return [f"not used: {error}"]
 

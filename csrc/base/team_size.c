@@ -14,7 +14,7 @@ enum scp_status scp_threads_wish(size_t *count) {
     for (const char *digit = text; *digit; digit++) {
         if (*digit < '0' || *digit > '9') return SCP_EINVAL;
         wish = wish * 10 + (size_t)(*digit - '0');
-        if (wish > SCP_TEAM_MAX) wish = SCP_TEAM_MAX;
+        if (wish > SCP_TEAM_MAX) return SCP_EINVAL;
     }
     *count = wish;
     return wish ? SCP_OK : SCP_EINVAL;

@@ -305,6 +305,7 @@ static PyObject *collect(struct scp_args *in) {
 
 static int run(struct scp_args *in) {
     if (!in->function->run) return 0;
+    if (scp_py_refuse_environment()) return -1;
     scp_call_begin(&in->call, scp_given(in, "progress"));
     in->control = &in->call.control;
     const enum scp_status status = in->function->run(in);

@@ -224,6 +224,11 @@ PyObject *scp_args_call(const struct scp_function *function, PyObject *values, P
     }                                                                                              \
     struct scp_function scp_function_##f = {#f, text, f##_args, run, f##_entry, {{NULL}}};
 
+/* ---- base.c: SCP_NUM_THREADS and SCP_ISA ---- */
+
+int scp_py_read_environment(void);
+int scp_py_refuse_environment(void); /* -1 with an exception: one of them is wrong */
+
 /* ---- module.c ---- */
 
 extern PyObject *scp_py_infeasible; /* scp.InfeasibleError, a ValueError */

@@ -35,22 +35,27 @@ static PyObject *make_isas(struct scp_args *in) {
 MAKER(isas, "The instruction sets that this machine can run, the best last.",
       MADE("names", make_isas, "list[str]"))
 
-/* At import. The message names the variable, what it holds and what would work. */
+static PyObject *complaint; /* of the environment; NULL: it is right */
+
+/* At import, which goes on: a command line says it in one line. It names the variable, what it
+ * holds and what would work. */
 int scp_py_read_environment(void) {
     size_t count;
-    if (scp_threads_wish(&count) != SCP_OK) {
-        PyErr_Format(PyExc_ImportError, "SCP_NUM_THREADS must be a number from 1 to 256, got '%s'",
-                     getenv("SCP_NUM_THREADS"));
-        return -1;
-    }
-    const char *name = getenv("SCP_ISA");
-    if (!name || !*name || scp_isa_set(name) == SCP_OK) return 0;
     PyObject *list = make_isas(NULL);
-    if (list)
-        PyErr_Format(PyExc_ImportError, "SCP_ISA must be one of %R on this machine, got '%s'", list,
-                     name);
+    const char *name = getenv("SCP_ISA");
+    if (scp_threads_wish(&count) != SCP_OK)
+        complaint = PyUnicode_FromFormat("SCP_NUM_THREADS must be a number from 1 to 256, got '%s'",
+                                         getenv("SCP_NUM_THREADS"));
+    else if (list && name && *name && scp_isa_set(name) != SCP_OK)
+        complaint =
+            PyUnicode_FromFormat("SCP_ISA must be one of %R on this machine, got '%s'", list, name);
     Py_XDECREF(list);
-    return -1;
+    return list && !PyErr_Occurred() ? 0 : -1;
+}
+
+int scp_py_refuse_environment(void) {
+    if (complaint) PyErr_SetObject(PyExc_ValueError, complaint);
+    return complaint ? -1 : 0;
 }
 
 FUNCTION(random_words, "The first words of a stream of Philox4x32-10 (scp/random.h).",

@@ -2,7 +2,6 @@
 #define SCP_PY_MAIN
 #include "args.h"
 
-int scp_py_read_environment(void); /* base.c */
 #ifdef SCP_TESTING
 int scp_testing_add(void); /* csrc/testing */
 #endif

@@ -1,4 +1,4 @@
-"""The command line: scp train, select, detect, refine, evaluate, reproduce, demo, weights, info."""
+"""The command line: scp train, select, verify, detect, refine, evaluate, reproduce, demo, ..."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from .reproduce import add_reproduce
 from .select import add_select
 from .terminal import safe_terminal
 from .train import add_train, add_weights
+from .verify import add_verify
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; the exit code: 0, 2 (an error, said in one line), 130 (stopped)."""
+    """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
+    (stopped)."""
     with safe_terminal():
         return _run(list(sys.argv[1:] if argv is None else argv))
 
@@ -36,6 +38,7 @@ def _run(argv: list[str]) -> int:
     try:
         for word in argv:
             check_name(word)
+        devices.get_threads()  # SCP_NUM_THREADS and SCP_ISA are right
         if getattr(args, "threads", None) is not None:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
@@ -47,10 +50,11 @@ def _run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_STOPPED
     except MemoryError as error:
-        print(f"error: {error or 'out of memory; try --max-memory'}", file=sys.stderr)
+        said = visible(str(error)) or "out of memory; try --max-memory"
+        print(f"error: {said}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
+        print(f"error: {visible(str(error)) or type(error).__name__}", file=sys.stderr)
         return EXIT_ERROR
 
 
@@ -89,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
 
     add_select(commands)
+    add_verify(commands)
     add_detect(commands)
     add_refine(commands)
 

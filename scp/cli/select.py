@@ -222,14 +222,11 @@ def choose(args, run, rules: dict):
         say(f"similarity took {choice.elapsed['similarity']:.1f} s, {share:.2%} of brute force")
     say()
     for other in choice.curve[:-1]:
-        say(
-            f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, "
-            f"gap {other.gap:.2%}"
-        )
+        say(f"M = {other.m}: score {other.score:.4f}, bound {other.upper_bound:.4f}, {other.proof}")
     say(f"Annotate these {len(s.selected)}:")
     for rank, (image, gain) in enumerate(zip(choice.ids, s.gains, strict=True), 1):
         say(f"  {rank}. {visible(image)}   gain {gain:.4f}")
-    proof = "this is the best possible choice" if s.proven else f"gap {s.gap:.2%}"
+    proof = "this is the best possible choice" if s.proven else s.proof
     say(f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})")
     if choice.expected_error is not None:
         say(f"key points come back {choice.expected_error:.2f} pixels of the grid off on average")

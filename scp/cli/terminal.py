@@ -47,7 +47,7 @@ def safe_terminal() -> Iterator[None]:
         print(f"warning: {visible(str(message))}", file=sys.stderr)
 
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(Terminal, streams)
+    sys.stdout, sys.stderr = (s if s is None else Terminal(s) for s in streams)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)

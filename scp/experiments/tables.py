@@ -152,9 +152,14 @@ def _choices(study: Study, sizes, picks: dict[int, Selection]) -> Table:
     rows = []
     for m in sizes:
         p = picks[m]
-        proof = "proved best" if p.proven else f"gap {p.gap:.2%}"
         rows.append(
-            (m, f"{p.score:.4f}", f"{p.upper_bound:.4f}", proof, ", ".join(study.names(p.selected)))
+            (
+                m,
+                f"{p.score:.4f}",
+                f"{p.upper_bound:.4f}",
+                p.proof,
+                ", ".join(study.names(p.selected)),
+            )
         )
     title = f"SCP's choices ({study.options.method}): score, and what no choice can exceed"
     return Table(title, ("M", "score", "bound", "proof", "images"), rows)

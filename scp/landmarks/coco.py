@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DatasetError
-from .names import check_alike, form, writable
+from .names import check_alike, form, twice, writable
 from .table import Landmarks
 from .text import check_table
 
@@ -116,8 +116,14 @@ def _load(path, text: str) -> dict:
     def constant(name):
         raise ValueError(f"{name} is no number of JSON")
 
+    def each_once(pairs):
+        entry = dict(pairs)
+        if len(entry) < len(pairs):
+            raise ValueError(f"{twice(name for name, _ in pairs)!r} is there twice in one object")
+        return entry
+
     try:
-        content = json.loads(text, parse_constant=constant)
+        content = json.loads(text, parse_constant=constant, object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:

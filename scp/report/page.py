@@ -80,8 +80,7 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
     said = words.certificate(
         m, selection.score, selection.upper_bound, selection.gap, selection.proven, free
     )
-    bounded = words.has_bound(selection.upper_bound)
-    gap = words.percent_up(max(selection.gap, 0.0)) if bounded else "–"
+    gap = words.gap(selection.upper_bound, selection.gap)
     facts = [
         (
             "Score",
@@ -138,9 +137,9 @@ def _growth(selection: Any, curve: Sequence[Any], given: bool) -> dict[str, Any]
             "m": len(s.selected),
             "score": words.number(s.score),
             "bound": _bound(s),
-            "gap": ("proved best" if s.proven else words.percent_up(max(s.gap, 0.0)))
-            if words.has_bound(s.upper_bound)
-            else "–",
+            "gap": "proved best"
+            if s.proven and words.has_bound(s.upper_bound)
+            else words.gap(s.upper_bound, s.gap),
             "here": s is selection,
         }
         for s in points

@@ -120,6 +120,11 @@ def has_bound(upper_bound: float | None) -> bool:
     return upper_bound is not None and math.isfinite(upper_bound)
 
 
+def gap(upper_bound: float | None, share: float) -> str:
+    """The room between score and bound as a share of the bound, which only a positive one has."""
+    return percent_up(max(share, 0.0)) if has_bound(upper_bound) and upper_bound > 0 else "–"
+
+
 def certificate(m: int, score: float, bound: float, gap: float, proven: bool, free: bool) -> str:
     """What is proved about this choice, in words. `free`: no constraint restricted the choice."""
     what = "single image" if m == 1 else f"choice of {m:,} images"

@@ -30,12 +30,12 @@ from ..selection import (
     Choice,
     asked_for,
     chosen_ids,
-    describe,
     image_warnings,
     more_sizes,
     row_numbers,
     select,
     warnings_of,
+    write_selection,
 )
 from ..similarity import (
     Estimate,
@@ -278,6 +278,8 @@ class Run(Finding):
                 epsilon=self.epsilon,
                 progress=self.progress,
             )
+            if self.folder:
+                self.folder.write_array("cycles.npy", distances)
             return trusted(values, distances), distances
 
     def select(
@@ -303,7 +305,7 @@ class Run(Finding):
             if self.folder:
                 parameters = self.parameters()
                 self.folder.write_config(parameters)
-                self.folder.write_json(SELECTION, describe(choice, self.dataset, parameters))
+                write_selection(self.folder, choice, self.dataset, parameters)
                 self.marks_to_fill()
         return choice
 

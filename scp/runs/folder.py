@@ -100,18 +100,26 @@ class RunFolder:
     def write_json(self, name: str, content: dict) -> None:
         self.write_text(name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
-    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+    def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
+        """An .npz file."""
         content = io.BytesIO()  # a zip file cannot be closed in peace on a full disk
-        np.savez(
-            content,
+        np.savez(content, **arrays)
+        with self.writing(name) as path:
+            path.write_bytes(content.getbuffer())
+
+    def write_array(self, name: str, array: np.ndarray) -> None:
+        with self.writing(name) as path, path.open("wb") as file:
+            np.save(file, array)
+
+    def write_keypoints(self, ids, xy, xy_grid, response, offsets) -> None:
+        self.write_arrays(
+            KEYPOINTS,
             xy=np.asarray(xy, np.float32),
             xy_grid=np.asarray(xy_grid, np.float32),
             response=np.asarray(response, np.float32),
             offsets=np.asarray(offsets, np.int64),
             ids=np.asarray(ids, dtype=np.str_),
         )
-        with self.writing(KEYPOINTS) as path:
-            path.write_bytes(content.getbuffer())
 
     def write_config(self, tables: dict[str, dict]) -> None:
         """config.toml: the resolved settings, a table per stage; None is left out."""

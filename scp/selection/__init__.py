@@ -1,6 +1,6 @@
 """Which images to annotate: facility location, solved and certified (the paper, Eq. 9)."""
 
-from .answer import Selection, verify
+from .answer import Selection
 from .certificate import Certificate
 from .choice import (
     Choice,
@@ -12,8 +12,10 @@ from .choice import (
     warnings_of,
 )
 from .estimator import TemplateSelector
+from .kept import write_selection
 from .problem import Problem
 from .solve import METHODS, more_sizes, select
+from .verdict import Verdict, verify, verify_run
 
 __all__ = [
     "METHODS",
@@ -22,6 +24,7 @@ __all__ = [
     "Problem",
     "Selection",
     "TemplateSelector",
+    "Verdict",
     "asked_for",
     "chosen_ids",
     "describe",
@@ -30,5 +33,7 @@ __all__ = [
     "row_numbers",
     "select",
     "verify",
+    "verify_run",
     "warnings_of",
+    "write_selection",
 ]

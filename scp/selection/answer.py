@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..report import plots
-from ..values import Result, whole_numbers
+from ..values import Result
 from .certificate import Certificate
-from .checks import _matrix, _vector
 
 if TYPE_CHECKING:
     from ..report.svg import Drawing
@@ -30,7 +28,8 @@ class Selection(Result):
         gains: float64 [M], score that each pick added.
         score: the objective, `initial` rows included.
         upper_bound: no allowed set of this size has a larger score; rigorous under rounding.
-        gap: (upper_bound - score) / upper_bound, 0 when the bound is not positive.
+        gap: (upper_bound - score) / upper_bound; NaN when the bound is not positive and the score
+            is below it, since a share of the bound then says nothing.
         cover: int64 [Q], the row that covers each client; -1 if there is none.
         cover_value: float32 [Q], its value.
         method, m, random_state: how it was made; m is the number of picks.
@@ -56,12 +55,20 @@ class Selection(Result):
     certificate: Certificate | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        proof = "proved best" if self.proven else f"gap {self.gap:.2%}"
         rows = listed(self.selected)
         return (
             f"{self.m} images ({self.method}): {rows}; score {self.score:.4f}, "
-            f"bound {self.upper_bound:.4f}, {proof}"
+            f"bound {self.upper_bound:.4f}, {self.proof}"
         )
+
+    @property
+    def proof(self) -> str:
+        """How good the choice is at least, in words: proved best, or its gap."""
+        if self.proven:
+            return "proved best"
+        if self.gap == self.gap:
+            return f"gap {self.gap:.2%}"
+        return f"at most {self.upper_bound - self.score:.4g} below the best"
 
     def __repr__(self) -> str:
         return f"<Selection: {self}>"
@@ -86,40 +93,3 @@ def listed(names: Iterable[object]) -> str:
     shown = [str(name) for name in names]
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
     return ", ".join(shown[:SHOWN]) + more
-
-
-def verify(
-    values: ArrayLike,
-    selection: Selection,
-    weights: ArrayLike | None = None,
-    initial: Sequence[int] = (),
-) -> float:
-    """Recompute a selection's score naively in float64 and check what it says of itself.
-
-    Returns the score. Raises ValueError when score, gains, covers, bound or gap are wrong.
-    """
-    v = _matrix(values).astype(np.float64)
-    if weights is None:
-        weights = np.full(v.shape[1], 1.0 / v.shape[1])
-    w = _vector(weights, "weights", v.shape[1])
-    initial = list(initial) or selection.parameters.get("initial", ())
-    initial = whole_numbers(initial, "initial", 0, len(v) - 1)
-    chosen = [int(i) for i in selection.selected]
-    if len(set(chosen)) != len(chosen) or set(chosen) & set(initial):
-        raise ValueError("selected: an image is named twice")
-    tolerance = 1e-9 * max(1.0, float(np.abs(v).max() * w.sum()))
-    rows = initial + chosen
-    score = float(w @ v[rows].max(axis=0)) if rows else 0.0
-    start = float(w @ v[initial].max(axis=0)) if initial else 0.0
-    served = np.where(selection.cover >= 0, v[selection.cover, np.arange(v.shape[1])], 0.0)
-    for name, difference in (
-        ("score", selection.score - score),
-        ("gains", float(np.sum(selection.gains)) - (score - start)),
-        ("cover_value", float(w @ selection.cover_value.astype(np.float64)) - score),
-        ("cover", float(w @ served) - score),
-    ):
-        if not abs(difference) <= tolerance:
-            raise ValueError(f"{name}: off by {difference:g} from the score {score!r}")
-    if not selection.upper_bound >= selection.score:
-        raise ValueError(f"upper_bound {selection.upper_bound} is below the score")
-    return score

@@ -54,10 +54,17 @@ class Certificate:
             values: the matrix of the selection. distances: as there, where the rules have
                 min_distance; None: which rows are near is taken from the certificate.
         """
-        return self.check_on(self.problem(_matrix(values), distances))
+        problem = self.problem(_matrix(values), distances)
+        try:
+            limit = self.limit(problem)
+        except ValueError as error:
+            return [f"proof: {error}"]
+        if not self.upper_bound >= limit - problem.tolerance:
+            return [f"upper_bound: {self.upper_bound!r} is not proved, only {limit!r} is"]
+        return []
 
     def problem(self, values: Any, distances: ArrayLike | None = None) -> Relaxed:
-        """What `check_on` takes; values may be what gives float32 rows by their numbers."""
+        """What `limit` takes; values may be what gives float32 rows by their numbers."""
         near, n = None, len(values)
         if self.rules.get("min_distance") is not None:
             if distances is not None:
@@ -68,26 +75,26 @@ class Certificate:
                 raise ValueError("distances: the rules have min_distance, so they are needed")
         return Relaxed(values, self.weights, self.rules, self.m, near)
 
-    def check_on(self, problem: Relaxed) -> list[str]:
-        """`check`, on a problem that is made already."""
-        if len(self.multipliers) != problem.q or not np.isfinite(self.multipliers).all():
-            return ["multipliers: not a finite number for each column"]
-        if not (self.mu >= 0 and self.unit >= 0):
-            return ["multipliers: those of the budget must not be negative"]
+    def limit(self, problem: Relaxed) -> float:
+        """What is proved: no allowed set scores more; -inf where there is none.
+
+        Raises:
+            ValueError: multipliers or tree are not what they should be.
+        """
+        if self.multipliers.shape != (problem.q,) or not np.isfinite(self.multipliers).all():
+            raise ValueError("not a multiplier for each column")
+        if not (self.mu >= 0 and 0 <= self.unit < np.inf):
+            raise ValueError("negative multipliers")
         limit = problem.decided(problem.root)
         if limit is None:
-            threshold = np.maximum(
-                self.unit * self.multipliers.astype(np.float64), problem.cover(problem.include)
-            )
-            limit = problem.limit(problem.root, threshold, self.mu).value
-        if len(self.trace):
-            try:
-                limit = min(limit, Replay(self, problem, limit).run())
-            except (ValueError, OverflowError):
-                return ["proof: not a tree of scp"]
-        if not self.upper_bound >= limit - problem.tolerance:
-            return [f"upper_bound: {self.upper_bound!r} is not proved, only {limit!r} is"]
-        return []
+            limit = self.plain_limit(problem, problem.root)
+        return min(limit, Replay(self, problem, limit).run()) if len(self.trace) else limit
+
+    def plain_limit(self, problem: Relaxed, region: Region) -> float:
+        """What the multipliers prove for the sets of a region."""
+        floor = problem.cover(region.taken)
+        threshold = np.maximum(self.unit * self.multipliers.astype(np.float64), floor)
+        return problem.limit(region, threshold, self.mu).value
 
     def to_dict(self) -> dict[str, Any]:
         """In types that JSON has."""
@@ -138,13 +145,13 @@ class Replay:
             moves = [self._read_move() for _ in range(self._whole(0))]
             branch, best = self._whole(-1), self._whole(0)
             if (parent, side) not in waiting:
-                raise ValueError("parent")
+                raise ValueError("a node without a parent")
             node = waiting.pop((parent, side))
             children = (None, None)
             if node is not None:
                 children = self._process(node, moves, branch, best)
             if branch >= self.problem.n:
-                raise ValueError("branch")
+                raise ValueError("a branch on no row")
             if branch >= 0:
                 waiting[number, 0], waiting[number, 1] = children
             number += 1
@@ -172,11 +179,16 @@ class Replay:
                 kept = now
             if move.length:
                 now, direction = self._move(now, direction, floor, move)
-            rest = region.open[bound.with_row > self.target]
+            out = bound.with_row <= self.target
+            if out.any():
+                self._close(bound.with_row[out].max())
+            rest = region.open[~out]
             taken = region.taken
             for row in move.taken:
-                if not (problem.plain and row in rest and bound.without(row) <= self.target):
+                without = bound.without(row) if problem.plain and row in rest else np.inf
+                if not without <= self.target:
                     raise ValueError("a row is taken without reason")
+                self._close(without)
                 taken = np.append(taken, row)
             region = problem.region(taken, rest[~np.isin(rest, move.taken)])
             if len(move.taken):
@@ -238,7 +250,7 @@ class Replay:
     def _whole(self, low: int) -> int:
         number = self._number()
         if not (low <= number < 2**53 and number == int(number)):
-            raise ValueError("not a whole number")
+            raise ValueError("the tree holds what is no whole number")
         return int(number)
 
     def _rows(self) -> np.ndarray:
@@ -251,12 +263,12 @@ class Replay:
             len(rows) < count
             or not ((whole == rows) & (whole >= 0) & (whole < self.problem.n)).all()
         ):
-            raise ValueError("not row numbers")
+            raise ValueError("the tree holds what is no row")
         return whole
 
     def _read_move(self) -> Move:
         mu, rows = self._number(), self._rows()
         length, taken = np.float32(self._number()), self._rows()
         if not (mu >= 0 and np.isfinite(length)):
-            raise ValueError("a move")
+            raise ValueError("a move that is no number")
         return Move(mu, rows, length, taken)

@@ -60,10 +60,9 @@ class Choice(Result):
     def __str__(self) -> str:
         """A few lines: the images, score and bound, warnings, what comes next."""
         s = self.selection
-        proof = "proved best" if s.proven else f"gap {s.gap:.2%}"
         lines = [
             f"annotate {len(self.ids)} of {len(self.values)} images: {listed(self.ids)}",
-            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({proof})",
+            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({s.proof})",
         ]
         if self.warnings:
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
@@ -87,6 +86,11 @@ class Choice(Result):
         )
 
 
+def _gap(s: Selection) -> float | None:
+    """JSON has no NaN."""
+    return float(s.gap) if s.gap == s.gap else None
+
+
 def describe(choice: Choice, dataset, parameters: dict) -> dict:
     """selection.json, field by field in docs/files.md."""
     s = choice.selection
@@ -102,7 +106,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         ],
         "score": float(s.score),
         "upper_bound": float(s.upper_bound),
-        "gap": float(s.gap),
+        "gap": _gap(s),
         "proven": bool(s.proven),
         "expected_error": choice.expected_error,
         "curve": [
@@ -111,7 +115,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
                 "selected": [dataset.ids[i] for i in c.selected],
                 "score": float(c.score),
                 "upper_bound": float(c.upper_bound),
-                "gap": float(c.gap),
+                "gap": _gap(c),
                 "proven": bool(c.proven),
             }
             for c in choice.curve

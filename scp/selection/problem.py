@@ -198,7 +198,7 @@ class Problem:
             gains=gains,
             score=score,
             upper_bound=bound,
-            gap=(bound - score) / bound if bound > 0 else 0.0,
+            gap=0.0 if proven else (bound - score) / bound if bound > 0 else float("nan"),
             cover=cover,
             cover_value=cover_value,
             method=method,

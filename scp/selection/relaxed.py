@@ -92,7 +92,8 @@ class Relaxed:
         allowed[self.initial] = allowed[exclude] = False
         self.candidates = np.flatnonzero(allowed)
         allowed[self.include] = False
-        self.root = self.region(self.include, np.flatnonzero(allowed))
+        self.whole = Region(self.include, np.flatnonzero(allowed))
+        self.root = self.region(self.include, self.whole.open)
         self.size, self.digest = self._scan(exclude)
         self.tolerance = 1e-9 * self.size
         self._kept = None
@@ -224,7 +225,7 @@ class Relaxed:
         value = base + float(profit[order].sum())
         chosen = np.zeros(len(profit), bool)
         chosen[order] = True
-        last = profit[order[-1]] if len(order) == missing else 0.0
+        last = profit[order[-1]] if len(order) == missing > 0 else 0.0
         with_row = np.where(chosen, value, value - last + profit)
         return Limit(value, with_row, profit, chosen, region)
 

@@ -375,10 +375,10 @@ static void the_environment_sets_the_default(void) {
         size_t wish;
         enum scp_status status;
     } cases[] = {
-        {"1", 1, SCP_OK},       {"3", 3, SCP_OK},      {"007", 7, SCP_OK},
-        {"256", 256, SCP_OK},   {"257", 256, SCP_OK},  {"99999999999999999999", 256, SCP_OK},
-        {"", 0, SCP_OK},        {"0", 0, SCP_EINVAL},  {"-1", 0, SCP_EINVAL},
-        {"two", 0, SCP_EINVAL}, {"2x", 0, SCP_EINVAL}, {" 2", 0, SCP_EINVAL}};
+        {"1", 1, SCP_OK},       {"3", 3, SCP_OK},       {"007", 7, SCP_OK},
+        {"256", 256, SCP_OK},   {"257", 0, SCP_EINVAL}, {"99999999999999999999", 0, SCP_EINVAL},
+        {"", 0, SCP_OK},        {"0", 0, SCP_EINVAL},   {"-1", 0, SCP_EINVAL},
+        {"two", 0, SCP_EINVAL}, {"2x", 0, SCP_EINVAL},  {" 2", 0, SCP_EINVAL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t wish = 77;
         setenv("SCP_NUM_THREADS", cases[i].text, 1);

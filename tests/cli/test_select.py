@@ -29,6 +29,7 @@ def test_select_writes_the_documented_files(images, tmp_path, capsys):
         "keypoints.npz",
         "marks.csv",
         "places.npy",
+        "proof.npz",
         "report.html",
         "selection.json",
         "similarity.ledger",

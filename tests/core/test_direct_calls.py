@@ -13,6 +13,7 @@ import pytest
 from scp import _core, _testing
 
 F = np.float32
+DEVICE = {"cuda_open", "cuda_devices", "cuda_matcher", "cuda_match", "select_attach"}
 
 
 def test_odd_arguments_give_exceptions(tmp_path):
@@ -43,8 +44,7 @@ def test_every_function_is_called():
         if callable(value) and not isinstance(value, type)
     }
     assert functions == set(plain_calls.PLAIN)
-    device = {"cuda_open", "cuda_devices", "cuda_matcher", "cuda_match", "select_attach"}
-    for name in functions - device:  # each call is one that works, before it is made odd
+    for name in functions - DEVICE:  # each call is one that works, before it is made odd
         function = getattr(_core, name, None) or getattr(_testing, name)
         function(**plain_calls.PLAIN[name]())
 
@@ -159,3 +159,22 @@ def test_large_subsets_are_drawn_in_linear_time():
             pick = product // 2**32
             rows.append(j if pick in set(rows[-m:]) else pick)
         np.testing.assert_array_equal(_core.random_subset(5, 6, m, n), sorted(rows))
+
+
+@pytest.mark.parametrize("name", sorted(plain_calls.PLAIN))
+def test_without_memory_a_call_says_that_and_nothing_else(name):
+    function = getattr(_core, name, None) or getattr(_testing, name)
+    for n in range(1, 3000):
+        arguments = plain_calls.PLAIN[name]()
+        _testing.alloc_fail_at(n)
+        try:
+            function(**arguments)
+        except MemoryError as error:
+            assert "finite" not in str(error)
+            continue
+        except (RuntimeError, OSError, TypeError):
+            assert name in DEVICE
+        finally:
+            _testing.alloc_fail_at(0)
+        return
+    assert name == "alloc_fail_at"

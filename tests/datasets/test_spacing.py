@@ -200,6 +200,13 @@ def test_what_is_not_used_is_counted(tmp_path, change, note):
             read()
 
 
+def test_a_part_that_is_there_twice(tmp_path):
+    file = coco_file(tmp_path / "c.json", "a.png")
+    file.write_text(file.read_text()[:-1] + ', "annotations": []}')
+    with pytest.raises(DatasetError, match=r"c\.json: 'annotations' is there twice"):
+        scp.read_landmarks(file)
+
+
 def test_text_that_no_file_can_hold(tmp_path):
     for file in (
         coco_file(tmp_path / "c.json", "a\ud800.png"),

@@ -56,6 +56,7 @@ def test_without_a_gpu_auto_works_and_cuda_says_why(no_gpu):
 def test_a_build_without_kernels_says_so(monkeypatch):
     monkeypatch.delenv("SCP_CUDA_LIBRARY", raising=False)
     monkeypatch.setattr(devices, "LIBRARY", "not_built.so")
+    assert devices.devices() == []
     assert devices.describe() == [
         "not used: this build of scp has no CUDA kernels (nvcc was not found; see docs/cuda.md)"
     ]
@@ -67,6 +68,15 @@ def test_a_library_of_another_version_is_refused():
         _core.cuda_open(library)
     with pytest.raises(OSError, match=r"none\.so"):
         _core.cuda_open("/none.so")
+
+
+def test_a_library_that_cannot_be_opened_gives_no_devices(monkeypatch):
+    monkeypatch.setenv("SCP_CUDA_LIBRARY", "/none.so")
+    assert devices.devices() == []
+    assert "none.so" in devices.describe()[0]
+    for name in ("cuda:²", "cuda:" + "9" * 5000, "cuda:-1", "cuda:", "cpu:0"):
+        with pytest.raises(ValueError, match="device must be auto, cpu, cuda or cuda:NUMBER"):
+            devices.resolve(name)
 
 
 def test_a_device_that_does_not_exist(request):

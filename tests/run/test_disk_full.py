@@ -70,6 +70,7 @@ FILES = [
     "places.npy",
     "similarity.ledger",
     "config.toml",
+    "proof.npz",
     "selection.json",
     "marks.csv",
     "report.html",
@@ -115,7 +116,7 @@ def check(process, run: Path, whole, named: str, finished: int = 0):
         ("similarity", 100, "similarity.npy", 0),
         ("row", 0, "similarity.ledger", 3),
         ("selection", 50, "config.toml", 8),
-        ("selection", 700, "selection.json", 8),
+        ("selection", 700, "proof.npz", 8),
         ("report", 20_000, "report.html", 8),
     ],
 )

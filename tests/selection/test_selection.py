@@ -153,6 +153,38 @@ def test_same_bits_on_every_set_and_thread_count():
     assert len(outcomes) == len(METHODS)
 
 
+def test_a_gap_needs_a_bound_above_zero():
+    v = matrix(0, n=12, q=5, kind="negative")[0]
+    s = select(v, 3, method="random", draws=1)
+    assert not s.proven and s.score < s.upper_bound < 0
+    assert np.isnan(s.gap) and s == s
+    below = f"at most {s.upper_bound - s.score:.4g} below the best"
+    assert s.proof == below and str(s).endswith(below) and "%" not in str(s)
+    best = select(v, 3, method="exact")
+    assert best.proven and best.gap == 0 and best.proof == "proved best"
+    for scale in (1e-30, 1e30):  # shares do not depend on the unit
+        one = select(matrix(0)[0] * np.float32(scale), 3, method="random", draws=1)
+        assert one.gap > 0 and one.proof == f"gap {one.gap:.2%}"
+    zero = select(np.zeros((4, 3)), 2, method="greedy")
+    assert zero.upper_bound == zero.score == zero.gap == 0 and zero.proven
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_whose_scores_overflow_are_refused(method):
+    v = matrix(1)[0]
+    huge = np.full(v.shape[1], 1e308)
+    with pytest.raises(ValueError, match="weights must be smaller: their sum overflows"):
+        select(v, 2, weights=huge, method=method)
+    with pytest.raises(ValueError, match="weights must be smaller: their sum overflows"):
+        select(v * np.float32(1e38), 2, weights=huge / 1e30, method=method)
+    with pytest.raises(ValueError, match="weights must not all be 0"):
+        select(v, 2, weights=0 * huge, method=method)
+    s = select(v, 2, weights=huge / 1e12, method=method)
+    assert np.isfinite([s.score, s.upper_bound, s.gap]).all()
+    same = select(v, 2, weights=np.ones(v.shape[1]), method=method)
+    assert s.selected.tolist() == same.selected.tolist()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 40), st.data())
 def test_properties(seed, n, q, data):
@@ -161,7 +193,7 @@ def test_properties(seed, n, q, data):
     curve = select(v, range(1, m + 1), method="swap")
     for k, s in enumerate(curve, 1):
         assert len(set(s.selected.tolist())) == k == s.m
-        assert s.upper_bound >= s.score and s.gap >= 0
+        assert s.upper_bound >= s.score and (s.gap >= 0 or s.upper_bound <= 0)
         verify(v, s)
     g = select(v, m, method="greedy")
     assert all(a >= b - 1e-9 for a, b in zip(g.gains[1:], g.gains[2:], strict=False))

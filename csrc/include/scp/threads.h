@@ -58,8 +58,8 @@ size_t scp_threads(void);
 void scp_threads_pin(void);
 void scp_threads_unpin(void);
 
-/* What SCP_NUM_THREADS asks for, at most 256; 0 when it is unset or empty. SCP_EINVAL and 0: it is
- * not a whole number above 0, and the team ignores it. */
+/* What SCP_NUM_THREADS asks for; 0 when it is unset or empty. SCP_EINVAL and 0: it is not a whole
+ * number from 1 to 256, and the team ignores it. */
 enum scp_status scp_threads_wish(size_t *count);
 
 /* Changes it (1..256); 0 returns to the default. Waits for running calls to end. SCP_EINVAL: count

@@ -1,0 +1,60 @@
+"""selection.json and proof.npz: an answer and why it holds, in a run folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runs import RunFolder
+from ..runs.arrays import read_npz
+from ..runs.folder import KEYPOINTS, SELECTION, SIMILARITY
+from ..similarity import client_weights
+from .choice import Choice, describe
+
+PROOF, CYCLES = "proof.npz", "cycles.npy"
+
+
+def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters: dict) -> None:
+    """proof.npz, then selection.json, which names it and the files that it is about by digest."""
+    certificates = [s.certificate for s in choice.curve if s.certificate is not None]
+    traces = [c.trace for c in certificates]
+    folder.write_arrays(
+        PROOF,
+        weights=certificates[0].weights,
+        unit=np.float64(certificates[0].unit),
+        m=np.array([c.m for c in certificates], np.int64),
+        multipliers=np.array([c.multipliers for c in certificates], np.float32),
+        mu=np.array([c.mu for c in certificates], np.float64),
+        trace=np.concatenate(traces),
+        offsets=np.cumsum([0, *map(len, traces)]),
+    )
+    content = describe(choice, dataset, parameters)
+    names = [SIMILARITY, KEYPOINTS, PROOF]
+    if parameters["similarity"]["objective"] == "cycle":
+        names.append(CYCLES)
+    usual = np.array_equal(certificates[0].weights, client_weights(choice.offsets))
+    content["certificate"] = {
+        "weights": "images" if usual else "given",
+        "sha256": digests(folder.path, names),
+    }
+    folder.write_json(SELECTION, content)
+
+
+def digests(folder: Path, names: Iterable[str]) -> dict[str, str | None]:
+    """SHA-256 of files, as sha256sum prints them; None of one that is missing."""
+    out: dict[str, str | None] = {}
+    for name in names:
+        out[name] = None
+        if (folder / Path(name).name).is_file():
+            with open(folder / Path(name).name, "rb") as file:
+                out[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return out
+
+
+def read_proof(path: Path) -> dict[str, np.ndarray]:
+    names = ("weights", "unit", "m", "multipliers", "mu", "trace", "offsets")
+    return read_npz(path, names)
