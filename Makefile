@@ -119,8 +119,12 @@ $(VENV)/stamp-test: $(VENV)/stamp-venv pyproject.toml
 	$(PIP) --no-build-isolation --only-binary scikit-learn,scipy,joblib --editable ".[test]"
 	@touch $(VENV)/stamp-install $@
 
+# An editable install has just compiled what is not older than it.
 $(VENV)/stamp-build: $(VENV)/stamp-install $(NATIVE)
-	$(BIN)/python setup.py --quiet build_ext --inplace
+	@made=$$(ls -t scp/_core.*.so 2>/dev/null | head -1); \
+	if [ -z "$$made" ] || [ -n "$$(find $(NATIVE) -newer "$$made")" ]; then \
+	    echo "$(BIN)/python setup.py --quiet build_ext --inplace"; \
+	    $(BIN)/python setup.py --quiet build_ext --inplace; fi
 	@touch $@
 
 $(VENV)/stamp-lint $(VENV)/stamp-types: $(VENV)/stamp-%: $(VENV)/stamp-venv pyproject.toml

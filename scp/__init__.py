@@ -23,6 +23,11 @@ The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtracto
 `report.write_report`.
 """
 
+# ruff: noqa: E402
+from .signals import signal_of_import
+
+signal_of_import(True)  # before what takes long
+
 from importlib import import_module
 
 from . import datasets, devices, keypoints, networks

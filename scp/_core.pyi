@@ -7,7 +7,7 @@ callback or signal handler raised.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex, final
 
 import numpy as np
@@ -464,15 +464,15 @@ def cuda_matcher(
 
 def cuda_match(
     matcher: Matcher,
-    features: tuple[NDArray[np.float32], ...],
-    norms: tuple[NDArray[np.float32], ...],
+    features: Sequence[NDArray[np.float32]],
+    norms: Sequence[NDArray[np.float32]],
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """The best match of every query in every image of the tuples.
 
     matcher: Matcher
-    features: tuple of float32 [images][cells][channels]
-    norms: tuple of float32 [images][cells]
+    features: arrays float32 [images][cells][channels]
+    norms: arrays float32 [images][cells]
     progress: callable(done, total) or None
     -> value: float32 [images][queries]
     -> index: int32 [images][queries]

@@ -21,7 +21,7 @@ callback or signal handler raised.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex, final
 
 import numpy as np
@@ -44,7 +44,7 @@ def type_of(kind: str, text: str) -> str:
     if kind == "array":
         return f"NDArray[np.{text.split()[0]}]"
     if kind == "arrays":
-        return f"tuple[NDArray[np.{text.split()[2]}], ...]"
+        return f"Sequence[NDArray[np.{text.split()[1]}]]"
     if kind == "choice":
         return "Literal[" + ", ".join(f'"{word}"' for word in text.split()[2:]) + "]"
     if kind == "value":

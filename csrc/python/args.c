@@ -71,14 +71,17 @@ READER(ARRAY) {
 READER(ARRAYS) {
     struct scp_arg each = *row;
     scp_word word;
-    if (!PyTuple_Check(object)) return scp_refuse(row, PyExc_TypeError, object);
-    const Py_ssize_t n = PyTuple_GET_SIZE(object);
+    if (!PyTuple_Check(object) && !PyList_Check(object))
+        return scp_refuse(row, PyExc_TypeError, object);
+    PyObject *items = PySequence_Tuple(object); /* a list may change meanwhile */
+    const Py_ssize_t n = items ? PyTuple_GET_SIZE(items) : 0;
+    union scp_value *pointers = value->data = items ? scp_alloc((size_t)n, sizeof *pointers) : NULL;
+    if (!pointers) return Py_XDECREF(items), PyErr_NoMemory(), -1;
+    in->objects[value - in->values] = items; /* owned, as the pointers are */
     scp_shape_next(&each.shape, word);
     if (scp_bind(in, word, (size_t)n, row->name)) return -1;
-    union scp_value *pointers = value->data = scp_alloc((size_t)n, sizeof *pointers);
-    if (!pointers) return PyErr_NoMemory(), -1;
     for (Py_ssize_t i = 0; i < n; i++)
-        if (scp_read_ARRAY(in, &each, PyTuple_GET_ITEM(object, i), pointers + i)) return -1;
+        if (scp_read_ARRAY(in, &each, PyTuple_GET_ITEM(items, i), pointers + i)) return -1;
     return 0;
 }
 
@@ -321,6 +324,7 @@ PyObject *scp_args_call(const struct scp_function *function, PyObject *values, P
     if (in.busy) atomic_flag_clear(&in.busy->busy);
     const struct scp_arg *row = function->args;
     for (size_t i = 0; row->kind; i++, row++) {
+        if (row->kind == KIND_ARRAYS && in.values[i].data) Py_DECREF(in.objects[i]);
         if (row->owned) scp_free(in.values[i].data);
         if (row->kind == KIND_MADE) scp_free(in.made);
         if (row->kind == KIND_NEW && in.made) row->type->free(in.made);

@@ -38,8 +38,7 @@
 enum scp_kind {
     KIND_END, /* after the last row */
     KIND_ARRAY,
-    KIND_ARRAYS,  /* a tuple of arrays, which nobody can change; the first dimension is their number
-                   */
+    KIND_ARRAYS,  /* a tuple or list of arrays; the first dimension is their number */
     KIND_NAMED,   /* a dict of float32 arrays, changed in place: those of argument 0 */
     KIND_OPTIONS, /* a dict of options: the struct of `table` */
     KIND_COUNT,   /* an integer from min to max */
@@ -106,7 +105,7 @@ struct scp_arg {
 #define ARG(k, n, t, ...) ROW(k, n, t, .read = scp_read_##k, __VA_ARGS__)
 #define ARRAY(n, t, s, ...) ARG(ARRAY, n, #t " " s, .dtype = t, .shape = s, __VA_ARGS__)
 #define ARRAYS(n, t, s, ...)                                                                       \
-    ARG(ARRAYS, n, "tuple of " #t " " s, .dtype = t, .shape = s, .owned = 1, __VA_ARGS__)
+    ARG(ARRAYS, n, "arrays " #t " " s, .dtype = t, .shape = s, .owned = 1, __VA_ARGS__)
 #define OPTIONS(n, t) ARG(OPTIONS, n, "dict of options", .table = t, .owned = 1)
 #define COUNT(n, low, high, ...)                                                                   \
     ARG(COUNT, n, "int from " #low " to " #high, .min = low, .max = high, __VA_ARGS__)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 
 from .. import devices
 from .._version import __version__
 from ..landmarks.names import check_name, visible
+from ..signals import Stopped, as_interrupts
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -26,9 +26,14 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
-    (stopped)."""
-    with safe_terminal():
-        return _run(list(sys.argv[1:] if argv is None else argv))
+    (stopped by Ctrl-C; by another signal 128 + its number)."""
+    with safe_terminal() as out, as_interrupts():
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        out.flush()
+        if out.error is None:
+            return code
+        print(f"error: the output could not be written: {out.error.strerror}", file=sys.stderr)
+        return code or EXIT_ERROR
 
 
 def _run(argv: list[str]) -> int:
@@ -43,12 +48,9 @@ def _run(argv: list[str]) -> int:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        return EXIT_STOPPED
-    except BrokenPipeError:  # the reader of our output has gone, as in `scp ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_STOPPED
+        return 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
     except MemoryError as error:
         said = visible(str(error)) or "out of memory; try --max-memory"
         print(f"error: {said}", file=sys.stderr)

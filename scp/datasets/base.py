@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_name, known_groups, twice, writable
-from ..values import array
+from ..values import array, whole, whole_numbers
 from . import levels, reading
 from .reading import DatasetError
 from .spacing import spacing_of
@@ -148,7 +148,7 @@ class Dataset:
         return f"<{self.name} data set: {', '.join(parts)}>"
 
     def _check(self, i: int) -> int:
-        index = int(i)
+        index = whole(i, "image index")
         if not 0 <= index < len(self):
             raise IndexError(f"image index {i} is outside 0..{len(self) - 1}")
         return index
@@ -195,7 +195,7 @@ class Dataset:
 
     def subset(self, rows: Iterable[int]) -> Dataset:
         """The data set of these images only, in this order; no image is read."""
-        return Subset(self, [self._check(i) for i in rows])
+        return Subset(self, [self._check(i) for i in whole_numbers(rows, "rows")])
 
     def with_landmarks(self, landmarks: ArrayLike, names: Sequence[str] = ()) -> Dataset:
         """The same images with other landmarks [N][L][2]: (x, y) in original pixels, NaN where

@@ -8,16 +8,19 @@ import stat
 from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
+from .foreign import images_in, is_image, why_foreign
 from .reading import SUFFIXES, DatasetError
 
 
 def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
 
-    Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Hidden files and
-    folders are left out, and so are symbolic links that lead out of `root`. Named pipes, devices
-    and links that lead back to themselves are left out and listed in `skipped`. Images may differ
-    in size, depth (8 or 16 bit) and colour. There is no spacing and there are no landmarks.
+    Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
+    counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
+    archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices and links that lead back
+    to themselves; symbolic links that lead out of `root` are left out too. What `root` names itself
+    is read wherever it is. Images may differ in size, depth (8 or 16 bit) and colour. There is no
+    spacing and there are no landmarks.
 
     Args:
         root: the folder.
@@ -33,7 +36,8 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     odd: list[tuple[str, str]] = []
     ids = sorted(walk(root, odd))
     if not ids:
-        raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)})")
+        out = f"; left out: {odd[0][0]}, {odd[0][1]}" if odd else ""
+        raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)}){out}")
     keep, shapes, skipped = check_files(ids, [root / v for v in ids], on_error)
     if not keep:
         raise DatasetError(f"{root}: none of {len(ids)} image files is usable; {skipped[0][1]}")
@@ -51,13 +55,14 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
 def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
     """Paths of the image files below `root`, relative to it, with "/", in no order that counts.
 
-    odd: takes (path, reason) of what has the name of an image and is no file.
+    odd: takes (path, reason) of what is left out.
     """
     inside = root.resolve()
     odd = [] if odd is None else odd
-    found, seen = [], set()
+    found, seen, hidden = [], set(), 0
 
     def visit(path: str, prefix: str) -> None:
+        nonlocal hidden
         real = os.path.realpath(path)
         if real in seen:  # a link back: a cycle
             return
@@ -66,11 +71,18 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
             entries = sorted(os.scandir(path), key=lambda e: e.name)
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+        reason = why_foreign(path, [e.name for e in entries]) if prefix else None
+        if reason is not None:
+            if count := images_in(path):
+                odd.append((prefix, f"{reason}: {count} image{'s' if count > 1 else ''}"))
+            return
         # Plain folders before links, so that a link never takes the place of the real one.
         for entry in sorted(entries, key=lambda e: e.is_symlink()):
             if entry.name.startswith("."):
+                folder_too = entry.is_dir(follow_symlinks=False)
+                hidden += images_in(entry.path) if folder_too else is_image(entry.name)
                 continue
-            named = entry.name.lower().endswith(SUFFIXES)
+            named = is_image(entry.name)
             kind = _kind(entry, inside)
             if kind == "folder":
                 visit(entry.path, f"{prefix}{entry.name}/")
@@ -81,6 +93,8 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
                 odd.append((prefix + entry.name, reason))
 
     visit(str(root), "")
+    if hidden:
+        odd.append((".*", f"hidden files and folders: {hidden} image{'s' if hidden > 1 else ''}"))
     return found
 
 

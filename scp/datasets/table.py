@@ -50,7 +50,8 @@ def table(
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder")
     listed, places = read_with_places(file, category, origin, several)
-    present = sorted(walk(root))
+    odd: list[tuple[str, str]] = []
+    present = sorted(walk(root, odd))
     try:
         found = listed.find(present)
     except ValueError as error:
@@ -91,5 +92,5 @@ def table(
         spacing=None if scale is None else scale[keep],
         landmarks=points[keep],
         landmark_names=listed.names,
-        skipped=skipped + damaged,
+        skipped=sorted(odd) + skipped + damaged,
     )

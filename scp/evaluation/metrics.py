@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ..values import Result, array
+from ..values import Result, array, whole
 
 RADII = (2.0, 2.5, 3.0, 4.0)  # mm, of the cephalograms in the paper
 RADII_OF = {"mm": RADII, "px": (5.0, 10.0, 20.0, 40.0), "%": (2.0, 5.0, 8.0, 10.0)}  # by unit
@@ -453,8 +453,7 @@ def bootstrap_interval(
         raise ValueError(f"values must be [N] or [N][K], N at least 1, got {list(values.shape)}")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
-    if resamples < 1:
-        raise ValueError(f"resamples must be at least 1, got {resamples}")
+    resamples = whole(resamples, "resamples", 1)
     table = values if values.ndim == 2 else values[:, None]
     weights = np.ones(len(values)) if weights is None else array(weights, "weights")
     weights = weights[:, None] if weights.ndim == 1 else weights

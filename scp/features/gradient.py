@@ -10,6 +10,7 @@ import numpy as np
 from .. import _core
 from ..datasets import Dataset
 from ..datasets.base import check_size
+from ..values import whole
 from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned
 
@@ -38,7 +39,7 @@ class GradientExtractor(BaseExtractor):
     @property
     def grid_size(self) -> tuple[int, int]:
         """(H, W) that images are resized to."""
-        levels, channels = self.levels, self.channels
+        levels, channels = whole(self.levels, "levels"), whole(self.channels, "channels")
         if not 1 <= levels <= 8:
             raise ValueError(f"levels must be 1 to 8, got {levels}")
         unit = 1 << levels

@@ -110,6 +110,8 @@ class FeaturePyramid(Result):
         """
         height, width = self.size
         xy = array(xy, "xy", None, 2)
+        if not np.isfinite(xy).all():
+            raise ValueError("xy must be finite")
         x = np.clip(np.floor(xy[:, 0] + 0.5).astype(np.int64), 0, width - 1)
         y = np.clip(np.floor(xy[:, 1] + 0.5).astype(np.int64), 0, height - 1)
         offsets = cell_offsets(self.levels, self.height, self.width)

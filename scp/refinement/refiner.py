@@ -190,7 +190,7 @@ class LandmarkRefiner(Estimator):
         """See `fit`, which checked the arguments."""
         xy, weights = pseudo_labels(images, found, weights, options.power)
         rows, truth = true_labels(images, found.names, templates)
-        self.names_ = list(found.names)
+        self.names_: list[str] = list(found.names)
         grids = np.empty((len(images), *size), np.float32)
         for i in range(len(images)):
             grids[i] = images.grid(i, size)

@@ -17,7 +17,6 @@ import numpy as np
 
 from .plain import brief
 
-MOST_UNPACKED = 1 << 30  # bytes
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
@@ -54,11 +53,9 @@ def parse_npy(data: bytes) -> np.ndarray:
 
 
 def read_npz(
-    path: str | os.PathLike[str], names: Iterable[str] | None = None, packed: bool = False
+    path: str | os.PathLike[str], names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """These arrays of a .npz file that numpy wrote, or all.
-
-    packed: take entries that are compressed too, up to MOST_UNPACKED bytes together.
+    """These arrays of a .npz file that `numpy.savez` wrote, not packed; or all.
 
     Raises:
         ValueError: it is damaged, one is missing, or they claim more than the file has; names the
@@ -66,15 +63,14 @@ def read_npz(
     """
     try:
         data = Path(path).read_bytes()
-        kinds = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} if packed else {zipfile.ZIP_STORED}
-        left = MOST_UNPACKED if packed else len(data)
+        left = len(data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [name.removesuffix(".npy") for name in archive.namelist()]
             out = {}
             for name in found if names is None else names:
                 info = archive.getinfo(f"{name}.npy")
                 left -= info.file_size
-                if info.compress_type not in kinds or left < 0:
+                if info.compress_type != zipfile.ZIP_STORED or left < 0:
                     raise ValueError(f"{name} is packed, or too large")
                 out[name] = parse_npy(archive.read(info))
             return out

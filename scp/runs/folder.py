@@ -41,7 +41,8 @@ def read_log(path: str | os.PathLike[str]) -> list[dict]:
         try:
             entry = parse_json(line)
             levels = [float(v) for v in entry["levels"]]
-            steps[int(entry["step"])] = {**entry, "levels": levels}
+            step = int(entry["step"])
+            steps[step] = {**entry, "step": step, "levels": levels}
         except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return [steps[k] for k in sorted(steps)]

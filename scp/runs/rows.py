@@ -18,6 +18,7 @@ import numpy as np
 
 from .arrays import npy_header
 from .files import folder_to_disk, naming, to_disk, writing
+from .plain import parse_json
 
 OWN = "fingerprint"  # begins the line with the checksum of the first line
 
@@ -81,9 +82,7 @@ class Rows:
         """The rows that a ledger of this fingerprint names, with their checksums."""
         lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
         if not lines or lines[0] != fingerprint:
-            if any(line.startswith(f"{OWN} ") for line in lines) and (
-                len(lines) < 2 or lines[1] != f"{OWN} {_crc(lines[0])}"
-            ):
+            if lines and not _whole(lines):
                 self.notes.append(f"{path}: damaged; computed anew")
             return {}
         rows, n, lost = {}, self._kinds[0][0][0], 0
@@ -167,6 +166,17 @@ class Rows:
         for array in self.arrays:
             content = zlib.crc32(np.ascontiguousarray(array[row]), content)
         return f"{content:08x}"
+
+
+def _whole(lines: list[str]) -> bool:
+    """Whether the first line of a ledger is as it was written, as far as that can be told: those of
+    version 0.1.0 had no line of its checksum."""
+    if any(line.startswith(f"{OWN} ") for line in lines):
+        return len(lines) > 1 and lines[1] == f"{OWN} {_crc(lines[0])}"
+    try:
+        return isinstance(parse_json(lines[0]), dict)
+    except ValueError:
+        return False
 
 
 def _crc(text: str) -> str:

@@ -121,7 +121,7 @@ def faults(
     selected: list[int],
     *,
     score: float,
-    gap: float,
+    gap: float | None,
     proven: bool,
     gains: Sequence[float] | np.ndarray | None = None,
 ) -> list[str]:
@@ -150,7 +150,13 @@ def faults(
         out.append(f"proof: {error}")
     if proven and not bound <= true + near:
         out.append(f"proven: the bound {bound!r} is above the score {true!r}")
-    if not abs(gap - ((bound - true) / bound if bound > 0 else 0.0)) <= 1e-6:
+    expected = 0.0 if proven else (bound - true) / bound if bound > 0 else None
+    told = None if gap is None or gap != gap else gap  # none: a part of nothing
+    if told is None or expected is None:
+        fits = told is expected
+    else:
+        fits = abs(told - expected) <= 1e-6 + (near / bound if bound > 0 else 0)
+    if not fits:
         out.append(f"gap: {gap!r} does not follow from bound and score")
     return out
 
@@ -245,7 +251,8 @@ def _verdict(folder: Path, said: dict[str, Any]) -> Verdict:
             gains=[e["gain"] for e in said["selected"]] if last else None,
         )
         out += [f"M = {entry['m']}: {text}" for text in wrong]
-        how = "the best possible, proved" if entry["proven"] else f"gap {entry['gap']:.2%}"
+        gap = "no gap" if entry["gap"] is None else f"gap {entry['gap']:.2%}"
+        how = "the best possible, proved" if entry["proven"] else gap
         shown.append(
             f"M = {entry['m']}: score {entry['score']:.4f}; no allowed choice exceeds "
             f"{entry['upper_bound']:.4f} ({how})"

@@ -8,7 +8,7 @@ Nothing in such a file can be executed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,28 @@ IGNORED = ("log_every", "checkpoint_seconds")  # options that change no weight
 
 
 @dataclass
+class Window:
+    """What was trained since the last line of the log: sums of the losses, float64, of how many
+    steps, and their time."""
+
+    sums: list[float]
+    steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, losses: np.ndarray, seconds: float) -> None:
+        self.sums = [a + float(b) for a, b in zip(self.sums, losses, strict=True)]
+        self.steps += 1
+        self.seconds += seconds
+
+    def means(self) -> np.ndarray:
+        return np.array(self.sums) / self.steps
+
+
+@dataclass
 class Checkpoint:
     """Attributes: arrays: name -> float32 [n]. step, progress, seconds: how far the run is.
     losses: as last logged. identity: digests of "network" and of what is learned from ("images",
-    ..); "options"."""
+    ..); "options". window: of the log."""
 
     arrays: dict[str, np.ndarray]
     step: int
@@ -34,6 +52,7 @@ class Checkpoint:
     seconds: float
     losses: list[float]
     identity: dict[str, Any]
+    window: Window = field(default_factory=lambda: Window([]))
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -46,6 +65,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress,
         "seconds": checkpoint.seconds,
         "losses": checkpoint.losses,
+        "window": asdict(checkpoint.window),
         "digest": of_arrays(*checkpoint.arrays.values()),
         **checkpoint.identity,
     }
@@ -107,10 +127,16 @@ def load_checkpoint(
             float(header["seconds"]),
             [float(v) for v in header["losses"]],
         )
+        window = _window(header.get("window") or {"sums": []})  # files of 0.1.0 have none
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{path}: the header is damaged: {brief(error)}") from None
     copies = {n: np.array(arrays[n], np.float32) for n in sizes}  # writable
-    return Checkpoint(copies, *numbers, identity)
+    return Checkpoint(copies, *numbers, identity, window)
+
+
+def _window(content: dict[str, Any]) -> Window:
+    sums = [float(v) for v in content["sums"]]
+    return Window(sums, int(content.get("steps", 0)), float(content.get("seconds", 0)))
 
 
 def _short(value: object) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,10 +21,11 @@ import numpy as np
 
 from .. import _core
 from ..progress import bars
-from ..runs import RunFolder, parse_json
+from ..runs import RunFolder, naming, parse_json
 from ..runs.folder import CHECKPOINT, LOG
+from ..signals import noticed
 from ..values import Result, array, real, whole
-from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from .checkpoints import Checkpoint, Window, load_checkpoint, save_checkpoint
 
 
 @dataclass(eq=False, repr=False)
@@ -131,10 +131,14 @@ def run_job(
     """Runs a training to its end, or to Ctrl-C; arguments as in `scp.features.train`."""
     training = _Run(job, options, run, callback)
     training.begin(resume)
-    with _ctrl_c() as stop, _bar(progress, training) as bar:
-        while not training.finished and not stop.is_set():
-            training.advance(bar)
-    return training.end()
+    with noticed() as stop:
+        with _bar(progress, training) as bar:
+            while not training.finished and not stop:
+                training.advance(bar)
+        state = training.end()
+    if stop and (state.finished or stop.number != signal.SIGINT):
+        stop.pass_on()
+    return state
 
 
 def as_pool(images: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
@@ -175,6 +179,7 @@ class _Run:
                 )
         self.step, self.progress, self.seconds = 0, 0.0, 0.0
         self.losses = [float("nan")] * len(self.job.losses)
+        self.window = Window([0.0] * len(self.job.losses))
         self.path = None if self.folder is None else self.folder / self.job.checkpoint
         self.saved = None
         if self.path is not None and resume and self.path.exists():
@@ -182,12 +187,12 @@ class _Run:
             found = load_checkpoint(self.path, sizes, self.identity, defaults)
             self.arrays, self.step, self.progress = found.arrays, found.step, found.progress
             self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
+            if len(found.window.sums) == len(self.job.losses):
+                self.window = found.window
         elif self.path is not None:
             self.path.unlink(missing_ok=True)
         if self.folder is not None:
             _trim_log(self.folder, self.job.log, self.step)
-        self.window: list[np.ndarray] = []  # losses since the last line of the log
-        self.window_seconds = 0.0
         self.save_at = time.monotonic() + self.options.checkpoint_seconds
         self._tell(
             "start",
@@ -218,8 +223,7 @@ class _Run:
         spent, self.clock = now - self.clock, now
         self.step += 1
         self.seconds += spent
-        self.window_seconds += spent
-        self.window.append(losses[0])
+        self.window.add(losses[0], spent)
         if self.options.steps:
             self.progress = self.step / self.options.steps
         else:
@@ -231,9 +235,9 @@ class _Run:
             self._save()
 
     def _log(self, rate: float) -> None:
-        levels = np.mean(self.window, axis=0)
+        levels = self.window.means()
         self.losses = [float(v) for v in levels]
-        speed = self.options.batch * len(self.window) / max(self.window_seconds, 1e-9)
+        speed = self.options.batch * self.window.steps / max(self.window.seconds, 1e-9)
         line = {
             "step": self.step,
             "progress": round(self.progress, 6),
@@ -244,10 +248,11 @@ class _Run:
             "seconds": round(self.seconds, 3),
         }
         if self.folder is not None:
-            with (self.folder / self.job.log).open("a", encoding="utf-8") as file:
+            path = self.folder / self.job.log
+            with naming(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self._tell("step", **line, seconds_left=self.seconds_left)
-        self.window, self.window_seconds = [], 0.0
+        self.window = Window([0.0] * len(self.losses))
 
     @property
     def seconds_left(self) -> float:
@@ -262,7 +267,13 @@ class _Run:
         save_checkpoint(
             self.path,
             Checkpoint(
-                self.arrays, self.step, self.progress, self.seconds, self.losses, self.identity
+                self.arrays,
+                self.step,
+                self.progress,
+                self.seconds,
+                self.losses,
+                self.identity,
+                self.window,
             ),
         )
         self.saved = self.step
@@ -320,30 +331,6 @@ def _trim_log(folder: RunFolder, name: str, step: int) -> None:
     folder.write_text(name, "".join(kept))
 
 
-@contextlib.contextmanager
-def _ctrl_c():
-    """An event that the first Ctrl-C sets; the second one raises KeyboardInterrupt."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def first(number, frame):
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = signal.getsignal(signal.SIGINT)
-    if before is None:  # installed by something that is not Python
-        yield stop
-        return
-    signal.signal(signal.SIGINT, first)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class _Bar:
     """Live progress: losses of the levels, images a second, time left."""
 
@@ -358,7 +345,7 @@ class _Bar:
         )
 
     def update(self, run: _Run) -> None:
-        if run.window and run.step % self.options.log_every:
+        if run.window.steps and run.step % self.options.log_every:
             return
         left = int(run.seconds_left)
         speed = self.options.batch * run.step / max(run.seconds, 1e-9)

@@ -132,8 +132,8 @@ def test_bad_labels_are_refused():
     for marks, message in [
         ((points, bad_weights, labelled, pseudo), r"weights\[0, 0\] must be 0 to 1, got 1.5"),
         ((bad_points, np.ones_like(weights), labelled, pseudo), r"points\[0, 0, 0\] must be fin"),
-        ((points, weights, five, pseudo), "labelled_rows must be images of the pool"),
-        ((points, weights, labelled, five), "pseudo_rows must be images of the pool"),
+        ((points, weights, five, pseudo), r"labelled_rows\[0\] must be an image of the pool"),
+        ((points, weights, labelled, five), r"pseudo_rows\[[0-9]\] must be an image of the pool"),
         ((points, weights, labelled[:0], pseudo), "items must be labelled"),
         ((points, weights, labelled[:0], pseudo[:0]), "labelled, pseudo must give one image"),
         ((points[:, :0], weights[:, :0], labelled, pseudo), "points must have 1 to 1024 landmarks"),

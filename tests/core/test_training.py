@@ -472,8 +472,8 @@ def test_the_decay_is_part_of_the_gradient():
 @pytest.mark.parametrize(
     ("rate", "change", "message"),
     [
-        (np.nan, {}, "train_adam"),
-        (-1.0, {}, "train_adam"),
+        (np.nan, {}, "rate, momentum"),
+        (-1.0, {}, "rate, momentum"),
         (1e-3, {"beta1": 1.0}, "beta1 must be 0 to 1"),
         (1e-3, {"beta2": np.nan}, "beta2 must be 0 to"),
         (1e-3, {"adam_epsilon": 0.0}, "adam_epsilon must be 1e-20 to 1, got 0"),
@@ -511,7 +511,7 @@ def test_a_teacher_is_the_twin_s():
     assert np.abs(teacher - want).max() <= 1e-6
     _testing.train_average(teacher, student, 0.0)
     np.testing.assert_array_equal(teacher, student)
-    with pytest.raises(ValueError, match="train_average"):
+    with pytest.raises(ValueError, match="rate, momentum"):
         _testing.train_average(teacher, student, 1.5)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scp
 from scp import datasets
 from scp.datasets import DatasetError
 from scp.datasets.cephalometric import read_landmarks
@@ -27,6 +28,68 @@ def put(path, image=IMAGE, suffix=None):
 # Folder -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "place, said",
+    [
+        ("@eaDir/001.png/SYNOPHOTO_THUMB_M.jpg", ("@eaDir/", "made by Synology")),
+        ("a/#recycle/old.png", ("a/#recycle/", "made by Synology")),
+        ("@Recycle/x/y.tif", ("@Recycle/", "made by QNAP")),
+        ("$RECYCLE.BIN/x.bmp", ("$RECYCLE.BIN/", "made by Windows")),
+        ("__MACOSX/001.png", ("__MACOSX/", "made by macOS")),
+        (".@__thumb/s100001.jpg", (".*", "hidden")),
+        ("a/._001.png", (".*", "hidden")),
+    ],
+)
+def test_what_file_servers_and_archives_add_is_left_out_and_counted(tmp_path, place, said):
+    put(tmp_path / "001.png")
+    put(tmp_path / place)
+    data = datasets.folder(tmp_path)
+    assert data.ids == ["001.png"]
+    ((name, reason),) = data.skipped
+    assert name == said[0] and reason.startswith(said[1]) and reason.endswith(": 1 image")
+    top = (tmp_path / place).parent  # what the user names is read
+    assert len(datasets.folder(top if top != tmp_path / "a" else tmp_path)) == 1
+
+
+def test_what_scp_wrote_is_no_image(tmp_path, monkeypatch):
+    for i in range(4):
+        write = np.roll(IMAGE, i, axis=1)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), write)
+    monkeypatch.chdir(tmp_path)
+    features = scp.GradientExtractor(size=(64, 64), channels=16)
+    settings = {"features": features, "count": 5, "progress": False, "report": False}
+    for run in ("runs/images", "mine", "deep/er"):
+        scp.choose(datasets.folder("."), 1, run=run, **settings)
+        put(tmp_path / run / "metrics.png")
+    put(tmp_path / "runs/pictures/of/landmarks.jpg")
+    data = datasets.folder(".")
+    assert data.ids == ["0.png", "1.png", "2.png", "3.png"]
+    assert data.skipped == [
+        ("deep/er/", "a run folder of scp: 1 image"),
+        ("mine/", "a run folder of scp: 1 image"),
+        ("runs/", "a run folder of scp: 2 images"),
+    ]
+    for name in ("dataset.json", "images.json", "config.toml"):  # of older versions
+        (tmp_path / "mine" / name).unlink()
+    assert datasets.folder(".").skipped[1][0] == "mine/"
+    assert datasets.folder("runs").ids == ["pictures/of/landmarks.jpg"]
+    assert datasets.folder("mine").ids == ["metrics.png"]
+    with pytest.raises(datasets.DatasetError, match=r"no image found .*; left out: er/, a run fol"):
+        datasets.folder("deep")
+
+
+def test_images_that_are_their_own_run_folder_are_images(tmp_path):
+    put(tmp_path / "a/0.png")
+    put(tmp_path / "runs/1.png")  # a name alone says nothing
+    put(tmp_path / "other/2.png")
+    (tmp_path / "other/config.toml").write_text("")
+    (tmp_path / "other/report.html").write_text("")
+    features = scp.GradientExtractor(size=(64, 64), channels=16)
+    settings = {"features": features, "count": 5, "progress": False}
+    scp.choose(datasets.folder(tmp_path / "a"), 1, run=tmp_path / "a", **settings)
+    assert datasets.folder(tmp_path).ids == ["a/0.png", "other/2.png", "runs/1.png"]
+
+
 def test_folder_ids_are_relative_sorted_and_unhidden(tmp_path):
     for name in ("b.png", "a/10.jpg", "a/2.JPG", "a.bmp", "ä/x.tif", ".hidden.png", ".d/y.png"):
         put(tmp_path / name)
@@ -34,7 +97,8 @@ def test_folder_ids_are_relative_sorted_and_unhidden(tmp_path):
     data = datasets.folder(tmp_path)
     assert data.ids == sorted(["b.png", "a/10.jpg", "a/2.JPG", "a.bmp", "ä/x.tif"])
     assert data.path(0) == str(tmp_path / data.ids[0])
-    assert len(data) == 5 and data.spacing is None and data.landmarks is None and not data.skipped
+    assert len(data) == 5 and data.spacing is None and data.landmarks is None
+    assert data.skipped == [(".*", "hidden files and folders: 2 images")]
     assert all(data.image(i).shape == data.shape(i) == (60, 48) for i in range(5))
     np.testing.assert_array_equal(data.image(data.ids.index("b.png")), IMAGE)
 

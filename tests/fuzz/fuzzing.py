@@ -22,7 +22,7 @@ SECONDS, SECONDS_PER_MB = 2.0, 8.0  # of CPU time, which other processes do not 
 MEMORY, MEMORY_PER_BYTE = 64 << 20, 120
 TRACED = 6  # times slower while memory is measured
 WATCHDOG = 600.0  # of code that does not look for signals
-LONGEST_MESSAGE = 600
+LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True)

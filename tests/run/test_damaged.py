@@ -149,6 +149,7 @@ def test_one_bit(whole, name):
         ("similarity.npy", lambda data: data[:-5], "computed anew"),
         ("similarity.ledger", flipped(8 * 40 + 1), "similarity.ledger: damaged; computed anew"),
         ("similarity.ledger", lambda data: data[:-14] + data[-13:], "a row is not as written"),
+        ("similarity.ledger", lambda data: data[:60], "similarity.ledger: damaged; computed anew"),
         ("keypoints.npz", flipped(8 * 200), "keypoints.npz: damaged"),
         ("keypoints.npz", lambda data: data[:90], "keypoints.npz: damaged"),
         ("images.json", lambda data: data.replace(b'"sha256": "', b'"sha256": "0'), "images.json"),

@@ -266,6 +266,10 @@ def test_verify_on_a_matrix_finds_what_is_wrong():
     ):
         with pytest.raises(ValueError):
             scp.verify(v, type(s)(**{**s.__dict__, **change}), w)
+    for method in ("swap", "exact"):  # bounds of 0 and less have no gap
+        for low in (v - 3, v * 0):
+            negative = scp.select(low, 3, weights=w, method=method)
+            assert scp.verify(low, negative, w) == pytest.approx(negative.score)
     if not swap.proven:
         with pytest.raises(ValueError, match="proven"):
             scp.verify(v, type(s)(**{**swap.__dict__, "proven": True}), w)

@@ -292,3 +292,24 @@ def test_numbers():
     for wrong in ("1", True, None, [1.0], 1j):
         with pytest.raises(TypeError, match="budget must be a number"):
             scp.select(TABLE, 1, costs=np.ones(7), budget=[wrong] if wrong is None else wrong)
+
+
+def test_rows_of_a_data_set_are_whole():
+    pool = scp.datasets.phantom(3, seed=1, size=(64, 64))
+    assert pool.subset(np.arange(2)).ids == pool.ids[:2]
+    for wrong, words in (
+        ([1.7], "rows must be a whole number, got 1.7"),
+        ([True, False, True], "rows must be a whole number, got True"),
+        (np.array([True, False, True]), "rows must be whole numbers, not a mask"),
+        ("12", "rows must be a sequence of whole numbers"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            pool.subset(wrong)
+    for wrong in (1.7, "1", True):
+        with pytest.raises(TypeError, match="image index must be a whole number"):
+            pool.image(wrong)
+    for wrong in ("3", 2.5, None):
+        with pytest.raises(TypeError, match="levels must be a whole number"):
+            scp.GradientExtractor(levels=wrong).check()
+        with pytest.raises(TypeError, match="channels must be a whole number"):
+            scp.GradientExtractor(channels=wrong).check()

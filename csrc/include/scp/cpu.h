@@ -1,5 +1,6 @@
 /* Instruction sets: what this CPU has, and which one the kernels use.
- * Every kernel family exists for each set and gives the same bits on all of them. */
+ * Every kernel family exists for each set and gives the same bits on all of them, but for those of
+ * networks (scp/nn.h). */
 #ifndef SCP_CPU_H
 #define SCP_CPU_H
 

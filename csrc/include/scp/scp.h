@@ -17,7 +17,8 @@
  * valid after SCP_OK only. Arrays belong to the caller, are row-major and without gaps; handles
  * (scp_x_create) are freed by scp_x_free, which takes NULL. A const handle may be used by several
  * threads. Long calls take a struct scp_control, through which the caller watches and stops them.
- * Results are the same bits at any number of threads and on every instruction set.
+ * Results are the same bits at any number of threads and, but for networks (scp/nn.h), on every
+ * instruction set.
  *
  * From pixels to the M images to annotate (tests/c/test_usage.c runs it):
  *
