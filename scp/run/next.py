@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..landmarks import Landmarks
+from ..landmarks.edits import ledger_of
 from ..runs.folder import LANDMARKS, MARKS
 
 if TYPE_CHECKING:
@@ -87,6 +88,27 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
         steps.append(
             ("Measure, without the images that a person marked:", _measure(run, found, file))
         )
+    return steps
+
+
+def after_evaluation(
+    worst: list[str], landmarks: Path, page: Path | None, again: str, pictures: bool
+) -> list[Step]:
+    """Look at the worst images, and correct what was found.
+
+    worst: ids. landmarks: the file that was measured. page: with all numbers, if it was written;
+    again: the command that writes it. pictures: it shows the images.
+    """
+    first, steps = ", ".join(list(dict.fromkeys(worst))[:FIRST]), []
+    what = "pictures" if pictures else "all numbers"
+    if first:
+        where = f"; {what} in {page}" if page else ""
+        steps.append((f"Look at the images with the largest errors first: {first}{where}.", ""))
+    if not page:
+        steps.append((f"Write {'pictures and ' if pictures else ''}all numbers as files:", again))
+    if landmarks.name == LANDMARKS and ledger_of(landmarks).is_file():
+        text = f"Correct what is wrong in {landmarks}: your points are kept, and used as marks"
+        steps.append((f"{text}, by the next scp detect or scp refine of this run.", ""))
     return steps
 
 
