@@ -12,6 +12,7 @@ import numpy as np
 from ..landmarks import Landmarks
 from ..landmarks.edits import ledger_of
 from ..runs.folder import LANDMARKS, MARKS
+from .spacing import spacing_words
 
 if TYPE_CHECKING:
     from .finding import Finding as Run
@@ -121,5 +122,7 @@ def _measure(run: Run, found: Landmarks, file: Path) -> str:
     if hand and run.folder is not None and (len(hand) > MOST_IDS or not plain):
         run.folder.write_text(TEMPLATES, "".join(f"{name}\n" for name in hand))
         words = ["--exclude", f"@{run.path / TEMPLATES}"]
-    shell = replace(run.shell, images=[str(file), *run.shell.images], features=[], templates=[])
+    known = [] if "--spacing" in run.shell.images else spacing_words(run.dataset, run.path)
+    images = [str(file), *run.shell.images, *known]
+    shell = replace(run.shell, images=images, features=[], templates=[])
     return shell.command("evaluate", *words)
