@@ -311,7 +311,7 @@ def shell_of(args, run: Path | str, *templates: str):
 def program() -> list[str]:
     """How this program was called: outside its environment `scp` is another, which copies files."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == ("scp", "__main__.py"):
         return [_shortest(sys.executable), "-m", "scp"]
     return [_shortest(sys.argv[0])] if called.stem == "scp" else ["scp"]
 
