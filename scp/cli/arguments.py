@@ -100,7 +100,12 @@ def no_effect(args, where: str, *options: str) -> None:
     which WHERE says."""
     for name in options:
         if name in getattr(args, "given", ()):
-            raise ValueError(f"--{name.replace('_', '-')} has no effect {where}")
+            raise ValueError(f"{option_of(name)} has no effect {where}")
+
+
+def option_of(name: str) -> str:
+    """An argument's name as it is given: --max-nodes, -m."""
+    return f"--{name.replace('_', '-')}" if len(name) > 1 else f"-{name}"
 
 
 def usual(*functions) -> dict[str, object]:
@@ -304,7 +309,7 @@ def shell_of(args, run: Path | str, *templates: str):
 def given_words(args, *options: str) -> list[str]:
     """These options as they were given, as words of another command."""
     given = getattr(args, "given", {})
-    pairs = [(f"--{name.replace('_', '-')}", str(given[name])) for name in options if name in given]
+    pairs = [(option_of(name), str(given[name])) for name in options if name in given]
     return [word for pair in pairs for word in pair]
 
 

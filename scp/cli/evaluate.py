@@ -7,9 +7,18 @@ import json
 from pathlib import Path
 
 from ..landmarks.names import visible
-from .arguments import add_data, names, open_data, size, spacing_argument
+from .arguments import (
+    add_data,
+    names,
+    no_effect,
+    open_data,
+    say_next,
+    size,
+    spacing_argument,
+)
 
 MOST_ROWS = 40  # of the table of landmarks
+LOOKED_AT = 20  # points of the largest errors, whose images are named
 
 
 def add_evaluate(commands) -> None:
@@ -94,8 +103,12 @@ def run_evaluate(args) -> int:
     from ..evaluation import evaluate
     from ..evaluation.metrics import RADII_OF
     from ..landmarks import read_landmarks
+    from ..run.next import after_evaluation
     from ..runs import holding
 
+    folder = args.run or args.out
+    if not folder:
+        no_effect(args, "without --run or --out: no file is written", "no_pictures")
     predicted = read_landmarks(args.landmarks)
     truth, rest = _truth(args)
     if args.unit == "px":
@@ -113,7 +126,6 @@ def run_evaluate(args) -> int:
         random_state=args.seed,
         **rest,
     )
-    folder = args.run or args.out
     with holding(args.run):
         written = result.write(folder, pictures=not args.no_pictures) if folder else []
     if args.json:
@@ -122,6 +134,11 @@ def run_evaluate(args) -> int:
     show(result)
     if written:
         print(f"files in {folder}; open {Path(folder, 'evaluation.html')}")
+    page = Path(folder, "evaluation.html") if written else None
+    worst = [result.ids[i] for i, _ in result.worst(LOOKED_AT)]
+    again = f"{args.command_text} --out evaluation"
+    pictures = result.images is not None and not args.no_pictures
+    say_next(after_evaluation(worst, Path(args.landmarks), page, again, pictures))
     return 0
 
 
@@ -138,6 +155,9 @@ def _truth(args):
         return truth, rest
     from ..datasets.spacing import spacing_of
 
+    of_images = ("split", "annotator", "annotations", "unmatched", "sizes", "subset", "on_error")
+    no_effect(args, f"where {args.images}, a file, has the true landmarks", *of_images)
+    no_effect(args, f"where no images are known: {args.images} is a file", "no_pictures")
     truth = read_landmarks(args.images, args.category, origin=args.origin, several=args.several)
     spacing = spacing_of(spacing_argument(args.spacing), truth.ids)
     return truth, {} if spacing is None else {"spacing": spacing}

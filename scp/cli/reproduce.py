@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 
 from ..progress import LINE_SECONDS
-from .arguments import add_output, counts, size, usual
+from ..runs.folder import WEIGHTS
+from .arguments import (
+    add_output,
+    counts,
+    given_words,
+    no_effect,
+    say_next,
+    size,
+    usual,
+)
 from .train import fit
 
 WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
+_SINGLE = {"fig1", "fig5", "fig6"}  # of templates alone
 MINUTES = 60.0  # of training where the run folder has no features
 REFINE_MINUTES = 10.0
 
@@ -132,6 +143,7 @@ def run_reproduce(args) -> int:
     from ..runs import RunFolder
 
     wanted = list(WHAT) if "all" in args.what else list(dict.fromkeys(args.what))
+    check_options(args, set(wanted))
     options = experiments.Options(
         evaluation=args.evaluation,
         rule=args.rule,
@@ -148,6 +160,28 @@ def run_reproduce(args) -> int:
     run = RunFolder(args.run or os.path.join("runs", f"reproduce-{args.dataset}"))
     with run.holding():
         return _reproduce(args, run, wanted, options)
+
+
+def check_options(args, wanted: set[str]) -> None:
+    """ValueError names an option that would do nothing."""
+    if "table1" not in wanted:
+        no_effect(args, "without table1", "draws")
+    if "table5" not in wanted:
+        no_effect(args, "without table5", "seeds")
+        if args.method != "exact":
+            no_effect(args, "without table5 where --method is not exact", "max_nodes")
+    if "table2" not in wanted:
+        no_effect(args, "without table2", "refine_minutes", "rounds")
+    elif not args.refine_minutes > 0:
+        no_effect(args, "with --refine-minutes 0", "rounds")
+    if args.method != "random":
+        no_effect(args, "where --method is not random", "searches")
+    if wanted <= _SINGLE:
+        no_effect(args, f"in {', '.join(sorted(wanted))}: M = 1", "m", "candidates")
+    if args.features == "gradient":
+        no_effect(args, "with --features gradient", "minutes")
+        if "table2" not in wanted or not args.refine_minutes > 0:
+            no_effect(args, "with --features gradient", "preset")
 
 
 def _reproduce(args, run, wanted, options) -> int:
@@ -174,7 +208,32 @@ def _reproduce(args, run, wanted, options) -> int:
         files = result.write(study.folder)
         print(result.text())
         print(f"written to {study.folder.path}: {', '.join(files)}\n", flush=True)
+    say_next(_next(args, run, study, wanted))
     return 0
+
+
+def _next(args, run, study, wanted) -> list[tuple[str, str]]:
+    """What to do next, as in `scp.run.next`."""
+    folder, pool = study.folder.path, len(study.ids)
+    files = ", ".join(f"{name}.md" for name in wanted)
+    steps = [(f"Read the tables beside the paper's: {files} in {folder}.", "")]
+    rest = [name for name in WHAT if not (folder / f"{name}.md").is_file()]
+    if args.evaluation == "paper" and "fig4" in rest:  # shows test images
+        rest.remove("fig4")
+    if "table2" in rest and _largest(args, ["table2"]) > pool:
+        rest.remove("table2")
+    if rest:
+        common = ["dataset", "root", "images", "features", "size", "evaluation", "rule", "views"]
+        common += ["method", "direction", "keypoints_of", "run"]
+        common += [] if args.features == "gradient" else ["preset"]
+        common += [] if set(rest) <= _SINGLE else ["m", "candidates"]
+        command = shlex.join(["scp", "reproduce", *rest, *given_words(args, *common)])
+        steps.append(("Make the others, from what is there already:", command))
+    if args.features == "trained" and args.dataset == "cephalometric":
+        words = [args.root, "--dataset", "cephalometric", "--model", str(run / WEIGHTS)]
+        text = "Choose images of these by the features that were trained (or of your own folder):"
+        steps.append((text, shlex.join(["scp", "select", *words])))
+    return steps
 
 
 def _largest(args, wanted) -> int:
@@ -182,15 +241,12 @@ def _largest(args, wanted) -> int:
 
     if args.m:
         return max(args.m)
-    return (
-        max(SIZES2) if "table2" in wanted else 1 if set(wanted) <= {"fig1", "fig5", "fig6"} else 5
-    )
+    return max(SIZES2) if "table2" in wanted else 1 if set(wanted) <= _SINGLE else 5
 
 
 def _features(args, data, run):
     """The features in the run folder, trained there first if there are none."""
     from ..features import FeatureExtractor, GradientExtractor
-    from ..runs.folder import WEIGHTS
 
     if args.features == "gradient":
         return GradientExtractor(size=args.size or (384, 384))

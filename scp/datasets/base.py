@@ -103,6 +103,7 @@ class Dataset:
         skipped: (id, reason) of each image left out with on_error="skip".
     """
 
+    given_spacing: np.ndarray | None = None  # of `with_spacing`, [N][2]
     _pool: tuple[Dataset, list[int]] | None = None  # whose images these are, and which
 
     def __init__(
@@ -287,7 +288,8 @@ class Dataset:
         """The same images with another spacing, mm per original pixel: one number, (sy, sx),
         [N][2], or the path of a CSV with the header image,sy,sx."""
         out = self.subset(range(len(self)))
-        out.spacing, out.skipped = spacing_of(spacing, self.ids), list(self.skipped)
+        out.spacing = out.given_spacing = spacing_of(spacing, self.ids)
+        out.skipped = list(self.skipped)
         return out
 
 

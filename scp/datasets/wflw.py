@@ -118,9 +118,9 @@ class Faces(Dataset):
     def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Faces:
         """As `Dataset.with_spacing`, of the photographs: the crops get what comes of it."""
         out = self.subset(range(len(self)))
-        of_photograph = spacing_of(spacing, self.ids)
+        of_photograph = out.given_spacing = spacing_of(spacing, self.ids)
         if of_photograph is not None:
-            of_photograph *= self.squares[:, 2:] / margin(self.size)[0]
+            of_photograph = of_photograph * self.squares[:, 2:] / margin(self.size)[0]
         out.spacing, out.skipped = of_photograph, list(self.skipped)
         return out
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..landmarks import Landmarks
+from ..landmarks.edits import ledger_of
 from ..runs.folder import LANDMARKS, MARKS
+from .spacing import spacing_words
 
 if TYPE_CHECKING:
     from .finding import Finding as Run
@@ -90,6 +92,27 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
     return steps
 
 
+def after_evaluation(
+    worst: list[str], landmarks: Path, page: Path | None, again: str, pictures: bool
+) -> list[Step]:
+    """Look at the worst images, and correct what was found.
+
+    worst: ids. landmarks: the file that was measured. page: with all numbers, if it was written;
+    again: the command that writes it. pictures: it shows the images.
+    """
+    first, steps = ", ".join(list(dict.fromkeys(worst))[:FIRST]), []
+    what = "pictures" if pictures else "all numbers"
+    if first:
+        where = f"; {what} in {page}" if page else ""
+        steps.append((f"Look at the images with the largest errors first: {first}{where}.", ""))
+    if not page:
+        steps.append((f"Write {'pictures and ' if pictures else ''}all numbers as files:", again))
+    if landmarks.name == LANDMARKS and ledger_of(landmarks).is_file():
+        text = f"Correct what is wrong in {landmarks}: your points are kept, and used as marks"
+        steps.append((f"{text}, by the next scp detect or scp refine of this run.", ""))
+    return steps
+
+
 def _measure(run: Run, found: Landmarks, file: Path) -> str:
     if run.shell is None:
         return "scp.evaluate(found, run.dataset)"
@@ -99,5 +122,7 @@ def _measure(run: Run, found: Landmarks, file: Path) -> str:
     if hand and run.folder is not None and (len(hand) > MOST_IDS or not plain):
         run.folder.write_text(TEMPLATES, "".join(f"{name}\n" for name in hand))
         words = ["--exclude", f"@{run.path / TEMPLATES}"]
-    shell = replace(run.shell, images=[str(file), *run.shell.images], features=[], templates=[])
+    known = [] if "--spacing" in run.shell.images else spacing_words(run.dataset, run.path)
+    images = [str(file), *run.shell.images, *known]
+    shell = replace(run.shell, images=images, features=[], templates=[])
     return shell.command("evaluate", *words)

@@ -21,6 +21,7 @@ CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
+SPACING = "spacing.csv"
 
 
 def unfinished(path: str | os.PathLike[str]) -> bool:

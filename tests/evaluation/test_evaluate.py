@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+import shlex
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from scp.cli import main
 from scp.datasets import arrays
 from scp.evaluation import evaluate, metrics
 from scp.landmarks import Landmarks, write_landmarks
+from scp.landmarks.edits import write_kept
 
 NAN = float("nan")
 
@@ -415,6 +417,18 @@ def test_command_prints_a_table(files, tmp_path, capsys):
     assert "a  right  4.00 mm" in said
     assert (run / "evaluation.html").is_file()
     assert json.loads((run / "metrics.json").read_text())["mre"] == 1.5
+    assert f"largest errors first: a, b, c; all numbers in {run / 'evaluation.html'}" in said
+
+
+def test_command_says_what_is_next(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", *files]) == 0
+    hint = capsys.readouterr().out.splitlines()[-1]
+    assert main(shlex.split(hint)[1:]) == 0  # as it was printed
+    assert (tmp_path / "evaluation" / "evaluation.html").is_file()
+    write_kept("landmarks.csv", moved(images(), BY))
+    assert main(["evaluate", "landmarks.csv", files[1]]) == 0
+    assert "Correct what is wrong in landmarks.csv" in capsys.readouterr().out
 
 
 def test_command_prints_json(files, capsys):
@@ -464,6 +478,11 @@ def test_command_in_percent(files, capsys):
         (["--grid", "384"], "grid: the sizes of the images are needed"),
         (["--spacing", "-1"], "spacing must be positive"),
         (["--exclude", "zz"], "no image is called 'zz'"),
+        (["--no-pictures"], "--no-pictures has no effect without --run or --out"),
+        (["--no-pictures", "--out", "out"], "--no-pictures has no effect where no images"),
+        (["--split", "train"], "--split has no effect"),
+        (["--on-error", "raise"], "--on-error has no effect"),
+        (["--sizes", "2,3"], "--sizes has no effect"),
     ],
 )
 def test_command_says_errors(files, options, text, capsys):

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shlex
 import shutil
 
 import numpy as np
@@ -290,6 +291,7 @@ def test_everything_by_the_command(tmp_path, capsys):
         if name.startswith("fig"):
             assert b"<svg" in (run / "reproduce" / f"{name}.svg").read_bytes()
     assert "3.083" in text and "M = 1, SCN" in text and "later" in text
+    assert f"table1.md, table2.md, table5.md, fig1.md, fig4.md, fig5.md, fig6.md in {run}" in text
     with (run / "reproduce" / "table2.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {r["method"].split(",")[0] for r in rows} == {"matching", "refined"}
@@ -323,6 +325,14 @@ def test_everything_by_the_command(tmp_path, capsys):
     )
 
 
+def test_the_command_names_what_is_not_made(tmp_path, capsys):
+    run, options = str(tmp_path / "run"), ["--evaluation", "honest", "--views", "1"]
+    assert main(["reproduce", "fig1", *SMALL, *options, "--run", run, "--quiet"]) == 0
+    hint = capsys.readouterr().out.splitlines()[-1]
+    made = ["table1", "table5", "fig4", "fig5", "fig6"]  # table 2 needs 25 images
+    assert shlex.split(hint) == ["scp", "reproduce", *made, *SMALL, *options, "--run", run]
+
+
 def _chosen(run):
     with (run / "reproduce" / "table2.csv").open() as file:
         return [r["chosen"] for r in csv.DictReader(file)]
@@ -337,8 +347,17 @@ def _chosen(run):
         (["fig1", *SMALL[:-4], "--minutes", "0"], "--minutes must be above 0"),
         (["table1"], "--root"),
         (["table1", "--dataset", "phantom", "--root", "x"], "--root"),
-        (["table1", "--root", "nowhere"], "no folder RawImage"),
+        (["table1", "--root", "nowhere"], "nowhere: no such folder"),
         (["table1", "--root", "nowhere", "--images", "5"], "--images"),
+        (["table1", *SMALL, "--seeds", "10"], "--seeds has no effect without table5"),
+        (["table1", *SMALL, "--rounds", "1"], "--rounds has no effect without table2"),
+        (["table2", *SMALL, "--refine-minutes", "0", "--rounds", "2"], "--rounds has no effect"),
+        (["table5", *SMALL, "--searches", "9"], "--searches has no effect"),
+        (["table1", *SMALL, "--max-nodes", "9"], "--max-nodes has no effect"),
+        (["fig1", *SMALL, "--draws", "9"], "--draws has no effect"),
+        (["fig1", "fig5", *SMALL, "-m", "2"], "-m has no effect in fig1, fig5"),
+        (["table1", *SMALL, "--minutes", "9"], "--minutes has no effect"),
+        (["table1", *SMALL, "--preset", "paper"], "--preset has no effect"),
     ],
 )
 def test_errors(extra, message, tmp_path, capsys):

@@ -3,9 +3,13 @@
 import json
 import pickle
 
+import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
+from scp.cli.arguments import spacing_argument
+from scp.run.spacing import spacing_words
 
 POOL = scp.datasets.phantom(8, seed=0, size=(96, 80))
 FEATURES = scp.GradientExtractor(size=(64, 64), channels=16)
@@ -26,6 +30,23 @@ def test_stages_come_one_after_the_other_and_once(tmp_path):
     assert stages == ["key points", "similarity", "duplicates", "selection", "report"]
     again = scp.Run(POOL, tmp_path, **SETTINGS)
     assert again.select(2).resumed == 8 and not again._job._kept
+
+
+@pytest.mark.parametrize("spacing", [0.25, (0.2, 0.1), "each"])
+def test_a_given_spacing_stays_known(tmp_path, spacing):
+    images = write_images(tmp_path / "images", POOL)
+    pool = scp.datasets.folder(images)
+    if spacing == "each":
+        spacing = np.linspace(0.1, 0.9, 16).reshape(8, 2)
+    expected = np.broadcast_to(spacing, (8, 2))
+    scp.Run(pool.with_spacing(spacing), tmp_path / "run", **SETTINGS).select(2)
+    again = scp.Run.open(tmp_path / "run", progress=False)
+    assert np.array_equal(again.dataset.spacing, expected)
+    assert np.array_equal(scp.Run(pool, tmp_path / "run", **SETTINGS).dataset.spacing, expected)
+    other = scp.Run(pool.with_spacing(3.0), tmp_path / "run", **SETTINGS)  # what is given counts
+    assert (other.dataset.spacing == 3.0).all()
+    words = spacing_words(again.dataset, again.path)
+    assert np.array_equal(pool.with_spacing(spacing_argument(words[1])).spacing, expected)
 
 
 @pytest.mark.parametrize(
