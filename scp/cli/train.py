@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 
+from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
 from ..runs import parse_json
 from .arguments import add_data, add_output, data_words, open_data, run_path, say_next, size
@@ -106,7 +107,10 @@ def settings(pairs: list[str]) -> tuple[dict, dict]:
 
 
 def run_train(args) -> int:
+    from ..datasets import find_inverted
     from ..features import FeatureExtractor
+    from ..runs import holding
+    from ..selection import image_warnings
 
     training, network = settings(args.set)
     extractor = FeatureExtractor(
@@ -119,6 +123,10 @@ def run_train(args) -> int:
     ).check()
     pool = open_data(args)
     run = run_path(args, pool)
+    with holding(run, pool):
+        inverted = find_inverted(pool, False if args.quiet else None)
+        for text in image_warnings(pool, [pool.ids[i] for i in inverted]):
+            print(f"warning: {visible(text)}", file=sys.stderr)
     finished = fit(
         extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
     )

@@ -95,8 +95,8 @@ class LandmarkDetector(Estimator):
 
     def __init__(
         self,
-        *,
         extractor: FeatureExtractor | GradientExtractor,
+        *,
         rule: str = "agreeing",
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
