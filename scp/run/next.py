@@ -29,16 +29,25 @@ class Shell:
 
     Attributes:
         images: the images and what kind of data set they are. run: --run DIR. features: which are
-            used. templates: which images are annotated.
+            used. templates: which images are annotated. program: how this program is called.
     """
 
     images: list[str]
     run: list[str]
     features: list[str] = field(default_factory=list)
     templates: list[str] = field(default_factory=list)
+    program: list[str] = field(default_factory=lambda: ["scp"])
 
     def command(self, verb: str, *more: str) -> str:
-        words = ["scp", verb, *self.images, *self.run, *self.features, *self.templates, *more]
+        words = [
+            *self.program,
+            verb,
+            *self.images,
+            *self.run,
+            *self.features,
+            *self.templates,
+            *more,
+        ]
         return shlex.join(words)
 
 

@@ -205,10 +205,10 @@ def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str
         more = f" and {len(duplicates) - 5} more" if len(duplicates) > 5 else ""
         notes.append(f"{len(duplicates)} pairs of images show the same picture: {named}{more}")
     if empty:
-        notes.append(
-            f"{len(empty)} images have no key points and count as not covered: "
-            f"{', '.join(empty[:5])}"
-        )
+        said = "image has no key points and counts"
+        if len(empty) > 1:
+            said = "images have no key points and count"
+        notes.append(f"{len(empty)} {said} as not covered: {', '.join(empty[:5])}")
     return notes
 
 
