@@ -10,7 +10,17 @@ import time
 from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
 from ..runs import parse_json
-from .arguments import add_data, add_output, data_words, open_data, run_path, say_next, size
+from .arguments import (
+    add_data,
+    add_output,
+    data_words,
+    given_words,
+    open_data,
+    program,
+    run_path,
+    say_next,
+    size,
+)
 
 EXIT_STOPPED = 130
 
@@ -137,12 +147,14 @@ def run_train(args) -> int:
         return EXIT_STOPPED
     if not args.json:
         print(f"weights in {run}/weights.safetensors")
-        words = ["scp", "select", args.images, "--run", str(run), *data_words(args)]
-        steps = [("Choose the images to annotate, by these features:", shlex.join(words))]
+        same = [args.images, "--run", str(run), *data_words(args)]
+        select = shlex.join([*program(), "select", *same])
+        steps = [("Choose the images to annotate, by these features:", select)]
         if extractor.hardly_trained:
             print(f"warning: {extractor.hardly_trained}", file=sys.stderr)
-            longer = ["scp", "train", args.images, "--run", str(run), *data_words(args)]
-            longer += ["--minutes", "10", "--fresh"]
+            same += given_words(args, "preset", "size", "start", "seed")
+            same += [word for value in args.set for word in ("--set", value)]
+            longer = [*program(), "train", *same, "--minutes", "10", "--fresh"]
             steps.insert(0, ("Train for longer first:", shlex.join(longer)))
         say_next(steps)
     return 0

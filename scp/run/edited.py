@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from ..errors import warn
 from ..landmarks import set_aside
 from ..runs import RunFolder, is_sealed
 
@@ -15,8 +14,7 @@ def keep_edited(folder: RunFolder, *names: str) -> None:
         path = folder / name
         if path.is_file() and not is_sealed(path):
             aside = set_aside(path)
-            warnings.warn(
+            warn(
                 f"{name} was changed by hand, damaged, or is of an earlier version: it is kept as "
-                f"{aside}, and written anew",
-                stacklevel=4,
+                f"{aside}, and written anew"
             )
