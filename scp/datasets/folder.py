@@ -18,8 +18,9 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
     counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
     archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices, and symbolic links that
-    lead back to themselves or out of `root`. What `root` names itself is read wherever it is. Images may differ in size, depth (8 or 16 bit) and colour. There is no
-    spacing and there are no landmarks.
+    lead back to themselves or out of `root`. What `root` names itself is read wherever it is.
+    Images may differ in size, depth (8 or 16 bit) and colour. There is no spacing and there are no
+    landmarks.
 
     Args:
         root: the folder.
