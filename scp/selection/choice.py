@@ -14,12 +14,17 @@ import numpy as np
 from .._version import __version__
 from ..landmarks.names import Index
 from ..runs import RunFolder, brief, read_json
+from ..runs.folder import MARKS
 from ..values import Result, whole_numbers
 from .answer import Selection, listed
 
 NEXT = (
     "next: mark their landmarks in a table (marks.csv); then Run.detect(scp.read_landmarks("
     '"marks.csv")) finds them in all images'
+)
+NEXT_IN = (
+    "next: fill in their landmarks in {marks}; then scp.Run.open({run!r}, images).detect() finds "
+    "them in all images"
 )
 
 
@@ -68,8 +73,11 @@ class Choice(Result):
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
             lines.append(f"{many} (.warnings): {self.warnings[0][:100]}")
         if self.run is not None:
-            lines.append(f"files: {self.run.path}")
-        return "\n".join([*lines, NEXT])
+            path = self.run.path
+            lines += [f"files: {path}", NEXT_IN.format(marks=path / MARKS, run=str(path))]
+        else:
+            lines.append(NEXT)
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"<Choice: {self}>"
