@@ -12,6 +12,7 @@ from .._version import __version__
 from ..landmarks.names import check_name, visible
 from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
+from .arguments import program
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    args.command_text = shlex.join(["scp", *argv])
+    args.command_text = shlex.join([*program(), *argv])
     args.given = _given(argv)
     try:
         for word in argv:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from ..landmarks.names import Index, check_name, known_groups, twice, writable
 from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
+from .extents import Extents
 from .reading import DatasetError
 from .spacing import spacing_of
 
@@ -62,6 +63,8 @@ def resize(image: np.ndarray, size: tuple[int, int], white: int | None = None) -
     height, width = check_size(size)
     if image.dtype in (np.uint8, np.uint16):
         white = white or np.iinfo(image.dtype).max
+        if white < np.iinfo(image.dtype).max:  # before a stray pixel goes into a mean
+            image = np.minimum(image, image.dtype.type(white))
         image = image.astype(np.float32) * np.float32(1 / white)
     elif image.dtype != np.float32:
         raise TypeError(f"image must be uint8, uint16 or float32, got {image.dtype}")
@@ -255,6 +258,11 @@ class Dataset:
         return levels.mixed(self._range, self.ids)
 
     @cached_property
+    def extents(self) -> Extents:
+        """What is known of the values of the files."""
+        return Extents() if self._pool is None else self._pool[0].extents
+
+    @cached_property
     def _range(self) -> levels.Range:
         return levels.find_range(self)
 
@@ -270,12 +278,10 @@ class Dataset:
         return header.bits, header.white
 
     def extent(self, i: int) -> tuple[int, int]:
-        """The smallest and the largest value of image i as stored, decoded for it."""
+        """The smallest and the largest value of image i as stored, decoded for it
+        (`levels.extent_of`)."""
         path = self.path(i)
-        if path is not None:
-            return reading.extent(path)
-        image = self.image(i)
-        return int(image.min()), int(image.max())
+        return levels.extent_of(self.image(i)) if path is None else self.extents.of(path)
 
     def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
         """Row numbers of images by id, each once, as `scp.landmarks.names.Index` looks them up;

@@ -20,6 +20,7 @@ from ..errors import DatasetError
 from . import tiff
 from .header import MAX_PIXELS, Header, HeaderError
 from .headers import jpeg_scans, parse, png_pixels
+from .levels import extent_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -87,9 +88,8 @@ def read_grey(
 
 
 def extent(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """The smallest and the largest value of the file's pixels as stored: 0 may be white."""
-    image = _stored(path, None)[1]
-    return int(image.min()), int(image.max())
+    """`levels.extent_of` the file's pixels as stored: 0 may be white."""
+    return extent_of(_stored(path, None)[1])
 
 
 def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]:

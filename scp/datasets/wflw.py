@@ -93,7 +93,7 @@ class Faces(Dataset):
         return header.bits, header.white
 
     def extent(self, i: int) -> tuple[int, int]:
-        return reading.extent(self.sources[self._check(i)])
+        return self.extents.of(self.sources[self._check(i)])
 
     def to_original(self, i: int, xy: ArrayLike) -> np.ndarray:
         """Points [...][2] of crop i as points of its photograph, float64."""

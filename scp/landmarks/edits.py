@@ -8,12 +8,12 @@ image are there). So was one whose `source` says so.
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn
 from .csv import write_landmarks
 from .names import form
 from .read import read_landmarks
@@ -114,7 +114,7 @@ def write_kept(
     path, aside = Path(path), None
     if unclear:
         aside = set_aside(path)
-        warnings.warn(f"{path.name} is kept as {aside}: {unclear}", stacklevel=3)
+        warn(f"{path.name} is kept as {aside}: {unclear}")
     write_landmarks(_next(path), landmarks)
     write_landmarks(path, landmarks)
     os.replace(_next(path), ledger_of(path))  # killed before this: `edits_in` sees which is true

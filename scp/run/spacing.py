@@ -3,7 +3,6 @@ images differ in spacing.csv beside it."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.spacing import spacing_lines
+from ..errors import warn
 from ..runs import RunFolder, read_config
 from ..runs.folder import CONFIG, SPACING
 
@@ -44,7 +44,7 @@ def with_kept_spacing(dataset: Dataset, path: Path | None) -> Dataset:
     try:
         return dataset.with_spacing(path / SPACING if kept == SPACING else kept)
     except ValueError as error:
-        warnings.warn(f"the spacing of this run is not used: {error}; give it again", stacklevel=4)
+        warn(f"the spacing of this run is not used: {error}; give it again")
         return dataset
 
 

@@ -87,9 +87,17 @@ class RunFolder:
         dataset: whose folder it is, or becomes (`scp.runs.owner`).
         """
         with hold(self.path):
-            if dataset is not None:
-                claim(self.path, dataset)
-            yield
+            if dataset is None:
+                yield
+                return
+            claim(self.path, dataset)
+            dataset.extents.read(self.path)
+            try:
+                yield
+            finally:
+                if dataset.extents.new > 1:  # of 8 bits, one image often says it all
+                    with contextlib.suppress(OSError):  # they are found again
+                        dataset.extents.write(self)
 
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -91,7 +92,10 @@ def test_a_choice_says_what_comes_next(tmp_path):
     text = str(made)
     assert text in repr(made) and f"2 of 4 images: {', '.join(made.ids)}" in text
     assert f"score {made.selection.score:.4f}" in text and str(tmp_path / "run") in text
-    assert f"{made.selection.upper_bound:.4f}" in text and "read_landmarks" in text
+    assert f"{made.selection.upper_bound:.4f}" in text and "marks.csv" in text
+    line = re.search(r"scp\.Run\.open\(.+?\)\.detect\(\)", text)[0]
+    assert len(eval(line, {"scp": scp, "images": POOL}).ids) == len(POOL)
+    assert "read_landmarks" in str(scp.choose(POOL, 2, features=gradient(), count=10))
     page = made._repr_html_()
     assert page.count("<tr>") == 3 and all(f"<td>{name}</td>" in page for name in made.ids)
     made.warnings = ["<b>" + "w" * 5000] * 30
