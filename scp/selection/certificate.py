@@ -50,7 +50,7 @@ class Certificate(Result):
 
     def __repr__(self) -> str:
         proof = f"proved in {len(self.trace)} numbers" if len(self.trace) else "multipliers"
-        return f"<Certificate: m = {self.m}, no allowed choice exceeds {self.upper_bound:.4f}, {proof}>"
+        return f"<Certificate: m = {self.m}, upper bound {self.upper_bound:.4f}, {proof}>"
 
     def check(self, values: ArrayLike, distances: ArrayLike | None = None) -> list[str]:
         """Whether the bound holds: what is wrong, in words; [] if nothing is.

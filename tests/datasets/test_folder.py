@@ -114,7 +114,8 @@ def test_folder_follows_no_link_out_of_the_root(tmp_path):
     os.symlink(root / "gone.png", root / "dangling.png")
     data = datasets.folder(root, on_error="skip")
     assert data.ids == ["b.png", "real/a.png"]
-    assert [name for name, _ in data.skipped] == ["dangling.png"]
+    assert dict(data.skipped)["symbolic links"] == "lead out of the folder: 2"
+    assert [name for name, _ in data.skipped] == ["symbolic links", "dangling.png"]
 
 
 def test_folder_bad_files_raise_or_are_listed(tmp_path):
