@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import shlex
 import sys
 import warnings
@@ -62,8 +64,24 @@ def _run(argv: list[str]) -> int:
         print(f"error: {said}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {visible(str(error)) or type(error).__name__}", file=sys.stderr)
+        print(f"error: {visible(_reason(error, args)) or type(error).__name__}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _reason(error: Exception, args) -> str:
+    """What an exception says, in words; of a file that cannot be written, what to do."""
+    if not (isinstance(error, OSError) and error.strerror and error.filename):
+        return str(error)
+    files = [os.fsdecode(f) for f in (error.filename, error.filename2) if f]
+    text = f"{' -> '.join(files)}: {error.strerror}"
+    refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    if refused and hasattr(args, "run") and not _unreadable(files[0]):
+        text += "; --run DIR names another folder to write to"
+    return text
+
+
+def _unreadable(file: str) -> bool:
+    return os.path.exists(file) and not os.access(file, os.R_OK)
 
 
 def _given(argv: list[str]) -> dict[str, object]:

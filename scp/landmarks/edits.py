@@ -56,7 +56,11 @@ def edits_in(path: str | os.PathLike[str], ids: list[str], names: list[str]) -> 
         now = read_landmarks(path)
         before = [read_landmarks(p) for p in (ledger_of(path), _next(path)) if p.is_file()]
         if not before and now.source is None:
-            raise ValueError("what was corrected in it is not known")
+            raise ValueError(
+                f"an earlier version or another program wrote it ({ledger_of(path).name} is not "
+                "there), so what a person corrected in it cannot be told; to have such points "
+                "used, give them with --templates, or fill them in in marks.csv"
+            )
         # Two ledgers: a process was killed between them. The file is that of the closer one.
         changed = [_changed(now, ledger) for ledger in before or [now]]
         source = min(changed, key=lambda s: (s != "").sum())

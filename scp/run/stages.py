@@ -47,6 +47,7 @@ from ..similarity import (
     trusted,
 )
 from ..values import whole, whole_numbers
+from .edited import keep_edited
 from .finding import Finding
 from .held import held
 from .next import Shell
@@ -305,6 +306,7 @@ class Run(Finding):
             self._choice, self._asked = choice, asked
             if self.folder:
                 parameters = self.parameters()
+                keep_edited(self.folder, CONFIG, SELECTION)
                 keep_spacing(self.folder, self.dataset)
                 self.folder.write_config(parameters)
                 write_selection(self.folder, choice, self.dataset, parameters)

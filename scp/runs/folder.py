@@ -6,12 +6,12 @@ import contextlib
 import io
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn
 from .config import toml
 from .files import naming, writing
 from .lock import hold
@@ -53,7 +53,7 @@ def log_lines(path: str | os.PathLike[str]) -> list[tuple[str, dict]]:
             lost += number < len(text)
     if lost:
         many = "1 line is" if lost == 1 else f"{lost} lines are"
-        warnings.warn(f"{path}: {many} damaged and left out", stacklevel=3)
+        warn(f"{path}: {many} damaged and left out")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -30,6 +31,34 @@ def test_stages_come_one_after_the_other_and_once(tmp_path):
     assert stages == ["key points", "similarity", "duplicates", "selection", "report"]
     again = scp.Run(POOL, tmp_path, **SETTINGS)
     assert again.select(2).resumed == 8 and not again._job._kept
+
+
+def test_a_choice_changed_by_hand(tmp_path):
+    """It is refused until its digest is taken out, used then, and never overwritten."""
+    pool, path = POOL, tmp_path / "selection.json"
+    found = scp.Run(pool, tmp_path, **SETTINGS).select(1).ids
+    other = next(name for name in pool.ids if name not in found)
+    edited = path.read_text().replace(f'"id": "{found[0]}"', f'"id": "{other}"')
+    path.write_text(edited)
+    with pytest.raises(ValueError, match=r"selection\.json.*changed after.*delete its digest"):
+        scp.Run(pool, tmp_path, **SETTINGS).chosen()
+    lines = [line for line in edited.splitlines() if '"digest"' not in line]
+    assert len(lines) == len(edited.splitlines()) - 1
+    path.write_text("\n".join(lines))
+    run = scp.Run(pool, tmp_path, **SETTINGS)
+    assert [pool.ids[i] for i in run.chosen()] == [other]
+    config = tmp_path / "config.toml"
+    config.write_text(changed := config.read_text() + "# mine\n[notes]\nby = 1\n")
+    with pytest.warns(UserWarning) as said:
+        run.select(1)
+    texts = [str(w.message) for w in said]
+    for name in ("selection.json", "config.toml"):
+        assert any(text.startswith(f"{name} was changed by hand") for text in texts)
+    assert (tmp_path / "selection.user.json").read_text() == "\n".join(lines)
+    assert (tmp_path / "config.user.toml").read_text() == changed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run.select(2).ids and run.chosen()
 
 
 @pytest.mark.parametrize("spacing", [0.25, (0.2, 0.1), "each"])
