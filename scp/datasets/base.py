@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_name, known_groups, twice, writable
-from ..values import array, whole, whole_numbers
+from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
 from .extents import Extents
 from .reading import DatasetError
@@ -362,6 +362,8 @@ def arrays(
         landmark_names: L names.
         groups: one name per image.
     """
+    if isinstance(images, (str, bytes, Mapping)) or not np.iterable(images):
+        raise TypeError(f"images must be a sequence of arrays, got {images!r}")
     images = [array(image, f"images[{i}]", None) for i, image in enumerate(images)]
     if not images:
         raise DatasetError("images: at least one is needed")
@@ -371,7 +373,9 @@ def arrays(
         if image.ndim != 2 or image.size == 0:
             raise ValueError(f"images[{i}] must be [rows][columns] and not empty: {image.shape}")
     n = len(images)
-    ids = [f"{i:04d}" for i in range(n)] if ids is None else [str(v) for v in ids]
+    named = ids is not None
+    ids = list(map(str, entries(ids, "ids", "names"))) if named else [f"{i:04d}" for i in range(n)]
+    groups = None if groups is None else known_groups(groups)
     if landmarks is not None:
         landmarks = array(landmarks, "landmarks", absent=True, copy=True)
         if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:

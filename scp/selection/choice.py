@@ -15,7 +15,7 @@ from .._version import __version__
 from ..landmarks.names import Index
 from ..runs import RunFolder, brief, read_json
 from ..runs.folder import MARKS
-from ..values import Result, whole_numbers
+from ..values import Result, entries, whole_numbers
 from .answer import Selection, listed
 
 NEXT = (
@@ -242,8 +242,7 @@ def row_numbers(rules: dict, ids: list[str]) -> dict:
     index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
         if out.get(key) is not None:
-            if isinstance(out[key], (str, bytes)) or not np.iterable(out[key]):
-                raise TypeError(f"{key} must be a sequence of ids or rows, got {out[key]!r}")
-            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in out[key]]
+            given = entries(out[key], key, "ids or rows")
+            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in given]
             out[key] = whole_numbers(rows, key, 0, len(ids) - 1)
     return out

@@ -32,6 +32,10 @@ def trained(steps=2):
 # Each made twice, and once in another way.
 RESULTS = {
     "Selection": (lambda: scp.select(VALUES, 3), lambda: scp.select(VALUES, 4)),
+    "Certificate": (
+        lambda: scp.select(VALUES, 3, method="exact").certificate,
+        lambda: scp.select(VALUES, 4, method="exact").certificate,
+    ),
     "Choice": (choice, lambda: choice(1)),
     "Landmarks": (lambda: scp.Landmarks.of(POOL), lambda: scp.Landmarks.of(POOL.subset([0]))),
     "Detections": (detections, lambda: detections(1)),
