@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
 from .foreign import images_in, is_image, why_foreign
-from .reading import SUFFIXES, DatasetError
+from .reading import SUFFIXES, DatasetError, folder_at
 
 
 def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
@@ -30,9 +30,7 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
         DatasetError: no such folder, no image in it, or a damaged file.
     """
     check_on_error(on_error)
-    root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(root)
     odd: list[tuple[str, str]] = []
     ids = sorted(walk(root, odd))
     if not ids:

@@ -17,7 +17,7 @@ from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
 from .joining import check_inside, check_unmatched
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 
 COUNT = 37
 NAMES = tuple(str(k) for k in range(COUNT))
@@ -65,9 +65,7 @@ def hand(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
     if spacing not in ("wrist", None):
         raise ValueError(f"spacing must be 'wrist' or None, got {spacing!r}")
-    root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(root)
     table = _find_table(root) if table is None else Path(table)
     rows = read_table(table)
     odd: list[tuple[str, str]] = []

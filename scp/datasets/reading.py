@@ -40,6 +40,17 @@ def inspect(path: str | os.PathLike[str]) -> Header:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def folder_at(path: str | os.PathLike[str]) -> Path:
+    """The path of a folder that is there; DatasetError says what is wrong with it."""
+    if not os.fspath(path):  # of a variable that is not set; Path makes it the current folder
+        raise DatasetError("the name of the folder of images is empty")
+    folder = Path(path)
+    if not folder.is_dir():
+        kind = "a file, not a folder" if folder.exists() else "no such folder"
+        raise DatasetError(f"{folder}: {kind}")
+    return folder
+
+
 def check_regular(path: str | os.PathLike[str]) -> None:
     """DatasetError unless the path is a file or leads to one: a named pipe would wait for ever."""
     mode = os.stat(path).st_mode

@@ -21,7 +21,7 @@ from ..landmarks.text import number_in, read_text
 from . import reading
 from .base import Dataset, check_files, check_on_error
 from .joining import below, check_inside
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 from .spacing import spacing_of
 
 COUNT = 98
@@ -158,7 +158,7 @@ def wflw(
         raise ValueError(f"subset must be one of {', '.join(FLAGS)}; got {subset!r}")
     if not 8 <= size <= 4096:
         raise ValueError(f"size must be from 8 to 4096, got {size}")
-    root = Path(root)
+    root = folder_at(root)
     images = root / IMAGES
     if not images.is_dir():
         raise DatasetError(f"{root}: no folder {IMAGES} in it")

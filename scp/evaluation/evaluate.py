@@ -200,7 +200,11 @@ def _same_names(guess: Landmarks, known: Landmarks) -> Landmarks:
     """The predictions with their landmarks in the order of the truth."""
     for a, b, said in (
         (guess, known, "predicted landmark {} is not in the truth, which has {}"),
-        (known, guess, "landmark {} of the truth was not predicted; there are {}"),
+        (
+            known,
+            guess,
+            "landmark {} of the truth was not predicted; leave it out of the truth: there are {}",
+        ),
     ):
         there = {form(name) for name in b.names}
         odd = [name for name in a.names if form(name) not in there]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from scp.cli import arguments
+from scp.cli.main import EXIT_ERROR, main
 
 
 @pytest.fixture
@@ -46,3 +50,18 @@ def test_a_module_is_named_with_its_python():
     words = shlex.split(done.stdout.splitlines()[-1])
     assert words == [sys.executable, "-m", "scp", "demo"]
     assert Path(words[0]).is_file()
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, capsys, tmp_path):
+    """The path, the reason, and what to do; no number of an error."""
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    cv2.imwrite("images/a.png", np.arange(64 * 64, dtype=np.uint8).reshape(64, 64))
+
+    def refuse(self, *args, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert main(["select", "images", "-m", "1"]) == EXIT_ERROR
+    said = "error: runs/images: Permission denied; --run DIR names another folder to write to\n"
+    assert capsys.readouterr().err.endswith(said)

@@ -133,6 +133,19 @@ def test_folder_bad_files_raise_or_are_listed(tmp_path):
     assert "3 skipped" in repr(data)
 
 
+def test_what_is_no_folder(tmp_path):
+    """An empty name is that of a variable that is not set, not the current folder."""
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"")
+    for wrong, said in (("", "is empty"), (file, "a.csv: a file, not a folder")):
+        for load in (datasets.folder, datasets.cephalometric, datasets.hand, datasets.wflw):
+            with pytest.raises(DatasetError, match=said):
+                load(wrong)
+        for load in (datasets.table, datasets.coco):
+            with pytest.raises(DatasetError, match=said):
+                load(file, wrong)
+
+
 def test_folder_without_images(tmp_path):
     with pytest.raises(DatasetError, match="no image found"):
         datasets.folder(tmp_path)
