@@ -32,9 +32,14 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
     (stopped by Ctrl-C; by another signal 128 + its number)."""
-    with safe_terminal() as out, as_interrupts():
-        warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it where it counts
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+    with safe_terminal() as out:
+        try:
+            with as_interrupts():
+                warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it
+                code = _run(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt as error:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            code = 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
         out.flush()
         if out.error is None:
             return code
@@ -54,9 +59,6 @@ def _run(argv: list[str]) -> int:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
-    except KeyboardInterrupt as error:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
     except MemoryError as error:
         said = visible(str(error)) or "out of memory; try --max-memory"
         print(f"error: {said}", file=sys.stderr)
