@@ -277,7 +277,10 @@ def test_write_is_exact_text(tmp_path):
 
 
 NAMES = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), min_size=1, max_size=3, unique=True
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
+    min_size=1,
+    max_size=3,
+    unique=True,
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
