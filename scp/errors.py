@@ -1,6 +1,9 @@
-"""What scp raises besides ValueError and TypeError."""
+"""What scp raises besides ValueError and TypeError, and how it warns."""
 
 from __future__ import annotations
+
+import sys
+import warnings
 
 LONGEST = 1000  # characters of a message
 
@@ -27,3 +30,14 @@ class FolderInUseError(OSError):
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the caller's own code, not at one of this package."""
+    package = __name__.partition(".")[0] + "."
+    frame, depth, level = sys._getframe(), 1, 1
+    while frame is not None:  # what called the outermost function of the package
+        if f"{frame.f_globals.get('__name__')}.".startswith(package):
+            level = depth + 1
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(text, category, stacklevel=level)

@@ -1,8 +1,8 @@
 """The contract of everything with `fit`: what scikit-learn asks of an estimator, without importing
 it.
 
-The constructor takes keyword arguments and stores them as they are; they are checked when they are
-used. What `fit` finds has a name that ends in `_`.
+The constructor takes arguments by name, the one that an estimator is made of also first, and stores
+them as they are; they are checked when they are used. What `fit` finds has a name that ends in `_`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ import argparse
 import csv
 import inspect
 import io
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -303,7 +305,25 @@ def shell_of(args, run: Path | str, *templates: str):
 
     features = given_words(args, "features", "model", "size")
     images = [args.images, *data_words(args)]
-    return Shell(images, ["--run", str(run)], features, list(templates))
+    return Shell(images, ["--run", str(run)], features, list(templates), program())
+
+
+def program() -> list[str]:
+    """How this program was called: outside its environment `scp` is another, which copies files."""
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("scp", "__main__.py"):
+        return [_shortest(sys.executable), "-m", "scp"]
+    return [_shortest(sys.argv[0])] if called.stem == "scp" else ["scp"]
+
+
+def _shortest(file: str) -> str:
+    """The name alone where the shell finds this very file by it."""
+    found = shutil.which(os.path.basename(file))
+    return (
+        os.path.basename(file)
+        if found and os.path.abspath(found) == os.path.abspath(file)
+        else file
+    )
 
 
 def given_words(args, *options: str) -> list[str]:

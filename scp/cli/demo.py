@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from ..runs.folder import WEIGHTS
-from .arguments import counts, no_effect, run_folder, say_next
+from .arguments import counts, no_effect, program, run_folder, say_next
 from .select import add_choice_output, add_method, check_choice, choose, open_run
 from .train import fit
 
@@ -87,10 +88,11 @@ def _demo(args, pool, folder) -> int:
     run = open_run(args, pool, folder)
     if choose(args, run, {}) is not None and not args.json:
         _landmarks(run)
+        scp = shlex.join(program())
         say_next(
             [
-                ("Features of your own images, in a folder:", "scp train FOLDER --minutes 10"),
-                ("Then those of them to annotate:", "scp select FOLDER -m 5"),
+                ("Features of your own images, in a folder:", f"{scp} train FOLDER --minutes 10"),
+                ("Then those of them to annotate:", f"{scp} select FOLDER -m 5"),
             ]
         )
     return 0

@@ -149,7 +149,10 @@ def _truth(args):
     if args.dataset != "folder" or not Path(args.images).is_file():
         truth, rest = open_data(args), {}
         if truth.landmarks is None:
-            raise ValueError(f"{args.images}: the {truth.name} data set has no landmarks")
+            raise ValueError(
+                f"{args.images}: the {truth.name} data set has no landmarks to compare with; give "
+                "the file of the true ones instead, or --dataset table --annotations FILE"
+            )
         if args.dataset == "hand" and args.grid is not None:
             rest = _wrist(truth, args.grid)
         return truth, rest

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 
 from .. import _core, devices
 from .._version import versions
 from ..training import hardly_trained
-from .arguments import no_effect, say_next, size
+from .arguments import no_effect, program, say_next, size
 from .train import settings
 
 
@@ -57,7 +58,7 @@ def run_info(args) -> int:
     else:
         for key, value in content.items():
             print(f"{key:24s}{value}")
-        say_next([("The whole path on generated radiographs:", "scp demo")])
+        say_next([("The whole path on generated radiographs:", shlex.join([*program(), "demo"]))])
     return 0
 
 

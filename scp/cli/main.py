@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import shlex
 import sys
 import warnings
@@ -12,6 +14,7 @@ from .._version import __version__
 from ..landmarks.names import check_name, visible
 from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
+from .arguments import program
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
@@ -29,9 +32,14 @@ EXIT_ERROR, EXIT_STOPPED = 2, 130
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; the exit code: 0, 1 (scp verify says no), 2 (an error, said in one line), 130
     (stopped by Ctrl-C; by another signal 128 + its number)."""
-    with safe_terminal() as out, as_interrupts():
-        warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it where it counts
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+    with safe_terminal() as out:
+        try:
+            with as_interrupts():
+                warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it
+                code = _run(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt as error:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            code = 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
         out.flush()
         if out.error is None:
             return code
@@ -41,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    args.command_text = shlex.join(["scp", *argv])
+    args.command_text = shlex.join([*program(), *argv])
     args.given = _given(argv)
     try:
         for word in argv:
@@ -51,16 +59,29 @@ def _run(argv: list[str]) -> int:
             devices.set_threads(args.threads)
         devices.resolve(getattr(args, "device", "cpu"))
         return args.run_command(args)
-    except KeyboardInterrupt as error:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
     except MemoryError as error:
         said = visible(str(error)) or "out of memory; try --max-memory"
         print(f"error: {said}", file=sys.stderr)
         return EXIT_ERROR
     except (ValueError, OSError, TypeError, RuntimeError) as error:
-        print(f"error: {visible(str(error)) or type(error).__name__}", file=sys.stderr)
+        print(f"error: {visible(_reason(error, args)) or type(error).__name__}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _reason(error: Exception, args) -> str:
+    """What an exception says, in words; of a file that cannot be written, what to do."""
+    if not (isinstance(error, OSError) and error.strerror and error.filename):
+        return str(error)
+    files = [os.fsdecode(f) for f in (error.filename, error.filename2) if f]
+    text = f"{' -> '.join(files)}: {error.strerror}"
+    refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    if refused and hasattr(args, "run") and not _unreadable(files[0]):
+        text += "; --run DIR names another folder to write to"
+    return text
+
+
+def _unreadable(file: str) -> bool:
+    return os.path.exists(file) and not os.access(file, os.R_OK)
 
 
 def _given(argv: list[str]) -> dict[str, object]:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 
+from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
 from ..training import hardly_trained
@@ -120,6 +121,8 @@ def _refine(args, run, refiner, images) -> int:
     """Matches, trains, finds and writes."""
     pool, folder = run.dataset, run.path
     watch, losses = _watch(args, refiner, len(pool))
+    for text in run.image_warnings():
+        print(f"warning: {visible(text)}", file=sys.stderr)
     _say(args, f"matching {templates_said(images)} in {len(pool)} images")
     matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(

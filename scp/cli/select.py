@@ -144,6 +144,8 @@ def run_select(args) -> int:
     if args.costs:
         rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
     check_choice(args)
+    if "random" not in (args.method, args.keypoints):
+        no_effect(args, "where neither --method nor --keypoints is random", "seed")
     run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
     run.shell = shell_of(args, run.path)
     choose(args, run, rules)

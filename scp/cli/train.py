@@ -7,9 +7,20 @@ import shlex
 import sys
 import time
 
+from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
 from ..runs import parse_json
-from .arguments import add_data, add_output, data_words, open_data, run_path, say_next, size
+from .arguments import (
+    add_data,
+    add_output,
+    data_words,
+    given_words,
+    open_data,
+    program,
+    run_path,
+    say_next,
+    size,
+)
 
 EXIT_STOPPED = 130
 
@@ -106,7 +117,10 @@ def settings(pairs: list[str]) -> tuple[dict, dict]:
 
 
 def run_train(args) -> int:
+    from ..datasets import find_inverted
     from ..features import FeatureExtractor
+    from ..runs import holding
+    from ..selection import image_warnings
 
     training, network = settings(args.set)
     extractor = FeatureExtractor(
@@ -119,6 +133,10 @@ def run_train(args) -> int:
     ).check()
     pool = open_data(args)
     run = run_path(args, pool)
+    with holding(run, pool):
+        inverted = find_inverted(pool, False if args.quiet else None)
+        for text in image_warnings(pool, [pool.ids[i] for i in inverted]):
+            print(f"warning: {visible(text)}", file=sys.stderr)
     finished = fit(
         extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
     )
@@ -129,12 +147,14 @@ def run_train(args) -> int:
         return EXIT_STOPPED
     if not args.json:
         print(f"weights in {run}/weights.safetensors")
-        words = ["scp", "select", args.images, "--run", str(run), *data_words(args)]
-        steps = [("Choose the images to annotate, by these features:", shlex.join(words))]
+        same = [args.images, "--run", str(run), *data_words(args)]
+        select = shlex.join([*program(), "select", *same])
+        steps = [("Choose the images to annotate, by these features:", select)]
         if extractor.hardly_trained:
             print(f"warning: {extractor.hardly_trained}", file=sys.stderr)
-            longer = ["scp", "train", args.images, "--run", str(run), *data_words(args)]
-            longer += ["--minutes", "10", "--fresh"]
+            same += given_words(args, "preset", "size", "start", "seed")
+            same += [word for value in args.set for word in ("--set", value)]
+            longer = [*program(), "train", *same, "--minutes", "10", "--fresh"]
             steps.insert(0, ("Train for longer first:", shlex.join(longer)))
         say_next(steps)
     return 0

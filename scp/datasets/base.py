@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_alike, check_name, known_groups, twice, writable
-from ..values import array, whole, whole_numbers
+from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
+from .extents import Extents
 from .reading import DatasetError
 from .spacing import spacing_of
 
@@ -62,6 +63,8 @@ def resize(image: np.ndarray, size: tuple[int, int], white: int | None = None) -
     height, width = check_size(size)
     if image.dtype in (np.uint8, np.uint16):
         white = white or np.iinfo(image.dtype).max
+        if white < np.iinfo(image.dtype).max:  # before a stray pixel goes into a mean
+            image = np.minimum(image, image.dtype.type(white))
         image = image.astype(np.float32) * np.float32(1 / white)
     elif image.dtype != np.float32:
         raise TypeError(f"image must be uint8, uint16 or float32, got {image.dtype}")
@@ -103,6 +106,7 @@ class Dataset:
         skipped: (id, reason) of each image left out with on_error="skip".
     """
 
+    given_spacing: np.ndarray | None = None  # of `with_spacing`, [N][2]
     _pool: tuple[Dataset, list[int]] | None = None  # whose images these are, and which
 
     def __init__(
@@ -256,6 +260,11 @@ class Dataset:
         return levels.mixed(self._range, self.ids)
 
     @cached_property
+    def extents(self) -> Extents:
+        """What is known of the values of the files."""
+        return Extents() if self._pool is None else self._pool[0].extents
+
+    @cached_property
     def _range(self) -> levels.Range:
         return levels.find_range(self)
 
@@ -271,12 +280,10 @@ class Dataset:
         return header.bits, header.white
 
     def extent(self, i: int) -> tuple[int, int]:
-        """The smallest and the largest value of image i as stored, decoded for it."""
+        """The smallest and the largest value of image i as stored, decoded for it
+        (`levels.extent_of`)."""
         path = self.path(i)
-        if path is not None:
-            return reading.extent(path)
-        image = self.image(i)
-        return int(image.min()), int(image.max())
+        return levels.extent_of(self.image(i)) if path is None else self.extents.of(path)
 
     def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
         """Row numbers of images by id, each once, as `scp.landmarks.names.Index` looks them up;
@@ -289,7 +296,8 @@ class Dataset:
         """The same images with another spacing, mm per original pixel: one number, (sy, sx),
         [N][2], or the path of a CSV with the header image,sy,sx."""
         out = self.subset(range(len(self)))
-        out.spacing, out.skipped = spacing_of(spacing, self.ids), list(self.skipped)
+        out.spacing = out.given_spacing = spacing_of(spacing, self.ids)
+        out.skipped = list(self.skipped)
         return out
 
 
@@ -356,8 +364,8 @@ def arrays(
         landmark_names: L names.
         groups: one name per image.
     """
-    if isinstance(images, str | bytes) or not np.iterable(images):
-        raise TypeError(f"images must be arrays of pixels, got {images!r}")
+    if isinstance(images, (str, bytes, Mapping)) or not np.iterable(images):
+        raise TypeError(f"images must be a sequence of arrays, got {images!r}")
     images = [array(image, f"images[{i}]", None) for i, image in enumerate(images)]
     if not images:
         raise DatasetError("images: at least one is needed")
@@ -367,7 +375,9 @@ def arrays(
         if image.ndim != 2 or image.size == 0:
             raise ValueError(f"images[{i}] must be [rows][columns] and not empty: {image.shape}")
     n = len(images)
-    ids = [f"{i:04d}" for i in range(n)] if ids is None else [str(v) for v in ids]
+    named = ids is not None
+    ids = list(map(str, entries(ids, "ids", "names"))) if named else [f"{i:04d}" for i in range(n)]
+    groups = None if groups is None else known_groups(groups)
     if landmarks is not None:
         landmarks = array(landmarks, "landmarks", absent=True, copy=True)
         if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:

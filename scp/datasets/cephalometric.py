@@ -20,7 +20,7 @@ import numpy as np
 
 from ..landmarks.text import decoded, number_in
 from .base import Dataset, check_files, check_on_error
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 
 SPLITS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
 DEPTH, MOST_FOLDERS = 3, 100  # how far and in how many folders of a level one is looked for
@@ -80,9 +80,7 @@ def cephalometric(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, all; got {split!r}")
     if annotator not in (None, *ANNOTATORS):
         raise ValueError(f"annotator must be one of {', '.join(ANNOTATORS)}; got {annotator!r}")
-    root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(root)
     images = _folder(root, "RawImage")
     if images is None:
         raise DatasetError(f"{root}: no folder RawImage in it")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ..landmarks.coco import parse_coco
 from ..landmarks.read import ORIGINS, check_origin
 from ..landmarks.text import read_text
 from .base import Dataset, check_files, check_on_error
 from .joining import below, check_inside
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 
 
 def coco(
@@ -44,9 +43,7 @@ def coco(
     """
     check_on_error(on_error)
     check_origin(origin)
-    root = Path(image_root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(image_root)
     found = parse_coco(annotation_file, read_text(annotation_file), category, several)
     found.warn()
     points = found.xy - ORIGINS[origin]

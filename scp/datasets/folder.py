@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
 from .foreign import images_in, is_image, why_foreign
-from .reading import SUFFIXES, DatasetError
+from .reading import SUFFIXES, DatasetError, folder_at
 
 
 def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
@@ -17,10 +17,10 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
     counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
-    archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices and links that lead back
-    to themselves; symbolic links that lead out of `root` are left out too. What `root` names itself
-    is read wherever it is. Images may differ in size, depth (8 or 16 bit) and colour. There is no
-    spacing and there are no landmarks.
+    archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices, and symbolic links that
+    lead back to themselves or out of `root`. What `root` names itself is read wherever it is.
+    Images may differ in size, depth (8 or 16 bit) and colour. There is no spacing and there are no
+    landmarks.
 
     Args:
         root: the folder.
@@ -30,9 +30,7 @@ def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
         DatasetError: no such folder, no image in it, or a damaged file.
     """
     check_on_error(on_error)
-    root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(root)
     odd: list[tuple[str, str]] = []
     ids = sorted(walk(root, odd))
     if not ids:
@@ -59,10 +57,10 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
     """
     inside = root.resolve()
     odd = [] if odd is None else odd
-    found, seen, hidden = [], set(), 0
+    found, seen, hidden, outside = [], set(), 0, 0
 
     def visit(path: str, prefix: str) -> None:
-        nonlocal hidden
+        nonlocal hidden, outside
         real = os.path.realpath(path)
         if real in seen:  # a link back: a cycle
             return
@@ -88,6 +86,8 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
                 visit(entry.path, f"{prefix}{entry.name}/")
             elif named and kind == "file":
                 found.append(prefix + entry.name)
+            elif kind == "outside":
+                outside += named or os.path.isdir(entry.path)
             elif kind == "loop" or (named and kind == "device"):
                 reason = "a link to itself" if kind == "loop" else "a pipe or a device, no file"
                 odd.append((prefix + entry.name, reason))
@@ -95,6 +95,8 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
     visit(str(root), "")
     if hidden:
         odd.append((".*", f"hidden files and folders: {hidden} image{'s' if hidden > 1 else ''}"))
+    if outside:
+        odd.append(("symbolic links", f"lead out of the folder: {outside}"))
     return found
 
 

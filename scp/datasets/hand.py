@@ -17,7 +17,7 @@ from ..landmarks.text import csv_lines, number_in, read_text
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
 from .joining import check_inside, check_unmatched
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 
 COUNT = 37
 NAMES = tuple(str(k) for k in range(COUNT))
@@ -44,7 +44,7 @@ def hand(
     An image belongs to the line of all.csv that begins with its file name without suffix; the
     order of files and lines does not matter. The ids that have both, in the order of strings, are
     split: the first 609 train, the next 300 test; what is left is in "all" only. When an id exists
-    in several formats, a lossless one is taken.
+    in several formats, a lossless one is taken. `folder` says which files are left out and counted.
 
     Args:
         root: the folder of the images.
@@ -65,12 +65,11 @@ def hand(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
     if spacing not in ("wrist", None):
         raise ValueError(f"spacing must be 'wrist' or None, got {spacing!r}")
-    root = Path(root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(root)
     table = _find_table(root) if table is None else Path(table)
     rows = read_table(table)
-    files = _images(root)
+    odd: list[tuple[str, str]] = []
+    files = _images(root, odd)
     skipped = check_unmatched(
         unmatched,
         [(v, f"{table}, line {rows[v][0]}: no image called {v}") for v in rows if v not in files],
@@ -104,7 +103,7 @@ def hand(
         spacing=None if scale is None else np.stack([scale, scale], axis=1),
         landmarks=points,
         landmark_names=NAMES,
-        skipped=skipped + damaged,
+        skipped=sorted(odd) + skipped + damaged,
     )
 
 
@@ -143,10 +142,10 @@ def _find_table(root: Path) -> Path:
     raise DatasetError(f"{root}: no {' or '.join(_PLACES)} in it")
 
 
-def _images(root: Path) -> dict[str, Path]:
-    """Id -> file."""
+def _images(root: Path, odd: list[tuple[str, str]]) -> dict[str, Path]:
+    """Id -> file. odd: takes what `walk` leaves out."""
     best: dict[str, tuple[bool, Path]] = {}
-    for name in sorted(walk(root)):
+    for name in sorted(walk(root, odd)):
         path = root / name
         number = form(path.stem)
         new = path.suffix.lower() not in _LOSSLESS, path

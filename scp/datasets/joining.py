@@ -66,6 +66,6 @@ def check_unmatched(
     if both and unmatched == "raise":
         raise DatasetError(
             f"{both[0][1]} (without an image: {len(rows)}, images without landmarks: "
-            f'{len(images)}; unmatched="skip" leaves them out)'
+            f'{len(images)}; unmatched="skip", --unmatched skip, leaves them out)'
         )
     return both

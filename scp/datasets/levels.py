@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DatasetError
 
+_STRAY = 50_000  # one pixel of so many may be lighter than white: defects of a detector
 _DARK = 63  # an 8-bit pool with a lighter pixel than this has 8 bits
 
 
@@ -26,7 +27,7 @@ class Levels(Protocol):
         """(8 or 16, the largest possible value that the file says, or None)."""
 
     def extent(self, i: int) -> tuple[int, int]:
-        """The smallest and the largest value of image i, as stored."""
+        """`extent_of` image i, as stored."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,19 @@ def find_range(images: Levels) -> Range:
                 silent += rows
         _set(out, images, silent, None)
     return out
+
+
+def extent_of(image: np.ndarray) -> tuple[int, int]:
+    """The smallest and the largest value of an image, without stray pixels: of 16 bits, those that
+    alone need a bit more."""
+    low, high = int(image.min()), int(image.max())
+    stray = image.size // _STRAY if image.dtype == np.uint16 else 0
+    while stray and high > 1:
+        below = (1 << (high.bit_length() - 1)) - 1
+        if np.count_nonzero(image > below) > stray:
+            break
+        high = int(image[image <= below].max(initial=0))
+    return min(low, high), high
 
 
 def _depth(images: Levels, i: int) -> tuple[int, int | None]:
@@ -136,4 +150,4 @@ class _Arrays:
         return 8 * self.images[i].dtype.itemsize, None
 
     def extent(self, i: int) -> tuple[int, int]:
-        return int(self.images[i].min()), int(self.images[i].max())
+        return extent_of(self.images[i])

@@ -20,6 +20,7 @@ from ..errors import DatasetError
 from . import tiff
 from .header import MAX_PIXELS, Header, HeaderError
 from .headers import jpeg_scans, parse, png_pixels
+from .levels import extent_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -37,6 +38,17 @@ def inspect(path: str | os.PathLike[str]) -> Header:
             return _parse(path, file, size)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def folder_at(path: str | os.PathLike[str]) -> Path:
+    """The path of a folder that is there; DatasetError says what is wrong with it."""
+    if not os.fspath(path):  # of a variable that is not set; Path makes it the current folder
+        raise DatasetError("the name of the folder of images is empty")
+    folder = Path(path)
+    if not folder.is_dir():
+        kind = "a file, not a folder" if folder.exists() else "no such folder"
+        raise DatasetError(f"{folder}: {kind}")
+    return folder
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
@@ -87,9 +99,8 @@ def read_grey(
 
 
 def extent(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """The smallest and the largest value of the file's pixels as stored: 0 may be white."""
-    image = _stored(path, None)[1]
-    return int(image.min()), int(image.max())
+    """`levels.extent_of` the file's pixels as stored: 0 may be white."""
+    return extent_of(_stored(path, None)[1])
 
 
 def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DatasetError
 from ..landmarks import Landmarks
-from ..landmarks.csv import plain_cell
+from ..landmarks.csv import csv_cell, plain_cell
 from ..landmarks.text import csv_lines, number_in, read_text
 from ..values import array
 
@@ -34,6 +34,15 @@ def spacing_of(
             f"{str(spacing)[:60]}"
         )
     return value
+
+
+def spacing_lines(ids: Sequence[str], spacing: np.ndarray) -> str:
+    """A CSV that `read_spacing` reads."""
+    lines = [
+        f"{csv_cell(name)},{sy!r},{sx!r}"
+        for name, (sy, sx) in zip(ids, spacing.tolist(), strict=True)
+    ]
+    return "\n".join(["image,sy,sx", *lines, ""])
 
 
 def read_spacing(path: str | os.PathLike[str], ids: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from numpy.typing import ArrayLike
 
@@ -11,7 +10,7 @@ from ..landmarks.read import read_with_places
 from .base import Dataset, check_files, check_on_error
 from .folder import walk
 from .joining import check_inside, check_unmatched
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 from .spacing import spacing_of
 
 
@@ -46,9 +45,7 @@ def table(
         DatasetError: names the file, and the line.
     """
     check_on_error(on_error)
-    root = Path(image_root)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder")
+    root = folder_at(image_root)
     listed, places = read_with_places(file, category, origin, several)
     odd: list[tuple[str, str]] = []
     present = sorted(walk(root, odd))

@@ -21,7 +21,7 @@ from ..landmarks.text import number_in, read_text
 from . import reading
 from .base import Dataset, check_files, check_on_error
 from .joining import below, check_inside
-from .reading import DatasetError
+from .reading import DatasetError, folder_at
 from .spacing import spacing_of
 
 COUNT = 98
@@ -93,7 +93,7 @@ class Faces(Dataset):
         return header.bits, header.white
 
     def extent(self, i: int) -> tuple[int, int]:
-        return reading.extent(self.sources[self._check(i)])
+        return self.extents.of(self.sources[self._check(i)])
 
     def to_original(self, i: int, xy: ArrayLike) -> np.ndarray:
         """Points [...][2] of crop i as points of its photograph, float64."""
@@ -118,9 +118,9 @@ class Faces(Dataset):
     def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Faces:
         """As `Dataset.with_spacing`, of the photographs: the crops get what comes of it."""
         out = self.subset(range(len(self)))
-        of_photograph = spacing_of(spacing, self.ids)
+        of_photograph = out.given_spacing = spacing_of(spacing, self.ids)
         if of_photograph is not None:
-            of_photograph *= self.squares[:, 2:] / margin(self.size)[0]
+            of_photograph = of_photograph * self.squares[:, 2:] / margin(self.size)[0]
         out.spacing, out.skipped = of_photograph, list(self.skipped)
         return out
 
@@ -158,7 +158,7 @@ def wflw(
         raise ValueError(f"subset must be one of {', '.join(FLAGS)}; got {subset!r}")
     if not 8 <= size <= 4096:
         raise ValueError(f"size must be from 8 to 4096, got {size}")
-    root = Path(root)
+    root = folder_at(root)
     images = root / IMAGES
     if not images.is_dir():
         raise DatasetError(f"{root}: no folder {IMAGES} in it")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
+from ..errors import warn
 from ..landmarks import Landmarks
 from ..values import whole_numbers
 
@@ -39,10 +39,9 @@ def marked(images: Dataset) -> Dataset:
     if there.all():
         return images
     empty = [images.ids[i] for i in np.flatnonzero(~there)]
-    warnings.warn(
+    warn(
         f"templates: {len(empty)} of {len(images)} images have no point and are left out: "
-        f"{_some(empty)}",
-        stacklevel=3,
+        f"{_some(empty)}"
     )
     return images.subset(np.flatnonzero(there))
 

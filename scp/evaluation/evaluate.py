@@ -7,7 +7,6 @@ result.write("runs/mine")        # metrics.json, metrics.csv, plots, evaluation.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
+from ..errors import warn
 from ..landmarks import Landmarks
 from ..landmarks.names import Index, form
 from ..values import array
@@ -200,7 +200,11 @@ def _same_names(guess: Landmarks, known: Landmarks) -> Landmarks:
     """The predictions with their landmarks in the order of the truth."""
     for a, b, said in (
         (guess, known, "predicted landmark {} is not in the truth, which has {}"),
-        (known, guess, "landmark {} of the truth was not predicted; there are {}"),
+        (
+            known,
+            guess,
+            "landmark {} of the truth was not predicted; leave it out of the truth: there are {}",
+        ),
     ):
         there = {form(name) for name in b.names}
         odd = [name for name in a.names if form(name) not in there]
@@ -226,9 +230,7 @@ def _join(guess: Landmarks, known: Landmarks, exclude: Sequence[str]):
     if set(here) - out_guess - hand:
         out_guess |= hand
     elif hand & set(here):
-        warnings.warn(
-            "a person gave points of all these images: they are measured as if found", stacklevel=3
-        )
+        warn("a person gave points of all these images: they are measured as if found")
     rows, excluded, left_out, not_predicted = [], [], [], []
     for n, name in enumerate(known.ids):
         if n in out or found[n] in out_guess:

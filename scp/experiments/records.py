@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..detection import VIEWS, Matches, grid_scales, match_templates, view_weights
+from ..errors import warn
 from ..evaluation.metrics import mean_radial_error, paper_errors, radial_errors
 from ..progress import Progress, renamed
 from ..runs import Rows, RunFolder, holding
@@ -183,7 +183,7 @@ def _read(folder: RunFolder, name: str, key: str):
     try:
         content = read_npz(path, ("key", "xy", "similarity"))
     except ValueError as error:
-        warnings.warn(f"{error}; matched again", stacklevel=2)
+        warn(f"{error}; matched again")
         return None
     return (content["xy"], content["similarity"]) if str(content["key"]) == key else None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ..detection import VIEWS, LandmarkDetector, usual_pseudo_templates
+from ..errors import warn
 from ..evaluation.metrics import RADII, bootstrap_interval, detection_rates, mean_radial_error
 from ..features import FeatureExtractor
 from ..progress import renamed
@@ -182,7 +182,7 @@ def _made_of(folder: RunFolder) -> dict | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        warnings.warn(f"{error}; trained again", stacklevel=2)
+        warn(f"{error}; trained again")
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from .. import _core
 from ..datasets import Dataset
 from ..datasets.base import check_size
+from ..errors import warn
 from ..estimator import training_options
 from ..networks import PRESETS, Network, build, preset
 from ..networks.imagenet import put_vgg19, stored_vgg19
@@ -319,7 +319,7 @@ class FeatureExtractor(BaseExtractor):
         text = self.hardly_trained
         if text and text not in _WARNED:
             _WARNED.add(text)
-            warnings.warn(text, HardlyTrainedWarning, stacklevel=4)
+            warn(text, HardlyTrainedWarning)
 
     def transform(
         self,

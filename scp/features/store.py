@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
+from ..runs import naming
 from ..values import whole
 from .pyramid import FeaturePyramid
 
@@ -43,13 +45,20 @@ class PyramidStore(Sequence[FeaturePyramid]):
             if left >= 0 and self._file is None:
                 self._kept.append(pyramid)
             else:
-                if self._file is None:
-                    self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-                self._file.write(np.ascontiguousarray(pyramid.features, np.float32))
-                self._file.write(np.ascontiguousarray(pyramid.norms, np.float32))
+                self._spill(pyramid)
             self._count += 1
-        if self._file is not None:
-            self._file.flush()
+
+    def _spill(self, pyramid: FeaturePyramid) -> None:
+        """Appends a pyramid to the file."""
+        arrays = [np.ascontiguousarray(a, np.float32) for a in (pyramid.features, pyramid.norms)]
+        folder = tempfile.gettempdir() if self._folder is None else self._folder
+        with naming(Path(folder, "pyramids"), sum(a.nbytes for a in arrays)):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+            for array in arrays:
+                left = memoryview(array).cast("B")
+                while left:  # a full disk takes a part and then says so
+                    left = left[self._file.write(left) :]
 
     def __len__(self) -> int:
         return self._count

@@ -7,13 +7,13 @@ keeps fewer points when it has fewer. Ties in response go to the smaller y, then
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import _core
+from ..errors import warn
 from ..values import Result, array, real, whole
 
 METHODS = ("sift", "surf", "orb", "random")
@@ -117,7 +117,7 @@ def detect(
     keep = _spread(xy, image.shape, count, border, min_distance)
     if len(keep) == 0:
         name = "an image" if label is None else label
-        warnings.warn(f"{name} has no {method} key point", RuntimeWarning, stacklevel=2)
+        warn(f"{name} has no {method} key point", RuntimeWarning)
     return KeyPoints(xy[keep].astype(np.float32), response[keep].astype(np.float32))
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import DatasetError
+from ..errors import DatasetError, warn
 from .names import check_alike, form, twice, writable
 from .table import Landmarks
 from .text import check_table
@@ -50,7 +49,7 @@ class CocoFile:
     def warn(self) -> None:
         """A warning for each of the notes."""
         for note in self.notes:
-            warnings.warn(note, stacklevel=3)
+            warn(note)
 
 
 def parse_coco(path, text: str, category: str | None = None, several: str = "raise") -> CocoFile:

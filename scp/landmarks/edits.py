@@ -8,12 +8,12 @@ image are there). So was one whose `source` says so.
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn
 from .csv import write_landmarks
 from .names import form
 from .read import read_landmarks
@@ -56,7 +56,11 @@ def edits_in(path: str | os.PathLike[str], ids: list[str], names: list[str]) -> 
         now = read_landmarks(path)
         before = [read_landmarks(p) for p in (ledger_of(path), _next(path)) if p.is_file()]
         if not before and now.source is None:
-            raise ValueError("what was corrected in it is not known")
+            raise ValueError(
+                f"an earlier version or another program wrote it ({ledger_of(path).name} is not "
+                "there), so what a person corrected in it cannot be told; to have such points "
+                "used, give them with --templates, or fill them in in marks.csv"
+            )
         # Two ledgers: a process was killed between them. The file is that of the closer one.
         changed = [_changed(now, ledger) for ledger in before or [now]]
         source = min(changed, key=lambda s: (s != "").sum())
@@ -114,7 +118,7 @@ def write_kept(
     path, aside = Path(path), None
     if unclear:
         aside = set_aside(path)
-        warnings.warn(f"{path.name} is kept as {aside}: {unclear}", stacklevel=3)
+        warn(f"{path.name} is kept as {aside}: {unclear}")
     write_landmarks(_next(path), landmarks)
     write_landmarks(path, landmarks)
     os.replace(_next(path), ledger_of(path))  # killed before this: `edits_in` sees which is true

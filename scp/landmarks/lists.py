@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from ..errors import DatasetError
 from .csv import plain_cell
 from .names import Index
-from .text import csv_lines, read_text
+from .text import IMAGE, csv_lines, read_text
 
-# What a column of images is called in the first line, and one of values.
-IMAGE = ("image", "images", "image_id", "id", "ids", "name", "file", "filename", "file_name")
+# What a column of values is called in the first line.
 VALUES = {
     "group": ("group", "groups", "patient", "patients", "patient_id", "subject", "subject_id"),
     "cost": ("cost", "costs", "price"),

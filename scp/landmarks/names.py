@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from ..errors import DatasetError
+from ..values import entries
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".nii.gz", ".nii")
 _MISSING = ("", "nan", "none", "<na>", "nat")  # what numpy and pandas make of None in a text column
@@ -173,8 +174,18 @@ def known_groups(values: Iterable[Any]) -> list[Hashable | None]:
 
     Missing are None, NaN, NA, NaT, masked entries, and the texts that arrays of text make of them:
     "", "nan", "None", "<NA>", "NaT".
+
+    Raises:
+        TypeError: text, a mapping, a set, which has no order; or an entry that is no key.
+        ValueError: a table.
     """
-    return [None if _missing(v) else v.item() if isinstance(v, np.generic) else v for v in values]
+    if isinstance(values, Set):
+        raise TypeError(f"groups must be a sequence of names, got {values!r}")
+    values = entries(values, "groups", "names")
+    out = [None if _missing(v) else v.item() if isinstance(v, np.generic) else v for v in values]
+    if not all(isinstance(v, Hashable) for v in out):
+        raise TypeError("groups must hold hashable values, such as names")
+    return out
 
 
 def group_numbers(values: Iterable[Any]) -> list[int]:

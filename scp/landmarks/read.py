@@ -7,8 +7,9 @@ Read are three kinds of file, told apart by their content:
     COCO       JSON with images, annotations, categories         key points; v = 0 is an absent one
 
 Points are (x, y) in pixels of the original image, pixel centres at integers. An absent point is NaN
-in memory and two empty cells in a CSV. CSV is comma-separated, UTF-8 or what its byte order mark
-says; cells may be quoted.
+in memory and two empty cells in a CSV. CSV is UTF-8 or what its byte order mark says, with commas;
+or with semicolons or tabs between, and decimal commas, as spreadsheets of many languages write it.
+Cells may be quoted.
 """
 
 from __future__ import annotations

@@ -92,15 +92,20 @@ class Landmarks(Result):
         if self.confidence is None:
             return title
         rows = ""
-        for name, column in zip(self.names, self.confidence.T, strict=True):
+        found = np.where(self.by_hand, np.nan, self.confidence)
+        for name, column in zip(self.names, found.T, strict=True):
             known = column[np.isfinite(column)]
             least = np.min(known, initial=1)
             mean = np.mean(known) if len(known) else np.nan
             rows += f"<tr><td>{escape(name)}</td><td>{mean:.3f}</td><td>{least:.3f}</td></tr>"
         return (
             f"{title}<table><tr><th>landmark</th><th>mean confidence</th><th>lowest</th></tr>"
-            f"{rows}</table>"
+            f"{rows}</table>{self._look()}"
         )
+
+    def _look(self) -> str:
+        first = ", ".join(self.ids[i] for i in self.least_certain(5))
+        return first and f"<p>least certain, to look at first: {escape(first)}</p>"
 
     @property
     def present(self) -> np.ndarray:

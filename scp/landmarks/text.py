@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from ..errors import DatasetError
 
@@ -19,6 +20,11 @@ CELLS_PER_CHARACTER = 8  # of its file, where it is larger
 
 # No digit can be matched in two ways: the time is linear.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_LINE = re.compile(r"[^\r\n]+")
+MAX_HEADER = 1 << 20
+# What a column of images is called in the first line.
+IMAGE = ("image", "images", "image_id", "id", "ids", "name", "file", "filename", "file_name")
 _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -68,16 +74,40 @@ def _reason(error: Exception) -> str:
 
 
 def csv_lines(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, list[str]]]:
-    """Number of the first line and cells of each record that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    """Number of the first line and cells of each record that is not blank.
+
+    Where a spreadsheet wrote semicolons or tabs, as the header shows, a number may have a decimal
+    comma: it is given with a point.
+    """
+    delimiter, names = _header(text)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     number = 1
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
-                yield number, cells
+                yield number, cells if delimiter == "," else _points(cells, names)
             number = reader.line_num + 1
     except csv.Error as error:
         raise DatasetError(f"{path}, line {number}: {error}") from None
+
+
+def _header(text: str) -> tuple[str, list[str]]:
+    """What stands between the cells, and the names of the columns where it is no comma."""
+    line = next((line for line in _LINE.findall(text[:MAX_HEADER]) if line.strip()), "")
+    for delimiter in ";\t":
+        names = [cell.strip().strip('"').strip().casefold() for cell in line.split(delimiter)]
+        if len(names) > 1 and any(name in IMAGE for name in names):
+            return delimiter, names
+    return ",", []
+
+
+def _points(cells: list[str], names: list[str]) -> list[str]:
+    return [
+        cell.replace(",", ".")
+        if _COMMA.fullmatch(cell.strip()) and name not in (*IMAGE, "landmark")
+        else cell
+        for cell, name in zip_longest(cells, names[: len(cells)], fillvalue="")
+    ]
 
 
 def number_in(cell: str, where: str, column: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..datasets import Dataset
+from ..errors import warn
 from ..landmarks import CORRECTED, MARKED, Landmarks, edits_in
 
 T = TypeVar("T", bound=Landmarks)
@@ -63,10 +63,9 @@ class HandWork:
         twice = said.with_marks(self._said[0])
         both = (said.source == CORRECTED) & (twice.source == MARKED)
         if count := int((both & (said.xy != twice.xy).any(axis=-1)).sum()):
-            warnings.warn(
+            warn(
                 f"{count} {'mark of a template was' if count == 1 else 'marks of templates were'} "
-                "corrected in the landmarks found: the correction counts",
-                stacklevel=3,
+                "corrected in the landmarks found: the correction counts"
             )
         rows += [i for i in np.flatnonzero(said.present.any(axis=1)).tolist() if i not in rows]
         return self.dataset.subset(rows).with_landmarks(said.xy[rows], said.names)

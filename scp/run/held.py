@@ -17,6 +17,7 @@ from ..datasets import Dataset
 from ..runs import RunFolder, check_owner
 from ..runs.fingerprints import of_file
 from ..runs.folder import KEYPOINTS, PLACES, SIMILARITY
+from .spacing import with_kept_spacing
 
 _P, _T = ParamSpec("_P"), TypeVar("_T")
 # What is in memory, and the files that it was written to.
@@ -40,6 +41,7 @@ class Held:
         self.path = None if run is None else Path(run)
         if self.path is not None:
             check_owner(self.path, dataset)
+            self.dataset = with_kept_spacing(dataset, self.path)
         self.elapsed: dict[str, float] = {}
         self._turn = threading.RLock()
         self._depth = 0

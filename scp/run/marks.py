@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn
 from ..landmarks import Landmarks, numbered, read_landmarks, set_aside, write_landmarks
 from ..runs import RunFolder
 from ..runs.folder import MARKS
@@ -45,7 +45,7 @@ def marks_to_fill(
     try:
         now = read_landmarks(path) if path.is_file() else None
     except ValueError as error:
-        warnings.warn(f"marks.csv is left as it is: {error}", stacklevel=3)
+        warn(f"marks.csv is left as it is: {error}")
         return path
     if now is not None:
         names = list(names) or now.names
@@ -81,6 +81,6 @@ def _append(path: Path, now: Landmarks, new: list[str]) -> None:
             beside.write_bytes(start + more.replace(b"\n", end))
         return
     aside = set_aside(path)
-    warnings.warn(f"your marks.csv is kept as {aside}; the marks are in marks.csv", stacklevel=4)
+    warn(f"your marks.csv is kept as {aside}; the marks are in marks.csv")
     xy = np.concatenate([now.xy, np.full((len(new), len(now.names), 2), np.nan)])
     write_landmarks(path, Landmarks([*now.ids, *new], now.names, xy))

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..landmarks import Landmarks
 from ..landmarks.edits import ledger_of
-from ..runs.folder import LANDMARKS, MARKS
+from ..runs.folder import LANDMARKS, MARKS, REFINED
+from .spacing import spacing_words
 
 if TYPE_CHECKING:
     from .finding import Finding as Run
@@ -28,16 +29,25 @@ class Shell:
 
     Attributes:
         images: the images and what kind of data set they are. run: --run DIR. features: which are
-            used. templates: which images are annotated.
+            used. templates: which images are annotated. program: how this program is called.
     """
 
     images: list[str]
     run: list[str]
     features: list[str] = field(default_factory=list)
     templates: list[str] = field(default_factory=list)
+    program: list[str] = field(default_factory=lambda: ["scp"])
 
     def command(self, verb: str, *more: str) -> str:
-        words = ["scp", verb, *self.images, *self.run, *self.features, *self.templates, *more]
+        words = [
+            *self.program,
+            verb,
+            *self.images,
+            *self.run,
+            *self.features,
+            *self.templates,
+            *more,
+        ]
         return shlex.join(words)
 
 
@@ -82,7 +92,8 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
     else:
         again = shell.command("detect") if shell else again
         steps.append(("After corrections, find the others again:", again))
-        refine = shell.command("refine", "--minutes", "10") if shell else refine
+        anew = ["--fresh"] if run.path and (run.path / REFINED).is_file() else []
+        refine = shell.command("refine", "--minutes", "10", *anew) if shell else refine
         steps.append(("Or train a network on what was found, which errs less:", refine))
     if run.dataset.landmarks is not None:
         steps.append(
@@ -121,5 +132,7 @@ def _measure(run: Run, found: Landmarks, file: Path) -> str:
     if hand and run.folder is not None and (len(hand) > MOST_IDS or not plain):
         run.folder.write_text(TEMPLATES, "".join(f"{name}\n" for name in hand))
         words = ["--exclude", f"@{run.path / TEMPLATES}"]
-    shell = replace(run.shell, images=[str(file), *run.shell.images], features=[], templates=[])
+    known = [] if "--spacing" in run.shell.images else spacing_words(run.dataset, run.path)
+    images = [str(file), *run.shell.images, *known]
+    shell = replace(run.shell, images=images, features=[], templates=[])
     return shell.command("evaluate", *words)

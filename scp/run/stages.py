@@ -47,9 +47,11 @@ from ..similarity import (
     trusted,
 )
 from ..values import whole, whole_numbers
+from .edited import keep_edited
 from .finding import Finding
 from .held import held
 from .next import Shell
+from .spacing import keep_spacing, spacing_entry
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
@@ -304,6 +306,8 @@ class Run(Finding):
             self._choice, self._asked = choice, asked
             if self.folder:
                 parameters = self.parameters()
+                keep_edited(self.folder, CONFIG, SELECTION)
+                keep_spacing(self.folder, self.dataset)
                 self.folder.write_config(parameters)
                 write_selection(self.folder, choice, self.dataset, parameters)
                 self.marks_to_fill()
@@ -415,7 +419,8 @@ class Run(Finding):
         similarity = {"mode": self.mode, "epsilon": self.epsilon, "objective": self.score}
         return {
             "dataset": {"name": data.name, "root": data.root, "images": len(data)}
-            | ({"range": data.range_note()} if data.range_note() else {}),
+            | ({"range": data.range_note()} if data.range_note() else {})
+            | spacing_entry(data),
             "features": self.extractor.parameters(),
             **({"training": training["options"]} if training.get("options") else {}),
             "keypoints": {"method": self.keypoints, "count": self.count, **self.keypoint_options},

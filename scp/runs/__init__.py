@@ -5,7 +5,7 @@ from .files import naming, writing
 from .folder import RunFolder, holding, keeps_start, read_log, unfinished
 from .images import KnownImages
 from .owner import OtherDatasetError, check_owner, free_folder, is_run_folder
-from .plain import brief, parse_json, read_json
+from .plain import brief, is_sealed, parse_json, read_json
 from .rows import Rows
 from .tensors import read_safetensors, write_safetensors
 
@@ -19,6 +19,7 @@ __all__ = [
     "free_folder",
     "holding",
     "is_run_folder",
+    "is_sealed",
     "keeps_start",
     "made_by",
     "naming",

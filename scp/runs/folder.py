@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn
 from .config import toml
 from .files import naming, writing
 from .lock import hold
@@ -21,6 +22,7 @@ CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
+SPACING = "spacing.csv"
 
 
 def unfinished(path: str | os.PathLike[str]) -> bool:
@@ -29,23 +31,30 @@ def unfinished(path: str | os.PathLike[str]) -> bool:
 
 
 def read_log(path: str | os.PathLike[str]) -> list[dict]:
-    """The steps of log.jsonl, each with "step" and "levels"; [] without such a file.
+    """The steps of log.jsonl, each with "step" and "levels"; [] without such a file. Of a step that
+    was trained twice the last line counts."""
+    steps = {entry["step"]: entry for _, entry in log_lines(path)}
+    return [steps[k] for k in sorted(steps)]
 
-    A line that is not whole (a training was killed) is left out, and of a step that was trained
-    twice the last line counts.
-    """
-    path, steps = Path(path), {}
+
+def log_lines(path: str | os.PathLike[str]) -> list[tuple[str, dict]]:
+    """The lines of log.jsonl, each with what it says; [] without such a file. Damaged ones are left
+    out, with a warning, but for a last one that is cut off: a training was killed."""
+    path, lines, lost = Path(path), [], 0
     if not path.is_file():
         return []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    text = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    for number, line in enumerate(text, 1):
         try:
             entry = parse_json(line)
-            levels = [float(v) for v in entry["levels"]]
-            step = int(entry["step"])
-            steps[step] = {**entry, "step": step, "levels": levels}
+            numbers = {"step": int(entry["step"]), "levels": [float(v) for v in entry["levels"]]}
+            lines.append((line + "\n", {**entry, **numbers}))
         except (ValueError, KeyError, TypeError, OverflowError):
-            continue
-    return [steps[k] for k in sorted(steps)]
+            lost += number < len(text)
+    if lost:
+        many = "1 line is" if lost == 1 else f"{lost} lines are"
+        warn(f"{path}: {many} damaged and left out")
+    return lines
 
 
 def keeps_start(start: object, file: Path) -> None:
@@ -86,9 +95,17 @@ class RunFolder:
         dataset: whose folder it is, or becomes (`scp.runs.owner`).
         """
         with hold(self.path):
-            if dataset is not None:
-                claim(self.path, dataset)
-            yield
+            if dataset is None:
+                yield
+                return
+            claim(self.path, dataset)
+            dataset.extents.read(self.path)
+            try:
+                yield
+            finally:
+                if dataset.extents.new > 1:  # of 8 bits, one image often says it all
+                    with contextlib.suppress(OSError):  # they are found again
+                        dataset.extents.write(self)
 
     def writing(self, name: str):
         """A path to write; it becomes `name` when the block ends without an error."""

@@ -16,11 +16,10 @@ import socket
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import FolderInUseError
+from ..errors import FolderInUseError, warn
 from .files import naming, remove_stale
 from .plain import parse_json
 
@@ -81,10 +80,9 @@ def _take(folder: Path) -> int | None:
             who = _holder(file)
             os.close(file)
             if error.errno in _NO_LOCKS:
-                warnings.warn(
+                warn(
                     f"{folder}: this file system has no locks ({error.strerror}); two runs at once "
-                    "in this folder would spoil it",
-                    stacklevel=3,
+                    "in this folder would spoil it"
                 )
                 return None
             raise FolderInUseError(

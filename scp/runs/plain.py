@@ -72,12 +72,24 @@ def brief(error: Exception) -> str:
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The same with a digest of all fields, which `read_json` checks."""
-    return {**content, DIGEST: _digest(content)}
+    fields = {k: v for k, v in content.items() if k != DIGEST}
+    return {DIGEST: _digest(fields), **fields}  # first, where its line can be taken out
 
 
 def sealed_toml(text: str) -> str:
     """The same for TOML."""
     return f'{DIGEST} = "{_digest(tomllib.loads(text))}"\n\n{text}'
+
+
+def is_sealed(path: str | os.PathLike[str]) -> bool:
+    """Whether a JSON or TOML file is as `sealed` or `sealed_toml` made it."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+        toml = Path(path).suffix == ".toml"
+        content = tomllib.loads(text) if toml else parse_json(text)
+        return content[DIGEST] == _digest(content)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..values import Result, array
 from .checks import _matrix
 from .relaxed import Region, Relaxed
 
@@ -23,7 +24,7 @@ MEMORY = np.float32(0.5)  # weight of the direction before
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(Result):
     """A bound on every allowed set, and its proof.
 
     Attributes:
@@ -47,6 +48,10 @@ class Certificate:
     trace: np.ndarray
     near: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
 
+    def __repr__(self) -> str:
+        proof = f"proved in {len(self.trace)} numbers" if len(self.trace) else "multipliers"
+        return f"<Certificate: m = {self.m}, upper bound {self.upper_bound:.4f}, {proof}>"
+
     def check(self, values: ArrayLike, distances: ArrayLike | None = None) -> list[str]:
         """Whether the bound holds: what is wrong, in words; [] if nothing is.
 
@@ -68,7 +73,7 @@ class Certificate:
         near, n = None, len(values)
         if self.rules.get("min_distance") is not None:
             if distances is not None:
-                near = np.asarray(distances, np.float64) < self.rules["min_distance"]
+                near = array(distances, "distances") < self.rules["min_distance"]
             elif n and len(self.near) == (n * n + 7) // 8:
                 near = np.unpackbits(self.near, count=n * n).reshape(n, n).astype(bool)
             if near is None or near.shape != (n, n):

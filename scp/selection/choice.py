@@ -14,12 +14,17 @@ import numpy as np
 from .._version import __version__
 from ..landmarks.names import Index
 from ..runs import RunFolder, brief, read_json
-from ..values import Result, whole_numbers
+from ..runs.folder import MARKS
+from ..values import Result, entries, whole_numbers
 from .answer import Selection, listed
 
 NEXT = (
     "next: mark their landmarks in a table (marks.csv); then Run.detect(scp.read_landmarks("
     '"marks.csv")) finds them in all images'
+)
+NEXT_IN = (
+    "next: fill in their landmarks in {marks}; then scp.Run.open({run!r}, images).detect() finds "
+    "them in all images"
 )
 
 
@@ -68,8 +73,11 @@ class Choice(Result):
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
             lines.append(f"{many} (.warnings): {self.warnings[0][:100]}")
         if self.run is not None:
-            lines.append(f"files: {self.run.path}")
-        return "\n".join([*lines, NEXT])
+            path = self.run.path
+            lines += [f"files: {path}", NEXT_IN.format(marks=path / MARKS, run=str(path))]
+        else:
+            lines.append(NEXT)
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"<Choice: {self}>"
@@ -197,10 +205,10 @@ def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str
         more = f" and {len(duplicates) - 5} more" if len(duplicates) > 5 else ""
         notes.append(f"{len(duplicates)} pairs of images show the same picture: {named}{more}")
     if empty:
-        notes.append(
-            f"{len(empty)} images have no key points and count as not covered: "
-            f"{', '.join(empty[:5])}"
-        )
+        said = "image has no key points and counts"
+        if len(empty) > 1:
+            said = "images have no key points and count"
+        notes.append(f"{len(empty)} {said} as not covered: {', '.join(empty[:5])}")
     return notes
 
 
@@ -234,8 +242,7 @@ def row_numbers(rules: dict, ids: list[str]) -> dict:
     index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
         if out.get(key) is not None:
-            if isinstance(out[key], (str, bytes)) or not np.iterable(out[key]):
-                raise TypeError(f"{key} must be a sequence of ids or rows, got {out[key]!r}")
-            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in out[key]]
+            given = entries(out[key], key, "ids or rows")
+            rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in given]
             out[key] = whole_numbers(rows, key, 0, len(ids) - 1)
     return out

@@ -15,11 +15,11 @@ from .solve import MAX_NODES, select
 class TemplateSelector(Estimator):
     """`select` as an estimator: `fit` stores the answer.
 
-        selector = scp.TemplateSelector(n_templates=3).fit(values)
+        selector = scp.TemplateSelector(3).fit(values)
         selector.selected_, selector.score_
 
     Args:
-        n_templates: how many rows, `m` of `select`.
+        n_templates: how many rows, `m` of `select`; None: as many as `budget` allows.
         method, draws, max_nodes, device, random_state: see `select`.
 
     Attributes:
@@ -28,8 +28,8 @@ class TemplateSelector(Estimator):
 
     def __init__(
         self,
+        n_templates: int | None = 5,
         *,
-        n_templates: int = 5,
         method: str = "swap",
         draws: int = 100_000,
         max_nodes: int = MAX_NODES,

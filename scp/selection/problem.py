@@ -68,8 +68,6 @@ class Problem:
         ):
             self.rows[name] = self._mark(role, name, rows)
         self.quota = whole(quota, "quota", 0, 2**31)
-        if isinstance(groups, (str, bytes)) or not (groups is None or np.iterable(groups)):
-            raise TypeError(f"groups must be a sequence of names, got {groups!r}")
         groups = None if groups is None else known_groups(groups)
         self.groups = None if groups is None else self._numbered(groups)
         if (costs is None) != (budget is None):
@@ -118,10 +116,7 @@ class Problem:
     def _numbered(self, groups) -> np.ndarray:
         if len(groups) != self.n:
             raise ValueError(f"groups must have one entry per row ({self.n}), got {len(groups)}")
-        try:
-            return np.array(group_numbers(groups), np.uint32)
-        except TypeError:
-            raise TypeError("groups must hold hashable values, such as names") from None
+        return np.array(group_numbers(groups), np.uint32)
 
     def _symmetric(self, distances) -> np.ndarray:
         d = array(distances, "distances", copy=True)

@@ -102,6 +102,7 @@ def select(
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     seed = whole(random_state, "random_state", 0, 2**64 - 1)
+    draws, nodes = whole(draws, "draws", 1, 2**40), whole(max_nodes, "max_nodes", 0, 2**62)
     problem = Problem(
         values,
         weights,
@@ -124,10 +125,8 @@ def select(
     out = []
     for size in sizes:
         if method == "random":
-            draws = whole(draws, "draws", 1, 2**40)
             out.append(problem.random(size, seed, draws, checkpoints, bar))
         else:
-            nodes = whole(max_nodes, "max_nodes", 0, 2**62)
             out.append(problem.solve(size, method, seed, nodes, bar, max(sizes)))
     return out[0] if one else out
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from .. import _core
 from ..progress import bars
-from ..runs import RunFolder, naming, parse_json
-from ..runs.folder import CHECKPOINT, LOG
+from ..runs import RunFolder, naming
+from ..runs.folder import CHECKPOINT, LOG, log_lines
 from ..signals import noticed
 from ..values import Result, array, real, whole
 from .checkpoints import Checkpoint, Window, load_checkpoint, save_checkpoint
@@ -316,19 +316,10 @@ class _Run:
 
 def _trim_log(folder: RunFolder, name: str, step: int) -> None:
     """Drops the lines that a resumed run will write again, and a half-written last one."""
-    path = folder / name
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            content = parse_json(line)
-            known = isinstance(content, dict) and 0 < content.get("step", 0) <= step
-        except (ValueError, TypeError):
-            continue
-        if known:
-            kept.append(line + "\n")
-    folder.write_text(name, "".join(kept))
+    if (folder / name).exists():
+        lines = log_lines(folder / name) if step else []
+        kept = [line for line, entry in lines if 0 < entry["step"] <= step]
+        folder.write_text(name, "".join(kept))
 
 
 class _Bar:

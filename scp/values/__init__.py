@@ -1,7 +1,7 @@
 """Values that cross the border: what callers give, taken exactly or refused; what they get, equal
 by its content."""
 
-from .checks import array, real, whole, whole_numbers
+from .checks import array, entries, real, whole, whole_numbers
 from .results import Result, equal
 
-__all__ = ["Result", "array", "equal", "real", "whole", "whole_numbers"]
+__all__ = ["Result", "array", "entries", "equal", "real", "whole", "whole_numbers"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -160,11 +160,35 @@ def whole_numbers(
     values: Iterable[Any], name: str, low: int | None = None, high: int | None = None
 ) -> list[int]:
     """Whole numbers of that range, such as rows."""
-    if isinstance(values, (str, bytes)) or not np.iterable(values):
-        raise TypeError(f"{name} must be a sequence of whole numbers, got {values!r}")
+    values = entries(values, name, "whole numbers")
     if isinstance(values, np.ndarray) and values.dtype.kind == "b":
         raise TypeError(f"{name} must be whole numbers, not a mask: give np.flatnonzero({name})")
     return [whole(value, name, low, high) for value in values]
+
+
+def entries(values: Any, name: str, what: str) -> Iterable[Any]:
+    """What is given one by one. Arrays of any library become NumPy's: tensors give tensors, of
+    which no two are the same key; mappings, which give their keys, are refused."""
+    kind = type(values).__name__
+    if hasattr(values, "__array__") and not isinstance(values, np.ndarray):
+        try:
+            values = np.asarray(values)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{name} must be a sequence of {what}, got {kind}: {error}") from None
+    if isinstance(values, (str, bytes, Mapping)) or not np.iterable(values):
+        raise TypeError(f"{name} must be a sequence of {what}, got {values!r}")
+    if not isinstance(values, np.ndarray):
+        return map(_plain, values)
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got {values.ndim}")
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """An array without axes as its one value."""
+    if not hasattr(value, "__array__") or isinstance(value, (np.generic, np.ma.MaskedArray)):
+        return value
+    return np.asarray(value)[()] if np.ndim(value) == 0 else value
 
 
 def _is_missing(value: Any) -> bool:

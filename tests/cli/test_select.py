@@ -111,6 +111,8 @@ def test_rules_by_id(images, tmp_path, capsys):
         (["select", "IMAGES", "--size", "100"], "size must be two multiples of 32"),
         (["select", "IMAGES", "--max-memory", "1M"], "max_memory"),
         (["select", "IMAGES", "--dataset", "cephalometric"], "RawImage"),
+        (["select", "IMAGES", "--seed", "0"], "--seed has no effect where neither"),
+        (["select", "IMAGES", "--max-nodes", "9"], "--max-nodes has no effect"),
         (["demo", "-n", "1"], "-n must be at least 2"),
     ],
 )

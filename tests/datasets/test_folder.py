@@ -114,7 +114,8 @@ def test_folder_follows_no_link_out_of_the_root(tmp_path):
     os.symlink(root / "gone.png", root / "dangling.png")
     data = datasets.folder(root, on_error="skip")
     assert data.ids == ["b.png", "real/a.png"]
-    assert [name for name, _ in data.skipped] == ["dangling.png"]
+    assert dict(data.skipped)["symbolic links"] == "lead out of the folder: 2"
+    assert [name for name, _ in data.skipped] == ["symbolic links", "dangling.png"]
 
 
 def test_folder_bad_files_raise_or_are_listed(tmp_path):
@@ -130,6 +131,19 @@ def test_folder_bad_files_raise_or_are_listed(tmp_path):
     assert [name for name, _ in data.skipped] == ["cut.jpg", "empty.png", "text.jpg"]
     assert all(str(tmp_path / name) in reason for name, reason in data.skipped)
     assert "3 skipped" in repr(data)
+
+
+def test_what_is_no_folder(tmp_path):
+    """An empty name is that of a variable that is not set, not the current folder."""
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"")
+    for wrong, said in (("", "is empty"), (file, "a.csv: a file, not a folder")):
+        for load in (datasets.folder, datasets.cephalometric, datasets.hand, datasets.wflw):
+            with pytest.raises(DatasetError, match=said):
+                load(wrong)
+        for load in (datasets.table, datasets.coco):
+            with pytest.raises(DatasetError, match=said):
+                load(file, wrong)
 
 
 def test_folder_without_images(tmp_path):
@@ -431,5 +445,5 @@ def test_arrays_refuse_what_would_be_misread():
     with pytest.raises(ValueError, match="one coordinate only"):
         datasets.arrays(images).with_landmarks(half)
     for nothing in (None, "folder"):
-        with pytest.raises(TypeError, match="images must be arrays of pixels"):
+        with pytest.raises(TypeError, match="images must be a sequence of arrays"):
             datasets.arrays(nothing)

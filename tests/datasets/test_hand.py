@@ -48,6 +48,19 @@ def test_images_and_lines_are_joined_by_id(tmp_path):
     assert datasets.hand(tmp_path, "all", spacing=None).spacing is None
 
 
+def test_what_is_left_out_is_counted(tmp_path):
+    root = made(tmp_path)
+    (root / "@eaDir").mkdir()
+    for name in ("@eaDir/3142.jpg", ".3143.jpg"):
+        (root / name).write_bytes(b"")
+    data = datasets.hand(root, "all")
+    assert data.ids == sorted(IDS)
+    assert data.skipped == [
+        (".*", "hidden files and folders: 1 image"),
+        ("@eaDir/", "made by Synology, not images of the pool: 1 image"),
+    ]
+
+
 def test_split_is_by_the_order_of_ids(tmp_path):
     root = made(tmp_path)
     assert datasets.hand(root, sizes=(2, 1)).ids == ["3142", "3143"]

@@ -13,6 +13,7 @@ import tifffile
 
 import scp
 from scp import datasets
+from scp.datasets import reading
 from scp.runs import RunFolder
 
 BASE = datasets.phantom(4, seed=2, size=(240, 192))
@@ -76,6 +77,50 @@ def test_few_bits_in_eight_and_dark_pools():
     np.testing.assert_array_equal(full.grid(0, (240, 192)), EIGHT[0] * np.float32(1 / 255))
     flat = datasets.arrays([np.full((9, 9), 40, np.uint8)])
     assert flat.grid(0, (3, 3)).max() == np.float32(40 / 255)
+
+
+def big(bits, seed=0):
+    """Noise of many pixels in `bits` bits."""
+    draw = np.random.default_rng(seed)
+    return draw.integers(0, 1 << bits, (400, 300), dtype=np.uint16)
+
+
+def test_a_stray_pixel_is_not_the_range(tmp_path):
+    images = [big(12, seed) for seed in range(3)]
+    plain = datasets.arrays([a.copy() for a in images])
+    images[1][7, 9] = images[1][200, 30] = 65535  # 2 of 120,000
+    for pool in (datasets.arrays(images), datasets.folder(write(tmp_path / "a", images))):
+        assert [pool.white(i) for i in range(3)] == [4095] * 3 and pool.range_warnings() == []
+        apart = np.abs(pool.grid(1, (40, 30)) - plain.grid(1, (40, 30)))
+        assert np.count_nonzero(apart) == 2 and apart.max() <= 1 / 100  # of a cell of 100, one
+        assert np.array_equal(pool.grid(0, (40, 30)), plain.grid(0, (40, 30)))
+    images[1][8, 9] = 65535  # three are a part of the picture
+    assert datasets.arrays(images).white(0) == 65535
+    eight = np.full((400, 300), 40, np.uint8)
+    eight[3, 3] = 255
+    assert datasets.arrays([eight]).white(0) == 255
+
+
+def test_a_run_folder_keeps_the_range(tmp_path, monkeypatch):
+    monkeypatch.setattr("scp.datasets.extents.AT_REST", -(10**18))
+    folder = write(tmp_path / "a", [deep(a, 12) for a in EIGHT])
+    decoded, extent = [], reading.extent
+    monkeypatch.setattr(reading, "extent", lambda path: decoded.append(path) or extent(path))
+
+    def start():
+        decoded.clear()
+        pool = datasets.folder(folder)
+        with RunFolder(tmp_path / "run").holding(pool):
+            whites = [pool.white(i) for i in range(4)]
+        return whites, len(decoded)
+
+    kept = tmp_path / "run" / "ranges.json"
+    assert start() == ([4095] * 4, 4) and kept.is_file()
+    assert start() == ([4095] * 4, 0)
+    (folder / "2.png").write_bytes(imagefiles.encode(".png", deep(EIGHT[2], 14)))
+    assert start() == ([16383] * 4, 1)
+    kept.write_text(kept.read_text().replace("4095", "4094", 1))  # damaged: found again
+    assert start() == ([16383] * 4, 4)
 
 
 def test_a_subset_and_templates_take_the_range_of_the_whole():

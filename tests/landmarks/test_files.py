@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scp import datasets
+from scp.errors import DatasetError
 from scp.landmarks import Landmarks, read_landmarks, stem, write_landmarks
 
 NAN = math.nan
@@ -48,6 +49,28 @@ def test_long(tmp_path):
     np.testing.assert_array_equal(found.confidence, [[0.5, NAN], [NAN, 1]])
     assert found.error is None and found.xy.dtype == np.float64
     np.testing.assert_array_equal(found.present, [[True, False], [False, True]])
+
+
+@pytest.mark.parametrize("delimiter", ";\t")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_spreadsheets_of_other_languages(tmp_path, delimiter, encoding):
+    """Semicolons or tabs, decimal commas, CRLF; names with a comma stay as they are."""
+    header = ["image", "landmark", "x", "y"]
+    long = [header, ["1,5", "2,5", "10,5", "-20"], ["b.png", "s", "1.5", "2"]]
+    wide = [["image", "s_x", "s_y"], ["1,5", "10,5", "+0,25"]]
+    for rows, names, points in (
+        (long, ["2,5", "s"], [[10.5, -20], [1.5, 2]]),
+        (wide, ["s"], [[10.5, 0.25]]),
+    ):
+        text = "".join(delimiter.join(row) + "\r\n" for row in rows)
+        found = read(tmp_path, text.encode(encoding))
+        assert found.ids == ["1,5", "b.png"][: len(found)] and found.names == names
+        np.testing.assert_array_equal(found.xy[found.present], points)
+    for cell in ("1,5,5", "1.935,5", ","):
+        with pytest.raises(DatasetError, match=r"line 2: x: .* is not a number"):
+            read(tmp_path, f"image;landmark;x;y\nb;s;{cell};1\n")
+    with pytest.raises(DatasetError, match="'1,5' is not a number"):  # a thousand and five, perhaps
+        read(tmp_path, 'image,landmark,x,y\nb,s,"1,5",1\n')
 
 
 def test_wide(tmp_path):

@@ -50,6 +50,7 @@ MAKE = {
     ),
     "TemplateSelector": lambda: scp.TemplateSelector(n_templates=2, method="exact"),
 }
+FIRST = {"LandmarkDetector": "extractor", "TemplateSelector": "n_templates"}  # without its name
 FIT = {
     "FeatureExtractor": lambda e, pool: e.fit(pool, steps=2, progress=False),
     "GradientExtractor": lambda e, pool: e.fit(pool),
@@ -92,9 +93,11 @@ def test_these_are_all():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_constructor_takes_names_only_and_stores_what_it_gets(name):
+def test_the_constructor_takes_names_and_stores_what_it_gets(name):
+    first = [object()] if name in FIRST else []
     with pytest.raises(TypeError, match="positional"):
-        getattr(scp, name)("laptop")
+        getattr(scp, name)(*first, "laptop")
+    assert all(getattr(getattr(scp, name)(one), FIRST[name]) is one for one in first)
     given = {key: object() for key in defaults(name)}
     made = getattr(scp, name)(**given)
     assert all(made.get_params(deep=False)[key] is value for key, value in given.items())

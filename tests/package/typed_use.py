@@ -43,7 +43,7 @@ def train(folder: Path) -> scp.FeatureExtractor:
 
 def detect(extractor: scp.FeatureExtractor, pool: scp.datasets.Dataset) -> scp.Evaluation:
     marks = scp.read_landmarks("marks.csv")
-    found = scp.LandmarkDetector(extractor=extractor).fit(pool.subset([0, 1]), marks).predict(pool)
+    found = scp.LandmarkDetector(extractor).fit(pool.subset([0, 1]), marks).predict(pool)
     assert_type(found, scp.Detections)
     scp.write_landmarks("found.csv", found)
     refiner = scp.LandmarkRefiner(start=extractor).fit(pool, found, templates=marks, steps=10)
@@ -73,7 +73,7 @@ def network() -> np.ndarray:
 
 
 def matrices(mine: list[list[float]], channels_first: list[np.ndarray]) -> scp.FeaturePyramid:
-    selector = scp.TemplateSelector(n_templates=2).fit(mine)
+    selector = scp.TemplateSelector(2).fit(mine)
     assert_type(selector.selection_, scp.Selection)
     assert_type(selector.score(mine), float)
     assert_type(scp.select(mine, range(1, 3)), list[scp.Selection])

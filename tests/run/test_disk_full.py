@@ -237,3 +237,25 @@ def test_a_limit_on_the_files_of_a_training(tmp_path, limit, named):
     assert kind == "DiskFullError" and text.startswith(f"{run / named}: ")
     assert "give the same command again" in text
     assert not [p.name for p in run.iterdir() if p.name.startswith(".") or p.name == named]
+
+
+PYRAMIDS = """
+import resource, sys
+import scp
+pool = scp.datasets.phantom(3, seed=3, size=(80, 64))
+features = scp.GradientExtractor(size=(64, 64))
+pyramids = [features.pyramid(pool.grid(i, features.grid_size)) for i in range(3)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (pyramids[0].features.nbytes, resource.RLIM_INFINITY))
+try:
+    scp.features.PyramidStore(pyramids, 0, sys.argv[1])
+except OSError as e:
+    print(type(e).__name__, e)
+"""
+
+
+def test_pyramids_that_do_not_fit_name_the_folder(tmp_path):
+    command = [sys.executable, "-c", PYRAMIDS, tmp_path]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0 and process.stderr == ""
+    assert process.stdout.startswith(f"DiskFullError {tmp_path / 'pyramids'}: larger than a file")
+    assert "MB needed" in process.stdout and not list(tmp_path.iterdir())

@@ -2,10 +2,15 @@
 
 import json
 import pickle
+import warnings
 
+import numpy as np
 import pytest
+from phantoms import write_images
 
 import scp
+from scp.cli.arguments import spacing_argument
+from scp.run.spacing import spacing_words
 
 POOL = scp.datasets.phantom(8, seed=0, size=(96, 80))
 FEATURES = scp.GradientExtractor(size=(64, 64), channels=16)
@@ -26,6 +31,51 @@ def test_stages_come_one_after_the_other_and_once(tmp_path):
     assert stages == ["key points", "similarity", "duplicates", "selection", "report"]
     again = scp.Run(POOL, tmp_path, **SETTINGS)
     assert again.select(2).resumed == 8 and not again._job._kept
+
+
+def test_a_choice_changed_by_hand(tmp_path):
+    """It is refused until its digest is taken out, used then, and never overwritten."""
+    pool, path = POOL, tmp_path / "selection.json"
+    found = scp.Run(pool, tmp_path, **SETTINGS).select(1).ids
+    other = next(name for name in pool.ids if name not in found)
+    edited = path.read_text().replace(f'"id": "{found[0]}"', f'"id": "{other}"')
+    path.write_text(edited)
+    with pytest.raises(ValueError, match=r"selection\.json.*changed after.*delete its digest"):
+        scp.Run(pool, tmp_path, **SETTINGS).chosen()
+    lines = [line for line in edited.splitlines() if '"digest"' not in line]
+    assert len(lines) == len(edited.splitlines()) - 1
+    path.write_text("\n".join(lines))
+    run = scp.Run(pool, tmp_path, **SETTINGS)
+    assert [pool.ids[i] for i in run.chosen()] == [other]
+    config = tmp_path / "config.toml"
+    config.write_text(changed := config.read_text() + "# mine\n[notes]\nby = 1\n")
+    with pytest.warns(UserWarning) as said:
+        run.select(1)
+    texts = [str(w.message) for w in said]
+    for name in ("selection.json", "config.toml"):
+        assert any(text.startswith(f"{name} was changed by hand") for text in texts)
+    assert (tmp_path / "selection.user.json").read_text() == "\n".join(lines)
+    assert (tmp_path / "config.user.toml").read_text() == changed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run.select(2).ids and run.chosen()
+
+
+@pytest.mark.parametrize("spacing", [0.25, (0.2, 0.1), "each"])
+def test_a_given_spacing_stays_known(tmp_path, spacing):
+    images = write_images(tmp_path / "images", POOL)
+    pool = scp.datasets.folder(images)
+    if spacing == "each":
+        spacing = np.linspace(0.1, 0.9, 16).reshape(8, 2)
+    expected = np.broadcast_to(spacing, (8, 2))
+    scp.Run(pool.with_spacing(spacing), tmp_path / "run", **SETTINGS).select(2)
+    again = scp.Run.open(tmp_path / "run", progress=False)
+    assert np.array_equal(again.dataset.spacing, expected)
+    assert np.array_equal(scp.Run(pool, tmp_path / "run", **SETTINGS).dataset.spacing, expected)
+    other = scp.Run(pool.with_spacing(3.0), tmp_path / "run", **SETTINGS)  # what is given counts
+    assert (other.dataset.spacing == 3.0).all()
+    words = spacing_words(again.dataset, again.path)
+    assert np.array_equal(pool.with_spacing(spacing_argument(words[1])).spacing, expected)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,15 @@ def test_the_command_line_leaves_handlers_as_they_were(images, tmp_path):
     assert [signal.getsignal(number) for number in ENDING] == before
 
 
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("moment", ["_parser", "_given"])
+def test_a_signal_while_the_command_is_read_is_one_line(monkeypatch, capsys, moment, number):
+    module = sys.modules["scp.cli.main"]
+    monkeypatch.setattr(module, moment, lambda *_: signal.raise_signal(number))
+    assert cli.main(["info"]) == 128 + number
+    assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+
+
 @pytest.mark.parametrize("how", ["scp", "-m"])
 def test_ctrl_c_while_importing_is_one_line(tmp_path, how):
     (tmp_path / "scp").write_text("import sys; from scp.cli import main; sys.exit(main())")

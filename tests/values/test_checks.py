@@ -1,5 +1,7 @@
 """Arrays and numbers of callers: exact, or refused by name, at every door."""
 
+import contextlib
+import importlib
 import mmap
 import warnings
 
@@ -22,7 +24,12 @@ class Tensor:
         self.values = values
 
     def __array__(self, dtype=None, copy=None):
-        return self.values if dtype is None else self.values.astype(dtype)
+        values = np.asarray(self.values)
+        return values if dtype is None else values.astype(dtype)
+
+    @property
+    def ndim(self):
+        return np.ndim(self.values)
 
 
 class OnDevice:
@@ -155,6 +162,38 @@ def test_pandas():
 def test_dask():
     dask = pytest.importorskip("dask.array")
     assert scp.select(dask.from_array(TABLE, chunks=(2, 5)), 3) == scp.select(TABLE, 3)
+
+
+def test_groups_and_rows_come_from_any_library():
+    groups, rows = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([4, 1])
+    wanted = scp.select(TABLE, 3, groups=groups, include=rows)
+    assert wanted != scp.select(TABLE, 3, include=rows), "the groups count"
+    image = np.zeros((9, 9), np.uint8)
+    kinds = [Tensor, lambda v: list(map(np.array, v)), lambda v: list(map(Tensor, v))]
+    for module, name in (("xarray", "DataArray"), ("dask.array", "asarray"), ("pandas", "Series")):
+        with contextlib.suppress(ImportError):
+            kinds.append(getattr(importlib.import_module(module), name))
+    for kind in kinds:
+        assert scp.select(TABLE, 3, groups=kind(groups), include=kind(rows)) == wanted
+        assert scp.datasets.arrays([image] * 7, groups=kind(groups)).groups == groups.tolist()
+    for given, words in (
+        (dict(enumerate(groups)), "groups must be a sequence of names, got {"),
+        (set(range(7)), "groups must be a sequence of names, got {"),
+        (groups[:, None], "groups must have 1 dimension, got 2"),
+        ([[0]] * 7, "groups must hold hashable values"),
+        (OnDevice(), r"groups must .+ use Tensor\.cpu"),
+        ("abcdefg", "groups must be a sequence of names, got 'abc"),
+        (3, "groups must be a sequence of names, got 3"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            scp.select(TABLE, 3, groups=given)
+        with pytest.raises((TypeError, ValueError), match=words):
+            scp.datasets.arrays([image] * 7, groups=given)
+    for given in (None, "xrays", 3, {"a": image}):
+        with pytest.raises(TypeError, match="images must be a sequence of arrays, got "):
+            scp.datasets.arrays(given)
+    with pytest.raises(TypeError, match="include must be a sequence"):
+        scp.select(TABLE, 3, include={1: 2})
 
 
 @pytest.mark.parametrize("mark", [np.ma.masked_array, lambda v, mask: sparse.csr_matrix(v)])

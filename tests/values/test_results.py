@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -31,6 +32,10 @@ def trained(steps=2):
 # Each made twice, and once in another way.
 RESULTS = {
     "Selection": (lambda: scp.select(VALUES, 3), lambda: scp.select(VALUES, 4)),
+    "Certificate": (
+        lambda: scp.select(VALUES, 3, method="exact").certificate,
+        lambda: scp.select(VALUES, 4, method="exact").certificate,
+    ),
     "Choice": (choice, lambda: choice(1)),
     "Landmarks": (lambda: scp.Landmarks.of(POOL), lambda: scp.Landmarks.of(POOL.subset([0]))),
     "Detections": (detections, lambda: detections(1)),
@@ -91,7 +96,10 @@ def test_a_choice_says_what_comes_next(tmp_path):
     text = str(made)
     assert text in repr(made) and f"2 of 4 images: {', '.join(made.ids)}" in text
     assert f"score {made.selection.score:.4f}" in text and str(tmp_path / "run") in text
-    assert f"{made.selection.upper_bound:.4f}" in text and "read_landmarks" in text
+    assert f"{made.selection.upper_bound:.4f}" in text and "marks.csv" in text
+    line = re.search(r"scp\.Run\.open\(.+?\)\.detect\(\)", text)[0]
+    assert len(eval(line, {"scp": scp, "images": POOL}).ids) == len(POOL)
+    assert "read_landmarks" in str(scp.choose(POOL, 2, features=gradient(), count=10))
     page = made._repr_html_()
     assert page.count("<tr>") == 3 and all(f"<td>{name}</td>" in page for name in made.ids)
     made.warnings = ["<b>" + "w" * 5000] * 30
