@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class Dataset:
         spacing: np.ndarray | None = None,
         landmarks: np.ndarray | None = None,
         landmark_names: Sequence[str] = (),
-        groups: Sequence[str] | None = None,
+        groups: Iterable[Hashable] | None = None,
         skipped: Sequence[tuple[str, str]] = (),
     ):
         self.name = name
@@ -347,12 +347,12 @@ class ArrayDataset(Dataset):
 
 def arrays(
     images: Iterable[np.ndarray],
-    ids: Sequence[str] | None = None,
+    ids: Iterable[object] | None = None,
     *,
     spacing: ArrayLike | None = None,
     landmarks: ArrayLike | None = None,
     landmark_names: Sequence[str] = (),
-    groups: Sequence[str] | None = None,
+    groups: Iterable[Hashable] | None = None,
 ) -> Dataset:
     """A data set of grey images in memory, uint8 or uint16 [H][W] each.
 
