@@ -254,10 +254,11 @@ class Dataset:
         return f"white is {named}"
 
     def range_warnings(self) -> list[str]:
-        """A sentence where the images have different ranges."""
+        """A sentence where the images have different ranges, and where they have an offset."""
         if self._pool is not None:
             return self._pool[0].range_warnings()
-        return levels.mixed(self._range, self.ids)
+        found = self._range
+        return levels.mixed(found, self.ids) + levels.offset(found, self.ids)
 
     @cached_property
     def extents(self) -> Extents:

@@ -35,12 +35,14 @@ class Range:
     """Of each image.
 
     bits: 8 or 16, of its type. white: the value that is white. shown: the bits that its own values
-    need; those of the type where it was not looked at.
+    need; those of the type where it was not looked at. low: its smallest value; 0 where it was not
+    looked at.
     """
 
     bits: list[int]
     white: list[int]
     shown: list[int]
+    low: list[int]
 
 
 def find_range(images: Levels) -> Range:
@@ -48,7 +50,7 @@ def find_range(images: Levels) -> Range:
     it takes to see one that is not dark."""
     depths = [_depth(images, i) for i in range(len(images))]
     bits = [own for own, _ in depths]
-    out = Range(bits, [(1 << own) - 1 for own in bits], list(bits))
+    out = Range(bits, [(1 << own) - 1 for own in bits], list(bits), [0] * len(bits))
     for own in (8, 16):
         silent = [i for i, depth in enumerate(depths) if depth == (own, None)]
         for said in sorted({value for kind, value in depths if kind == own and value}):
@@ -93,8 +95,8 @@ def _set(out: Range, images: Levels, rows: Sequence[int], said: int | None) -> b
         extents.append(_extent(images, i))
         if said is None and out.bits[i] == 8 and extents[-1][1] > _DARK:
             return True
-    for i, (_, high) in zip(rows, extents, strict=True):
-        out.shown[i] = max(1, high.bit_length())
+    for i, (low, high) in zip(rows, extents, strict=True):
+        out.low[i], out.shown[i] = low, max(1, high.bit_length())
     if said is not None and any(high > said for _, high in extents):
         return False
     if said is None and any(low < high for low, high in extents):
@@ -124,6 +126,21 @@ def mixed(found: Range, ids: Sequence[str]) -> list[str]:
         "images of different ranges: "
         + ", ".join(parts)
         + "; what is bright in one is dark in another: save all in the same range"
+    ]
+
+
+def offset(found: Range, ids: Sequence[str]) -> list[str]:
+    """A warning where no 16-bit image has a pixel in the lower half of the range: numbers with a
+    sign that were stored without one, say. Their contrast is less than half of what it could be.
+    """
+    rows = [i for i, own in enumerate(found.bits) if own == 16]
+    if not rows or any(found.low[i] <= found.white[i] // 2 for i in rows):
+        return []
+    first = min(rows, key=found.low.__getitem__)
+    return [
+        f"no pixel is below half of white: values begin at {found.low[first]} of "
+        f"{found.white[first]} ({ids[first]}); with such an offset contrast is lost and landmarks "
+        "are found less well: subtract it"
     ]
 
 

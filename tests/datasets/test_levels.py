@@ -146,6 +146,16 @@ def test_mixed_ranges_are_warned_of(tmp_path, odd):
     assert text in run.select(1).warnings
 
 
+def test_an_offset_is_warned_of(tmp_path):
+    far = [deep(a, 12) + np.uint16(32768) for a in EIGHT]
+    pool = datasets.folder(write(tmp_path / "a", far))
+    (text,) = pool.range_warnings()
+    assert " of 65535 (" in text and "values begin at 32" in text and "subtract it" in text
+    bright = [np.full_like(far[0], 65535), *(deep(a, 16) for a in EIGHT)]
+    assert datasets.folder(write(tmp_path / "b", bright)).range_warnings() == []
+    assert datasets.arrays([np.full((9, 9), 255, np.uint8)] * 2).range_warnings() == []
+
+
 def significant(data: bytes, bits: int) -> bytes:
     chunk = b"sBIT" + bytes([bits])
     check = struct.pack(">I", zlib.crc32(chunk))
