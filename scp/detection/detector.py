@@ -21,6 +21,7 @@ from ..estimator import Estimator
 from ..features import FeatureExtractor, GradientExtractor, check_extractor
 from ..landmarks import Landmarks, numbered
 from ..progress import Progress, renamed, watch
+from ..selection.answer import listed
 from ..values import whole
 from .annotated import annotated, as_dataset, templates_among
 from .matches import grid_scales
@@ -68,9 +69,7 @@ class Detections(Landmarks):
 
     def _repr_html_(self) -> str:
         return (
-            super()
-            ._repr_html_()
-            .replace("</p>", f", from {escape(', '.join(self.templates))}</p>", 1)
+            super()._repr_html_().replace("</p>", f", from {escape(listed(self.templates))}</p>", 1)
         )
 
 

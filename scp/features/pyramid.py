@@ -7,7 +7,7 @@ give this type, so what follows does not know where features come from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -153,6 +153,8 @@ def _maps(maps: Sequence[ArrayLike], layout: str | None) -> list[np.ndarray]:
     """The maps of all levels, float32 [H_d][W_d][C]."""
     if layout not in (None, *LAYOUTS):
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    if isinstance(maps, Mapping) or not np.iterable(maps):
+        raise TypeError(f"maps must be a sequence of arrays, coarsest first, got {maps!r}")
     levels = [array(m, f"maps[{d}]", np.float32, 3) for d, m in enumerate(maps)]
     if not levels:
         raise ValueError("maps must hold at least one level")

@@ -19,7 +19,8 @@ from ..runs.fingerprints import of_file
 from ..runs.folder import KEYPOINTS, PLACES, SIMILARITY
 from .spacing import with_kept_spacing
 
-_P, _T = ParamSpec("_P"), TypeVar("_T")
+_P = ParamSpec("_P")  # one a line: mypy reads them so
+_T = TypeVar("_T")
 # What is in memory, and the files that it was written to.
 _OF_FILES = {
     KEYPOINTS: ("_pool", "_job", "_similarity", "_scored"),

@@ -72,7 +72,8 @@ def brief(error: Exception) -> str:
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The same with a digest of all fields, which `read_json` checks."""
-    return {DIGEST: _digest(content), **content}  # first, where its line can be taken out
+    fields = {k: v for k, v in content.items() if k != DIGEST}
+    return {DIGEST: _digest(fields), **fields}  # first, where its line can be taken out
 
 
 def sealed_toml(text: str) -> str:

@@ -9,7 +9,7 @@ Every answer carries an upper bound that no allowed set can exceed. The work is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TypedDict, Unpack, overload
 
 import numpy as np
@@ -30,10 +30,10 @@ class Rules(TypedDict, total=False):
 
     weights: ArrayLike | None
     method: str
-    initial: Sequence[int]
-    include: Sequence[int]
-    exclude: Sequence[int]
-    groups: Sequence[Hashable] | None
+    initial: Iterable[int]
+    include: Iterable[int]
+    exclude: Iterable[int]
+    groups: Iterable[Hashable] | None
     quota: int
     costs: ArrayLike | None
     budget: float | None
@@ -57,10 +57,10 @@ def select(
     *,
     weights: ArrayLike | None = None,
     method: str = "swap",
-    initial: Sequence[int] = (),
-    include: Sequence[int] = (),
-    exclude: Sequence[int] = (),
-    groups: Sequence[Hashable] | None = None,
+    initial: Iterable[int] = (),
+    include: Iterable[int] = (),
+    exclude: Iterable[int] = (),
+    groups: Iterable[Hashable] | None = None,
     quota: int = 1,
     costs: ArrayLike | None = None,
     budget: float | None = None,

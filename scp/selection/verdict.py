@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -53,14 +53,14 @@ def verify(
     values: ArrayLike,
     selection: Selection,
     weights: ArrayLike | None = None,
-    initial: Sequence[int] = (),
+    initial: Iterable[int] = (),
     distances: ArrayLike | None = None,
 ) -> float: ...
 def verify(
     values: ArrayLike | str | os.PathLike[str],
     selection: Selection | None = None,
     weights: ArrayLike | None = None,
-    initial: Sequence[int] = (),
+    initial: Iterable[int] = (),
     distances: ArrayLike | None = None,
 ) -> Verdict | float:
     """Compute anew what a selection says of itself, in NumPy: score, gains, covers, rules, bound,

@@ -255,6 +255,17 @@ def test_the_detector_takes_arrays_and_tables(pool, extractor):
     assert np.array_equal(first.xy, second.xy)
     assert first.names == [str(k + 1) for k in range(19)] and second.names == table.names
     assert "lowest" in second._repr_html_()
+    shown = second.with_marks(table)._repr_html_()
+    assert f"to look at first: {pool.ids[2]}<" in shown and "1.000" not in shown
+
+
+def test_what_a_person_gave_is_no_confidence():
+    xy, confidence = np.ones((8, 1, 2)), np.linspace(0.9, 0.2, 8)[:, None]
+    names = [f"<{i}>" for i in range(8)]
+    source = np.array([["marked"]] + [["found"]] * 7)
+    shown = scp.Landmarks(names, ["p"], xy, confidence, source=source)._repr_html_()
+    assert f"<td>{confidence[1:].mean():.3f}</td><td>0.200</td>" in shown
+    assert "first: &lt;7&gt;, &lt;6&gt;, &lt;5&gt;, &lt;4&gt;, &lt;3&gt;</p>" in shown
 
 
 def test_the_detector_names_what_is_wrong(pool, extractor):

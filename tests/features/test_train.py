@@ -139,7 +139,7 @@ def test_train_command(images, tmp_path, capsys):
     assert cli.main(command) == 0
     text = capsys.readouterr().out
     assert "training laptop on 5 images of 64 x 64 pixels, from random weights" in text
-    assert "MiB of memory" in text and "4 steps in" in text and "now: scp select" in text
+    assert "MiB of memory" in text and "4 steps in" in text and "scp select" in text
     options = load_model(run / "weights.safetensors").training["options"]
     assert options["batch"] == 2 and options["steps"] == 4
     assert cli.main([*command, "--json"]) == 0  # finished already

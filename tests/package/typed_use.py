@@ -77,5 +77,7 @@ def matrices(mine: list[list[float]], channels_first: list[np.ndarray]) -> scp.F
     assert_type(selector.selection_, scp.Selection)
     assert_type(selector.score(mine), float)
     assert_type(scp.select(mine, range(1, 3)), list[scp.Selection])
+    first = scp.select(mine, 1, groups=np.array(["a", "a", "b"]), exclude=np.array([1]))
+    assert_type(scp.verify(mine, scp.select(mine, 2, initial=first.selected)), float)
     assert_type(selector.selection_ == scp.select(mine, 2), bool)
     return scp.FeaturePyramid.from_levels(channels_first, layout="chw")

@@ -10,6 +10,7 @@ import pytest
 
 from scp.runs import RunFolder, parse_json, read_config, read_json
 from scp.runs.arrays import npy_header, parse_npy, read_npz
+from scp.runs.plain import sealed
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,9 @@ def test_archives_are_read_with_a_limit(tmp_path):
         archive.writestr("a.npy", b"not an array")
     with pytest.raises(ValueError, match=r"x\.npz: damaged"):
         read_npz(path)
+
+
+def test_a_seal_is_renewed():
+    once = sealed({"a": 1})
+    again = sealed({**once, "a": 2})
+    assert again == sealed({"a": 2}) != once and list(again) == ["digest", "a"]
