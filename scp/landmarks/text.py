@@ -46,6 +46,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
     if len(data) > MAX_BYTES:
         raise DatasetError(f"{path}: larger than {MAX_BYTES >> 20} MiB, too large for a list")
+    if data.startswith(b"PK\x03\x04"):
+        raise DatasetError(f"{path}: a spreadsheet or an archive, no text; save it as CSV (UTF-8)")
     encoding = _encoding(data)
     try:
         text = data.decode(encoding)

@@ -51,6 +51,11 @@ def test_long(tmp_path):
     np.testing.assert_array_equal(found.present, [[True, False], [False, True]])
 
 
+def test_a_spreadsheet_itself(tmp_path):
+    with pytest.raises(DatasetError, match=r"points.xlsx: a spreadsheet .* save it as CSV"):
+        read(tmp_path, b"PK\x03\x04\x14\x00\x06\x00\xff", name="points.xlsx")
+
+
 @pytest.mark.parametrize("delimiter", ";\t")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_spreadsheets_of_other_languages(tmp_path, delimiter, encoding):
