@@ -112,15 +112,16 @@ def open_templates(args, run):
         return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
     if not run.has_marks():
         chosen, marks = Path(run.path, SELECTION).is_file(), run.path / MARKS
+        select = shell_of(args, run.path).command("select")
         if run.dataset.landmarks is None:
-            how = f"fill in {marks}" if chosen else f"scp select writes {marks} to fill in"
+            how = f"fill in {marks}" if chosen else f"fill in {marks}; it is written by: {select}"
             raise ValueError(
-                f"--templates FILE is needed, or {how}: these images come without landmarks"
+                f"these images come without landmarks: --templates FILE is needed, or {how}"
             )
         if not chosen:
             raise ValueError(
-                f"there is no {run.path / SELECTION}: run scp select first, or give --templates "
-                "FILE or --template-ids"
+                f"there is no {run.path / SELECTION}: give --templates FILE or --template-ids, "
+                f"or run scp select first: {select}"
             )
     return run.annotated()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..landmarks.names import Index, check_name, known_groups, twice, writable
+from ..landmarks.names import Index, check_alike, check_name, known_groups, twice, writable
 from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
 from .extents import Extents
@@ -209,6 +209,8 @@ class Dataset:
             raise ValueError(f"landmarks must be [{len(self)}][L][2], got {list(xy.shape)}")
         if np.isinf(xy).any():
             raise ValueError("landmarks must not be infinite")
+        if (np.isnan(xy[..., 0]) != np.isnan(xy[..., 1])).any():
+            raise ValueError("landmarks: a point has one coordinate only")
         out = self.subset(range(len(self)))
         names = list(names) or out.landmark_names
         out.landmarks = xy
@@ -380,8 +382,15 @@ def arrays(
         landmarks = array(landmarks, "landmarks", absent=True, copy=True)
         if landmarks.ndim != 3 or landmarks.shape[0] != n or landmarks.shape[2] != 2:
             raise ValueError(f"landmarks must be [{n}][L][2], got {list(landmarks.shape)}")
-        if landmark_names and len(landmark_names) != landmarks.shape[1]:
+        if np.isinf(landmarks).any():
+            raise ValueError("landmarks must not be infinite")
+        if (np.isnan(landmarks[..., 0]) != np.isnan(landmarks[..., 1])).any():
+            raise ValueError("landmarks: a point has one coordinate only")
+        if len(landmark_names) not in (0, landmarks.shape[1]):
             raise ValueError(f"landmark_names must hold {landmarks.shape[1]} names")
+        check_alike(list(landmark_names), "landmark_names")
+    elif len(landmark_names):
+        raise ValueError("landmark_names go with landmarks")
     for name, value in (("ids", ids), ("groups", groups)):
         if value is not None and len(value) != n:
             raise ValueError(f"{name} must hold {n} names, got {len(value)}")

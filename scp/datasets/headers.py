@@ -40,7 +40,8 @@ def parse(file: BinaryIO, size: int) -> Header:
 
 # PNG: chunks (length, type, data, crc) from the signature to IEND ------------------------------
 
-_BESIDE = frozenset([b"zTXt", b"iTXt", b"tEXt", b"iCCP", b"eXIf"])
+_PIXELS = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 
 
 def _png(file: BinaryIO, size: int) -> Header:
@@ -69,22 +70,31 @@ def _png(file: BinaryIO, size: int) -> Header:
         position += 12 + length
 
 
-def png_pixels(data: bytes) -> bytes | None:
-    """A whole PNG file, one that `parse` accepts, without texts, colour profile and EXIF,
-    which may inflate to more than the pixels; None when a checksum is wrong."""
-    position, kept = 8, [data[:8]]
+def png_pixels(data: bytes) -> bytes:
+    """A whole PNG file, one that `parse` accepts, of which only the pixels are left: texts, colour
+    profiles and further frames may inflate to more than them.
+
+    Raises:
+        HeaderError: a checksum is wrong, or the data are longer than pixels can be.
+    """
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    row = 1 + -(-width * depth * _SAMPLES.get(colour, 4) // 8)
+    position, kept, pixels = 8, [data[:8]], 0
     while position < len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 8 + length
         if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(
             data[end : end + 4], "big"
         ):
-            return None
-        if kind not in _BESIDE:
+            raise HeaderError("the PNG data is damaged: a checksum is wrong")
+        if kind in _PIXELS:
             kept.append(data[position : end + 4])
+        pixels += length if kind == b"IDAT" else 0
         if kind == b"IEND":
             break
         position = end + 4
+    if pixels > 2 * height * row + (1 << 16):  # deflate hardly makes anything longer
+        raise HeaderError("the PNG data is damaged: it inflates to more than its pixels")
     return b"".join(kept)
 
 

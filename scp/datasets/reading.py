@@ -138,10 +138,7 @@ def _tiff(data: bytes, header: Header) -> np.ndarray:
 def _opencv(data: bytes, header: Header, at_least: tuple[int, int] | None) -> np.ndarray:
     divisor = 1
     if header.format == "PNG":
-        pixels = png_pixels(data)
-        if pixels is None:
-            raise HeaderError("the PNG data is damaged: a checksum is wrong")
-        data = pixels
+        data = png_pixels(data)
     if header.format == "JPEG":
         jpeg_scans(data, header)
         for divisor in (8, 4, 2, 1) if at_least is not None else ():

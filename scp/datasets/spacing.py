@@ -12,6 +12,7 @@ from ..errors import DatasetError
 from ..landmarks import Landmarks
 from ..landmarks.csv import csv_cell, plain_cell
 from ..landmarks.text import csv_lines, number_in, read_text
+from ..values import array
 
 
 def spacing_of(
@@ -23,7 +24,7 @@ def spacing_of(
     if isinstance(spacing, str | os.PathLike):
         return read_spacing(spacing, ids)
     try:
-        value = np.asarray(spacing, np.float64)
+        value = array(spacing, "spacing", absent=True)
         value = np.broadcast_to(value, (len(ids), 2)).copy()
     except (TypeError, ValueError):
         value = np.zeros((1, 2))

@@ -25,6 +25,7 @@ _PLAIN, _FAX, _LZW, _JPEG, _DEFLATE = {1}, {3, 4}, {5}, {7}, {8, 32946}
 _COMPRESSIONS = _PLAIN | _FAX | _LZW | _JPEG | _DEFLATE | {32773}  # PackBits
 _WHITE_IS_ZERO, _RGB, _PALETTE = 0, 2, 3
 _COLOURS = {0, 1, _RGB, _PALETTE, 5, 6, 8}  # and CMYK, YCbCr, Lab
+_MOST = 4 * MAX_PIXELS  # samples that are decoded: colour and alpha of the largest image
 _ALPHA = 2  # of ExtraSamples: not multiplied in
 _TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # those that sizes and offsets use
 # Bytes of a value of each type; a type that is not here is not read by anybody.
@@ -134,6 +135,8 @@ def layout(file: BinaryIO, size: int) -> Layout:
         part = min(one("rows", height), height), width
     if min(part) < 1 or math.prod(part) > MAX_PIXELS:
         raise HeaderError("the TIFF file is damaged: its strips or tiles have no possible size")
+    if max(height * width, math.prod(part)) * samples > _MOST:
+        raise HeaderError(f"{width} x {height} TIFF pixels of {samples} samples are too many")
     out = Layout(
         height,
         width,

@@ -131,7 +131,9 @@ def _wide(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
         points.append([point_in(row[f"{n}_x"], row[f"{n}_y"], where, f"{n}_") for n in names])
     if not first:
         raise DatasetError(f"{path}: no image in it")
-    return Landmarks(list(first), labels, np.array(points)), list(first.values())
+    xy = np.array(points)
+    check_split(labels, ~np.isnan(xy[..., 0]), where)
+    return Landmarks(list(first), labels, xy), list(first.values())
 
 
 def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
@@ -141,7 +143,7 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
     spreadsheet would run (=, +, -, @) has an apostrophe before it, which reading takes off.
 
     Raises:
-        ValueError: a name that cannot be written as UTF-8.
+        ValueError: a name that cannot be written as UTF-8, or has a null character.
     """
     extra = [name for name in _EXTRA if getattr(landmarks, name) is not None]
     source = landmarks.source
@@ -153,8 +155,11 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
             if source is not None:
                 cells.append(str(source[i, k]))
             lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
+    text = "\n".join(lines) + "\n"
+    if "\0" in text:
+        raise ValueError(f"{path}: a name has a null character in it")
     try:
-        data = ("\n".join(lines) + "\n").encode()
+        data = text.encode()
     except UnicodeEncodeError as error:
         text = error.object[max(error.start - 20, 0) : error.end]
         raise ValueError(f"{path}: {text!r} cannot be written as UTF-8") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -172,7 +173,8 @@ class Landmarks(Result):
 
         A name that is not in `ids` is looked for in the composed Unicode form, then without the
         suffixes of image files, so that "001" finds "001.bmp" and the other way round. A row that
-        a name fits exactly is that name's alone.
+        a name fits exactly is that name's alone; "001.png" finds "001.bmp" where no other image is
+        called so on either side.
 
         Args:
             ids: names of images, unique.
@@ -215,9 +217,12 @@ class Landmarks(Result):
             if i not in taken:
                 free.setdefault(part(name), []).append(i)
         used: dict[int, str] = {}
+        alone = _alone(self.ids) & _alone(ids)
         for k in np.flatnonzero(out < 0):
             name = str(ids[k])
             rows = free.get(part(name), [])
+            if stem(form(name)) not in alone:  # then "a.png " is not the image a.jpg
+                rows = [i for i in rows if _alike(self.ids[i], name)]
             if len(rows) > 1:
                 raise ValueError(f"image {name!r} could be {either([self.ids[i] for i in rows])}")
             for i in rows:
@@ -236,6 +241,18 @@ class Landmarks(Result):
         parts = (self.confidence, self.error, self.source)
         more = (None if v is None else v[:, at].copy() for v in parts)
         return Landmarks(self.ids, list(names), self.xy[:, at].copy(), *more)
+
+
+def _alone(ids: Sequence[str]) -> set[str]:
+    """Stems that one image only has."""
+    counts = Counter(stem(form(str(name))) for name in ids)
+    return {name for name, count in counts.items() if count == 1}
+
+
+def _alike(a: str, b: str) -> bool:
+    """Two names of one stem do not name files of two formats."""
+    a, b = form(a), form(b)
+    return a == b or stem(a) == a or stem(b) == b
 
 
 def numbered(count: int) -> list[str]:

@@ -46,14 +46,20 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
     if len(data) > MAX_BYTES:
         raise DatasetError(f"{path}: larger than {MAX_BYTES >> 20} MiB, too large for a list")
+    if data.startswith(b"PK\x03\x04"):
+        raise DatasetError(f"{path}: a spreadsheet or an archive, no text; save it as CSV (UTF-8)")
     encoding = _encoding(data)
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         kind = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
         hint = "; save it as UTF-8" if kind == "UTF-8" else ""
         raise DatasetError(f"{path}, line {number}: not {kind} text{hint}") from None
+    if (at := text.find("\0")) >= 0:  # names would differ in what nobody sees
+        number = text.count("\n", 0, at) + 1
+        raise DatasetError(f"{path}, line {number}: a null character; save it as UTF-8 text")
+    return text
 
 
 def decoded(data: bytes) -> str:
@@ -127,6 +133,8 @@ def number_in(cell: str, where: str, column: str) -> float:
 
 def point_in(x: str, y: str, where: str, name: str) -> tuple[float, float]:
     """A point of two cells; both are empty, or none."""
+    if not x and not y:
+        return math.nan, math.nan
     point = number_in(x, where, f"{name}x"), number_in(y, where, f"{name}y")
     if math.isnan(point[0]) != math.isnan(point[1]):
         raise DatasetError(f"{where}: one of {name}x and {name}y is empty")

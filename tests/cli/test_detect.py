@@ -51,7 +51,9 @@ def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
     run = tmp_path / "run"
     data = [str(root), "--dataset", "table", "--annotations", str(truth), "--run", str(run)]
     assert main(["detect", *data]) == 2
-    assert "run scp select first" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    command = shlex.split(error.split("run scp select first: ")[1])
+    assert command == ["scp", "select", *data]
     plain = ["--size", "64", "--quiet"]
     assert main(["select", *data, *plain, "-m", "2", "--count", "20", "--no-report"]) == 0
     capsys.readouterr()
@@ -70,7 +72,7 @@ def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     "words, message",
     (
-        ([], "--templates FILE is needed"),
+        ([], "marks.csv; it is written by: scp select "),
         (["--templates", "nowhere.csv"], "nowhere.csv: cannot be read"),
         (["--template-ids", "a"], "--templates FILE is needed"),
         (["--templates", "MARKED", "--template-ids", "a"], "give one of them"),

@@ -426,3 +426,24 @@ def test_cephalometric_lines_that_are_no_point(tmp_path, first):
     (tmp_path / "001.txt").write_text("\n".join([first, *["5,5"] * 18]))
     with pytest.raises(DatasetError, match=r"001\.txt, line 1"):
         read_landmarks(tmp_path / "001.txt", (60, 48))
+
+
+def test_arrays_refuse_what_would_be_misread():
+    images = [np.zeros((8, 9), np.uint8)] * 2
+    half, infinite = np.ones((2, 2, 2)), np.ones((2, 2, 2))
+    half[0, 0, 0], infinite[1, 1, 1] = np.nan, np.inf
+    for options, message in (
+        ({"landmarks": half}, "one coordinate only"),
+        ({"landmarks": np.ma.array(half, mask=half != half)}, "one coordinate only"),
+        ({"landmarks": infinite}, "infinite"),
+        ({"landmarks": np.ones((2, 2, 2)), "landmark_names": ["a", "a "]}, "blanks"),
+        ({"landmark_names": ["a"]}, "go with landmarks"),
+        ({"spacing": np.ma.array([0.1, 0.1], mask=[0, 1])}, "spacing must be positive"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            datasets.arrays(images, **options)
+    with pytest.raises(ValueError, match="one coordinate only"):
+        datasets.arrays(images).with_landmarks(half)
+    for nothing in (None, "folder"):
+        with pytest.raises(TypeError, match="images must be a sequence of arrays"):
+            datasets.arrays(nothing)

@@ -301,3 +301,17 @@ def test_random_bytes_never_crash_the_header_parser(start, rest):
     except headers.HeaderError:
         return
     assert header.height >= 1 and header.width >= 1 and 1 <= header.orientation <= 8
+
+
+def test_png_pixels_that_inflate_to_much_more(tmp_path):
+    """The data of an 8 x 8 picture go on for half a gigabyte."""
+    png = imagefiles.encode(".png", GREY[:8, :8])
+    start, end = png.index(b"IDAT") - 4, png.index(b"IEND") - 4
+    deflate = zlib.compressobj(9)
+    long = b"".join(deflate.compress(bytes(1 << 20)) for _ in range(512)) + deflate.flush()
+    body = b"IDAT" + long
+    chunk = struct.pack(">I", len(long)) + body + struct.pack(">I", zlib.crc32(body))
+    begin = time.process_time()
+    with pytest.raises(DatasetError, match="inflates to more"):
+        reading.read_grey(write(tmp_path, png[:start] + chunk + png[end:]))
+    assert time.process_time() - begin < 0.5

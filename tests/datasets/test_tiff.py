@@ -180,3 +180,15 @@ def test_what_it_says_of_its_largest_value_is_the_range():
         tifffile.imwrite(data, values(10, 8, 8), **options)
         data.seek(0)
         assert reading.parse(data, len(data.getvalue())).white == white
+
+
+def test_a_header_cannot_ask_for_many_samples(tmp_path):
+    """A hundred bytes that would take three gigabytes to decode."""
+    values = {256: 14_000, 257: 14_000, 258: 8, 259: 8, 262: 1, 273: 120, 277: 16, 278: 14_000}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, v) for tag, v in values.items())
+    entries += struct.pack("<HHII", 279, 4, 1, 10)
+    path = tmp_path / "wide.tif"
+    start = b"II*\0" + struct.pack("<IH", 8, len(values) + 1)
+    path.write_bytes((start + entries + bytes(4)).ljust(140, b"\0"))
+    with pytest.raises(DatasetError, match="16 samples are too many"):
+        reading.inspect(path)

@@ -122,7 +122,7 @@ def test_splits_and_lists(tmp_path):
         (line("../x.jpg"), r"line 2: '\.\./x\.jpg' is not a file below"),
         (line("/etc/passwd"), r"line 2: '/etc/passwd' is not a file below"),
         (line("a/../../../x"), r"line 2: .* is not a file below"),
-        (line("\0"), r"line 2: .* is not a file below"),
+        (line("\0"), r"line 2: a null character"),
         (line("out/x.jpg"), r"line 2: 'out/x\.jpg' is not a file below"),
     ],
 )

@@ -51,6 +51,11 @@ def test_long(tmp_path):
     np.testing.assert_array_equal(found.present, [[True, False], [False, True]])
 
 
+def test_a_spreadsheet_itself(tmp_path):
+    with pytest.raises(DatasetError, match=r"points.xlsx: a spreadsheet .* save it as CSV"):
+        read(tmp_path, b"PK\x03\x04\x14\x00\x06\x00\xff", name="points.xlsx")
+
+
 @pytest.mark.parametrize("delimiter", ";\t")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_spreadsheets_of_other_languages(tmp_path, delimiter, encoding):
@@ -122,6 +127,9 @@ def test_columns_in_another_order_quotes_byte_order_mark_and_line_ends(tmp_path)
         ("image,p_x,p_y\na,1,2\na,1,2\n", r"line 3: image 'a' is in line 2 already"),
         ("image,p_x,p_y\na,1,-inf\n", r"line 2: p_y: '-inf' is infinite"),
         (b"image,p_x,p_y\na,1,2\n\xff,1,2\n", r"line 3: not UTF-8"),
+        ("image,landmark,x,y\na,p\0,1,2\n", r"line 2: a null character"),
+        ("image,landmark,x,y\na,p,1,2\n".encode("utf-16-le"), r"line 1: a null character"),
+        ("image,landmark,x,y\na,p,1,2\n".encode("utf-16-be"), r"line 1: a null character"),
         ("{", r"line 1: "),
         ("[]", r"expected a JSON object"),
         ('{"images": [],\n "x": NaN}', r"NaN is no number"),
@@ -221,6 +229,13 @@ def test_rows_refuses_what_is_ambiguous():
         found.rows(["b", "b.png"])
 
 
+def test_a_name_with_a_blank_is_not_its_namesake():
+    found = Landmarks(["a.png", "a.png ", "b.png"], ["p"], np.zeros((3, 1, 2)))
+    assert found.find(["a.png", "a.jpg", "b.jpg"]).tolist() == [0, -1, 2]
+    found = Landmarks(["a.png", "b.png"], ["p"], np.zeros((2, 1, 2)))
+    assert found.find(["a.jpg", "a.bmp", "b"]).tolist() == [-1, -1, 1]
+
+
 @pytest.mark.parametrize(
     "name, expected",
     [("a/1.JPG", "a/1"), ("1.2", "1.2"), ("x.nii.gz", "x"), (".png", ".png"), ("a/.png", "a/.png")],
@@ -266,6 +281,12 @@ def test_of_a_data_set():
         Landmarks.of(datasets.arrays(images))
 
 
+def test_a_null_character_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="null character"):
+        write_landmarks(tmp_path / "a.csv", Landmarks(["a\0"], ["p"], np.zeros((1, 1, 2))))
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_a_file_that_is_not_there_or_cannot_be_written(tmp_path):
     with pytest.raises(datasets.DatasetError, match=r"none\.csv: cannot be read"):
         read_landmarks(tmp_path / "none.csv")
@@ -284,7 +305,10 @@ def test_write_is_exact_text(tmp_path):
 
 
 NAMES = st.lists(
-    st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=3, unique=True
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
+    min_size=1,
+    max_size=3,
+    unique=True,
 )
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -180,6 +180,12 @@ def test_one_landmark_in_two_spellings(tmp_path, first, second):
     path.write_text(f"image,landmark,x,y\na,{first},1,2\nb,{second},3,4\n")
     with pytest.raises(DatasetError, match="case or punctuation only, and no image has both"):
         read_landmarks(path)
+    header = f"image,{first}_x,{first}_y,{second}_x,{second}_y\n"
+    path.write_text(header + "a,1,2,,\nb,,,1,2\n")
+    with pytest.raises(DatasetError, match="case or punctuation only, and no image has both"):
+        read_landmarks(path)
+    path.write_text(header + "a,1,2,3,4\n")
+    assert read_landmarks(path).names == [first, second]
     path.write_text(f"image,landmark,x,y\na,{first},1,2\na,{second},3,4\n")  # two landmarks
     assert read_landmarks(path).names == [first, second]
 
@@ -228,6 +234,7 @@ def test_ids_of_any_editor(tmp_path, encoding):
         ('a,1\n"b,2\n', "line 2: unexpected end"),
         (b"a,1\n\xff,2\n", "line 2: not UTF-8"),
         (b"\xff\xfea\0,\0\0\xd8", "not UTF-16"),
+        ("a,1\nb,2\0\n", "line 2: a null character"),
     ],
 )
 def test_errors_name_file_and_line(tmp_path, text, message):
