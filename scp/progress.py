@@ -45,9 +45,16 @@ def in_notebook() -> bool:
 def _bar(stage: str, total: int):
     from tqdm import tqdm
 
-    shown = tqdm(total=total, desc=stage, delay=1, leave=False, file=sys.stderr)
+    def bar():
+        return tqdm(total=total, desc=stage, delay=1, leave=False, file=sys.stderr)
+
+    shown = bar()
 
     def update(done, total):
+        nonlocal shown
+        if shown.disable or done < shown.n:  # closed: a search counts anew in each of its parts
+            shown.close()
+            shown = bar()
         shown.total = total
         shown.update(done - shown.n)
         if done >= total:

@@ -71,7 +71,7 @@ def select(
     random_state: int = 0,
     max_nodes: int = MAX_NODES,
     device: str = "auto",
-    progress: Progress = False,
+    progress: Progress = None,
 ) -> Selection | list[Selection]:
     """Choose m rows of a matrix.
 
@@ -152,5 +152,5 @@ def more_sizes(values, curve: list[Selection], options: dict) -> list[Selection]
         return curve
     free = len(values) - len(options.get("initial") or ()) - len(options.get("exclude") or ())
     largest = min(max(CURVE, 2 * curve[0].m), free)
-    more = select(values, range(1, largest + 1), method="swap", **options)
+    more = select(values, range(1, largest + 1), method="swap", progress=False, **options)
     return sorted([*(c for c in more if c.m != curve[0].m), curve[0]], key=lambda c: c.m)

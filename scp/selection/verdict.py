@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from ..runs import read_json
 from ..runs.arrays import read_npz
 from ..runs.folder import KEYPOINTS, SELECTION, SIMILARITY
+from ..runs.lock import hold
 from ..runs.plain import DIGEST, parse_json
 from ..similarity import client_weights, expected_error, image_distances, trusted
 from ..values import whole_numbers
@@ -180,10 +181,19 @@ def verify_run(run: str | os.PathLike[str]) -> Verdict:
 
     Raises:
         FileNotFoundError: there is no selection.json in it.
+        FolderInUseError: its files are not those of one choice, and another process writes there.
     """
     folder = Path(run)
     if not (folder / SELECTION).is_file():
         raise FileNotFoundError(f"{folder / SELECTION}: there is no such file; scp select makes it")
+    verdict = _as_it_is(folder)
+    if not verdict:
+        with hold(folder):  # a run may just have been writing the next choice
+            verdict = _as_it_is(folder)
+    return verdict
+
+
+def _as_it_is(folder: Path) -> Verdict:
     try:
         said = read_json(folder / SELECTION)
         if "certificate" not in said:

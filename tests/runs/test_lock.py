@@ -93,6 +93,20 @@ def test_every_verb_that_writes_is_refused_and_those_that_read_are_not(
     assert cli.main(["evaluate", str(tmp_path / "found.csv"), str(marks)]) == 0
 
 
+def test_a_verdict_of_no_waits_for_who_is_writing(holder, finished_run, tmp_path, capsys):
+    for path in finished_run.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert scp.verify(tmp_path)
+    (tmp_path / "similarity.npy").write_bytes(b"half of the next choice")
+    assert cli.main(["verify", str(tmp_path)]) == 2
+    assert "another run is writing in this folder" in capsys.readouterr().err
+    holder.kill()
+    holder.wait()
+    verdict = scp.verify(tmp_path)
+    assert not verdict and "similarity.npy: not the file of this choice" in verdict.faults
+    assert not (tmp_path / LOCK).exists()
+
+
 def test_a_thread_comes_again_and_others_wait(tmp_path):
     order = []
 
