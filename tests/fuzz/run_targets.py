@@ -68,7 +68,7 @@ def _with_older(data: bytes) -> list[bytes]:
 
 def _without_digest(data: bytes) -> list[bytes]:
     """The same of JSON and TOML."""
-    older = re.sub(rb',\s*"digest": "\w+"|^digest = .*\n', b"", data)
+    older = re.sub(rb'"digest": "\w+",\s*|^digest = .*\n', b"", data)
     assert older != data
     return [data, older]
 
