@@ -48,4 +48,4 @@ def test_real_radiographs(real_data, name):
     seen[::7] *= -1
     found = datasets.find_inverted(pool, seen=seen)
     assert set(found) <= set(range(0, len(pool), 7))
-    assert len(found) >= 0.9 * len(range(0, len(pool), 7))
+    assert len(found) >= 0.8 * len(range(0, len(pool), 7))

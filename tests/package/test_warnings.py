@@ -9,10 +9,12 @@ import pytest
 
 import scp
 from scp.errors import warn
+from scp.features import learned
 from scp.training import HardlyTrainedWarning
 
 
-def test_a_warning_names_the_line_of_the_caller(tmp_path):
+def test_a_warning_names_the_line_of_the_caller(tmp_path, monkeypatch):
+    monkeypatch.setattr(learned, "_WARNED", set())  # other tests of this process were warned
     pool = scp.datasets.phantom(4, seed=0, size=(96, 80))
     extractor = scp.FeatureExtractor(size=(64, 64), training={"batch": 2}, random_state=3)
     extractor.fit(pool, steps=3, progress=False)
