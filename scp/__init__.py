@@ -19,7 +19,8 @@ When the images chosen are annotated, their landmarks are found in all the other
 
 The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtractor` (with `networks`,
 `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and `match`; `select` and
-`verify`; `Run` and `choose` for all of these; `LandmarkDetector`, `LandmarkRefiner`, `evaluate`;
+`verify`; `Run` and `choose` for all of these; `LandmarkDetector`, `LandmarkRefiner`, `evaluate`,
+`measure`;
 `report.write_report`.
 """
 
@@ -38,6 +39,7 @@ from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, read_landmarks, write_landmarks
+from .measures import Measurements, measure, read_definitions
 from .refinement import LandmarkRefiner, confidence_weights
 from .report import write_report
 from .run import Run, choose
@@ -62,6 +64,7 @@ __all__ = [
     "LandmarkDetector",
     "LandmarkRefiner",
     "Landmarks",
+    "Measurements",
     "Queries",
     "Run",
     "Selection",
@@ -82,8 +85,10 @@ __all__ = [
     "keypoints",
     "match",
     "match_templates",
+    "measure",
     "metrics",
     "networks",
+    "read_definitions",
     "read_landmarks",
     "select",
     "set_threads",

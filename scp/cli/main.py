@@ -1,4 +1,4 @@
-"""The command line: scp train, select, verify, detect, refine, evaluate, reproduce, demo, ..."""
+"""The command line: scp train, select, verify, detect, refine, evaluate, measure, ..."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
 from .info import add_info
+from .measure import add_measure
 from .refine import add_refine
 from .reproduce import add_reproduce
 from .select import add_select
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_demo(commands)
     add_evaluate(commands)
+    add_measure(commands)
     add_reproduce(commands)
     add_weights(commands)
 

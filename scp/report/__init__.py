@@ -20,10 +20,11 @@ import numpy as np
 
 from ..runs import writing
 from ..values import array
-from .found import LANDMARKS, NEXT, landmarks_in, next_steps, replace, section
+from . import measured
+from .found import LANDMARKS, NEXT, between, landmarks_in, next_steps, replace, section
 from .page import render
 
-__all__ = ["landmarks_in", "show_landmarks", "write_report"]
+__all__ = ["landmarks_in", "show_landmarks", "show_measurements", "write_report"]
 
 
 def write_report(
@@ -96,8 +97,31 @@ def show_landmarks(
     if html is None:
         return False
     html = (replace(html, NEXT, next_steps(steps)) if steps else None) or html
+    html = replace(html, measured.MEASUREMENTS, "") or html  # they were those of other landmarks
     with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))
+    return True
+
+
+def show_measurements(path: str | os.PathLike[str], measurements: Any) -> bool:
+    """Put measurements into a report below its landmarks, in place of those it shows, until other
+    landmarks are shown.
+
+    path: of the report. measurements: `scp.measures.Measurements`.
+
+    Returns whether there is a report at `path` that has a place for them.
+    """
+    target = Path(path)
+    if not target.is_file():
+        return False
+    html = target.read_text(encoding="utf-8")
+    html = replace(html, measured.MEASUREMENTS, "") or html
+    before, end, after = html.partition(f"<!-- end of {LANDMARKS} -->")
+    if not end:
+        return False
+    new = between(measured.MEASUREMENTS, measured.section(measurements))
+    with writing(target) as beside:
+        beside.write_bytes(f"{before}{end}{new}{after}".encode())
     return True
 
 

@@ -123,6 +123,28 @@ def after_evaluation(
     return steps
 
 
+def after_measuring(
+    widest: list[str], again: str, written: bool, truth: bool, detect: str
+) -> list[Step]:
+    """Look at the widest intervals, correct, write, compare.
+
+    widest: ids. again: the command of this. written: files were. truth: they were compared.
+    detect: the file whose corrections count, or "".
+    """
+    steps = []
+    if widest:
+        first = ", ".join(widest[:FIRST])
+        also = f" Points that you correct in {detect} count as exact." if detect else ""
+        steps.append((f"Look at the images with the widest intervals first: {first}.{also}", ""))
+    if not written:
+        steps.append(("Write a table, all numbers and a page:", f"{again} -o measurements"))
+    if not truth:
+        steps.append(("Where true landmarks are known, compare:", f"{again} --truth FILE"))
+    if not steps:
+        steps.append(("Measure what you define: copy a built-in set and change it.", ""))
+    return steps
+
+
 def _measure(run: Run, found: Landmarks, file: Path) -> str:
     if run.shell is None:
         return "scp.evaluate(found, run.dataset)"

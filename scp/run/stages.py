@@ -50,6 +50,7 @@ from ..values import whole, whole_numbers
 from .edited import keep_edited
 from .finding import Finding
 from .held import held
+from .measuring import Measuring
 from .next import Shell
 from .spacing import keep_spacing, spacing_entry
 
@@ -57,7 +58,7 @@ SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run(Finding):
+class Run(Finding, Measuring):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
