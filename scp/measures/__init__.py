@@ -2,7 +2,7 @@
 
 from .agreement import Agreement
 from .definitions import BUILT_IN, Class, Definitions, Measure
-from .measure import measure
+from .measure import can_measure, measure
 from .parse import read_definitions
 from .result import Measurements
 
@@ -13,6 +13,7 @@ __all__ = [
     "Definitions",
     "Measure",
     "Measurements",
+    "can_measure",
     "measure",
     "read_definitions",
 ]

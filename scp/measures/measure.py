@@ -9,7 +9,7 @@ result.write("measurements")
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
@@ -78,6 +78,18 @@ def measure(
     if known is None:
         return result
     return replace(result, agreement=agreement(result, _measured(known, definitions, mm, level, 1)))
+
+
+def can_measure(names: Sequence[str]) -> bool:
+    """Whether landmarks of these names give most measurements of cephalograms."""
+    try:
+        definitions = read_definitions("cephalometry")
+        columns = definitions.columns(names)
+    except DatasetError:  # names that could be two
+        return False
+    needed = definitions.landmarks()
+    known = [all(name in columns for name in needed[m.name]) for m in definitions.shown]
+    return sum(known) > len(known) / 2
 
 
 def _measured(

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..landmarks import Landmarks
 from ..landmarks.edits import ledger_of
+from ..measures import can_measure
 from ..runs.folder import LANDMARKS, MARKS, REFINED
 from .spacing import spacing_words
 
@@ -95,9 +96,16 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
         anew = ["--fresh"] if run.path and (run.path / REFINED).is_file() else []
         refine = shell.command("refine", "--minutes", "10", *anew) if shell else refine
         steps.append(("Or train a network on what was found, which errs less:", refine))
+    if run.path is not None and file == run.path / LANDMARKS and can_measure(found.names):
+        words = [*shell.program, "measure", str(run.path)] if shell else []
+        line = shlex.join(words) if words else "run.measure()"
+        steps.append(("Angles and distances from these landmarks, with intervals:", line))
     if run.dataset.landmarks is not None:
         steps.append(
-            ("Measure, without the images that a person marked:", _measure(run, found, file))
+            (
+                "How far off they are, without the images that a person marked:",
+                _measure(run, found, file),
+            )
         )
     return steps
 

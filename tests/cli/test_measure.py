@@ -12,6 +12,7 @@ from heads import heads
 
 import scp
 from scp.cli import main
+from scp.landmarks import write_kept
 
 
 def found(n=6, error=5.0, ids=None):
@@ -30,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 def run(finished_run: Path, tmp_path: Path) -> Path:
     """A run folder with landmarks of heads under the names of its images."""
     run = shutil.copytree(finished_run, tmp_path / "run")
-    scp.write_landmarks(run / "landmarks.csv", found(8, ids=[f"p{k}" for k in range(8)]))
+    write_kept(run / "landmarks.csv", found(8, ids=[f"p{k}" for k in range(8)]))
     return run
 
 
