@@ -14,9 +14,11 @@ from scp import _core, _testing
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c() -> None:
-    """Ctrl-C interrupts here and in child processes, where a shell's `&` had it ignored too."""
+def signals() -> None:
+    """Signals act here and in child processes, though a shell's `&` or nohup had them ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -348,4 +348,6 @@ def spacing_argument(text: str | None) -> float | list[float] | str | None:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         return text
+    if "_" in text:  # 1_0 is ten to Python, and a slip of the hand to everyone else
+        raise ValueError(f"--spacing: {text!r} is not a number")
     return numbers[0] if len(numbers) == 1 else numbers

@@ -12,6 +12,7 @@ import warnings
 from .. import devices
 from .._version import __version__
 from ..landmarks.names import check_name, visible
+from ..runs.files import remove_unfinished
 from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
 from .arguments import program
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
                 warnings.simplefilter("ignore", HardlyTrainedWarning)  # the verbs say it
                 code = _run(list(sys.argv[1:] if argv is None else argv))
         except KeyboardInterrupt as error:
+            remove_unfinished()
             print("stopped; the same command goes on from here", file=sys.stderr)
             code = 128 + error.number if isinstance(error, Stopped) else EXIT_STOPPED
         out.flush()

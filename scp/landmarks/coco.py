@@ -93,8 +93,8 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
             continue
         left["key points with v = 0 that have a place"] += unseen
         if np.isnan(points).all():
-            if entry.get("num_keypoints") and not entry.get("keypoints"):
-                left["annotations with num_keypoints, but without keypoints"] += 1
+            if not entry.get("keypoints") and entry.get("num_keypoints") != 0:
+                left["annotations without keypoints"] += 1
             continue
         if i in best:
             if several == "raise":

@@ -6,6 +6,7 @@ cannot be guessed, and that tells what a killed process left (`remove_stale`).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import fcntl
@@ -30,6 +31,7 @@ _BESIDE = re.compile(
     r"|\.\d+\.refine\d+\.checkpoint\.safetensors",
     re.DOTALL,
 )
+_unfinished: set[Path] = set()  # what this process is writing
 
 
 @contextlib.contextmanager
@@ -70,17 +72,21 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         beside.unlink(missing_ok=True)
         os.close(descriptor)
+        _unfinished.discard(beside)
 
 
 def _create(target: Path) -> tuple[int, Path]:
     """A new file beside `target`, locked, and its path."""
     while True:
         beside = target.with_name(f".scp-{secrets.token_hex(8)}.{target.name[-48:]}")
+        _unfinished.add(beside)
         try:
             descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
         except FileExistsError:
+            _unfinished.discard(beside)
             continue
         except OSError as error:
+            _unfinished.discard(beside)
             error.filename = str(target)  # what the user knows
             raise
         with contextlib.suppress(OSError):  # no locks here: then `remove_stale` removes nothing
@@ -88,6 +94,17 @@ def _create(target: Path) -> tuple[int, Path]:
         if os.fstat(descriptor).st_nlink:  # else it was taken for stale before it was locked
             return descriptor, beside
         os.close(descriptor)
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Removes what a signal left: it may come before the block that would clean up has begun."""
+    for beside in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+os.register_at_fork(after_in_child=_unfinished.clear)
 
 
 def remove_stale(folder: str | os.PathLike[str]) -> None:

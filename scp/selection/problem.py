@@ -70,6 +70,8 @@ class Problem:
         self.quota = whole(quota, "quota", 0, 2**31)
         groups = None if groups is None else known_groups(groups)
         self.groups = None if groups is None else self._numbered(groups)
+        if groups is None and self.quota != 1:
+            raise ValueError("quota goes with groups")
         if (costs is None) != (budget is None):
             raise ValueError("costs and budget go together")
         self.costs = None if costs is None else _vector(costs, "costs", self.n)
@@ -124,6 +126,8 @@ class Problem:
             raise ValueError(f"distances must have shape {(self.n, self.n)}, got {d.shape}")
         if not np.isfinite(d).all():
             raise ValueError("distances must be finite")
+        if (d < 0).any():
+            raise ValueError("distances must not be negative")
         if not np.array_equal(d, d.T):
             raise ValueError("distances must be symmetric")
         return d

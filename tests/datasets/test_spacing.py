@@ -186,7 +186,7 @@ def test_no_annotation_is_dropped_without_a_word(tmp_path, change, message):
         ({"category_id": 2}, "annotations with key points, of a category that names none"),
         ({"iscrowd": 1}, "annotations of crowds"),
         ({"points": (3, 4, 0, 5, 6, 2)}, "key points with v = 0 that have a place"),
-        ({"points": (), "num_keypoints": 2}, "annotations with num_keypoints, but without"),
+        ({"points": (), "num_keypoints": 2}, "annotations without keypoints"),
     ],
 )
 def test_what_is_not_used_is_counted(tmp_path, change, note):

@@ -1,5 +1,6 @@
 """Files that are being written, and what killed processes left of them."""
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from safetensors.numpy import save
 
 from scp.runs import writing
+from scp.runs.files import remove_unfinished
 from scp.runs.lock import hold
 from scp.runs.tensors import write_safetensors
 
@@ -36,6 +38,22 @@ def test_the_next_run_removes_what_a_killed_one_left(tmp_path):
             pass
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == [".123.mine", ".notes", "a", "keep.html"]
+
+
+def test_a_signal_between_the_file_and_its_block_leaves_nothing(tmp_path, monkeypatch):
+    """It comes right behind the call that made the file."""
+    place = fcntl.flock
+
+    def late(*args):
+        place(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "a.txt"):
+        pass
+    assert len(list(tmp_path.iterdir())) == 1
+    remove_unfinished()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_beside_cannot_be_guessed_and_is_no_link(tmp_path):

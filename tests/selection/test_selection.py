@@ -250,6 +250,8 @@ BAD = [
     ({"costs": [-1.0] * 9, "budget": 3}, ValueError, "costs"),
     ({"costs": [1.0] * 9, "budget": np.nan}, ValueError, "budget"),
     ({"min_distance": 0.5}, ValueError, "distances"),
+    ({"distances": -np.eye(9), "min_distance": 1}, ValueError, "negative"),
+    ({"quota": 2}, ValueError, "groups"),
     ({"distances": np.triu(np.ones((9, 9))), "min_distance": 1}, ValueError, "symmetric"),
     ({"weights": [1.0]}, ValueError, "weights"),
     ({"random_state": -1}, ValueError, "random_state"),
