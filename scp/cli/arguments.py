@@ -215,9 +215,9 @@ _OPTIONS = (
     (
         "origin",
         ("coco", "table"),
-        "center",
+        None,
         "coco, table, --templates: the first pixel's center is (0, 0) in the file of landmarks, or "
-        "its corner is, or its centre is (1, 1): one",
+        "its corner is, or its centre is (1, 1): one (default: as the format of the file says)",
     ),
     (
         "several",

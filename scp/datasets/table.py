@@ -21,7 +21,7 @@ def table(
     spacing: ArrayLike | str | os.PathLike[str] | None = None,
     category: str | None = None,
     several: str = "raise",
-    origin: str = "center",
+    origin: str | None = None,
     unmatched: str = "raise",
     on_error: str = "raise",
 ) -> Dataset:

@@ -1,9 +1,8 @@
 """Landmarks by image and name, and their files."""
 
-from .csv import write_landmarks
 from .edits import edits_in, set_aside, write_kept
 from .names import stem
-from .read import read_landmarks
+from .read import read_landmarks, write_landmarks
 from .table import CORRECTED, FOUND, MARKED, SOURCES, Landmarks, numbered
 
 __all__ = [

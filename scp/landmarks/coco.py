@@ -9,15 +9,14 @@ v = 0 is an absent key point, 1 one that is hidden, 2 one that is seen.
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import DatasetError, warn
-from .names import check_alike, form, twice, writable
+from .json import load_json, number
+from .names import check_alike, form, writable
 from .table import Landmarks
 from .text import check_table
 
@@ -34,17 +33,19 @@ class CocoFile:
         shapes: (H, W) of each image, or None where the file does not say.
         names: L key points.
         xy: float64 [N][L][2]; NaN where absent.
+        visible: bool [N][L]: v is not 1; None where it is nowhere.
     """
 
     files: list[str]
     shapes: list[tuple[int, int] | None]
     names: list[str]
     xy: np.ndarray
+    visible: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     def landmarks(self) -> Landmarks:
         self.warn()
-        return Landmarks(self.files, self.names, self.xy)
+        return Landmarks(self.files, self.names, self.xy, visible=self.visible)
 
     def warn(self) -> None:
         """A warning for each of the notes."""
@@ -77,6 +78,7 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
     index, files, shapes = _images(path, content)
     check_table(path, len(text), len(files), len(names))
     xy = np.full((len(files), len(names), 2), np.nan)
+    visible = np.ones(xy.shape[:2], bool)
     best: dict[int, int] = {}  # annotation of each image
     left: Counter[str] = Counter()
     for k, entry in enumerate(_entries(path, content, "annotations")):
@@ -87,7 +89,7 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
             if entry.get("keypoints") and not kind:
                 left["annotations with key points, of a category that names none"] += 1
             continue
-        points, unseen = _points(entry, len(names), where)
+        points, seen, unseen = _points(entry, len(names), where)
         if _flag(entry, where):
             left["annotations of crowds (iscrowd = 1)"] += 1
             continue
@@ -106,27 +108,14 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
             if not _area(path, entry, k) > _area(path, content["annotations"][best[i]], best[i]):
                 continue
         best[i] = k
-        xy[i] = points
+        xy[i], visible[i] = points, seen
     notes = [f"{path}: not used: {what}: {count}" for what, count in left.items() if count]
-    return CocoFile(files, shapes, names, xy, notes)
+    hidden = None if visible.all() else visible
+    return CocoFile(files, shapes, names, xy, hidden, notes)
 
 
 def _load(path, text: str) -> dict:
-    def constant(name):
-        raise ValueError(f"{name} is no number of JSON")
-
-    def each_once(pairs):
-        entry = dict(pairs)
-        if len(entry) < len(pairs):
-            raise ValueError(f"{twice(name for name, _ in pairs)!r} is there twice in one object")
-        return entry
-
-    try:
-        content = json.loads(text, parse_constant=constant, object_pairs_hook=each_once)
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path}, line {error.lineno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: {error}") from None
+    content = load_json(path, text)
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: expected a JSON object with images, annotations, categories")
     return content
@@ -234,41 +223,33 @@ def _images(path, content: dict):
     return index, list(files), shapes
 
 
-def _number(value, where: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            if math.isfinite(value):
-                return float(value)
-        except OverflowError:
-            pass
-    raise DatasetError(f"{where}: {str(value)[:40]} is not a finite number")
-
-
-def _points(entry: dict, count: int, where: str) -> tuple[np.ndarray, int]:
-    """Key points [count][2], and how many have v = 0 though they have a place."""
+def _points(entry: dict, count: int, where: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Key points [count][2], which are seen (v is not 1), and how many have v = 0 though they have
+    a place."""
     flat = entry.get("keypoints")
-    out, unseen = np.full((count, 2), np.nan), 0
+    out, shown, unseen = np.full((count, 2), np.nan), np.ones(count, bool), 0
     if flat is None or flat == []:  # a box only
-        return out, unseen
+        return out, shown, unseen
     if not isinstance(flat, list) or len(flat) != 3 * count:
         raise DatasetError(f"{where}: keypoints must hold {count} times x, y, v")
     for k in range(count):
         at = f"{where}, keypoints[{3 * k}]"
-        x, y, seen = (_number(v, at) for v in flat[3 * k : 3 * k + 3])
+        x, y, seen = (number(v, at) for v in flat[3 * k : 3 * k + 3])
         if seen not in (0, 1, 2):
             raise DatasetError(f"{at}: v must be 0, 1 or 2, got {seen:g}")
         if seen:
             out[k] = x, y
+            shown[k] = seen == 2
         unseen += not seen and (x, y) != (0, 0)
-    return out, unseen
+    return out, shown, unseen
 
 
 def _area(path, entry: dict, k: int) -> float:
     where = f"{path}, annotations[{k}]"
     if entry.get("area") is not None:
-        return _number(entry["area"], f"{where}, area")
+        return number(entry["area"], f"{where}, area")
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise DatasetError(f"{where}: neither area nor bbox, which instance is the largest?")
-    width, height = (_number(v, f"{where}, bbox") for v in box[2:])
+    width, height = (number(v, f"{where}, bbox") for v in box[2:])
     return width * height

@@ -14,7 +14,7 @@ from .names import check_alike, check_split
 from .table import SOURCES, Landmarks
 from .text import check_table, number_in, point_in
 
-_KEYS = ("image", "landmark", "x", "y")
+KEYS = ("image", "landmark", "x", "y")
 _EXTRA = ("confidence", "error")
 # Spreadsheets run a cell that begins so (the full-width signs in some languages); behind an
 # apostrophe they show it as text.
@@ -48,11 +48,11 @@ def _cells(where: str, cells: list[str], header: list[str]) -> dict[str, str]:
     return row
 
 
-def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
-    for name in _KEYS:
+def read_long(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+    for name in KEYS:
         if name not in header:
             raise DatasetError(f"{where}: column {name!r} is missing")
-    known = (*_KEYS, *_EXTRA, "source")
+    known = (*KEYS, *_EXTRA, "source", "visible")
     for name in header:
         if name not in known:
             raise DatasetError(f"{where}: unknown column {name!r} (known: {', '.join(known)})")
@@ -60,7 +60,7 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
     ids: dict[str, int] = {}
     first: list[int] = []
     names: dict[str, int] = {}
-    seen: dict[tuple[int, int], tuple[int, list[float], str]] = {}
+    seen: dict[tuple[int, int], tuple[int, list[float], str, bool]] = {}
     for number, cells in lines:
         where = f"{path}, line {number}"
         row = _cells(where, cells, header)
@@ -83,7 +83,7 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
         source = row.get("source", "").strip()
         if source not in ("", *SOURCES):
             raise DatasetError(f"{where}: source: {source[:40]!r} is none of {', '.join(SOURCES)}")
-        seen[at] = number, values, source
+        seen[at] = number, values, source, _visible(row.get("visible", ""), where)
     if not seen:
         raise DatasetError(f"{path}: no landmark in it")
     some = ", ".join(map(repr, list(names)[:3]))
@@ -91,16 +91,25 @@ def _long(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
     check_alike(list(names), str(path))
     table = np.full((len(ids), len(names), 2 + len(extra)), np.nan)
     source = np.full(table.shape[:2], "", f"<U{max(map(len, SOURCES))}")
-    for at, (_, values, said) in seen.items():
-        table[at], source[at] = values, said
+    visible = np.ones(table.shape[:2], bool)
+    for at, (_, values, said, shown) in seen.items():
+        table[at], source[at], visible[at] = values, said, shown
     check_split(list(names), ~np.isnan(table[..., 0]), str(path))
     more = {name: table[..., 2 + k].copy() for k, name in enumerate(extra)}
     if "source" in header:
         more["source"] = source
+    if "visible" in header:
+        more["visible"] = visible
     return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
 
 
-def _wide(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
+def _visible(cell: str, where: str) -> bool:
+    if cell.strip() not in ("", "0", "1"):
+        raise DatasetError(f"{where}: visible: {cell[:40]!r} is neither 1 nor 0 (hidden)")
+    return cell.strip() != "0"
+
+
+def read_wide(path, size: int, where: str, header: list[str], lines) -> tuple[Landmarks, list[int]]:
     columns, names = set(header), {}
     for column in header:
         if column == "image":
@@ -136,7 +145,7 @@ def _wide(path, size: int, where: str, header: list[str], lines) -> tuple[Landma
     return Landmarks(list(first), labels, xy), list(first.values())
 
 
-def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
+def write_csv(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
     """A long CSV, whole or absent; numbers are read back exactly.
 
     Each image has a line for each landmark, with empty cells for what is absent. A name that a
@@ -146,14 +155,17 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Landmarks) -> None:
         ValueError: a name that cannot be written as UTF-8, or has a null character.
     """
     extra = [name for name in _EXTRA if getattr(landmarks, name) is not None]
-    source = landmarks.source
-    lines = [",".join((*_KEYS, *extra, *(["source"] if source is not None else [])))]
+    source, visible = landmarks.source, landmarks.visible
+    said = [name for name in ("source", "visible") if getattr(landmarks, name) is not None]
+    lines = [",".join((*KEYS, *extra, *said))]
     for i, image in enumerate(landmarks.ids):
         for k, name in enumerate(landmarks.names):
             values = [*landmarks.xy[i, k], *(getattr(landmarks, v)[i, k] for v in extra)]
             cells = ["" if math.isnan(v) else repr(float(v)) for v in values]
             if source is not None:
                 cells.append(str(source[i, k]))
+            if visible is not None:
+                cells.append(str(int(visible[i, k])) if cells[0] else "")
             lines.append(",".join((csv_cell(image), csv_cell(name), *cells)))
     text = "\n".join(lines) + "\n"
     if "\0" in text:

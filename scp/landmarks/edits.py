@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import warn
-from .csv import write_landmarks
+from .csv import write_csv
 from .names import form
 from .read import read_landmarks
 from .table import CORRECTED, MARKED, Landmarks
@@ -110,7 +110,7 @@ def _changed(now: Landmarks, before: Landmarks) -> np.ndarray:
 def write_kept(
     path: str | os.PathLike[str], landmarks: Landmarks, unclear: str = ""
 ) -> Path | None:
-    """`write_landmarks`, and the ledger by which `edits_in` knows what is changed afterwards.
+    """Writes a CSV, and the ledger by which `edits_in` knows what is changed afterwards.
 
     unclear: of the `Edits` there: the file is not overwritten but kept under another name, which
     is returned, with a warning.
@@ -119,8 +119,8 @@ def write_kept(
     if unclear:
         aside = set_aside(path)
         warn(f"{path.name} is kept as {aside}: {unclear}")
-    write_landmarks(_next(path), landmarks)
-    write_landmarks(path, landmarks)
+    write_csv(_next(path), landmarks)
+    write_csv(path, landmarks)
     os.replace(_next(path), ledger_of(path))  # killed before this: `edits_in` sees which is true
     return aside
 

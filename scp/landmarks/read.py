@@ -1,27 +1,27 @@
 """Landmark files: points by image and by name, read and written.
 
-Read are three kinds of file, told apart by their content:
+What a file is, is seen in its content (`scp.landmarks.formats`). Our own is CSV:
 
-    long CSV   image,landmark,x,y[,confidence][,error][,source]  a line: one landmark of one image
-    wide CSV   image,<name>_x,<name>_y,...                       a line: one image
-    COCO       JSON with images, annotations, categories         key points; v = 0 is an absent one
+    long   image,landmark,x,y[,confidence][,error][,source][,visible]   a line: one point
+    wide   image,<name>_x,<name>_y,...                                  a line: one image
 
-Points are (x, y) in pixels of the original image, pixel centres at integers. An absent point is NaN
-in memory and two empty cells in a CSV. CSV is UTF-8 or what its byte order mark says, with commas;
-or with semicolons or tabs between, and decimal commas, as spreadsheets of many languages write it.
-Cells may be quoted.
+Points are (x, y) in pixels of the original image, pixel centres at integers; files that count
+otherwise are converted here, once. An absent point is NaN in memory and two empty cells in a CSV.
+CSV is UTF-8 or what its byte order mark says, with commas; or with semicolons or tabs between, and
+decimal commas, as spreadsheets of many languages write it. Cells may be quoted.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from ..errors import DatasetError
-from .coco import parse_coco
-from .csv import _KEYS, _long, _wide
+from .formats import Context, Format, Images, format_of, named, writable_names
 from .table import Landmarks
-from .text import csv_lines, read_text
 
 # What is taken off the coordinates of a file that has (0, 0) at the "center" of the first pixel, at
 # its "corner", or counts pixels from "one".
@@ -32,10 +32,12 @@ def read_landmarks(
     path: str | os.PathLike[str],
     category: str | None = None,
     *,
-    origin: str = "center",
+    origin: str | None = None,
     several: str = "raise",
+    format: str | None = None,
+    images: Images | None = None,
 ) -> Landmarks:
-    """The landmarks of a long or wide CSV, or of COCO key points.
+    """The landmarks of a file, or of a folder where a tool writes a file per image.
 
     Images and landmarks keep the order in which the file first names them; of COCO, the order of
     its `images` and of its category's `keypoints`.
@@ -44,54 +46,86 @@ def read_landmarks(
         path: the file.
         category: of a COCO file with several categories that have key points, the one to read.
         origin: what the file's coordinates count from: the "center" of the first pixel is (0, 0),
-            or its "corner" is (0, 0), or its centre is (1, 1), "one".
+            or its "corner" is (0, 0), or its centre is (1, 1), "one". None: as its format says.
         several: what an image of a COCO file with several instances does: "raise", or "largest"
             takes the largest.
+        format: its name in `scp.landmarks.formats`, where the content does not tell.
+        images: what is known of the images, a `scp.datasets.Dataset` for one; for formats that do
+            not count in pixels, and for names that a tool changed.
 
     Raises:
         DatasetError: names the file, the line (of JSON, the entry) and what is wrong.
     """
-    return read_with_places(path, category, origin, several)[0]
+    return read_with_places(path, category, origin, several, format, images)[0]
 
 
 def read_with_places(
-    path, category: str | None = None, origin: str = "center", several: str = "raise"
+    path,
+    category: str | None = None,
+    origin: str | None = None,
+    several: str = "raise",
+    format: str | None = None,
+    images: Images | None = None,
 ) -> tuple[Landmarks, list[str]]:
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     check_origin(origin)
-    found, places = _read(path, category, several)
-    if ORIGINS[origin]:
-        found = replace(found, xy=found.xy - ORIGINS[origin])
-    return found, places
+    row = format_of(path) if format is None else named(format)
+    for name, given in (("category", category is not None), ("several", several != "raise")):
+        if given and name not in row.takes:
+            raise ValueError(f"{name} goes with COCO key points; {path} is {row.title}")
+    if images is None and row.needs:
+        raise DatasetError(f"{path}: {row.title}: the images are needed too (images=), {row.needs}")
+    read = row.read(Path(path), Context(images, category, several))
+    shift = _shift(row, origin, path)
+    found = read.landmarks
+    return (replace(found, xy=found.xy - shift) if shift else found), read.places
 
 
-def check_origin(origin: str) -> None:
-    if origin not in ORIGINS:
+def _shift(row: Format, origin: str | None, path) -> float:
+    if row.origin is not None:
+        return ORIGINS[row.origin if origin is None else origin]
+    if origin is not None:
+        raise ValueError(f"origin goes with files that count pixels; {path} is {row.title}")
+    return 0.0
+
+
+def check_origin(origin: str | None) -> None:
+    if origin is not None and origin not in ORIGINS:
         raise ValueError(f"origin must be one of {', '.join(ORIGINS)}; got {origin!r}")
 
 
-def _read(path, category: str | None, several: str) -> tuple[Landmarks, list[str]]:
-    text = read_text(path)
-    if text.lstrip()[:1] in ("{", "["):
-        found = parse_coco(path, text, category, several).landmarks()
-        return found, [f"images[{i}]" for i in range(len(found))]
-    for name, given in (("category", category is not None), ("several", several != "raise")):
-        if given:
-            raise ValueError(f"{name} goes with COCO key points; {path} is a CSV")
-    lines = csv_lines(path, text)
-    number, header = next(lines, (1, []))
-    header = [cell.strip() for cell in header]
-    where = f"{path}, line {number}"
-    if "image" not in header:
-        raise DatasetError(
-            f"{where}: expected a header {','.join(_KEYS)} or image,NAME_x,NAME_y,...; got "
-            f"{','.join(header)[:60]!r}"
+def write_landmarks(
+    path: str | os.PathLike[str],
+    landmarks: Landmarks,
+    format: str | None = None,
+    images: Images | None = None,
+    notes: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Landmarks in a file, whole or absent, or in a folder where the tool wants a file per image.
+
+    By default a long CSV, whose numbers are read back exactly: each image has a line for each
+    landmark, with empty cells for what is absent; a name that a spreadsheet would run (=, +, -, @)
+    has an apostrophe before it, which reading takes off.
+
+    Args:
+        path: the file, or the folder.
+        format: its name in `scp.landmarks.formats`.
+        images: what is known of the images, for formats that need their size or spacing.
+        notes: of each image what the tool may show beside it, {"gain": 0.1}.
+
+    Raises:
+        ValueError: a name that cannot be written as UTF-8, or has a null character; a format that
+            is not written, or that needs the images.
+    """
+    row = named("scp" if format is None else format)
+    if row.write is None:
+        raise ValueError(
+            f"format {row.name!r} is read only; written are {', '.join(writable_names())}"
         )
-    seen: set[str] = set()
-    for name in header:
-        if name in seen:
-            raise DatasetError(f"{where}: column {name!r} is there twice")
-        seen.add(name)
-    kind = _long if "landmark" in header else _wide
-    found, first = kind(path, len(text), where, header, lines)
-    return found, [f"line {number}" for number in first]
+    if images is None and row.needs:
+        raise ValueError(f"{path}: {row.title}: the images are needed too (images=), {row.needs}")
+    if notes is not None and len(notes) != len(landmarks):
+        raise ValueError(f"notes must hold {len(landmarks)} entries, got {len(notes)}")
+    shift = ORIGINS[row.origin or "center"]
+    moved = replace(landmarks, xy=landmarks.xy + shift) if shift else landmarks
+    row.write(Path(path), moved, Context(images, notes=notes))

@@ -34,6 +34,8 @@ class Landmarks(Result):
             template's, "found" by a method, "corrected" by a person afterwards (an absent point
             that is corrected was taken away by a person); "" nothing is known. The confidence of
             a point that a person gave is 1, its error 0.
+        visible: bool [N][L], or None where nobody said; False: the point is there, but hidden
+            behind something. True of absent points.
 
     Raises:
         ValueError: names that are empty or not unique, arrays of another shape, infinite values,
@@ -46,6 +48,7 @@ class Landmarks(Result):
     confidence: np.ndarray | None = None
     error: np.ndarray | None = None
     source: np.ndarray | None = None
+    visible: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for field in ("ids", "names"):
@@ -78,6 +81,13 @@ class Landmarks(Result):
                     f"source must be one of {', '.join(SOURCES)}, got {sorted(wrong)[0]!r}"
                 )
             object.__setattr__(self, "source", source)
+        if self.visible is not None:
+            visible = np.asarray(self.visible)
+            if visible.dtype != bool or visible.shape != shape:
+                raise ValueError(
+                    f"visible must be bool {list(shape)}, got {visible.dtype} {list(visible.shape)}"
+                )
+            object.__setattr__(self, "visible", visible | ~self.present)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -158,6 +168,7 @@ class Landmarks(Result):
             self,
             xy=np.where(hand[..., None], points, self.xy),
             source=np.where(hand, source, before),
+            visible=self._seen(marks, hand, here, same),
             **{
                 name: np.where(hand, np.where(np.isnan(points[..., 0]), np.nan, known), values)
                 for name, known, values in (
@@ -167,6 +178,18 @@ class Landmarks(Result):
                 if values is not None
             },
         )
+
+    def _seen(self, marks: Landmarks, hand: np.ndarray, here, same) -> np.ndarray | None:
+        """`visible` with that of `marks` at the points that they give."""
+        if self.visible is None and marks.visible is None:
+            return None
+        out = np.ones(hand.shape, bool) if self.visible is None else self.visible.copy()
+        said = np.ones(hand.shape, bool)
+        if marks.visible is not None and here and same:
+            (of, to), (k, at) = zip(*here, strict=True), zip(*same, strict=True)
+            said[np.ix_(to, at)] = marks.visible[np.ix_(of, k)]
+        out[hand] = said[hand]
+        return out
 
     def rows(self, ids: Sequence[str], absent: bool = False) -> Landmarks:
         """The landmarks of these images, in this order and under these names.
@@ -191,12 +214,12 @@ class Landmarks(Result):
         def taken(value: np.ndarray | None) -> np.ndarray | None:
             if value is None:
                 return None
-            nothing = "" if value.dtype.kind == "U" else np.nan
+            nothing = {"U": "", "b": True}.get(value.dtype.kind, np.nan)
             out = np.full((len(rows), *value.shape[1:]), nothing, value.dtype)
             out[here] = value[rows[here]]
             return out
 
-        parts = (self.xy, self.confidence, self.error, self.source)
+        parts = (self.xy, self.confidence, self.error, self.source, self.visible)
         return Landmarks(list(ids), self.names, *map(taken, parts))
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
@@ -238,7 +261,7 @@ class Landmarks(Result):
             if form(name) not in place:
                 raise ValueError(f"no landmark is called {name!r}")
         at = [place[form(name)] for name in names]
-        parts = (self.confidence, self.error, self.source)
+        parts = (self.confidence, self.error, self.source, self.visible)
         more = (None if v is None else v[:, at].copy() for v in parts)
         return Landmarks(self.ids, list(names), self.xy[:, at].copy(), *more)
 

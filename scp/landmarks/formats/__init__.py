@@ -1,0 +1,58 @@
+"""Formats of landmark files: a row each. A new format is a file here and a line in FORMATS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ...errors import DatasetError
+from ..text import decoded
+from .base import Context, Format, Images, Read
+from .coco import COCO
+from .house import CSV
+
+__all__ = ["FORMATS", "Context", "Format", "Images", "Read", "format_of", "named", "writable_names"]
+
+HEAD = 1 << 16  # bytes of a file by which its format is known
+
+# The first that recognises a file takes it: formats that say what they are come before those that
+# take what is left.
+FORMATS: tuple[Format, ...] = (COCO, CSV)
+
+
+def named(name: str) -> Format:
+    """The format of this name; ValueError lists them."""
+    for row in FORMATS:
+        if row.name == name:
+            return row
+    raise ValueError(f"format must be one of {', '.join(r.name for r in FORMATS)}; got {name!r}")
+
+
+def writable_names() -> list[str]:
+    """Names of the formats that are written."""
+    return [row.name for row in FORMATS if row.write is not None]
+
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """The format of a file or a folder, by its content; a file that none recognises is taken for
+    our own CSV, whose error says what is expected."""
+    path = Path(path)
+    head = "" if path.is_dir() else _head(path)
+    for row in FORMATS:
+        if row.recognises(path, head):
+            return row
+    if path.is_dir():
+        raise DatasetError(
+            f"{path}: a folder of landmarks? It cannot be read: no file in it is of a known "
+            f"kind; formats: {', '.join(row.name for row in FORMATS)}"
+        )
+    return CSV
+
+
+def _head(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return decoded(file.read(HEAD))
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DatasetError(f"{path}: cannot be read ({reason})") from error
