@@ -50,9 +50,9 @@ def add_measure(commands) -> None:
     how.add_argument(
         "--error-scale",
         type=float,
-        default=1.0,
         metavar="F",
-        help="multiplies the expected errors of the landmarks (default 1)",
+        help="multiplies the expected errors of the landmarks (default: 1 to 3, by the number of "
+        "annotated images)",
     )
     output = verb.add_argument_group("output")
     output.add_argument(

@@ -58,7 +58,7 @@ def test_intervals_hold_what_they_say_where_errors_are_as_expected():
 
 def test_what_a_person_gave_is_exact_and_what_nobody_knows_is_open():
     marked = pair(error=np.array([[0.0, 1.0]]), source=[["marked", "found"]])
-    result = scp.measure(marked, LINE)
+    result = scp.measure(marked, LINE, error_scale=1)
     assert result.high[0, 0] - 5 == pytest.approx(1.6448536 * np.sqrt(2 / np.pi), rel=1e-6)
     both = pair(error=np.array([[0.0, 0.0]]), source=[["marked", "corrected"]])
     result = scp.measure(both, LINE)
