@@ -193,10 +193,10 @@ def _missing(
     if odd or len(missing) == len(definitions.shown):
         name = odd[0].name if odd else next(iter(missing))
         some = ", ".join(marks.names[:8]) + (", ..." if len(marks.names) > 8 else "")
-        hint = "; optional = true leaves the measurement empty" if odd else ""
+        hint = "optional = true leaves the measurement empty" if odd else "define your own (TOML)"
         raise DatasetError(
             f"{definitions.source}: measures.{name}: no image has the landmark "
-            f"{missing[name][0]!r}; there are {some}{hint}"
+            f"{missing[name][0]!r}; there are {some}; {hint}"
         )
     return missing
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..landmarks.csv import csv_cell
-from ..report import measured
+from ..report import measured, words
 from ..runs import naming, writing
 from ..values import Result
 from .agreement import Agreement
@@ -104,7 +104,8 @@ class Measurements(Result):
     def __repr__(self) -> str:
         empty = int(np.isnan(self.values).sum())
         more = f", {empty} values empty" if empty else ""
-        return f"<{len(self.names)} measurements of {len(self)} images{more}>"
+        kinds = words.count(len(self.names), "measurement")
+        return f"<{kinds} of {words.count(len(self), 'image')}{more}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(

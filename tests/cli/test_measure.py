@@ -62,6 +62,23 @@ def test_truth_and_output(file: Path, tmp_path: Path, capsys):
     assert content["agreement"]["images"] == 6
 
 
+def test_inputs_are_not_overwritten(file: Path, run: Path, tmp_path: Path, capsys):
+    before = file.read_bytes()
+    truth = shutil.copy(file, tmp_path / "truth.csv")
+    kept = (run / "landmarks.csv").read_bytes()
+    for words in (
+        [str(file), "-o", str(file)],
+        [str(file), "--truth", str(truth), "-o", str(truth)],
+        [str(run), "-o", str(run / "landmarks.csv")],
+    ):
+        assert main(["measure", *words]) == 2
+        assert "the measurements would overwrite" in capsys.readouterr().err
+    assert file.read_bytes() == before == truth.read_bytes()
+    assert (run / "landmarks.csv").read_bytes() == kept
+    assert main(["measure", str(file), "-o", str(tmp_path / "new.csv")]) == 0
+    assert main(["measure", str(file), "-o", str(tmp_path / "new.csv")]) == 0
+
+
 def test_own_definitions_and_errors(file: Path, tmp_path: Path, capsys):
     own = tmp_path / "own.toml"
     own.write_text('names = "cephalogram"\n[measures."jaw"]\ndistance = ["Go", "tip"]\n')
