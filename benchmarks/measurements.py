@@ -49,10 +49,7 @@ def needed(extractor, pool, seed: int) -> list[tuple[float, float]]:
         rows = run.select(m).selection.selected.tolist()
         found = scp.LandmarkDetector(extractor=extractor).fit_predict(part, rows)
         result = scp.measure(found, "isbi2015", images=part, truth=part, error_scale=1)
-        rest = ~result.by_hand
-        width = (result.high - result.low)[rest] / 2
-        factor = np.quantile(np.abs(result.agreement.differences) / width, result.level)
-        out.append((result.agreement.coverage, float(factor)))
+        out.append((result.agreement.coverage, result.agreement.needed_scale))
     return out
 
 

@@ -180,7 +180,8 @@ def show_agreement(agreement) -> None:
     if math.isfinite(agreement.coverage):
         print(
             f"in it: the {agreement.level:.0%} interval holds the true value; of all "
-            f"{_percent(100 * agreement.coverage)}"
+            f"{_percent(100 * agreement.coverage)} (with --error-scale "
+            f"{agreement.needed_scale:.2f} {agreement.level:.0%})"
         )
     if math.isfinite(agreement.mean_success):
         print(

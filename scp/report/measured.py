@@ -137,6 +137,7 @@ def _agreement(a: Any) -> dict[str, Any]:
         "plots": bland_altman(a),
         "success": percent(a.mean_success),
         "coverage": percent(100 * a.coverage),
+        "scale": f"{a.needed_scale:.2f}" if math.isfinite(a.needed_scale) else "–",
     }
 
 
