@@ -145,6 +145,8 @@ def show(result) -> None:
         print(f"... and {len(result.names) - MOST_ROWS} further measurements")
     if math.isfinite(_median(intervals.ravel())):
         print(f"+-: half of the {result.level:.0%} interval of one value, in the middle image")
+    else:
+        print("no intervals: these landmarks have no expected errors, as those of scp detect do")
     for text in result.remarks:
         print(f"note: {visible(text)}")
     for name, marks in result.missing.items():

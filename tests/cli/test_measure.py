@@ -47,6 +47,13 @@ def test_a_file(file: Path, capsys):
     assert "note: No spacing is known" in said
 
 
+def test_landmarks_without_expected_errors(tmp_path: Path, capsys):
+    scp.write_landmarks(tmp_path / "plain.csv", heads(4))
+    assert main(["measure", str(tmp_path / "plain.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "no intervals: these landmarks have no expected errors" in said and "+-:" not in said
+
+
 def test_truth_and_output(file: Path, tmp_path: Path, capsys):
     truth = tmp_path / "true.csv"
     marks = heads(6)
