@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 from ..landmarks.names import visible
+from ..report import words
+from ..runs.folder import LANDMARKS, MARKS
 from .arguments import names, say_next, spacing_argument
 
 MOST_ROWS = 60  # of the table of measurements
@@ -50,9 +53,9 @@ def add_measure(commands) -> None:
     how.add_argument(
         "--error-scale",
         type=float,
-        default=1.0,
         metavar="F",
-        help="multiplies the expected errors of the landmarks (default 1)",
+        help="multiplies the expected errors of the landmarks (default: 1 to 3, by the number of "
+        "annotated images)",
     )
     output = verb.add_argument_group("output")
     output.add_argument(
@@ -69,7 +72,6 @@ def run_measure(args) -> int:
     from ..measures import measure
     from ..run.measuring import chosen, is_run, measure_folder
     from ..run.next import after_measuring
-    from ..runs.folder import LANDMARKS
 
     source = Path(args.landmarks)
     options = {
@@ -79,6 +81,7 @@ def run_measure(args) -> int:
         "error_scale": args.error_scale,
     }
     definitions = chosen(args.definitions, args.only)
+    _keep_inputs(args, source)
     run = source if source.is_dir() and is_run(source) else None
     if run is not None:
         result, written = measure_folder(run, definitions, out=args.out, **options)
@@ -97,6 +100,19 @@ def run_measure(args) -> int:
     return 0
 
 
+def _keep_inputs(args, source: Path) -> None:
+    """ValueError where the measurements would take the place of what they are made of."""
+    out = Path(args.out) if args.out else None
+    if out is None or not out.is_file():
+        return
+    ours = (source, source / LANDMARKS, source / MARKS)
+    for given in (*ours, args.truth, args.definitions, args.spacing):
+        if given and os.path.exists(given) and os.path.samefile(given, out):
+            raise ValueError(
+                f"-o {out}: the measurements would overwrite {given}; give another name"
+            )
+
+
 def widest(result) -> list[str]:
     """Images whose intervals are wide, compared with those of the other images; widest first."""
     import numpy as np
@@ -112,10 +128,8 @@ def widest(result) -> list[str]:
 
 def show(result) -> None:
     """A short table for people."""
-    print(
-        f"{visible(result.definitions.title)}: {len(result.names)} measurements of "
-        f"{len(result)} images"
-    )
+    kinds, images = words.count(len(result.names), "measurement"), words.count(len(result), "image")
+    print(f"{visible(result.definitions.title)}: {kinds} of {images}")
     wide = max(11, *(len(name) for name in result.names[:MOST_ROWS]))
     intervals = (result.high - result.low) / 2
     head = f"\n{'measurement':{wide}} {'unit':>4} {'images':>6} {'mean':>9} {'sd':>8} {'+-':>8}"
@@ -131,6 +145,8 @@ def show(result) -> None:
         print(f"... and {len(result.names) - MOST_ROWS} further measurements")
     if math.isfinite(_median(intervals.ravel())):
         print(f"+-: half of the {result.level:.0%} interval of one value, in the middle image")
+    else:
+        print("no intervals: these landmarks have no expected errors, as those of scp detect do")
     for text in result.remarks:
         print(f"note: {visible(text)}")
     for name, marks in result.missing.items():
@@ -138,7 +154,7 @@ def show(result) -> None:
     lost = {n: c for n, c in result.empty.items() if n not in result.missing}
     if lost:
         said = ", ".join(f"{visible(n)} in {c}" for n, c in list(lost.items())[:8])
-        print(f"empty, as a landmark is absent: {said}")
+        print(f"empty, as a landmark (or, of a length, the spacing) is absent: {said}")
     if result.agreement is not None:
         show_agreement(result.agreement)
 
@@ -166,7 +182,8 @@ def show_agreement(agreement) -> None:
     if math.isfinite(agreement.coverage):
         print(
             f"in it: the {agreement.level:.0%} interval holds the true value; of all "
-            f"{_percent(100 * agreement.coverage)}"
+            f"{_percent(100 * agreement.coverage)} (with --error-scale "
+            f"{agreement.needed_scale:.2f} {agreement.level:.0%})"
         )
     if math.isfinite(agreement.mean_success):
         print(

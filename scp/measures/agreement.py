@@ -26,7 +26,7 @@ class Agreement(Result):
         ids, names, units: of the images compared and of the measurements.
         measured, truth: float64 [N][M]; NaN where not known.
         inside: bool [N][M], the interval holds the true value; where both are known (`judged`).
-        judged: bool [N][M].
+        judged: bool [N][M]. half: float64 [N][M], half the width of the interval.
         labels: the classes of each measurement.
         measured_classes, true_classes: str [N][M], "" without one.
         excluded: images that a person gave landmarks of, not compared.
@@ -40,10 +40,12 @@ class Agreement(Result):
     truth: np.ndarray
     inside: np.ndarray
     judged: np.ndarray
+    half: np.ndarray
     labels: list[list[str]]
     measured_classes: np.ndarray
     true_classes: np.ndarray
     level: float
+    error_scale: float
     excluded: list[str]
     without_truth: list[str]
 
@@ -120,6 +122,16 @@ class Agreement(Result):
         """Share of all true values within their intervals."""
         return float(self.inside[self.judged].mean()) if self.judged.any() else math.nan
 
+    @property
+    def needed_scale(self) -> float:
+        """The `error_scale` with which the intervals would hold as many of these true values as
+        they are to hold; NaN where there are none."""
+        known = self.judged & (self.half > 0)
+        if not known.any():
+            return math.nan
+        ratio = np.abs(self.differences[known]) / self.half[known]
+        return self.error_scale * float(np.quantile(ratio, self.level))
+
     def __repr__(self) -> str:
         success = self.mean_success
         more = f", {success:.1f} % success of classification" if math.isfinite(success) else ""
@@ -144,6 +156,7 @@ class Agreement(Result):
             "without_truth": self.without_truth,
             "level": self.level,
             "coverage": _known(self.coverage),
+            "needed_scale": _known(self.needed_scale),
             "mean_success": _known(self.mean_success),
             "measurements": rows,
         }
@@ -175,10 +188,12 @@ def agreement(found: Measurements, true: Measurements) -> Agreement:
         truth=truth,
         inside=inside,
         judged=judged,
+        half=(high - low) / 2,
         labels=[list(dict.fromkeys(c.name for c in m.classes)) for m in found.measures],
         measured_classes=found.classes[here],
         true_classes=true.classes[here],
         level=found.level,
+        error_scale=found.error_scale,
         excluded=[found.ids[i] for i in np.flatnonzero(known & ~rows)],
         without_truth=[found.ids[i] for i in np.flatnonzero(~known)],
     )

@@ -27,6 +27,8 @@ from .parse import read_definitions
 from .result import Measurements
 from .values import Points, spread_of, values_of
 
+# Annotated images, and what makes 90 % intervals hold 90 %: benchmarks/measurements.py --halves 4.
+ERROR_SCALES = ((1, 2.2), (2, 1.6), (3, 1.4), (5, 1.2), (10, 1.0))
 PER_AXIS = (2 / np.pi) ** 0.5  # sd of a coordinate of a point whose mean distance is 1
 
 
@@ -38,7 +40,7 @@ def measure(
     images: Dataset | None = None,
     truth: Landmarks | Dataset | None = None,
     level: float = 0.9,
-    error_scale: float = 1.0,
+    error_scale: float | None = None,
 ) -> Measurements:
     """Distances, angles and what is made of them, of each image, from landmarks by name.
 
@@ -46,8 +48,8 @@ def measure(
     square, lengths are in pixels, and classes and norms in mm are not used.
 
     An interval is from the landmarks' expected errors (`Landmarks.error`): points err in both
-    directions alike and independently of each other, and a value moves as its slope says. Points
-    that a person gave count as exact.
+    directions alike and independently of each other, and a value moves as its slope says; widened
+    by what was found to be needed (docs/measure.md). Points that a person gave count as exact.
 
     Args:
         landmarks: `Landmarks`, or a `Dataset` that has some.
@@ -57,7 +59,8 @@ def measure(
         truth: true landmarks, to compare with (`Measurements.agreement`): of the same images by id,
             measured alike.
         level: of the intervals, the share of true values that they are to hold.
-        error_scale: what the expected errors are multiplied by.
+        error_scale: what the expected errors are multiplied by; None: `usual_error_scale` of the
+            images that a person gave landmarks of.
 
     Raises:
         DatasetError: definitions that cannot be understood; a landmark that no image has, of a
@@ -67,17 +70,29 @@ def measure(
     definitions = read_definitions(definitions)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
-    if not 0 <= error_scale < float("inf"):
-        raise ValueError(f"error_scale must be a number from 0 on, got {error_scale}")
     if isinstance(landmarks, Dataset) and images is None:
         images = landmarks
     marks = _landmarks(landmarks, "landmarks")
+    if error_scale is None:
+        error_scale = usual_error_scale(int(marks.by_hand.any(axis=1).sum()))
+    if not 0 <= error_scale < float("inf"):
+        raise ValueError(f"error_scale must be a number from 0 on, got {error_scale}")
     known = None if truth is None else _true(truth, marks)
     mm = _spacing(spacing, images, marks)
     result = _measured(marks, definitions, mm, level, error_scale)
     if known is None:
         return result
     return replace(result, agreement=agreement(result, _measured(known, definitions, mm, level, 1)))
+
+
+def usual_error_scale(templates: int) -> float:
+    """What the expected errors of landmarks found from so many annotated images are multiplied by,
+    so that intervals hold what they say: measured on cephalograms (docs/measure.md), between the
+    numbers of images there along their logarithm; 1 where the number is not known (0)."""
+    if templates < 1:
+        return 1.0
+    counts, factors = zip(*ERROR_SCALES, strict=True)
+    return float(np.interp(np.log(templates), np.log(counts), factors))
 
 
 def can_measure(names: Sequence[str]) -> bool:
@@ -118,6 +133,7 @@ def _measured(
         low=values - half,
         high=values + half,
         level=level,
+        error_scale=scale,
         definitions=definitions,
         by_hand=marks.by_hand.any(axis=1),
         missing=missing,
@@ -177,10 +193,10 @@ def _missing(
     if odd or len(missing) == len(definitions.shown):
         name = odd[0].name if odd else next(iter(missing))
         some = ", ".join(marks.names[:8]) + (", ..." if len(marks.names) > 8 else "")
-        hint = "; optional = true leaves the measurement empty" if odd else ""
+        hint = "optional = true leaves the measurement empty" if odd else "define your own (TOML)"
         raise DatasetError(
             f"{definitions.source}: measures.{name}: no image has the landmark "
-            f"{missing[name][0]!r}; there are {some}{hint}"
+            f"{missing[name][0]!r}; there are {some}; {hint}"
         )
     return missing
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..landmarks.csv import csv_cell
-from ..report import measured
+from ..report import measured, words
 from ..runs import naming, writing
 from ..values import Result
 from .agreement import Agreement
@@ -35,7 +35,8 @@ class Measurements(Result):
         values: float64 [N][M]; NaN where a landmark is absent.
         low, high: float64 [N][M], the ends of the intervals; NaN where an expected error is not
             known.
-        level: share of the true values that the intervals are to hold.
+        level: share of the true values that the intervals are to hold. error_scale: what the
+            expected errors were multiplied by.
         definitions: what was measured.
         by_hand: bool [N], a person gave landmarks of this image.
         missing: measurement -> landmarks that no image has.
@@ -50,6 +51,7 @@ class Measurements(Result):
     low: np.ndarray
     high: np.ndarray
     level: float
+    error_scale: float
     definitions: Definitions
     by_hand: np.ndarray
     missing: dict[str, list[str]] = field(default_factory=dict)
@@ -102,7 +104,8 @@ class Measurements(Result):
     def __repr__(self) -> str:
         empty = int(np.isnan(self.values).sum())
         more = f", {empty} values empty" if empty else ""
-        return f"<{len(self.names)} measurements of {len(self)} images{more}>"
+        kinds = words.count(len(self.names), "measurement")
+        return f"<{kinds} of {words.count(len(self), 'image')}{more}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -158,6 +161,7 @@ class Measurements(Result):
         return {
             "definitions": {"title": self.definitions.title, "source": self.definitions.source},
             "level": self.level,
+            "error_scale": self.error_scale,
             "images": len(self),
             "measurements": [
                 {

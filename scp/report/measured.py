@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _line(m: Any, k: int, classes: np.ndarray) -> dict[str, Any]:
     titles: dict[str, str] = {}
     for c in m.measures[k].classes:
         titles[c.name] = titles.get(c.name) or c.title
-    counts = [f"{title or name} {int((classes == name).sum())}" for name, title in titles.items()]
+    counts = [f"{title or name}: {int((classes == name).sum())}" for name, title in titles.items()]
     return {
         "name": words.clean(name),
         "title": words.clean(m.measures[k].title),
@@ -88,13 +89,11 @@ def _line(m: Any, k: int, classes: np.ndarray) -> dict[str, Any]:
         "count": f"{count:,}",
         "mean": digits(mean, unit),
         "sd": digits(sd, unit),
-        "range": f"{digits(known.min(), unit)} to {digits(known.max(), unit)}"
-        if len(known)
-        else "–",
+        "range": _range(known.min(), known.max(), unit) if len(known) else "–",
         "half": f"± {digits(half, unit)}" if math.isfinite(half) else "–",
-        "norm": "" if norm is None else f"{norm[0]:g} to {norm[1]:g}",
+        "norm": "" if norm is None else f"{norm[0]:g} to {norm[1]:g}".replace(" ", "\u00a0"),
         "within": within,
-        "classes": words.clean(", ".join(counts)) if known.size else "",
+        "classes": words.clean("; ".join(counts)) if known.size else "",
     }
 
 
@@ -123,7 +122,7 @@ def _agreement(a: Any) -> dict[str, Any]:
                 "count": f"{row['count']:,}",
                 "mean": digits(row["mean"], u, True),
                 "sd": digits(row["sd"], u),
-                "limits": f"{digits(row['low'], u, True)} to {digits(row['high'], u, True)}",
+                "limits": _range(row["low"], row["high"], u, True),
                 "absolute": digits(row["absolute"], u),
                 "coverage": percent(100 * row["coverage"]),
                 "success": percent(row["success"]),
@@ -138,6 +137,7 @@ def _agreement(a: Any) -> dict[str, Any]:
         "plots": bland_altman(a),
         "success": percent(a.mean_success),
         "coverage": percent(100 * a.coverage),
+        "scale": f"{a.needed_scale:.2f}" if math.isfinite(a.needed_scale) else "–",
     }
 
 
@@ -147,6 +147,11 @@ def digits(value: float, unit: str, sign: bool = False) -> str:
         return "–"
     text = f"{value:{'+' if sign else ''}.{2 if unit else 3}f}"
     return text.replace("-", "\u2212") if float(text) else text.lstrip("+-")
+
+
+def _range(low: float, high: float, unit: str, sign: bool = False) -> str:
+    """On one line."""
+    return f"{digits(low, unit, sign)}\u00a0to\u00a0{digits(high, unit, sign)}"
 
 
 def percent(value: float) -> str:
@@ -168,7 +173,7 @@ def distributions(m: Any) -> Drawing | str:
         if len(known):
             tiles.append(_histogram(known, name, m.units[k], m.norm(k)))
             titles.append(words.clean(_name(name, m.units[k])))
-    return grid(tiles, COLUMNS, titles) if tiles else ""
+    return replace(grid(tiles, COLUMNS, titles), class_="wider") if tiles else ""
 
 
 def _histogram(
@@ -209,7 +214,7 @@ def bland_altman(a: Any) -> Drawing | str:
         if row["count"] > 1:
             tiles.append(_difference(a, k, row))
             titles.append(words.clean(_name(row["name"], row["unit"])))
-    return grid(tiles, COLUMNS, titles) if tiles else ""
+    return replace(grid(tiles, COLUMNS, titles), class_="wider") if tiles else ""
 
 
 def _difference(a: Any, k: int, row: dict[str, Any]) -> Drawing:

@@ -34,7 +34,7 @@ class Measuring(Held):
         truth: Landmarks | Dataset | None = None,
         only: Sequence[str] = (),
         level: float = 0.9,
-        error_scale: float = 1.0,
+        error_scale: float | None = None,
         out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Measurements:

@@ -99,7 +99,8 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
     if run.path is not None and file == run.path / LANDMARKS and can_measure(found.names):
         words = [*shell.program, "measure", str(run.path)] if shell else []
         line = shlex.join(words) if words else "run.measure()"
-        steps.append(("Angles and distances from these landmarks, with intervals:", line))
+        with_what = ", with intervals" if found.error is not None else ""
+        steps.append((f"Angles and distances from these landmarks{with_what}:", line))
     if run.dataset.landmarks is not None:
         steps.append(
             (

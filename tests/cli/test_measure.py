@@ -47,6 +47,13 @@ def test_a_file(file: Path, capsys):
     assert "note: No spacing is known" in said
 
 
+def test_landmarks_without_expected_errors(tmp_path: Path, capsys):
+    scp.write_landmarks(tmp_path / "plain.csv", heads(4))
+    assert main(["measure", str(tmp_path / "plain.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "no intervals: these landmarks have no expected errors" in said and "+-:" not in said
+
+
 def test_truth_and_output(file: Path, tmp_path: Path, capsys):
     truth = tmp_path / "true.csv"
     marks = heads(6)
@@ -60,6 +67,23 @@ def test_truth_and_output(file: Path, tmp_path: Path, capsys):
     content = json.loads(capsys.readouterr().out)
     assert content == json.loads((tmp_path / "only.json").read_text())
     assert content["agreement"]["images"] == 6
+
+
+def test_inputs_are_not_overwritten(file: Path, run: Path, tmp_path: Path, capsys):
+    before = file.read_bytes()
+    truth = shutil.copy(file, tmp_path / "truth.csv")
+    kept = (run / "landmarks.csv").read_bytes()
+    for words in (
+        [str(file), "-o", str(file)],
+        [str(file), "--truth", str(truth), "-o", str(truth)],
+        [str(run), "-o", str(run / "landmarks.csv")],
+    ):
+        assert main(["measure", *words]) == 2
+        assert "the measurements would overwrite" in capsys.readouterr().err
+    assert file.read_bytes() == before == truth.read_bytes()
+    assert (run / "landmarks.csv").read_bytes() == kept
+    assert main(["measure", str(file), "-o", str(tmp_path / "new.csv")]) == 0
+    assert main(["measure", str(file), "-o", str(tmp_path / "new.csv")]) == 0
 
 
 def test_own_definitions_and_errors(file: Path, tmp_path: Path, capsys):

@@ -54,11 +54,17 @@ def test_intervals_hold_what_they_say_where_errors_are_as_expected():
     shares = [row["coverage"] for row in result.agreement.summary()]
     assert len(shares) == 8 and all(0.85 < share < 0.95 for share in shares[:7]), shares
     assert result.agreement.coverage == pytest.approx(0.9, abs=0.02)
+    assert result.agreement.needed_scale == pytest.approx(1, abs=0.05)
+    narrow = scp.measure(found, "isbi2015", spacing=(0.1, 0.13), truth=truth, error_scale=0.5)
+    needed = narrow.agreement.needed_scale
+    assert needed == pytest.approx(result.agreement.needed_scale)
+    held = scp.measure(found, "isbi2015", spacing=(0.1, 0.13), truth=truth, error_scale=needed)
+    assert held.agreement.coverage == pytest.approx(0.9, abs=1e-3)
 
 
 def test_what_a_person_gave_is_exact_and_what_nobody_knows_is_open():
     marked = pair(error=np.array([[0.0, 1.0]]), source=[["marked", "found"]])
-    result = scp.measure(marked, LINE)
+    result = scp.measure(marked, LINE, error_scale=1)
     assert result.high[0, 0] - 5 == pytest.approx(1.6448536 * np.sqrt(2 / np.pi), rel=1e-6)
     both = pair(error=np.array([[0.0, 0.0]]), source=[["marked", "corrected"]])
     result = scp.measure(both, LINE)

@@ -33,6 +33,13 @@ def stages(folder: Path) -> Path | None:
     return run.path
 
 
+def measure(folder: Path) -> list[str]:
+    found = scp.read_landmarks(folder / "landmarks.csv")
+    result = scp.measure(found, "isbi2015", spacing=0.1, truth=scp.datasets.phantom(8))
+    assert_type(result, scp.Measurements)
+    return result.names if result.agreement is None else result.agreement.ids
+
+
 def train(folder: Path) -> scp.FeatureExtractor:
     pool = scp.datasets.folder(folder)
     extractor = scp.FeatureExtractor(training={"points": 64}, random_state=1)
