@@ -122,7 +122,7 @@ def test_origin_of_landmark_files(tmp_path, origin, less):
     for kind, first in (("coco", (3, 4)), ("table", (1, 2))):
         data, words = opened(*kinds[kind], "--origin", origin)
         assert data.landmarks[0, 0].tolist() == [first[0] - less, first[1] - less]
-            assert "--origin" in words
+        assert "--origin" in words
     found = scp.read_landmarks(tmp_path / "points.csv", origin=origin)
     assert found.xy[1, 0].tolist() == [3 - less, 4 - less]
     with pytest.raises(ValueError, match="origin must be one of center, corner, one"):

@@ -23,6 +23,32 @@ COCO = json.dumps(
         "categories": [{"id": 2, "name": "head", "keypoints": ["a", "b"]}],
     }
 ).encode()
+TASKS = json.dumps(
+    [
+        {
+            "data": {"image": "/data/upload/3/1a2b3c4d-a.png"},
+            "annotations": [
+                {
+                    "result": [
+                        {
+                            "type": "keypointlabels",
+                            "original_width": 20,
+                            "original_height": 30,
+                            "value": {"x": 50, "y": 20.5, "keypointlabels": ["sella"]},
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+).encode()
+CVAT = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version>'
+    b'<image id="0" name="a.png" width="20" height="30"><points label="s" points="1.5,2" '
+    b'occluded="1"/><skeleton label="h"><points label="t" outside="1" points="1,2"/></skeleton>'
+    b"</image></annotations>"
+)
+XML_WORDS = [b"<!DOCTYPE a [", b"<!ENTITY b 'bb'>", b"&b;", b"<points ", b"/>", b"]]>", b"&#0;"]
 FACE = " ".join(["12.5"] * 196 + ["10 20 100 120", "0 1 0 1 0 0", "a/b.jpg"]).encode() + b"\n"
 HAND = b"3142," + b",".join(b"%d.5" % k for k in range(74)) + b"\n"
 TEXT_WORDS = [b",", b'"', b"\r", b"\n", b"\0", b"\xef\xbb\xbf", b"nan", b"inf", b"\xff\xfe", b" "]
@@ -62,6 +88,16 @@ def _coco_growing(size: int):
     image = base["images"][0]
     base["images"] = [{**image, "id": i, "file_name": f"{i}.png"} for i in range(size // 120)]
     yield json.dumps(base).encode()
+
+
+def _xml_growing(size: int):
+    head, end = CVAT.split(b"<points", 1)[0], b"</image></annotations>"
+    yield b"<annotations>" * (size // 13)
+    yield head + b'<points label="a" points="1,' + b"1" * size + b'"/>' + end
+    yield head + b'<points label="a" points="' + b"1,2;" * (size // 4) + b'"/>' + end
+    yield head + b"".join(b'<points label="%d" points="1,2"/>' % k for k in range(size // 33)) + end
+    yield head + b"<!--" + b"-" * size
+    yield b"<annotations " + b" ".join(b'a%d=""' % k for k in range(size // 9)) + b"/>"
 
 
 def _grow_lines(line: bytes):
@@ -107,6 +143,24 @@ TARGETS = [
         _csv_growing,
     ),
     Target("coco", lambda: [COCO], read_landmarks, (DatasetError,), "case.json", (), _coco_growing),
+    Target(
+        "label-studio",
+        lambda: [TASKS],
+        lambda path: read_landmarks(path, format="label-studio"),
+        (DatasetError,),
+        "case.json",
+        (),
+        json_growing,
+    ),
+    Target(
+        "cvat",
+        lambda: [CVAT],
+        lambda path: read_landmarks(path, format="cvat"),
+        (DatasetError,),
+        "case.xml",
+        XML_WORDS,
+        _xml_growing,
+    ),
     Target(
         "wflw",
         lambda: [FACE * 2],

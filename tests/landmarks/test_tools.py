@@ -1,0 +1,117 @@
+"""What goes out to the tools and comes back is the same to a thousandth of a pixel."""
+
+import json
+
+import numpy as np
+import pytest
+
+import scp
+from scp.datasets import DatasetError
+
+TOOLS = ("label-studio", "cvat")
+WIDTH, HEIGHT = 301, 401
+NAMES = ["sella", 'na"sion & <A>', "point ü"]
+
+
+def pool(count=3):
+    images = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(count)]
+    return scp.datasets.arrays(images, [f"set {i % 2}/00{i}.png" for i in range(count)])
+
+
+def marks(seed, images, hidden=True):
+    random = np.random.default_rng(seed)
+    shape = len(images), len(NAMES)
+    xy = random.uniform(0, 1, (*shape, 2)) * [WIDTH - 1, HEIGHT - 1]
+    xy[random.random(shape) < 0.2] = np.nan
+    xy[0] = np.abs(np.nan_to_num(xy[0], nan=1.0))  # each name has a point, in their order
+    visible = random.random(shape) < 0.7
+    visible[0, 0] = False
+    return scp.Landmarks(images.ids, NAMES, xy, visible=visible if hidden else None)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_round_trip(tmp_path, tool, known, seed):
+    images = pool()
+    said = marks(seed, images)
+    path = tmp_path / "out"
+    scp.write_landmarks(path, said, tool, images)
+    back = scp.read_landmarks(path, images=images if known else None)
+    assert (back.ids, back.names) == (said.ids, said.names)
+    np.testing.assert_allclose(back.xy, said.xy, atol=1e-3, rtol=0)
+    np.testing.assert_array_equal(back.visible, said.visible)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_other_images_are_refused(tmp_path, tool):
+    images, path = pool(), tmp_path / "out"
+    scp.write_landmarks(path, marks(0, images), tool, images)
+    turned = [np.zeros((WIDTH, HEIGHT), np.uint8)] * 3
+    with pytest.raises(DatasetError, match=r"401 x 301 pixels, the file says 301 x 401; .*EXIF"):
+        scp.read_landmarks(path, images=scp.datasets.arrays(turned, images.ids))
+    with pytest.raises(DatasetError, match="no image is called"):
+        scp.read_landmarks(path, images=images.subset([1, 2]))
+    with pytest.raises(ValueError, match="the images are needed too"):
+        scp.write_landmarks(path, marks(0, images), tool)
+
+
+def test_label_studio_as_it_exports(tmp_path):
+    """Fields and values as its own exports have them; the middle of the image is 50 %."""
+    images, path = pool(1), tmp_path / "project-1.json"
+    value = {"x": 50.0, "y": 50.0, "width": 0.2, "keypointlabels": ["sella"]}
+    point = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+    point |= {"value": value, "type": "keypointlabels", "from_name": "kp", "to_name": "img"}
+    task = {"id": 1, "data": {"img": "/data/upload/3/1a2b3c4d-000.png"}}
+    task["annotations"] = [{"id": 4, "was_cancelled": False, "result": [point]}]
+    task["predictions"] = []
+    path.write_text(json.dumps([task]))
+    found = scp.read_landmarks(path, images=images)
+    assert found.ids == images.ids and found.xy.tolist() == [[[150.0, 200.0]]]
+    task["annotations"][0]["result"] = [point, point]
+    path.write_text(json.dumps([task]))
+    with pytest.raises(DatasetError, match=r"tasks\[0\]\.result\[1\]: landmark 'sella' .* already"):
+        scp.read_landmarks(path)
+    task["annotations"][0]["result"] = [{**point, "image_rotation": 90}]
+    path.write_text(json.dumps([task]))
+    with pytest.raises(DatasetError, match="turned"):
+        scp.read_landmarks(path)
+
+
+def test_label_studio_predictions_have_confidence(tmp_path):
+    images, path = pool(), tmp_path / "out.json"
+    xy = np.full((3, 2, 2), 7.0)
+    confidence = np.linspace(0.1, 0.6, 6).reshape(3, 2)
+    found = scp.Landmarks(images.ids, ["a", "b"], xy, confidence, source=np.full((3, 2), "found"))
+    scp.write_landmarks(path, found, "label-studio", images, notes=[{"gain": 0.5}] * 3)
+    (task, *_) = json.loads(path.read_text())
+    assert task["data"]["gain"] == 0.5 and "annotations" not in task
+    assert task["predictions"][0]["score"] == pytest.approx(0.15)
+    np.testing.assert_allclose(scp.read_landmarks(path).confidence, confidence)
+
+
+def test_cvat_as_it_exports(tmp_path):
+    path = tmp_path / "annotations.xml"
+    head = '<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version><meta/>'
+    image = '<image id="0" name="000.png" width="301" height="401">'
+    skeleton = (
+        '<skeleton label="head" source="manual" z_order="0">'
+        '<points label="1" source="manual" outside="0" occluded="1" points="10.50,20.25"></points>'
+        '<points label="2" source="manual" outside="1" occluded="0" points="1.00,2.00"></points>'
+        "</skeleton>"
+    )
+    path.write_text(f"{head}{image}{skeleton}</image></annotations>")
+    found = scp.read_landmarks(path, images=pool(1))
+    assert found.ids == ["set 0/000.png"] and found.names == ["1", "2"]
+    np.testing.assert_array_equal(found.xy, [[[10, 19.75], [np.nan, np.nan]]])
+    assert found.visible.tolist() == [[False, True]]
+    path.write_text(f'{head}{image}<box label="a" xtl="1"/>{skeleton}</image></annotations>')
+    with pytest.warns(UserWarning, match="not used: <box>: 1"):
+        scp.read_landmarks(path)
+    bomb = '<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]>'
+    path.write_text(f'<?xml version="1.0"?>{bomb}<annotations>&c;</annotations>')
+    with pytest.raises(DatasetError, match="document type"):
+        scp.read_landmarks(path)
+    path.write_text(f'{head}{image}<points label="a" points="1,2;3,4"/></image></annotations>')
+    with pytest.raises(DatasetError, match=r"line 2: .*one x,y for a label"):
+        scp.read_landmarks(path)
