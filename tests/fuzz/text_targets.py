@@ -48,6 +48,15 @@ CVAT = (
     b'occluded="1"/><skeleton label="h"><points label="t" outside="1" points="1,2"/></skeleton>'
     b"</image></annotations>"
 )
+LABELME = json.dumps(
+    {
+        "version": "5.4.1",
+        "shapes": [{"label": "s", "points": [[1.5, 2]], "shape_type": "point", "flags": {}}],
+        "imagePath": "a.png",
+        "imageHeight": 30,
+        "imageWidth": 20,
+    }
+).encode()
 XML_WORDS = [b"<!DOCTYPE a [", b"<!ENTITY b 'bb'>", b"&b;", b"<points ", b"/>", b"]]>", b"&#0;"]
 FACE = " ".join(["12.5"] * 196 + ["10 20 100 120", "0 1 0 1 0 0", "a/b.jpg"]).encode() + b"\n"
 HAND = b"3142," + b",".join(b"%d.5" % k for k in range(74)) + b"\n"
@@ -147,6 +156,15 @@ TARGETS = [
         "label-studio",
         lambda: [TASKS],
         lambda path: read_landmarks(path, format="label-studio"),
+        (DatasetError,),
+        "case.json",
+        (),
+        json_growing,
+    ),
+    Target(
+        "labelme",
+        lambda: [LABELME],
+        lambda path: read_landmarks(path, format="labelme"),
         (DatasetError,),
         "case.json",
         (),
