@@ -86,7 +86,14 @@ def add_templates(parser) -> None:
         "templates: annotated images (default: what is filled in in marks.csv of the run folder; "
         "else those that scp select chose, with the landmarks of the data set)"
     )
-    which.add_argument("--templates", metavar="FILE", help="their landmarks: CSV or COCO JSON")
+    which.add_argument(
+        "--templates",
+        metavar="FILE",
+        help="their landmarks: CSV, COCO JSON, or what an annotation tool saved",
+    )
+    which.add_argument(
+        "--format", help="of --templates (default: as its content says); see scp export --to"
+    )
     which.add_argument(
         "--template-ids",
         type=names,
@@ -101,7 +108,7 @@ def open_templates(args, run):
         raise ValueError("--templates, --template-ids: give one of them")
     if args.templates is not None:
         try:
-            return run.annotated(_read_templates(args))
+            return run.annotated(_read_templates(args, run.dataset))
         except ValueError as error:
             text = str(error)
             named = text if args.templates in text else f"{args.templates}: {text}"
@@ -132,14 +139,14 @@ def templates_said(images) -> str:
 
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
-    words = given_words(args, "templates", "template_ids")
+    words = given_words(args, "templates", "template_ids", "format")
     data = data_words(args)  # what is of the data set is there already
     for name in ("category", "several", "origin"):
         words += given_words(args, name) if words and f"--{name}" not in data else []
     return words
 
 
-def _read_templates(args):
+def _read_templates(args, images):
     """The landmarks of --templates. --category and --several are of this file, too, unless it is a
     CSV beside annotations that they are of."""
     from ..landmarks import read_landmarks
@@ -147,7 +154,8 @@ def _read_templates(args):
     coco = {"category": args.category, "several": args.several}
     if args.dataset in ("coco", "table") and not args.templates.lower().endswith(".json"):
         coco = {}
-    return read_landmarks(args.templates, origin=args.origin, **coco)
+    more = {"format": args.format, "images": images}
+    return read_landmarks(args.templates, origin=args.origin, **coco, **more)
 
 
 def keep_templates(args, out: Path) -> None:

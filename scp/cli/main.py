@@ -19,6 +19,7 @@ from .arguments import program
 from .demo import add_demo
 from .detect import add_detect
 from .evaluate import add_evaluate
+from .export import add_export
 from .info import add_info
 from .measure import add_measure
 from .refine import add_refine
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
 
     add_select(commands)
+    add_export(commands)
     add_verify(commands)
     add_detect(commands)
     add_refine(commands)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import DatasetError
 from ...runs import writing
-from ..table import Landmarks
+from ..table import FOUND, Landmarks
 from ..text import number_in, read_text
 from .base import Context, Format, Read
 from .gather import Gathered
@@ -118,14 +118,20 @@ def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
         for k in np.flatnonzero(landmarks.present[i]):
             x, y = landmarks.xy[i, k]
             hidden = landmarks.visible is not None and not landmarks.visible[i, k]
+            label, source = _quoted(landmarks.names[k]), _source(landmarks, i, k)
             lines.append(
-                f'    <points label={_quoted(landmarks.names[k])} source="manual" '
+                f'    <points label={label} source="{source}" '
                 f'occluded="{int(hidden)}" points="{x:.4f},{y:.4f}" z_order="0"/>\n'
             )
         lines.append("  </image>\n")
     lines.append("</annotations>\n")
     with writing(path) as beside:
         beside.write_text("".join(lines), "utf-8")
+
+
+def _source(landmarks: Landmarks, i: int, k: int) -> str:
+    found = landmarks.source is not None and landmarks.source[i, k] == FOUND
+    return "auto" if found else "manual"
 
 
 def _quoted(name: str) -> str:
