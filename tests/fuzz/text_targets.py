@@ -57,6 +57,19 @@ LABELME = json.dumps(
         "imageWidth": 20,
     }
 ).encode()
+VIA = json.dumps(
+    {
+        "a.png9": {
+            "filename": "a.png",
+            "regions": [
+                {
+                    "shape_attributes": {"name": "point", "cx": 1, "cy": 2},
+                    "region_attributes": {"landmark": "s"},
+                }
+            ],
+        }
+    }
+).encode()
 XML_WORDS = [b"<!DOCTYPE a [", b"<!ENTITY b 'bb'>", b"&b;", b"<points ", b"/>", b"]]>", b"&#0;"]
 FACE = " ".join(["12.5"] * 196 + ["10 20 100 120", "0 1 0 1 0 0", "a/b.jpg"]).encode() + b"\n"
 HAND = b"3142," + b",".join(b"%d.5" % k for k in range(74)) + b"\n"
@@ -165,6 +178,15 @@ TARGETS = [
         "labelme",
         lambda: [LABELME],
         lambda path: read_landmarks(path, format="labelme"),
+        (DatasetError,),
+        "case.json",
+        (),
+        json_growing,
+    ),
+    Target(
+        "via",
+        lambda: [VIA],
+        lambda path: read_landmarks(path, format="via"),
         (DatasetError,),
         "case.json",
         (),

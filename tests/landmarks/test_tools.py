@@ -137,3 +137,24 @@ def test_labelme_as_it_writes(tmp_path):
     marks = scp.Landmarks(evil.ids, ["a"], np.zeros((1, 1, 2)))
     with pytest.raises(ValueError, match="cannot be a file below"):
         scp.write_landmarks(tmp_path / "to", marks, "labelme", evil)
+
+
+def test_via_project_and_annotations(tmp_path):
+    def region(name, x, y):
+        shape = {"name": "point", "cx": x, "cy": y}
+        return {"shape_attributes": shape, "region_attributes": {"landmark": name}}
+
+    box = {"shape_attributes": {"name": "rect"}, "region_attributes": {}}
+    regions = [region("sella", 10, 20), region("nasion", 5, 6), box]
+    entry = {"filename": "000.png", "size": 1234, "regions": regions, "file_attributes": {}}
+    path = tmp_path / "via.json"
+    for content in ({"_via_img_metadata": {"000.png1234": entry}}, {"000.png1234": entry}):
+        path.write_text(json.dumps(content))
+        with pytest.warns(UserWarning, match="regions of shape rect: 1"):
+            found = scp.read_landmarks(path, images=pool(1))
+        assert found.names == ["sella", "nasion"]
+        assert found.xy.tolist() == [[[9.5, 19.5], [4.5, 5.5]]]
+    regions[1]["region_attributes"] = {"a": "x", "b": "y"}
+    path.write_text(json.dumps({"000.png1234": entry}))
+    with pytest.raises(DatasetError, match="which attribute is the name"):
+        scp.read_landmarks(path)

@@ -13,6 +13,7 @@ from .cvat import CVAT
 from .house import CSV
 from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
+from .via import VIA
 
 __all__ = ["FORMATS", "Context", "Format", "Images", "Read", "format_of", "named", "writable_names"]
 
@@ -20,7 +21,7 @@ HEAD = 1 << 16  # bytes of a file by which its format is known
 
 # The first that recognises a file takes it: formats that say what they are come before those that
 # take what is left.
-FORMATS: tuple[Format, ...] = (LABEL_STUDIO, CVAT, LABELME, COCO, CSV)
+FORMATS: tuple[Format, ...] = (LABEL_STUDIO, CVAT, LABELME, VIA, COCO, CSV)
 
 
 def named(name: str) -> Format:
