@@ -33,10 +33,15 @@ def run_export(args) -> int:
 
     pool = open_data(args)
     folder = run_path(args, pool)
-    written = export_run(folder, pool, args.to, predictions=args.predictions, out=args.out)
+    written, points = export_run(folder, pool, args.to, predictions=args.predictions, out=args.out)
     print(f"the chosen images for {named(args.to).title}: {visible(str(written))}")
     find = shell_of(args, folder).command("detect", "--templates", "FILE")
+    labels = f"The labels: {', '.join(points.names)}."
     say_next(
-        [(named(args.to).instructions, ""), ("Then find the others with what is saved:", find)]
+        [
+            (named(args.to).instructions, ""),
+            (labels, ""),
+            ("Then find the others with what is saved:", find),
+        ]
     )
     return 0

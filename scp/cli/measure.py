@@ -54,7 +54,7 @@ def add_measure(commands) -> None:
         "--error-scale",
         type=float,
         metavar="F",
-        help="multiplies the expected errors of the landmarks (default: 1 to 3, by the number of "
+        help="multiplies the expected errors of the landmarks (default: 1 to 2.2, by the number of "
         "annotated images)",
     )
     output = verb.add_argument_group("output")

@@ -15,7 +15,7 @@ import numpy as np
 from ..landmarks.csv import csv_cell
 from ..report import accuracy, plots
 from ..runs import naming, writing
-from ..values import Result
+from ..values import Result, finite
 from . import metrics
 
 if TYPE_CHECKING:
@@ -148,12 +148,12 @@ class Evaluation(Result):
             "count": self.count,
             "missing": self.missing,
             "absent": self.absent,
-            "mre": _json(self.mre),
-            "mre_interval": _json(self.mre_interval),
-            "median": _json(self.median),
-            "sdr": {f"{r:g}": _json(v) for r, v in zip(self.radii, self.rates, strict=True)},
+            "mre": finite(self.mre),
+            "mre_interval": finite(self.mre_interval),
+            "median": finite(self.median),
+            "sdr": {f"{r:g}": finite(v) for r, v in zip(self.radii, self.rates, strict=True)},
             "sdr_intervals": {
-                f"{r:g}": _json(v) for r, v in zip(self.radii, self.rates_intervals, strict=True)
+                f"{r:g}": finite(v) for r, v in zip(self.radii, self.rates_intervals, strict=True)
             },
             "interval": {
                 "method": "bootstrap over images, percentiles",
@@ -179,12 +179,12 @@ class Evaluation(Result):
             {
                 "name": name,
                 "count": int(table.count[k]),
-                "mre": _json(table.mean[k]),
-                "sd": _json(table.sd[k]),
-                "median": _json(table.median[k]),
-                "largest": _json(table.largest[k]),
+                "mre": finite(table.mean[k]),
+                "sd": finite(table.sd[k]),
+                "median": finite(table.median[k]),
+                "largest": finite(table.largest[k]),
                 "sdr": {
-                    f"{r:g}": _json(v) for r, v in zip(self.radii, table.rates[k], strict=True)
+                    f"{r:g}": finite(v) for r, v in zip(self.radii, table.rates[k], strict=True)
                 },
             }
             for k, name in enumerate(names)
@@ -235,10 +235,3 @@ class Evaluation(Result):
 
 def _shown(value: float, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}" if math.isfinite(value) else "–"
-
-
-def _json(value):
-    """A float, or a list of them; None for what is not finite."""
-    if np.ndim(value):
-        return [_json(v) for v in value]
-    return float(value) if math.isfinite(value) else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DatasetError, warn
-from .json import load_json, number
+from .json import load_json, number, objects
 from .names import check_alike, form, writable
 from .table import Landmarks
 from .text import check_table
@@ -81,7 +81,7 @@ def parse_coco(path, text: str, category: str | None = None, several: str = "rai
     visible = np.ones(xy.shape[:2], bool)
     best: dict[int, int] = {}  # annotation of each image
     left: Counter[str] = Counter()
-    for k, entry in enumerate(_entries(path, content, "annotations")):
+    for k, entry in enumerate(objects(content.get("annotations"), f"{path}, annotations")):
         where = f"{path}, annotations[{k}]"
         i = _known(index, entry, "image_id", where, "image")
         kind = _known(categories, entry, "category_id", where, "category")[1]
@@ -121,16 +121,6 @@ def _load(path, text: str) -> dict:
     return content
 
 
-def _entries(path, content: dict, name: str) -> list[dict]:
-    entries = content.get(name)
-    if not isinstance(entries, list):
-        raise DatasetError(f"{path}: {name} must be a list")
-    for k, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise DatasetError(f"{path}, {name}[{k}]: expected an object")
-    return entries
-
-
 def _field(entry: dict, name: str, kinds, where: str):
     value = entry.get(name)
     if not isinstance(value, kinds) or isinstance(value, bool) or value == "":
@@ -149,7 +139,7 @@ def _categories(path, content: dict) -> dict[int | str, tuple[str, list[str]]]:
     """Name and key points by id."""
     found: dict[int | str, tuple[str, list[str]]] = {}
     seen: set[str] = set()
-    for k, entry in enumerate(_entries(path, content, "categories")):
+    for k, entry in enumerate(objects(content.get("categories"), f"{path}, categories")):
         where = f"{path}, categories[{k}]"
         number, name = _field(entry, "id", (int, str), where), _field(entry, "name", str, where)
         points = entry.get("keypoints") or []
@@ -205,7 +195,7 @@ def _flag(entry: dict, where: str) -> bool:
 def _images(path, content: dict):
     """Place by id; file names; (H, W) or None."""
     index, files, shapes = {}, {}, []
-    for k, entry in enumerate(_entries(path, content, "images")):
+    for k, entry in enumerate(objects(content.get("images"), f"{path}, images")):
         where = f"{path}, images[{k}]"
         number = _field(entry, "id", (int, str), where)
         name = _field(entry, "file_name", str, where)

@@ -33,7 +33,7 @@ def load_json(path, text: str) -> Any:
 def objects(value: Any, where: str) -> list[dict[str, Any]]:
     """A list of objects, or DatasetError."""
     if not isinstance(value, list):
-        raise DatasetError(f"{where}: must be a list")
+        raise DatasetError(f"{where} must be a list")
     for k, entry in enumerate(value):
         if not isinstance(entry, dict):
             raise DatasetError(f"{where}[{k}]: expected an object")

@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError
 from .formats import Context, Format, Images, format_of, named, writable_names
+from .names import Index
 from .table import Landmarks
 
 # What is taken off the coordinates of a file that has (0, 0) at the "center" of the first pixel, at
@@ -73,8 +73,6 @@ def read_with_places(
     for name, given in (("category", category is not None), ("several", several != "raise")):
         if given and name not in row.takes:
             raise ValueError(f"{name} goes with COCO key points; {path} is {row.title}")
-    if images is None and row.needs:
-        raise DatasetError(f"{path}: {row.title}: the images are needed too (images=), {row.needs}")
     read = row.read(Path(path), Context(images, category, several))
     shift = _shift(row, origin, path)
     found = read.landmarks
@@ -115,15 +113,20 @@ def write_landmarks(
 
     Raises:
         ValueError: a name that cannot be written as UTF-8, or has a null character; a format that
-            is not written, or that needs the images.
+            is not written, or that needs the images; an image that is not among them.
     """
     row = named("scp" if format is None else format)
     if row.write is None:
         raise ValueError(
             f"format {row.name!r} is read only; written are {', '.join(writable_names())}"
         )
-    if images is None and row.needs:
-        raise ValueError(f"{path}: {row.title}: the images are needed too (images=), {row.needs}")
+    if row.sized:
+        if images is None:
+            raise ValueError(
+                f"{path}: {row.title}: the images are needed too (images=), their sizes go into it"
+            )
+        rows = Index(images.ids).rows(landmarks.ids, str(path))
+        landmarks = replace(landmarks, ids=[images.ids[i] for i in rows])
     if notes is not None and len(notes) != len(landmarks):
         raise ValueError(f"notes must hold {len(landmarks)} entries, got {len(notes)}")
     shift = ORIGINS[row.origin or "center"]

@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _LINE = re.compile(r"[^\r\n]+")
 MAX_HEADER = 1 << 20
+HEAD = 1 << 16  # bytes
 # What a column of images is called in the first line.
 IMAGE = ("image", "images", "image_id", "id", "ids", "name", "file", "filename", "file_name")
 _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
@@ -60,6 +61,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
         number = text.count("\n", 0, at) + 1
         raise DatasetError(f"{path}, line {number}: a null character; save it as UTF-8 text")
     return text
+
+
+def head_of(path: str | os.PathLike[str]) -> str:
+    """The start of a text file, by which its format is known; DatasetError where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return decoded(file.read(HEAD))
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
 
 
 def decoded(data: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..report import measured
-from ..values import Result
+from ..values import Result, finite
 
 if TYPE_CHECKING:
     from ..report.svg import Drawing
@@ -144,7 +144,7 @@ class Agreement(Result):
     def to_dict(self) -> dict[str, Any]:
         rows = [
             {
-                **{key: _known(value) for key, value in row.items()},
+                **{key: finite(value) for key, value in row.items()},
                 "classes": self.labels[k],
                 "confusion": self.confusion(k).tolist(),
             }
@@ -155,9 +155,9 @@ class Agreement(Result):
             "excluded": self.excluded,
             "without_truth": self.without_truth,
             "level": self.level,
-            "coverage": _known(self.coverage),
-            "needed_scale": _known(self.needed_scale),
-            "mean_success": _known(self.mean_success),
+            "coverage": finite(self.coverage),
+            "needed_scale": finite(self.needed_scale),
+            "mean_success": finite(self.mean_success),
             "measurements": rows,
         }
 
@@ -197,7 +197,3 @@ def agreement(found: Measurements, true: Measurements) -> Agreement:
         excluded=[found.ids[i] for i in np.flatnonzero(known & ~rows)],
         without_truth=[found.ids[i] for i in np.flatnonzero(~known)],
     )
-
-
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

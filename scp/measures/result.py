@@ -15,7 +15,7 @@ import numpy as np
 from ..landmarks.csv import csv_cell
 from ..report import measured, words
 from ..runs import naming, writing
-from ..values import Result
+from ..values import Result, finite
 from .agreement import Agreement
 from .definitions import LENGTH, Definitions, Measure
 
@@ -135,9 +135,9 @@ class Measurements(Result):
             {
                 "image": image,
                 "measurement": name,
-                "value": _number(self.values[i, k]),
-                "low": _number(self.low[i, k]),
-                "high": _number(self.high[i, k]),
+                "value": finite(self.values[i, k]),
+                "low": finite(self.low[i, k]),
+                "high": finite(self.high[i, k]),
                 "unit": self.units[k],
                 "class": str(classes[k]) or None,
             }
@@ -170,8 +170,8 @@ class Measurements(Result):
                     "unit": unit,
                     "count": count,
                     "empty": len(self) - count,
-                    "mean": _number(mean),
-                    "sd": _number(sd),
+                    "mean": finite(mean),
+                    "sd": finite(sd),
                     "norm": self.norm(k),
                     "missing_landmarks": self.missing.get(name, []),
                 }
@@ -224,7 +224,3 @@ def classes_of(measure: Measure, values: np.ndarray) -> np.ndarray:
 
 def _shown(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "–"
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -80,9 +80,9 @@ class Frame:
 
     # ---- axes ----
 
-    def y_axis(self, label: str, most: int = 6) -> None:
-        """Ticks with lines across, and the label above."""
-        marks = ticks(*self.y, most)
+    def y_axis(self, label: str, most: int = 6, whole: bool = False) -> None:
+        """Ticks with lines across, and the label above; whole: of counts, no halves of them."""
+        marks = [v for v in ticks(*self.y, most) if not whole or v == int(v)]
         for v, shown in zip(marks, tick_text(marks), strict=True):
             self.parts.append(line(self.left, self.py(v), self.end, self.py(v), "grid"))
             self.parts.append(text(shown, self.left - 9, self.py(v) + 4, "tick", "end"))

@@ -197,7 +197,7 @@ def _histogram(
         usual = f"usual: {norm[0]:g} to {norm[1]:g}"
         frame.bar(norm, frame.y, "band t1", usual)
         said += f", {usual}"
-    frame.y_axis("Images", 4)
+    frame.y_axis("Images", 4, whole=True)
     frame.x_axis("", ticks(low, high, 5))
     for a, b, count in zip(edges, edges[1:], counts, strict=False):
         if count:

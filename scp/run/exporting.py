@@ -14,6 +14,20 @@ from ..landmarks.names import Index
 from ..runs.folder import LANDMARKS, MARKS, SELECTION
 from ..runs.plain import read_json
 from ..selection.choice import chosen_ids
+from .held import Held
+
+
+class Exporting(Held):
+    """The part of `Run` that goes out to annotation tools."""
+
+    def export(
+        self, to: str, *, predictions: bool = False, out: str | os.PathLike[str] | None = None
+    ) -> Path:
+        """Write the chosen images, in pick order, for a tool; returns the file or folder. See
+        `export_run`, which also tells what was written."""
+        if self.path is None:
+            raise ValueError("run: a run without a folder has no choice to export")
+        return export_run(self.path, self.dataset, to, predictions=predictions, out=out)[0]
 
 
 def export_run(
@@ -23,8 +37,8 @@ def export_run(
     *,
     predictions: bool = False,
     out: str | os.PathLike[str] | None = None,
-) -> Path:
-    """Write the chosen images of a run folder, in pick order, for a tool; the file or folder.
+) -> tuple[Path, Landmarks]:
+    """Write the chosen images of a run folder, in pick order, for a tool.
 
     Each comes with the points of marks.csv, and with its gain where the tool shows such.
 
@@ -33,6 +47,10 @@ def export_run(
         to: a format that is written, see `scp.write_landmarks`.
         predictions: the points found (landmarks.csv) come too, with their confidence.
         out: default: export-TOOL in the run folder, with the tool's suffix.
+
+    Returns:
+        the file or folder, and the landmarks in it. A tool learns of no landmark without a point:
+        its labels are `names` of these.
 
     Raises:
         ValueError: nothing was chosen or found yet; `out` is there already.
@@ -50,7 +68,7 @@ def export_run(
     notes = [{"gain": gain, "pick": k + 1} for k, gain in enumerate(gains)]
     points = _points(run, ids, predictions)
     write_landmarks(target, points, to, images, notes)
-    return target
+    return target, points
 
 
 def _points(run: Path, ids: list[str], predictions: bool) -> Landmarks:

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
-from ..datasets import folder as open_folder
 from ..datasets.cephalometric import SPACING as CEPHALOMETRIC
 from ..landmarks import Landmarks, read_landmarks
 from ..measures import Definitions, Measurements, measure, read_definitions
@@ -93,37 +91,22 @@ def is_run(path: Path) -> bool:
     return any((path / name).is_file() for name in (LANDMARKS, CONFIG, RECORD))
 
 
-def spacing_in(path: Path, ids: Sequence[str]) -> ArrayLike | Path | None:
-    """mm per pixel of these images, as far as a run folder tells: what was given to the run, or
-    what its kind of images or their files say; None."""
-    kind, root, given = None, None, None
+def spacing_in(path: Path) -> ArrayLike | Path | None:
+    """mm per pixel, as far as a run folder tells: what was given to the run, or what its kind of
+    images says; None."""
+    kind, given = None, None
     try:
         source = read_config(path / CONFIG)["dataset"] if (path / CONFIG).is_file() else {}
         record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
         given = source.get("spacing")
-        kind, root = source.get("name", record.get("kind")), source.get("root", record.get("root"))
+        kind = source.get("name", record.get("kind"))
     except (ValueError, OSError, KeyError, AttributeError):
         return None
     if given is not None:
         return path / SPACING if given == SPACING else given
     if kind == "cephalometric":
         return CEPHALOMETRIC
-    if kind == "folder" and isinstance(root, str) and Path(root).is_dir():
-        return _of_files(root, ids)
     return None
-
-
-def _of_files(root: str, ids: Sequence[str]) -> np.ndarray | None:
-    """[N][2], NaN where an image is gone or its file does not say it; None where none does."""
-    try:
-        images = open_folder(root, on_error="skip")
-        if images.spacing is None:
-            return None
-        table = Landmarks(images.ids, ["spacing"], np.asarray(images.spacing)[:, None])
-        found = table.rows(list(ids), absent=True).xy[:, 0]
-    except (ValueError, OSError):
-        return None
-    return None if np.isnan(found).all() else found
 
 
 def measure_folder(
@@ -141,7 +124,7 @@ def measure_folder(
     path = Path(path)
     landmarks = found_in(path)
     if spacing is None:
-        spacing = spacing_in(path, landmarks.ids)
+        spacing = spacing_in(path)
     result = measure(landmarks, definitions, spacing=spacing, **options)
     if out is not None:
         return result, keep(result, path, out)

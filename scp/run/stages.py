@@ -48,6 +48,7 @@ from ..similarity import (
 )
 from ..values import whole, whole_numbers
 from .edited import keep_edited
+from .exporting import Exporting
 from .finding import Finding
 from .held import held
 from .measuring import Measuring
@@ -58,7 +59,7 @@ SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run(Finding, Measuring):
+class Run(Finding, Measuring, Exporting):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 

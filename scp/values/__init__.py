@@ -2,6 +2,6 @@
 by its content."""
 
 from .checks import array, entries, real, whole, whole_numbers
-from .results import Result, equal
+from .results import Result, equal, finite
 
-__all__ = ["Result", "array", "entries", "equal", "real", "whole", "whole_numbers"]
+__all__ = ["Result", "array", "entries", "equal", "finite", "real", "whole", "whole_numbers"]

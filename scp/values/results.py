@@ -47,6 +47,14 @@ def equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def finite(value: Any) -> Any:
+    """What JSON can hold of a value, or of each entry of a list: None for NaN and infinity."""
+    if np.ndim(value):
+        return [finite(v) for v in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def _short(value: Any) -> object:
     number = isinstance(value, numbers.Real) and value == value
     return value if number or isinstance(value, str) else None

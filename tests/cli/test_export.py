@@ -29,7 +29,7 @@ def chosen(tmp_path, monkeypatch):
 def test_out_marked_and_back(chosen, tool, capsys):
     pool, words = chosen
     assert main(["export", *words, "--to", tool, "-o", "out"]) == 0
-    assert "next:" in capsys.readouterr().out
+    assert "The labels: " in capsys.readouterr().out
     images = scp.datasets.folder("images")
     ids = [e["id"] for e in json.loads(Path("run/selection.json").read_text())["selected"]]
     if tool == "label-studio":
@@ -45,3 +45,9 @@ def test_out_marked_and_back(chosen, tool, capsys):
     assert main(["export", *words, "--to", tool, "-o", "out"]) == 2
     assert "out is there already" in capsys.readouterr().err
     assert main(["export", *words, "--to", tool, "--predictions"]) == 0
+    assert f"The labels: {', '.join(true.names)}." in capsys.readouterr().out
+    written = scp.Run(images, "run").export(tool, predictions=True, out="again")
+    sent = scp.read_landmarks(written, images=images).rows(ids)
+    np.testing.assert_allclose(sent.columns(true.names).xy, true.xy, atol=1e-3)
+    with pytest.raises(ValueError, match="without a folder"):
+        scp.Run(images).export(tool)

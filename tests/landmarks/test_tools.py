@@ -60,6 +60,22 @@ def test_other_images_are_refused(tmp_path, tool):
         scp.write_landmarks(path, marks(0, images), tool)
 
 
+def test_images_that_cannot_be_written_are_refused(tmp_path):
+    images = scp.datasets.arrays([np.zeros((9, 9), np.uint8)] * 2, ["a.png", "a.jpg"])
+    two = scp.Landmarks(images.ids, ["s"], np.ones((2, 1, 2)))
+    with pytest.raises(ValueError, match=r"'a\.png' and 'a\.jpg' would both have a\.json"):
+        scp.write_landmarks(tmp_path / "to", two, "labelme", images)
+    assert not (tmp_path / "to").exists()
+    for tool in TOOLS:
+        with pytest.raises(ValueError, match=r"no image is called 'b\.png'"):
+            other = scp.Landmarks(["b.png"], ["s"], np.ones((1, 1, 2)))
+            scp.write_landmarks(tmp_path / "to", other, tool, images)
+    whole = scp.datasets.arrays([np.zeros((9, 9), np.uint8)], ["b.png"])  # a file without suffix
+    bare = scp.Landmarks(["b"], ["s"], np.ones((1, 1, 2)))
+    scp.write_landmarks(tmp_path / "b.xml", bare, "cvat", whole)
+    assert 'name="b.png"' in (tmp_path / "b.xml").read_text()
+
+
 def test_label_studio_as_it_exports(tmp_path):
     """Fields and values as its own exports have them; the middle of the image is 50 %."""
     images, path = pool(1), tmp_path / "project-1.json"
@@ -154,6 +170,11 @@ def test_via_project_and_annotations(tmp_path):
             found = scp.read_landmarks(path, images=pool(1))
         assert found.names == ["sella", "nasion"]
         assert found.xy.tolist() == [[[9.5, 19.5], [4.5, 5.5]]]
+    empty = {"filename": "1.png", "size": 1, "regions": [], "file_attributes": {}}
+    many = {f"{k}": {**empty, "filename": f"{k}.png"} for k in range(1200)}
+    path.write_text(json.dumps({**many, "000.png1234": entry}))  # its first point is far down
+    with pytest.warns(UserWarning, match="regions of shape rect: 1"):
+        assert len(scp.read_landmarks(path)) == 1201
     regions[1]["region_attributes"] = {"a": "x", "b": "y"}
     path.write_text(json.dumps({"000.png1234": entry}))
     with pytest.raises(DatasetError, match="which attribute is the name"):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ...errors import DatasetError
-from ..text import decoded
+from ..text import head_of
 from .base import Context, Format, Images, Read
 from .coco import COCO
 from .cvat import CVAT
@@ -16,8 +16,6 @@ from .labelstudio import LABEL_STUDIO
 from .via import VIA
 
 __all__ = ["FORMATS", "Context", "Format", "Images", "Read", "format_of", "named", "writable_names"]
-
-HEAD = 1 << 16  # bytes of a file by which its format is known
 
 # The first that recognises a file takes it: formats that say what they are come before those that
 # take what is left.
@@ -41,22 +39,13 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     """The format of a file or a folder, by its content; a file that none recognises is taken for
     our own CSV, whose error says what is expected."""
     path = Path(path)
-    head = "" if path.is_dir() else _head(path)
+    head = "" if path.is_dir() else head_of(path)
     for row in FORMATS:
         if row.recognises(path, head):
             return row
     if path.is_dir():
         raise DatasetError(
-            f"{path}: a folder of landmarks? It cannot be read: no file in it is of a known "
-            f"kind; formats: {', '.join(row.name for row in FORMATS)}"
+            f"{path}: cannot be read: neither a run folder nor a folder of a tool (formats: "
+            f"{', '.join(row.name for row in FORMATS)})"
         )
     return CSV
-
-
-def _head(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return decoded(file.read(HEAD))
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DatasetError(f"{path}: cannot be read ({reason})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +44,15 @@ class Context:
     several: str = "raise"
     notes: Sequence[Mapping[str, Any]] | None = None
 
+    def size(self, name: str) -> tuple[int, int]:
+        """(H, W) of an image by its id, where the images are known."""
+        assert self.images is not None
+        return self.images.shape(self._rows[name])
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {} if self.images is None else {n: i for i, n in enumerate(self.images.ids)}
+
 
 @dataclass(frozen=True)
 class Read:
@@ -68,7 +78,7 @@ class Format:
         origin: where it has (0, 0), see `scp.landmarks.read.ORIGINS`; None: it counts in something
             else than pixels, and `read` and `write` convert.
         takes: which of category and several it uses.
-        needs: it cannot be read without images; why, as the end of a sentence, or "".
+        sized: the sizes of the images go into what is written, so that writing needs the images.
         instructions: how to import it into its tool, two sentences.
     """
 
@@ -80,5 +90,5 @@ class Format:
     write: Callable[[Path, Landmarks, Context], None] | None = None
     origin: str | None = "center"
     takes: frozenset[str] = field(default_factory=frozenset)
-    needs: str = ""
+    sized: bool = False
     instructions: str = ""

@@ -105,14 +105,9 @@ def _read(path: Path, context: Context) -> Read:
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
-    images = context.images
-    if images is None:
-        raise ValueError(
-            f"{path}: CVAT: the images are needed too (images=), their size is written"
-        )
     lines = [HEAD]
     for i, name in enumerate(landmarks.ids):
-        height, width = images.shape(list(images.ids).index(name))
+        height, width = context.size(name)
         size = f'width="{width}" height="{height}"'
         lines.append(f'  <image id="{i}" name={_quoted(name)} {size}>\n')
         for k in np.flatnonzero(landmarks.present[i]):
@@ -148,6 +143,7 @@ CVAT = Format(
     read=_read,
     write=_write,
     origin="corner",
+    sized=True,
     instructions="Make a task with these images and a label of type points for each landmark. Then "
     "choose Actions, Upload annotations, CVAT 1.1, and this file; it comes back with Export "
     "annotations, CVAT for images 1.1.",

@@ -13,7 +13,7 @@ from ...runs import writing
 from ..json import load_json, number, objects, size_of, text_of
 from ..names import stem
 from ..table import Landmarks
-from ..text import decoded, read_text
+from ..text import head_of, read_text
 from .base import Context, Format, Read
 from .folders import beside, files_in, first_in
 from .gather import Gathered
@@ -26,8 +26,7 @@ def _recognises(path: Path, head: str) -> bool:
         first = first_in(path, ".json")
         if first is None:
             return False
-        with open(first, "rb") as file:
-            head = decoded(file.read(1 << 16))
+        head = head_of(first)
     return head.lstrip()[:1] == "{" and '"shapes"' in head and '"version"' in head
 
 
@@ -77,13 +76,9 @@ def _file(found: Gathered, file: Path, root: Path, content: Any) -> None:
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
-    images = context.images
-    if images is None:
-        raise ValueError(
-            f"{path}: LabelMe: the images are needed too (images=), their size is written"
-        )
+    _check_files(path, landmarks.ids)
     for i, name in enumerate(landmarks.ids):
-        height, width = images.shape(list(images.ids).index(name))
+        height, width = context.size(name)
         shapes = []
         for k in np.flatnonzero(landmarks.present[i]):
             hidden = landmarks.visible is not None and not landmarks.visible[i, k]
@@ -111,6 +106,16 @@ def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
             file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
+def _check_files(path: Path, ids: list[str]) -> None:
+    files: dict[str, str] = {}
+    for name in ids:
+        other = files.setdefault(stem(name), name)
+        if other != name:
+            raise ValueError(
+                f"{path}: {other!r} and {name!r} would both have {stem(name)}.json; rename one"
+            )
+
+
 LABELME = Format(
     name="labelme",
     title="LabelMe JSON",
@@ -119,6 +124,7 @@ LABELME = Format(
     read=_read,
     write=_write,
     origin="corner",
+    sized=True,
     instructions="Put the files of this folder beside the images, each has the name of its image. "
     "Then open the folder in LabelMe or X-AnyLabeling with Open Dir; what is saved there is read "
     "back from the same folder.",

@@ -13,7 +13,7 @@ from ...runs import writing
 from ..json import load_json, number, objects, size_of
 from ..table import Landmarks
 from ..text import read_text
-from .base import Context, Format, Images, Read
+from .base import Context, Format, Read
 from .gather import Gathered
 
 TAG, OF, MODEL = "landmarks", "image", "scp"
@@ -107,22 +107,14 @@ def _point(found: Gathered, row: int, entry: dict[str, Any], at: str, guessed: b
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
-    if context.images is None:
-        raise ValueError(
-            f"{path}: Label Studio: the images are needed too (images=), points are in "
-            "percent of them"
-        )
-    rows = [
-        _written(landmarks, i, context.images, context.notes[i] if context.notes else {})
-        for i in range(len(landmarks))
-    ]
+    rows = [_written(landmarks, i, context) for i in range(len(landmarks))]
     with writing(path) as beside:
         beside.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def _written(landmarks: Landmarks, i: int, images: Images, notes) -> dict[str, Any]:
-    name = landmarks.ids[i]
-    height, width = images.shape(list(images.ids).index(name))
+def _written(landmarks: Landmarks, i: int, context: Context) -> dict[str, Any]:
+    name, notes = landmarks.ids[i], context.notes[i] if context.notes else {}
+    height, width = context.size(name)
     guessed = landmarks.source is not None and bool(
         (~landmarks.by_hand & landmarks.present)[i].any()
     )
@@ -168,6 +160,7 @@ LABEL_STUDIO = Format(
     read=_read,
     write=_write,
     origin=None,
+    sized=True,
     instructions='In a project with <Image name="image" value="$image"/> and <KeyPointLabels '
     'name="landmarks" toName="image"> with these names, serve the images (local files or a '
     "cloud) under the paths in the tasks. Then import this file; what was marked comes back with "

@@ -13,9 +13,9 @@ from .gather import Gathered
 
 
 def _recognises(path: Path, head: str) -> bool:
-    if head.lstrip()[:1] != "{" or '"shape_attributes"' not in head:
-        return False
-    return '"regions"' in head and '"filename"' in head
+    # A long head may hold images without regions only, or the settings of a project.
+    entries = all(name in head for name in ('"filename"', '"regions"', '"file_attributes"'))
+    return head.lstrip()[:1] == "{" and (entries or '"_via_settings"' in head)
 
 
 def _read(path: Path, context: Context) -> Read:
