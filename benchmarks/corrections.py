@@ -9,7 +9,7 @@ the rest are found again:
     at once      the K images of least confidence
     in rounds    STEP of them, found again, the next STEP, ...
     random       K images, the mean over DRAWS draws
-    worst        the K images of largest error, which nobody knows: the limit
+    worst        the K images of largest error, which nobody knows; for comparison
 
 Printed are mean radial errors in millimetres: of the whole pool, in which the marked and corrected
 images have none, and of the images that nobody touched. The labels are those of the training images
@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--cache", metavar="DIR", help="folder for images on the grid")
     parser.add_argument("--figure", metavar="FILE", help="SVG of the error of the whole pool")
     options = parser.parse_args()
-    header("worst: the images of largest error, corrected first")
+    header("no error is left when all images are corrected")
     extractor = extractor_of(options)
     images = training_images(options.data, options.cache)
     pool = Pool(match_landmarks(extractor, images))
