@@ -6,7 +6,15 @@ import image_targets
 import measure_targets
 import run_targets
 import text_targets
+import tool_targets
 import torch_targets
 
-MODULES = torch_targets, run_targets, text_targets, image_targets, measure_targets
+MODULES = (
+    torch_targets,
+    run_targets,
+    text_targets,
+    tool_targets,
+    image_targets,
+    measure_targets,
+)
 TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}

@@ -13,13 +13,23 @@ from .cvat import CVAT
 from .house import CSV
 from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
+from .slicer import SLICER, SLICER_MM
 from .via import VIA
 
 __all__ = ["FORMATS", "Context", "Format", "Images", "Read", "format_of", "named", "writable_names"]
 
 # The first that recognises a file takes it: formats that say what they are come before those that
 # take what is left.
-FORMATS: tuple[Format, ...] = (LABEL_STUDIO, CVAT, LABELME, VIA, COCO, CSV)
+FORMATS: tuple[Format, ...] = (
+    LABEL_STUDIO,
+    CVAT,
+    SLICER,
+    SLICER_MM,
+    LABELME,
+    VIA,
+    COCO,
+    CSV,
+)
 
 
 def named(name: str) -> Format:

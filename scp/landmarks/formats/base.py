@@ -47,7 +47,16 @@ class Context:
     def size(self, name: str) -> tuple[int, int]:
         """(H, W) of an image by its id, where the images are known."""
         assert self.images is not None
-        return self.images.shape(self._rows[name])
+        return self.images.shape(self.row(name))
+
+    def file(self, name: str) -> str | None:
+        """The file of an image by its id, where it has one."""
+        assert self.images is not None
+        return self.images.path(self.row(name))
+
+    def row(self, name: str) -> int:
+        """Row of an image by its id, where the images are known."""
+        return self._rows[name]
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DatasetError
+from ..names import stem
 
 MAX_FILES = 1 << 17
 
@@ -54,3 +55,14 @@ def beside(folder: Path, name: str, suffix: str) -> Path:
     target = target.with_name(target.name + suffix)
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def check_files(path: Path, ids: list[str], suffix: str) -> None:
+    """ValueError where two images would have the same file."""
+    files: dict[str, str] = {}
+    for name in ids:
+        other = files.setdefault(stem(name), name)
+        if other != name:
+            raise ValueError(
+                f"{path}: {other!r} and {name!r} would both have {stem(name)}{suffix}; rename one"
+            )

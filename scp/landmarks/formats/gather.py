@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DatasetError, warn
-from ..names import check_alike, check_split, writable
+from ..names import check_alike, check_split, visible, writable
 from ..table import Landmarks
 from ..text import check_table
 from .base import Context, Read
@@ -108,9 +108,9 @@ class Gathered:
         check_table(path, characters, len(ids), len(names))
         check_alike(names, path)
         table = np.full((len(ids), len(names), 3), np.nan)
-        visible = np.ones(table.shape[:2], bool)
+        shown = np.ones(table.shape[:2], bool)
         for at, (x, y, confidence, seen, _) in self._points.items():
-            table[at], visible[at] = (x, y, confidence), seen
+            table[at], shown[at] = (x, y, confidence), seen
         check_split(names, ~np.isnan(table[..., 0]), path)
         known = not np.isnan(table[..., 2]).all()
         found = Landmarks(
@@ -118,14 +118,14 @@ class Gathered:
             names,
             table[..., :2].copy(),
             confidence=table[..., 2].copy() if known else None,
-            visible=None if visible.all() else visible,
+            visible=None if shown.all() else shown,
         )
         if self._left:
             warn(f"{path}{self._not_used(': ')}")
         return Read(found, self._places)
 
     def _not_used(self, before: str) -> str:
-        said = "; ".join(f"{what}: {count}" for what, count in self._left.items())
+        said = "; ".join(f"{visible(what)}: {count}" for what, count in self._left.items())
         return f"{before}not used: {said}" if said else ""
 
     def _size(self, name: str, size, where: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...errors import DatasetError
-from ..names import Index, either, form
+from ..names import Index, either, form, stem
 from .base import Images
 
 # Label Studio keeps an upload as /data/upload/PROJECT/8 hexadecimal digits-NAME.
@@ -91,5 +91,7 @@ class ImageNames:
             self._tails = {}
             for name in self._ids or ():
                 if "/" in name:
-                    self._tails.setdefault(form(name.rsplit("/", 1)[1]), []).append(name)
+                    tail = form(name.rsplit("/", 1)[1])
+                    for key in {tail, stem(tail)}:  # a tool's file may be called so
+                        self._tails.setdefault(key, []).append(name)
         return self._tails.get(form(parts[-1]), []) if len(parts) == 1 else []

@@ -15,7 +15,7 @@ from ..names import stem
 from ..table import Landmarks
 from ..text import head_of, read_text
 from .base import Context, Format, Read
-from .folders import beside, files_in, first_in
+from .folders import beside, check_files, files_in, first_in
 from .gather import Gathered
 
 VERSION = "5.5.0"  # of LabelMe, whose fields these are
@@ -76,7 +76,7 @@ def _file(found: Gathered, file: Path, root: Path, content: Any) -> None:
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
-    _check_files(path, landmarks.ids)
+    check_files(path, landmarks.ids, ".json")
     for i, name in enumerate(landmarks.ids):
         height, width = context.size(name)
         shapes = []
@@ -104,16 +104,6 @@ def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
         }
         with writing(beside(path, stem(name), ".json")) as file:
             file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
-
-
-def _check_files(path: Path, ids: list[str]) -> None:
-    files: dict[str, str] = {}
-    for name in ids:
-        other = files.setdefault(stem(name), name)
-        if other != name:
-            raise ValueError(
-                f"{path}: {other!r} and {name!r} would both have {stem(name)}.json; rename one"
-            )
 
 
 LABELME = Format(
