@@ -19,9 +19,8 @@ When the images chosen are annotated, their landmarks are found in all the other
 
 The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtractor` (with `networks`,
 `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and `match`; `select` and
-`verify`; `Run` and `choose` for all of these; `LandmarkDetector`, `LandmarkRefiner`, `evaluate`,
-`measure`;
-`report.write_report`.
+`verify`; `Run` and `choose` for all of these; `baselines`, other ways to choose;
+`LandmarkDetector`, `LandmarkRefiner`, `evaluate`, `measure`; `report.write_report`.
 """
 
 # ruff: noqa: E402
@@ -31,7 +30,7 @@ signal_of_import(True)  # before what takes long
 
 from importlib import import_module
 
-from . import datasets, devices, keypoints, networks
+from . import baselines, datasets, devices, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .detection import Detections, LandmarkDetector, combine, match_templates
@@ -71,6 +70,7 @@ __all__ = [
     "SimilarityJob",
     "TemplateSelector",
     "__version__",
+    "baselines",
     "choose",
     "client_weights",
     "code_direction",

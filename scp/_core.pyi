@@ -364,6 +364,23 @@ def select_enumerate(
     -> proven: boolean
     """
 
+def zcore(
+    columns: NDArray[np.float32],
+    shape: NDArray[np.float32],
+    seed: SupportsIndex,
+    draws: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.float64]:
+    """Scores of ZCore (scp/zcore.h).
+
+    columns: float32 [dimensions][images]
+    shape: float32 [dimensions][three]; smallest, median and largest of each dimension
+    seed: int from 0 to UINT64_MAX
+    draws: int from 0 to PY_SSIZE_T_MAX
+    progress: callable(done, total) or None
+    -> scores: float64 [images]
+    """
+
 def graph_create(table: NDArray[np.int32]) -> Graph:
     """A network from its layers.
 

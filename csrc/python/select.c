@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scp/select.h"
+#include "scp/zcore.h"
 
 TYPE(scp_py_problem, scp_select_free, "Problem",
      "A selection problem, prepared; keeps values and distances alive.", "images clients")
@@ -147,4 +148,16 @@ SEARCH(select_enumerate, "Score every set of that size that the multipliers do n
                   scp_select_enumerate(DATA(found), TO(count), &proof, DATA(problem), SIZE(size),
                                        DATA(multipliers), SIZE(max_sets), in->control),
                   &proof);
+}
+
+FUNCTION(zcore, "Scores of ZCore (scp/zcore.h).", ARRAY("columns", float32, "[dimensions][images]"),
+         ARRAY("shape", float32, "[dimensions][three]",
+               .note = "smallest, median and largest of each dimension"),
+         COUNT("seed", 0, UINT64_MAX), COUNT("draws", 0, PY_SSIZE_T_MAX), PROGRESS,
+         OUT("scores", float64, "[images]")) {
+    if (SIZE(three) != 3)
+        return scp_invalid(in->control, "shape", SCP_SHAPE, "must have 3 columns");
+    const struct scp_zcore_input input = {DATA(columns), DATA(shape), SIZE(dimensions),
+                                          SIZE(images)};
+    return scp_zcore(DATA(scores), &input, SIZE(seed), SIZE(draws), in->control);
 }

@@ -148,6 +148,15 @@ class Problem:
             rows, _ = self._call(m, _core.select_swap, m, rows, progress)
         return self._certified(m, rows, method, seed, progress, max_nodes=max_nodes)
 
+    def judge(self, rows, method, seed, progress=None) -> Selection:
+        """The answer that these rows are, with the bound on every other; `method` chose them.
+
+        Raises:
+            ValueError: rows that are no set of the problem, or that its rules forbid.
+        """
+        rows = np.sort(np.array(whole_numbers(rows, "rows", 0, self.n - 1), np.uint32))
+        return self._certified(len(rows), rows, method, seed, progress)
+
     def greedy(self, m, progress=None, largest=0) -> np.ndarray:
         """The rows that greedy takes, uint32 [m], in their order, included rows first.
 

@@ -21,7 +21,7 @@ FILES = {
 PAGE = ROOT / "docs" / "architecture.md"
 
 MAX_LINES = 520
-MAX_ENTRIES = 28
+MAX_ENTRIES = 32
 IMPORTS = ast.Import | ast.ImportFrom
 
 # Imports that climb, and why they may: "importer -> imported".

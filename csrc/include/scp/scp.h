@@ -8,6 +8,7 @@
  *     grid, pyramid, gradient, surf           features of images, key points
  *     match                                   Eq. 5, Eq. 7, Eq. 8: where a point is found again
  *     select                                  Eq. 9 and Eq. 10: the images to annotate
+ *     zcore                                   a way to choose that others use
  *     options, nn, views, train               networks, and the loop of every training
  *     contrast                                Eq. 11: learning the features
  *     refine                                  landmarks found again, refined
@@ -81,6 +82,7 @@
 
 #include "scp/match.h"
 #include "scp/select.h"
+#include "scp/zcore.h"
 
 #include "scp/options.h"
 #include "scp/nn.h"

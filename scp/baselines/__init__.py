@@ -1,0 +1,6 @@
+"""Other ways to choose: what people use today, on one vector per image."""
+
+from .choose import METHODS, choose, pick
+from .vectors import KINDS, vectors
+
+__all__ = ["KINDS", "METHODS", "choose", "pick", "vectors"]
