@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import scp
 from scp.landmarks.coco import parse_coco
 
 peer = pytest.importorskip("pycocotools.coco")
@@ -67,3 +68,31 @@ def test_the_peer_reads_the_same_key_points(tmp_path, capsys, seed):
             expected[points[:, 2] > 0] = points[points[:, 2] > 0, :2]
         np.testing.assert_array_equal(found.xy[row], expected)
     assert several or seed not in (0, 1)
+
+
+def test_the_peer_reads_what_is_written(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    names = [f"{i}.png" for i in range(5)]
+    images = scp.datasets.arrays([np.zeros((48, 64), np.uint8)] * 5, names)
+    xy = random.uniform(0, 48, (5, 3, 2))
+    xy[random.random((5, 3)) < 0.3] = np.nan
+    said = scp.Landmarks(names, ["a", "b", "c"], xy, visible=random.random((5, 3)) < 0.5)
+    path = tmp_path / "out.json"
+    scp.write_landmarks(path, said, "coco", images)
+    api = peer.COCO(str(path))
+    for image in api.loadImgs(api.getImgIds()):
+        i = names.index(image["file_name"])
+        (entry,) = api.loadAnns(api.getAnnIds(imgIds=[image["id"]]))
+        points = np.reshape(entry["keypoints"], (3, 3))
+        np.testing.assert_array_equal(points[:, :2], np.nan_to_num(xy[i]))
+        np.testing.assert_array_equal(
+            points[:, 2], np.where(said.present[i], 1 + said.visible[i], 0)
+        )
+    scored = [{**entry, "score": 0.5} for entry in api.loadAnns(api.getAnnIds())]
+    evaluation = pytest.importorskip("pycocotools.cocoeval").COCOeval
+    found = evaluation(api, api.loadRes(scored), "keypoints")
+    found.params.kpt_oks_sigmas = np.full(3, 0.05)
+    found.evaluate()
+    found.accumulate()
+    found.summarize()
+    assert found.stats[0] == pytest.approx(1)

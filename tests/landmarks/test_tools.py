@@ -8,7 +8,7 @@ import pytest
 import scp
 from scp.datasets import DatasetError
 
-TOOLS = ("label-studio", "cvat", "labelme")
+TOOLS = ("label-studio", "cvat", "labelme", "coco")
 FOLDERS = ("labelme",)
 WIDTH, HEIGHT = 301, 401
 NAMES = ["sella", 'na"sion & <A>', "point ü"]
@@ -179,3 +179,18 @@ def test_via_project_and_annotations(tmp_path):
     path.write_text(json.dumps({"000.png1234": entry}))
     with pytest.raises(DatasetError, match="which attribute is the name"):
         scp.read_landmarks(path)
+
+
+def test_coco_as_it_is_meant(tmp_path):
+    images, path = pool(), tmp_path / "out.json"
+    xy = np.array([[[1.25, 2], [4, 8]], [[np.nan] * 2, [3, 3]], [[np.nan] * 2] * 2])
+    shown = np.array([[True, False], [True, True], [True, True]])
+    said = scp.Landmarks(images.ids, ["a", "b"], xy, visible=shown, confidence=xy[..., 0] / 10)
+    scp.write_landmarks(path, said, "coco", images, notes=[{"gain": 0.5}] * 3)
+    content = json.loads(path.read_text())
+    assert content["images"][0]["gain"] == 0.5 and len(content["images"]) == 3
+    first, second = content["annotations"]
+    assert first["keypoints"] == [1.25, 2, 2, 4, 8, 1] and first["num_keypoints"] == 2
+    assert first["bbox"] == [1.25, 2, 3.75, 7] and first["area"] == 3.75 * 7
+    assert first["score"] == pytest.approx((0.125 + 0.4) / 2)
+    assert second["keypoints"] == [0, 0, 0, 3, 3, 2] and second["num_keypoints"] == 1

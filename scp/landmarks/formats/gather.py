@@ -65,6 +65,11 @@ class Gathered:
             return self._rows[known]
         return self.image(name, where, place, size)
 
+    @property
+    def ids(self) -> list[str]:
+        """The images so far."""
+        return list(self._rows)
+
     def shape(self, row: int) -> tuple[int, int] | None:
         """(H, W) of an image, or None where neither the file nor `images` says it."""
         return self._shapes[row]
@@ -87,7 +92,7 @@ class Gathered:
         at = row, self.name(name, where)
         if at in self._points:
             raise DatasetError(
-                f"{where}: landmark {name!r} of image {list(self._rows)[row]!r} is there already: "
+                f"{where}: landmark {name!r} of image {self.ids[row]!r} is there already: "
                 f"{self._points[at][4]}; take one of them out"
             )
         self._inside(row, name, xy, where)
@@ -104,7 +109,7 @@ class Gathered:
             raise DatasetError(f"{path}: no image in it")
         if not self._names:
             raise DatasetError(f"{path}: no landmark in it{self._not_used(': ')}")
-        ids, names = list(self._rows), list(self._names)
+        ids, names = self.ids, list(self._names)
         check_table(path, characters, len(ids), len(names))
         check_alike(names, path)
         table = np.full((len(ids), len(names), 3), np.nan)
