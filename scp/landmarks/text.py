@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import IO
 
 from ..errors import DatasetError
 
@@ -38,15 +39,7 @@ _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
 def read_text(path: str | os.PathLike[str]) -> str:
     """A file of UTF-8, or of what its byte order mark says, without the mark; DatasetError names
     it, and the line."""
-    try:
-        data = bytearray()  # in parts: a limit of its own would be set aside at once
-        with open(path, "rb") as file:
-            while len(data) <= MAX_BYTES and (part := file.read(1 << 20)):
-                data += part
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
-    if len(data) > MAX_BYTES:
-        raise DatasetError(f"{path}: larger than {MAX_BYTES >> 20} MiB, too large for a list")
+    data = read_data(path, MAX_BYTES)
     if data.startswith(b"PK\x03\x04"):
         raise DatasetError(f"{path}: a spreadsheet or an archive, no text; save it as CSV (UTF-8)")
     encoding = _encoding(data)
@@ -61,6 +54,26 @@ def read_text(path: str | os.PathLike[str]) -> str:
         number = text.count("\n", 0, at) + 1
         raise DatasetError(f"{path}, line {number}: a null character; save it as UTF-8 text")
     return text
+
+
+def read_data(path: str | os.PathLike[str], most: int) -> bytearray:
+    """The bytes of a file; DatasetError where there is none or where they are more than `most`."""
+    try:
+        with open(path, "rb") as file:
+            data = read_parts(file, most + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DatasetError(f"{path}: cannot be read ({_reason(error)})") from error
+    if len(data) > most:
+        raise DatasetError(f"{path}: larger than {most >> 20} MiB, too large for a list")
+    return data
+
+
+def read_parts(file: IO[bytes], most: int) -> bytearray:
+    """So many bytes at most, in parts: memory for all of them would be set aside at once."""
+    data = bytearray()
+    while len(data) < most and (part := file.read(min(1 << 20, most - len(data)))):
+        data += part
+    return data
 
 
 def head_of(path: str | os.PathLike[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
 from fuzzing import Target, json_growing
@@ -10,6 +12,7 @@ from fuzzing import Target, json_growing
 import scp
 from scp.datasets import DatasetError
 from scp.landmarks import read_landmarks
+from scp.landmarks.formats.roi import Roi, encode
 
 IMAGES = scp.datasets.arrays([np.zeros((30, 20), np.uint8)], ["case"], spacing=0.5)
 POINT = {"label": "s", "position": [1.5, 2, 0], "positionStatus": "defined", "description": ""}
@@ -38,6 +41,35 @@ def _fcsv_growing(size: int):
     yield head + b'"' * size
 
 
+ROI = encode(Roi("point", "s", [(1.5, 2.0), (3.0, 4.25)], {"hidden": "true"}))
+UNNAMED = encode(Roi("point", "", [(1.0, 2.0)]))
+ROI_WORDS = [b"Iout", b"\0\0", b"\xff\xff", b"\x7f\xc0\0\0", b"PK\x01\x02", b"PK\x05\x06", b".roi"]
+
+
+def _zip(*entries: tuple[str, bytes], method=zipfile.ZIP_DEFLATED) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in entries:
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return packed.getvalue()
+
+
+def _roi_growing(size: int):
+    head = bytearray(ROI[:64])
+    head[16:22] = b"\0\0" + (size // 4).to_bytes(4, "big")
+    yield bytes(head) + bytes(size)
+    head[50:52] = b"\0\0"
+    yield bytes(head) + bytes(size)
+    yield ROI + bytes(size)
+
+
+def _zip_growing(size: int):
+    yield _zip(("a.roi", bytes(size * 1000)))
+    yield _zip(*((f"{k}.roi", bytes(size)) for k in range(size // 400)))
+    yield _zip(*((f"{k}.roi", ROI) for k in range(size // 400)))
+    yield _zip(*((f"{k}.txt", b"") for k in range(size // 100)))
+
+
 def _target(name: str, format: str, seed: bytes, file: str, words, grow) -> Target:
     def read(path):
         return read_landmarks(path, format=format, images=IMAGES)
@@ -48,4 +80,13 @@ def _target(name: str, format: str, seed: bytes, file: str, words, grow) -> Targ
 TARGETS = [
     _target("slicer", "slicer", SLICER, "case.mrk.json", (), json_growing),
     _target("fcsv", "slicer", FCSV, "case.fcsv", FCSV_WORDS, _fcsv_growing),
+    _target("roi", "imagej", ROI, "case.roi", ROI_WORDS, _roi_growing),
+    _target(
+        "roi-zip",
+        "imagej",
+        _zip(("s.roi", ROI), ("t.roi", UNNAMED), method=zipfile.ZIP_STORED),
+        "case.zip",
+        ROI_WORDS,
+        _zip_growing,
+    ),
 ]

@@ -11,6 +11,7 @@ from .base import Context, Format, Images, Read
 from .coco import COCO
 from .cvat import CVAT
 from .house import CSV
+from .imagej import IMAGEJ
 from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
 from .slicer import SLICER, SLICER_MM
@@ -25,6 +26,7 @@ FORMATS: tuple[Format, ...] = (
     CVAT,
     SLICER,
     SLICER_MM,
+    IMAGEJ,
     LABELME,
     VIA,
     COCO,
