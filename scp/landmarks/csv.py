@@ -83,7 +83,7 @@ def read_long(path, size: int, where: str, header: list[str], lines) -> tuple[La
         source = row.get("source", "").strip()
         if source not in ("", *SOURCES):
             raise DatasetError(f"{where}: source: {source[:40]!r} is none of {', '.join(SOURCES)}")
-        seen[at] = number, values, source, _visible(row.get("visible", ""), where)
+        seen[at] = number, values, source, visible_in(row.get("visible", ""), where)
     if not seen:
         raise DatasetError(f"{path}: no landmark in it")
     some = ", ".join(map(repr, list(names)[:3]))
@@ -103,7 +103,8 @@ def read_long(path, size: int, where: str, header: list[str], lines) -> tuple[La
     return Landmarks(list(ids), list(names), table[..., :2].copy(), **more), first
 
 
-def _visible(cell: str, where: str) -> bool:
+def visible_in(cell: str, where: str) -> bool:
+    """1 or nothing: seen; 0: hidden."""
     if cell.strip() not in ("", "0", "1"):
         raise DatasetError(f"{where}: visible: {cell[:40]!r} is neither 1 nor 0 (hidden)")
     return cell.strip() != "0"

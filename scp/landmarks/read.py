@@ -19,9 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .formats import Context, Format, Images, format_of, named, writable_names
+from ..errors import DatasetError
+from .formats import FORMATS, Context, Images, format_of, named, writable_names
 from .names import Index
 from .table import Landmarks
+from .units import UNITS, check_not_fractions, check_units, to_pixels
 
 # What is taken off the coordinates of a file that has (0, 0) at the "center" of the first pixel, at
 # its "corner", or counts pixels from "one".
@@ -36,6 +38,7 @@ def read_landmarks(
     several: str = "raise",
     format: str | None = None,
     images: Images | None = None,
+    units: str | None = None,
 ) -> Landmarks:
     """The landmarks of a file, or of a folder where a tool writes a file per image.
 
@@ -52,11 +55,15 @@ def read_landmarks(
         format: its name in `scp.landmarks.formats`, where the content does not tell.
         images: what is known of the images, a `scp.datasets.Dataset` for one; for formats that do
             not count in pixels, and for names that a tool changed.
+        units: what a file that does not say it counts in: "pixels"; "fraction" of the width and
+            height, 0 to 1, or "percent", 0 to 100, of which (0, 0) is the corner of the image
+            unless `origin` says otherwise. None: pixels, and an error where all points are between
+            0 and 1 in large images.
 
     Raises:
         DatasetError: names the file, the line (of JSON, the entry) and what is wrong.
     """
-    return read_with_places(path, category, origin, several, format, images)[0]
+    return read_with_places(path, category, origin, several, format, images, units)[0]
 
 
 def read_with_places(
@@ -66,25 +73,48 @@ def read_with_places(
     several: str = "raise",
     format: str | None = None,
     images: Images | None = None,
+    units: str | None = None,
 ) -> tuple[Landmarks, list[str]]:
     """As `read_landmarks`, and where each image is first named: "line 12" or "images[3]"."""
     check_origin(origin)
+    check_units(units)
     row = format_of(path) if format is None else named(format)
     for name, given in (("category", category is not None), ("several", several != "raise")):
         if given and name not in row.takes:
-            raise ValueError(f"{name} goes with COCO key points; {path} is {row.title}")
-    read = row.read(Path(path), Context(images, category, several))
-    shift = _shift(row, origin, path)
+            takers = ", ".join(r.title for r in FORMATS if name in r.takes)
+            raise ValueError(f"{name} goes with {takers}; {path} is {row.title}")
+    for name, value in (("origin", origin), ("units", units)):
+        if value is not None and row.origin is None:
+            raise ValueError(f"{name} goes with files that count pixels; {path} is {row.title}")
+    whole = UNITS[units or "pixels"]
+    if whole is not None and images is None:
+        raise ValueError(
+            f"{path}: units={units!r}: the images are needed too (images=), their sizes make the "
+            "pixels"
+        )
+    read = row.read(Path(path), Context(images, category, several, whole=whole))
     found = read.landmarks
-    return (replace(found, xy=found.xy - shift) if shift else found), read.places
+    if row.origin is None:
+        return found, read.places
+    xy, usual = found.xy, row.origin
+    if whole is not None and units is not None:
+        xy, usual = to_pixels(found, units, _shapes(found, images, path, absent=False)), "corner"
+    elif units is None and images is not None:
+        check_not_fractions(found, _shapes(found, images, path), path)
+    shift = ORIGINS[usual if origin is None else origin]
+    return replace(found, xy=xy - shift) if shift or whole else found, read.places
 
 
-def _shift(row: Format, origin: str | None, path) -> float:
-    if row.origin is not None:
-        return ORIGINS[row.origin if origin is None else origin]
-    if origin is not None:
-        raise ValueError(f"origin goes with files that count pixels; {path} is {row.title}")
-    return 0.0
+def _shapes(found: Landmarks, images, path, absent: bool = True) -> list[tuple[int, int]]:
+    """(H, W) of each image that a file names; absent: of those that are there."""
+    index = Index(images.ids)
+    try:
+        rows = [index.place(name) for name in found.ids]
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    if not absent and -1 in rows:
+        raise DatasetError(f"{path}: no image is called {found.ids[rows.index(-1)]!r}")
+    return [images.shape(i) for i in rows if i >= 0]
 
 
 def check_origin(origin: str | None) -> None:

@@ -23,6 +23,7 @@ CELLS_PER_CHARACTER = 8  # of its file, where it is larger
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _LINE = re.compile(r"[^\r\n]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 MAX_HEADER = 1 << 20
 HEAD = 1 << 16  # bytes
 # What a column of images is called in the first line.
@@ -105,15 +106,42 @@ def csv_lines(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, li
     comma: it is given with a point.
     """
     delimiter, names = _header(text)
+    for number, cells in records(path, text, delimiter):
+        yield number, cells if delimiter == "," else with_points(cells, names)
+
+
+def records(
+    path: str | os.PathLike[str], text: str, delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Number of the first line and cells of each record that is not blank, as they stand; " " as
+    the delimiter is any white space."""
+    if delimiter == " ":
+        for number, line in enumerate(_LINE_END.split(text), 1):
+            if line.strip():
+                yield number, line.split()
+        return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     number = 1
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
-                yield number, cells if delimiter == "," else _points(cells, names)
+                yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
-        raise DatasetError(f"{path}, line {number}: {error}") from None
+        said = str(error).replace("\t", "\\t")  # the delimiter
+        raise DatasetError(f"{path}, line {number}: {said}") from None
+
+
+def delimiter_of(text: str) -> str:
+    """What stands between the cells, as the first line shows: where a column of images does not
+    tell, the most frequent one; " " is white space."""
+    delimiter, names = _header(text)
+    line = next((line for line in _LINE.findall(text[:MAX_HEADER]) if line.strip()), "")
+    if names or any(cell.strip().strip('"').casefold() in IMAGE for cell in line.split(",")[1:]):
+        return delimiter
+    # Numbers with decimal commas have as many commas as semicolons.
+    found = max("\t;,", key=line.count)
+    return found if found in line else " "
 
 
 def _header(text: str) -> tuple[str, list[str]]:
@@ -126,7 +154,8 @@ def _header(text: str) -> tuple[str, list[str]]:
     return ",", []
 
 
-def _points(cells: list[str], names: list[str]) -> list[str]:
+def with_points(cells: list[str], names: list[str]) -> list[str]:
+    """Cells whose decimal commas are points, but for those of names. names: of the columns."""
     return [
         cell.replace(",", ".")
         if _COMMA.fullmatch(cell.strip()) and name not in (*IMAGE, "landmark")
@@ -152,6 +181,12 @@ def number_in(cell: str, where: str, column: str) -> float:
     elif cell.lower().lstrip("+-") not in ("inf", "infinity"):
         raise DatasetError(f"{where}: {column}: {cell[:40]!r} is not a number")
     raise DatasetError(f"{where}: {column}: {cell[:40]!r} is infinite")
+
+
+def is_number(cell: str) -> bool:
+    """The cell is a finite number."""
+    cell = cell.strip()
+    return len(cell) <= MAX_CELL and bool(_NUMBER.fullmatch(cell)) and math.isfinite(float(cell))
 
 
 def point_in(x: str, y: str, where: str, name: str) -> tuple[float, float]:

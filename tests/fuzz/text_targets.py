@@ -16,6 +16,13 @@ from scp.landmarks import read_landmarks
 
 LONG = b"image,landmark,x,y,confidence\na.png,sella,1.5,2,0.5\na.png,nasion,,,\nb.png,sella,3,4,1\n"
 WIDE = b'image,sella_x,sella_y,"na,sion_x","na,sion_y"\na.png,1.5,2,3,4\nb.png,,,1e2,-4\n'
+TABLES = [
+    b"id,X1,Y1,X2,Y2\na.png,1,2,3,4\nb.png,,,5,6\n",
+    b",File,s (x),s (y),s_score,age\n0,a.png,1,2,0.5,3\n1,b.png,3,4,1,7\n",
+    b"# by hand\nfile;label;x;y;visible\na;s;1,5;2;0\na;n;;;\n",
+    b"name\tx\ty\tx.1\ty.1\na\t1\t2\t3\t4\n",
+    b"a.png 1 2 3 4\nb.png 5 6 7 8\n",
+]
 COCO = json.dumps(
     {
         "images": [{"id": 1, "file_name": "a.png", "width": 20, "height": 30}],
@@ -84,6 +91,10 @@ TEXT_WORDS += [
     b"landmark",
     b";",
     b"\t",
+    b"x1",
+    b"file",
+    b"label",
+    b"#",
 ]
 
 
@@ -98,6 +109,13 @@ def _csv_growing(size: int):
     yield b'image,landmark,x,y\n"' + b"a" * size
     yield b"image,landmark,x,y\n" + b" " * size
     yield b"," * size
+    yield b"file," + b"".join(b"x%d,y%d," % (i, i) for i in range(size // 12)) + b"\na,1\n"
+    yield b"file,x,y," + b"".join(b"%d_x," % i for i in range(size // 8)) + b"\na,1\n"
+    yield b"file,s" + b"_" * size + b"x\n"
+    yield b"file," + b"s " * (size // 2) + b"\n"
+    yield b"#\n" * (size // 2)
+    yield b"a 1 2\n" * (size // 6)
+    yield b"file,id,x,y\n" + b"".join(b"a,%d,1,1\n" % i for i in range(size // 11))
     yield b'"' * size
     yield b"\n" * size
     yield b"image,landmark,x,y\n" + b"a,b,1,2" + b"," * size
@@ -157,7 +175,7 @@ def _argument_target(name: str, read, *seeds: bytes) -> Target:
 TARGETS = [
     Target(
         "landmarks",
-        lambda: [LONG, WIDE, b"\xef\xbb\xbf" + LONG],
+        lambda: [LONG, WIDE, b"\xef\xbb\xbf" + LONG, *TABLES],
         read_landmarks,
         (DatasetError,),
         "case.csv",

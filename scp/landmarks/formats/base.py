@@ -36,12 +36,14 @@ class Context:
         images: what is known of the images, or None.
         category: of a file with several categories, the one to read.
         several: what several instances in one image do: "raise", or "largest" is taken.
+        whole: the width and height of an image in the unit of the file, where that is no pixels.
         notes: for writing, of each image what the tool may show beside it ({"gain": 0.1}), or None.
     """
 
     images: Images | None = None
     category: str | None = None
     several: str = "raise"
+    whole: float | None = None
     notes: Sequence[Mapping[str, Any]] | None = None
 
     def size(self, name: str) -> tuple[int, int]:

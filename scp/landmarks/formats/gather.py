@@ -31,6 +31,7 @@ class Gathered:
         self.path = path
         self.names_of_images = ImageNames(path, context.images)
         self._images = context.images
+        self._whole = context.whole
         self._rows: dict[str, int] = {}
         self._places: list[str] = []
         self._shapes: list[tuple[int, int] | None] = []
@@ -151,14 +152,16 @@ class Gathered:
         return (int(size[0]), int(size[1])) if known is None else known
 
     def _inside(self, row: int, name: str, xy: tuple[float, float], where: str) -> None:
-        shape = self._shapes[row]
+        shape: tuple[float, float] | None = self._shapes[row]
         if shape is None:
             return
+        if self._whole is not None:
+            shape = self._whole, self._whole
         for value, length in zip(xy, shape[::-1], strict=True):
             if not -OUTSIDE * length <= value <= (1 + OUTSIDE) * length:
                 raise DatasetError(
                     f"{where}: landmark {name!r} at ({xy[0]:g}, {xy[1]:g}) is outside the image of "
-                    f"{shape[1]} x {shape[0]} pixels"
+                    f"{shape[1]:g} x {shape[0]:g} {'pixels' if self._whole is None else 'units'}"
                 )
 
 

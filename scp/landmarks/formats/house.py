@@ -5,36 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import DatasetError
-from ..csv import KEYS, read_long, read_wide, write_csv
+from ..csv import read_long, read_wide, write_csv
 from ..table import Landmarks
-from ..text import csv_lines, read_text
+from ..text import read_text
 from .base import Context, Format, Read
+from .tables import read_table, table_of
 
 
 def _recognises(path: Path, head: str) -> bool:
-    line = next((line for line in head.splitlines() if line.strip()), "")
-    return any("image" in [cell.strip().strip('"') for cell in line.split(d)] for d in ",;\t")
+    return False  # the last of all formats: it takes what is left
 
 
 def _read(path: Path, context: Context) -> Read:
-    text = read_text(path)
-    lines = csv_lines(path, text)
-    number, header = next(lines, (1, []))
-    header = [cell.strip() for cell in header]
-    where = f"{path}, line {number}"
-    if "image" not in header:
-        raise DatasetError(
-            f"{where}: expected a header {','.join(KEYS)} or image,NAME_x,NAME_y,...; got "
-            f"{','.join(header)[:60]!r}"
-        )
+    table = table_of(path, read_text(path))
+    header = table.header
+    if not _strict(header):
+        return read_table(table, context)
     seen: set[str] = set()
     for name in header:
         if name in seen:
-            raise DatasetError(f"{where}: column {name!r} is there twice")
+            raise DatasetError(f"{table.where}: column {name!r} is there twice")
         seen.add(name)
+    lines = table.rows([name.casefold() for name in header])
+    next(lines)
     kind = read_long if "landmark" in header else read_wide
-    found, first = kind(path, len(text), where, header, lines)
+    found, first = kind(path, table.characters, table.where, header, lines)
     return Read(found, [f"line {number}" for number in first])
+
+
+def _strict(header: list[str]) -> bool:
+    """The header is one of our own, in which nothing but our own columns may be."""
+    if "image" not in header or "" in header:
+        return False
+    ends = any(name.endswith(("_x", "_y")) for name in header)
+    return len(header) == 1 or "landmark" in header or ends
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:

@@ -12,6 +12,7 @@ from .base import Images
 
 # Label Studio keeps an upload as /data/upload/PROJECT/8 hexadecimal digits-NAME.
 _UPLOAD = re.compile(r"(?:.*/)?upload/\d+/[0-9a-f]{8}-([^/]+)", re.DOTALL)
+DIGITS = 18  # of a number that is a name
 _LOCAL = re.compile(r"(?:.*/)?local-files/?\?d=(.+)", re.DOTALL)
 
 
@@ -37,7 +38,7 @@ class ImageNames:
 
     Without `images` an id is the name as the file has it, less what the tool is known to put
     before it. With them, it is the image of that name; else the one whose path ends as the name
-    does, or the other way round, if that is one only.
+    does, or the other way round, if that is one only; or of that number ("1" is "001.png").
     """
 
     def __init__(self, path: Path, images: Images | None):
@@ -45,6 +46,7 @@ class ImageNames:
         self._ids = None if images is None else list(images.ids)
         self._index = None if images is None else Index(images.ids)
         self._tails: dict[str, list[str]] | None = None
+        self._numbers: dict[int, list[str]] | None = None
         self._known: dict[str, str] = {}
 
     def row_of(self, name: str) -> int:
@@ -71,10 +73,11 @@ class ImageNames:
                     raise DatasetError(f"{where}: {error}") from None
                 if row >= 0:
                     return self._ids[row]
-            found = self._ending_in(parts)
+            found = self._ending_in(parts) or self._numbered(candidate)
             if len(found) > 1:
                 raise DatasetError(
-                    f"{where}: image {name!r} could be {either(found)}; name it with its folder"
+                    f"{where}: image {name!r} could be {either(found)}; name it with its folder "
+                    "and suffix"
                 )
             if found:
                 return found[0]
@@ -95,3 +98,15 @@ class ImageNames:
                     for key in {tail, stem(tail)}:  # a tool's file may be called so
                         self._tails.setdefault(key, []).append(name)
         return self._tails.get(form(parts[-1]), []) if len(parts) == 1 else []
+
+    def _numbered(self, name: str) -> list[str]:
+        """Ids of this number, whose leading zeros a spreadsheet takes away."""
+        if not (name.isascii() and name.isdigit() and len(name) <= DIGITS):
+            return []
+        if self._numbers is None:
+            self._numbers = {}
+            for known in self._ids or ():
+                last = stem(known.rsplit("/", 1)[-1])
+                if last.isascii() and last.isdigit() and len(last) <= DIGITS:
+                    self._numbers.setdefault(int(last), []).append(known)
+        return self._numbers.get(int(name), [])
