@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,13 +85,16 @@ def choose(
     method: str = "kmeans",
     *,
     values: ArrayLike | None = None,
-    **rules,
+    weights: ArrayLike | None = None,
+    device: str = "auto",
+    **rules: Any,
 ) -> Selection:
     """As `pick`, with the score that SCP gives the choice, and its bound on every other.
 
     Args:
         values: float [N][Q], what `scp.select` chooses from; default: the cosines of the vectors,
             negative ones as 0.
+        weights, device: as in `scp.select`.
         rules: what `pick` takes by name.
     """
     rows = pick(vectors, m, method, **rules)
@@ -98,7 +102,7 @@ def choose(
         x = unit(_vectors(vectors, method).reshape(len(vectors), -1))
         values = np.maximum(x @ x.T, 0)
     seed = rules.pop("random_state", 0)
-    return Problem(values, **rules).judge(rows, method, seed)
+    return Problem(values, weights, device=device, **rules).judge(rows, method, seed)
 
 
 def _vectors(vectors: ArrayLike, method: str) -> np.ndarray:

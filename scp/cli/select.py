@@ -70,6 +70,8 @@ def add_select(commands) -> None:
 
 def add_method(parser) -> None:
     """How the images are chosen; `open_run` and `choose` read it."""
+    from ..baselines import KINDS
+    from ..baselines import METHODS as OTHERS
     from ..keypoints import METHODS as DETECTORS
     from ..run import SCORES, Run
     from ..selection import METHODS
@@ -79,7 +81,13 @@ def add_method(parser) -> None:
     default = usual(solve, Run)
     method = parser.add_argument_group("method")
     method.add_argument(
-        "--method", default=default["method"], choices=METHODS, help="of the search"
+        "--method",
+        default=default["method"],
+        choices=(*METHODS, *OTHERS),
+        help="of the search; from kmeans on: other ways to choose, which go by --vectors",
+    )
+    method.add_argument(
+        "--vectors", choices=KINDS, help="one per image, for the other ways to choose"
     )
     method.add_argument(
         "--keypoints", default=default["keypoints"], choices=DETECTORS, help="their detector"
@@ -121,6 +129,8 @@ def add_choice_output(parser) -> None:
 
 
 def run_select(args) -> int:
+    from ..selection import METHODS
+
     pool = open_data(args)
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
     rules["min_distance"] = args.min_distance
@@ -144,7 +154,7 @@ def run_select(args) -> int:
     if args.costs:
         rules.update(costs=_costs(args.costs, pool.ids), budget=args.budget)
     check_choice(args)
-    if "random" not in (args.method, args.keypoints):
+    if "random" not in (args.method, args.keypoints) and args.method in METHODS:
         no_effect(args, "where neither --method nor --keypoints is random", "seed")
     run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
     run.shell = shell_of(args, run.path)
@@ -154,8 +164,12 @@ def run_select(args) -> int:
 
 def check_choice(args) -> None:
     """ValueError names an option that would do nothing."""
+    from ..baselines import METHODS as OTHERS
+
     if args.method != "random":
         no_effect(args, "where --method is not random", "draws")
+    if args.method not in OTHERS:
+        no_effect(args, "where --method is none of the other ways to choose", "vectors")
     if args.method != "exact":
         no_effect(args, "where --method is not exact", "max_nodes")
     if args.estimate:
@@ -193,6 +207,8 @@ def choose(args, run, rules: dict):
     if args.method == "random":
         rules["draws"] = args.draws
         rules["checkpoints"] = [c for c in (1_000, 10_000, 50_000, 100_000) if c <= args.draws]
+    if args.vectors is not None:
+        rules["vectors"] = args.vectors
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
     n, (height, width) = len(run.dataset), run.extractor.grid_size

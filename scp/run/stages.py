@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import devices
 from .._version import versions
+from ..baselines import METHODS as OTHERS
 from ..datasets import Dataset, find_duplicates, find_inverted, pictures
 from ..datasets import folder as open_folder
 from ..features import (
@@ -53,6 +56,7 @@ from .finding import Finding
 from .held import held
 from .measuring import Measuring
 from .next import Shell
+from .other import check_other, chosen_by
 from .spacing import keep_spacing, spacing_entry
 
 SCORES = ("similarity", "cycle")
@@ -291,6 +295,7 @@ class Run(Finding, Measuring, Exporting):
         m: int | Sequence[int] | None = 5,
         *,
         method: str = "swap",
+        vectors: str | ArrayLike | None = None,
         min_distance: float | None = None,
         **rules: Any,
     ) -> Choice:
@@ -299,10 +304,16 @@ class Run(Finding, Measuring, Exporting):
         Args:
             m: how many; a sequence gives one answer per entry; None: as the budget allows.
             method, rules: see `scp.select`. Images may be named by id or index in `initial`,
-                `include`, `exclude`. min_distance: by `scp.image_distances`.
+                `include`, `exclude`. min_distance: by `scp.image_distances`. A method of
+                `scp.baselines` chooses by its own rule; score and bound are SCP's.
+            vectors: for those: a kind of `scp.baselines.vectors`, or float [N][d]; None: what the
+                method mostly uses.
         """
         sizes, rules = self.check(m, rules)
+        check_other(method, m, vectors, {**rules, "min_distance": min_distance})
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
+        if vectors is not None:
+            asked["vectors"] = vectors
         with self.holding():
             choice = self._choose(**asked)
             self._choice, self._asked = choice, asked
@@ -315,13 +326,16 @@ class Run(Finding, Measuring, Exporting):
                 self.marks_to_fill()
         return choice
 
-    def _choose(self, m, method, min_distance, **rules) -> Choice:
+    def _choose(self, m, method, min_distance, vectors=None, **rules) -> Choice:
         """See `select`; m and rules as `check` gives them."""
         pairs, pool = self.duplicate_pairs, self._pool
         matrix, distances = self._scored
         with self._stage("selection"):
             options = self._options(min_distance, rules)
-            found = select(matrix, m, method=method, progress=self.progress, **options)
+            if method in OTHERS:
+                found = chosen_by(self, method, m, vectors, matrix, options)
+            else:
+                found = select(matrix, m, method=method, progress=self.progress, **options)
             curve = found if isinstance(found, list) else [found]
         chosen = curve[-1].selected
         error = None
@@ -359,7 +373,8 @@ class Run(Finding, Measuring, Exporting):
         bar = watch(self.progress, "report", 1)
         with self._stage("report"):
             found, problems = landmarks_in(self.folder / LANDMARKS, self.dataset.ids)
-            rules = {k: v for k, v in self._asked.items() if k not in ("m", "method")}
+            own = ("m", "method", "vectors")
+            rules = {k: v for k, v in self._asked.items() if k not in own}
             options = self._options(rules.pop("min_distance", None), rules)
             write_report(
                 self.folder / REPORT,
@@ -430,6 +445,7 @@ class Run(Finding, Measuring, Exporting):
             "selection": {
                 "method": asked.get("method", "swap"),
                 "m": asked.get("m"),
+                **({"vectors": _said(asked["vectors"])} if "vectors" in asked else {}),
                 "min_distance": asked.get("min_distance"),
                 "random_state": self.random_state,
             },
@@ -451,3 +467,11 @@ class Run(Finding, Measuring, Exporting):
 
     def _training(self) -> dict:
         return dict(self.extractor.model_.training) if self.extractor.name == "trained" else {}
+
+
+def _said(vectors: str | ArrayLike) -> str:
+    """Vectors as config.toml names them: their kind, or the digest of an array."""
+    if isinstance(vectors, str):
+        return vectors
+    data = np.ascontiguousarray(vectors, np.float32)
+    return f"given, sha256 {hashlib.sha256(data.tobytes()).hexdigest()}"

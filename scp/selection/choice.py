@@ -167,6 +167,10 @@ def asked_for(path: Path) -> dict[str, Any]:
         settings, rules = content["parameters"]["selection"], dict(content["rules"])
         asked = {name: settings.get(name) for name in ("m", "method", "min_distance")}
         given = {k: v for k, v in rules.items() if k not in asked and v not in (None, [])}
+        if (vectors := settings.get("vectors")) is not None:
+            if vectors.startswith("given"):
+                raise ValueError("vectors that were given are not kept")
+            given["vectors"] = vectors
         if asked["method"] == "random":
             given["draws"] = content["history"][-1][0]
         for name, value in given.items():
