@@ -46,6 +46,35 @@ UNNAMED = encode(Roi("point", "", [(1.0, 2.0)]))
 ROI_WORDS = [b"Iout", b"\0\0", b"\xff\xff", b"\x7f\xc0\0\0", b"PK\x01\x02", b"PK\x05\x06", b".roi"]
 
 
+VIA_CSV = (
+    b"filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,"
+    b'region_attributes\ncase,9,"{}",1,0,"{""name"":""point"",""cx"":1,""cy"":2}",'
+    b'"{""landmark"":""s"",""hidden"":""true""}"\n'
+)
+VIA_WORDS = [b'""', b",", b"\n", b"{", b"}"]
+VIA_3 = json.dumps(
+    {
+        "project": {"pid": "__VIA_PROJECT_ID__"},
+        "attribute": {"1": {"aname": "landmark", "options": {"0": "sella"}}},
+        "file": {"1": {"fname": "case"}},
+        "view": {"1": {"fid_list": ["1"]}},
+        "metadata": {
+            "1_a": {"vid": "1", "z": [], "xy": [1, 2.5, 3], "av": {"1": "0"}},
+            "1_b": {"vid": "1", "z": [], "xy": [2, 1, 1, 5, 5], "av": {"1": "0"}},
+        },
+    }
+).encode()
+
+
+def _via_csv_growing(size: int):
+    head, line, _ = VIA_CSV.split(b"\n")
+    yield head + b"\n" + (line + b"\n") * (size // len(line))
+    yield head + b"\n" + b"".join(line.replace(b"case", b"%d" % k) for k in range(size // 90))
+    yield head + b"," * size
+    yield head + b'\ncase,9,"{}",1,0,"' + b"[" * size + b'","{}"\n'
+    yield head + b'\ncase,9,"{}",1,0,"{""cx"":' + b"1" * size + b'}","{}"\n'
+
+
 def _zip(*entries: tuple[str, bytes], method=zipfile.ZIP_DEFLATED) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as archive:
@@ -89,4 +118,6 @@ TARGETS = [
         ROI_WORDS,
         _zip_growing,
     ),
+    _target("via-csv", "via", VIA_CSV, "case.csv", VIA_WORDS, _via_csv_growing),
+    _target("via-3", "via", VIA_3, "case.json", (), json_growing),
 ]

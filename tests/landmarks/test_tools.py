@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,6 +22,8 @@ def pool(count=3):
 
 def bare(ids, tool):
     """The ids as a file has them: some say no suffix of the image."""
+    if tool == "via":
+        return [name.rsplit("/", 1)[-1] for name in ids]
     return [scp.landmarks.stem(name) if tool == "imagej" else name for name in ids]
 
 
@@ -35,7 +38,7 @@ def marks(seed, images, hidden=True):
     return scp.Landmarks(images.ids, NAMES, xy, visible=visible if hidden else None)
 
 
-@pytest.mark.parametrize("tool", [*TOOLS, "imagej"])
+@pytest.mark.parametrize("tool", [*TOOLS, "imagej", "via"])
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("seed", range(4))
 def test_round_trip(tmp_path, tool, known, seed):
@@ -48,8 +51,8 @@ def test_round_trip(tmp_path, tool, known, seed):
     assert sorted(back.ids) == sorted(ids) and sorted(back.names) == sorted(said.names)
     back = back.columns(said.names)
     if tool not in FOLDERS:
-        assert back.ids == said.ids
-    back = back.rows(said.ids)
+        assert back.ids == ids
+    back = back.rows(ids)
     np.testing.assert_allclose(back.xy, said.xy, atol=1e-3, rtol=0)
     np.testing.assert_array_equal(back.visible, said.visible)
 
@@ -186,6 +189,71 @@ def test_via_project_and_annotations(tmp_path):
     path.write_text(json.dumps({"000.png1234": entry}))
     with pytest.raises(DatasetError, match="which attribute is the name"):
         scp.read_landmarks(path)
+
+
+def via3(*regions):
+    """A project as VIA 3 saves it: two images, an attribute with options."""
+    options = {"0": "sella", "1": "nasion"}
+    attribute = {"aname": "landmark", "anchor_id": "FILE1_Z0_XY1", "type": 4, "options": options}
+    metadata = {
+        f"{vid}_{k}": {"vid": vid, "flg": 0, "z": [], "xy": list(xy), "av": {"1": name}}
+        for k, (vid, xy, name) in enumerate(regions)
+    }
+    files = {str(k + 1): {"fid": str(k + 1), "fname": f"00{k}.png", "src": ""} for k in range(2)}
+    views = {str(k + 1): {"fid_list": [str(k + 1)]} for k in range(2)}
+    project = {"pid": "__VIA_PROJECT_ID__", "vid_list": ["1", "2"]}
+    return {
+        "project": project,
+        "attribute": {"1": attribute},
+        "file": files,
+        "metadata": metadata,
+        "view": views,
+    }
+
+
+def test_via_3_project(tmp_path):
+    path = tmp_path / "via.json"
+    points = ("1", (1, 10, 20.5), "0"), ("2", (1, 3, 4), "1"), ("2", (2, 1, 1, 5, 5), "0")
+    path.write_text(json.dumps(via3(*points)))
+    with pytest.warns(UserWarning, match="regions of shape rectangle: 1"):
+        found = scp.read_landmarks(path, images=pool(2))
+    assert found.names == ["sella", "nasion"] and found.ids == ["set 0/000.png", "set 1/001.png"]
+    nan = [np.nan] * 2
+    np.testing.assert_array_equal(found.xy, [[[9.5, 20], nan], [nan, [2.5, 3.5]]])
+
+
+def test_via_csv(tmp_path):
+    """As VIA 2 exports it; and the same back from what is written."""
+    path = tmp_path / "via_export.csv"
+    head = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,"
+    point = '"{""name"":""point"",""cx"":10,""cy"":20}","{""landmark"":""sella""}"'
+    lines = f'000.png,1234,"{{}}",1,0,{point}', '001.png,99,"{}",0,0,"{}","{}"'
+    path.write_text(f"{head}region_attributes\n" + "\n".join(lines) + "\n")
+    found = scp.read_landmarks(path, images=pool(2))
+    assert found.names == ["sella"] and found.present.tolist() == [[True], [False]]
+    assert found.xy[0].tolist() == [[9.5, 19.5]]
+    said = marks(1, pool())
+    scp.write_landmarks(path, said, "via", pool(), notes=[{"gain": 0.5}] * 3)
+    assert path.read_text().startswith(head) and '""gain"": ""0.5""' in path.read_text()
+    back = scp.read_landmarks(path, images=pool())
+    assert back.ids == said.ids and back.names == said.names
+    np.testing.assert_allclose(back.xy, said.xy)
+    np.testing.assert_array_equal(back.visible, said.visible)
+    path.write_text(f"{head}region_attributes\n000.png,1,{{}},1,0,{{,{{}}\n")
+    with pytest.raises(DatasetError, match=r"via_export\.csv, line 2, line 1: "):
+        scp.read_landmarks(path)
+
+
+def test_via_knows_files_by_their_size(tmp_path):
+    (tmp_path / "images").mkdir()
+    grey = np.zeros((9, 9), np.uint8)
+    for name in ("a.png", "b.png"):
+        assert cv2.imwrite(str(tmp_path / "images" / name), grey)
+    images = scp.datasets.folder(tmp_path / "images")
+    said = scp.Landmarks(images.ids, ["s"], np.ones((2, 1, 2)))
+    scp.write_landmarks(tmp_path / "via.json", said, "via", images)
+    size = (tmp_path / "images/a.png").stat().st_size
+    assert f"a.png{size}" in json.loads((tmp_path / "via.json").read_text())
 
 
 def test_coco_as_it_is_meant(tmp_path):
