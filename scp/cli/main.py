@@ -1,4 +1,4 @@
-"""The command line: scp train, select, verify, detect, refine, evaluate, measure, ..."""
+"""The command line: scp train, select, annotate, verify, detect, refine, evaluate, measure, ..."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..landmarks.names import check_name, visible
 from ..runs.files import remove_unfinished
 from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
+from .annotate import add_annotate
 from .arguments import program
 from .demo import add_demo
 from .detect import add_detect
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
 
     add_select(commands)
+    add_annotate(commands)
     add_export(commands)
     add_verify(commands)
     add_detect(commands)

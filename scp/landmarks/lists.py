@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import DatasetError
 from .csv import plain_cell
+from .formats import format_of
+from .formats.house import CSV
 from .names import Index
-from .text import IMAGE, csv_lines, read_text
+from .read import read_landmarks
+from .text import IMAGE, csv_lines, head_of, read_text
+
+NAMES = ("landmark", "landmarks", "name", "names")  # what a column of names is called
 
 # What a column of values is called in the first line.
 VALUES = {
@@ -28,6 +34,21 @@ def read_ids(path: str | os.PathLike[str]) -> list[str]:
             continue
         ids.append(plain_cell(name))
     return ids
+
+
+def read_names(path: str | os.PathLike[str]) -> list[str]:
+    """Names of landmarks: of a file of landmarks, or one a line. DatasetError names the file."""
+    row = format_of(path)  # CSV also where none recognises it
+    if row is not CSV or CSV.recognises(Path(path), head_of(path)):
+        return read_landmarks(path).names
+    names = []
+    for _, cells in csv_lines(path, read_text(path)):
+        names.append(plain_cell(",".join(cells).strip()))
+    if names and names[0].casefold() in NAMES:
+        del names[0]
+    if not names:
+        raise DatasetError(f"{path}: no name in it")
+    return names
 
 
 def read_values(path: str | os.PathLike[str], ids: Sequence[str], value: str) -> dict[int, str]:

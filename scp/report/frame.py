@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -15,27 +16,17 @@ def page(name: str, context: dict[str, Any], script: str = "") -> str:
     everything escaped."""
     from markupsafe import Markup
 
-    style = asset("plots.css") + asset("report.css")
+    style = asset("colours.css") + asset("plots.css") + asset("report.css")
     return part(
         name,
         context
         | {
             "style": Markup(style),
             "script": Markup(script),
-            "style_hash": _hash(style),
-            "script_hash": _hash(script),
+            "style_hash": hashed(style),
+            "script_hash": hashed(script),
         },
     )
-
-
-def part(name: str, context: dict[str, Any]) -> str:
-    """A template of this folder, everything escaped."""
-    from jinja2 import Environment, FunctionLoader
-
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(asset)
-    )
-    return environment.get_template(name).render(context)
 
 
 def asset(name: str) -> str:
@@ -43,6 +34,16 @@ def asset(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _hash(content: str) -> str:
+def part(name: str, context: dict[str, Any], source: Callable[[str], str] = asset) -> str:
+    """A template of this folder, or of where `source` finds it, everything escaped."""
+    from jinja2 import Environment, FunctionLoader
+
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(source)
+    )
+    return environment.get_template(name).render(context)
+
+
+def hashed(content: str) -> str:
     """The content security policy's name for exactly this inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode()

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..annotate import Written
 from ..landmarks import Landmarks
 from ..landmarks.edits import ledger_of
 from ..measures import can_measure
 from ..runs.folder import LANDMARKS, MARKS, REFINED
+from .marks import given_marks
 from .spacing import spacing_words
 
 if TYPE_CHECKING:
@@ -52,24 +54,32 @@ class Shell:
         return shlex.join(words)
 
 
+def of_images(shell: Shell) -> Shell:
+    """The same images and run, for a verb that computes nothing."""
+    return replace(shell, features=[], templates=[])
+
+
 def after_select(run: Run) -> list[Step]:
     """Mark, then find."""
     if run.path is None:
         line = 'found = run.detect(scp.read_landmarks("marks.csv"))'
         return [("Mark the landmarks of these images, then find them in all the others:", line)]
     data, marks = run.dataset, run.path / MARKS
+    shell = run.shell
+    page = of_images(shell).command("annotate") if shell else "run.annotate()"
     mark = (
-        f"Mark these images: fill in x and y of each landmark, in pixels of the image, in {marks}. "
-        "Rename, add or remove lines as you need; empty cells are an absent landmark."
+        f"Mark these images: on a page in the browser, as below, or fill in x and y of each "
+        f"landmark, in pixels of the image, in {marks}. Rename, add or remove lines as you need; "
+        "empty cells are an absent landmark."
     )
     if data.landmarks is not None and np.isfinite(data.landmarks[run.chosen()]).any():
         mark = (
             "The data set has landmarks of these images: nothing needs to be marked. (Marks that "
             f"you fill in in {marks} count instead.)"
         )
-    shell = run.shell
+        page = ""
     find = shell.command("detect") if shell else "found = run.detect()"
-    steps = [(mark, ""), ("Then find the landmarks in all the others:", find)]
+    steps = [(mark, page), ("Then find the landmarks in all the others:", find)]
     if run.extractor.name == "gradient" and not (shell and shell.features):
         line = "scp.FeatureExtractor().fit(run.dataset, minutes=10, run=run)"
         line = shell.command("train", "--minutes", "10") if shell else line
@@ -79,13 +89,36 @@ def after_select(run: Run) -> list[Step]:
     return steps
 
 
+def after_annotating(run: Path, page: Written, shell: Shell) -> list[Step]:
+    """Open the page, mark, and find with what it saves, beside what was marked before."""
+    before = [str(run / LANDMARKS)] if (run / LANDMARKS).is_file() else []
+    if not before and given_marks(run) is not None:
+        before = [str(run / MARKS)]
+    find = shell.command("detect", "--templates", *before, page.saves)
+    return [
+        (
+            f"Open {page.path} in a browser (it needs no network). Mark, correct, and press Save: "
+            f"the browser puts {page.saves} into its downloads.",
+            "",
+        ),
+        ("Then find the landmarks in all the others, with that file:", find),
+    ]
+
+
 def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False) -> list[Step]:
     """Look, correct, find again or refine, and measure where the truth is known."""
     first = ", ".join(found.ids[i] for i in found.least_certain(FIRST))
-    look = f"Look at the least certain images first: {first}." if first else ""
+    look, page = f"Look at the least certain images first: {first}." if first else "", ""
     if run.path is not None and file == run.path / LANDMARKS:
-        look += f" Correct what is wrong in {file}: your points are kept, and used as marks."
-    shell, steps = run.shell, [(look.strip(), "")] if look else []
+        look += (
+            f" Correct what is wrong in {file}, or on a page in the browser: your points are kept, "
+            "and used as marks."
+        )
+        page = f"run.annotate(least_certain={FIRST})"
+        if run.shell:
+            page = of_images(run.shell).command("annotate", "--least-certain", str(FIRST))
+        page = page if first else ""
+    shell, steps = run.shell, [(look.strip(), page)] if look else []
     again, refine = "run.detect(...)", "scp.LandmarkRefiner(start=run.extractor).fit(...)"
     if refined:
         again = shell.command("refine", "--fresh") if shell else refine
@@ -165,5 +198,4 @@ def _measure(run: Run, found: Landmarks, file: Path) -> str:
         words = ["--exclude", f"@{run.path / TEMPLATES}"]
     known = [] if "--spacing" in run.shell.images else spacing_words(run.dataset, run.path)
     images = [str(file), *run.shell.images, *known]
-    shell = replace(run.shell, images=images, features=[], templates=[])
-    return shell.command("evaluate", *words)
+    return replace(of_images(run.shell), images=images).command("evaluate", *words)

@@ -50,6 +50,7 @@ from ..similarity import (
     trusted,
 )
 from ..values import whole, whole_numbers
+from .annotating import Annotating
 from .edited import keep_edited
 from .exporting import Exporting
 from .finding import Finding
@@ -63,7 +64,7 @@ SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run(Finding, Measuring, Exporting):
+class Run(Finding, Annotating, Measuring, Exporting):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
