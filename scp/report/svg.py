@@ -134,7 +134,7 @@ class Drawing:
 @cache
 def _light() -> str:
     """plots.css in light colours, without variables, which few programs besides browsers know."""
-    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", asset("report.css").partition("}")[0]))
+    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", asset("colours.css").partition("}")[0]))
     return re.sub(r"var\(--([\w-]+)\)", lambda name: colours[name[1]], asset("plots.css"))
 
 
