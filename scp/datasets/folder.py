@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
-from .foreign import images_in, is_image, why_foreign
+from .foreign import images_in, is_image, is_nameless_dicom, why_foreign
 from .reading import SUFFIXES, DatasetError, folder_at
 
 
 def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
-    """The PNG, JPEG, BMP and TIFF images of a folder and its subfolders.
+    """The PNG, JPEG, BMP, TIFF and DICOM images of a folder and its subfolders.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
     counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
@@ -84,7 +84,7 @@ def walk(root: Path, odd: list[tuple[str, str]] | None = None) -> list[str]:
             kind = _kind(entry, inside)
             if kind == "folder":
                 visit(entry.path, f"{prefix}{entry.name}/")
-            elif named and kind == "file":
+            elif kind == "file" and (named or is_nameless_dicom(entry.path)):
                 found.append(prefix + entry.name)
             elif kind == "outside":
                 outside += named or os.path.isdir(entry.path)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 
 from ..runs import is_run_folder
+from .dicom import is_dicom
 from .reading import SUFFIXES
 
 # In lower case: thumbnails, waste, snapshots and copies of metadata, of the systems named.
@@ -43,6 +44,19 @@ def images_in(path: str) -> int:
 def is_image(name: str) -> bool:
     """Whether a file has the name of an image."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_nameless_dicom(path: str) -> bool:
+    """Whether a file without a suffix, or one called by a UID, is a DICOM file by its content; a
+    DICOMDIR, which lists others, is none."""
+    _, dot, suffix = os.path.basename(path).rpartition(".")
+    if (dot and not suffix.isdecimal()) or suffix.upper() == "DICOMDIR":
+        return False
+    try:
+        with open(path, "rb") as file:
+            return is_dicom(file)
+    except OSError:  # not ours to read, and nobody said that it is an image
+        return False
 
 
 def _paths(path: str, names: Collection[str]) -> list[str]:

@@ -17,13 +17,16 @@ class Header:
     """What is known before decoding.
 
     Attributes:
-        format: PNG, JPEG, BMP or TIFF.
+        format: PNG, JPEG, BMP, TIFF or DICOM.
         height, width: as stored.
         orientation: EXIF, 1..8.
         bits: 8 or 16, of the type that the pixels come in.
         white: the largest value that a pixel can have where the file says that it is less than
             the type holds; None where it says nothing.
         inverted: 16-bit pixels are stored with white as 0.
+        spacing: mm per pixel as displayed, (sy, sx); None where the file says none.
+        origin: where the spacing comes from, or why there is none, in words.
+        caution: what to know of the spacing before it is used, a sentence; or empty.
     """
 
     format: str
@@ -33,6 +36,9 @@ class Header:
     bits: int = 8
     white: int | None = None
     inverted: bool = False
+    spacing: tuple[float, float] | None = None
+    origin: str = ""
+    caution: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,4 +1,5 @@
-"""Headers and end markers of PNG, JPEG and BMP, for files that may be broken in any way.
+"""Which format a file has, by its content; headers and end markers of PNG, JPEG and BMP, for files
+that may be broken in any way.
 
 Every parser takes a seekable binary file and its length, and either returns a Header or raises
 HeaderError; no other exception leaves for any content.
@@ -11,7 +12,7 @@ import struct
 import zlib
 from typing import BinaryIO
 
-from . import tiff
+from . import dicom, tiff
 from .header import MAX_PIXELS, Header, HeaderError, read
 from .tiff import exif
 
@@ -20,6 +21,9 @@ def parse(file: BinaryIO, size: int) -> Header:
     """Tells the format by content and checks the structure to the end."""
     if size == 0:
         raise HeaderError("the file is empty")
+    if dicom.is_dicom(file):  # its first 128 bytes are anything, a TIFF header too
+        return dicom.header(file, size)
+    file.seek(0)
     start = file.read(8)
     if start == b"\x89PNG\r\n\x1a\n":
         header = _png(file, size)
@@ -30,7 +34,7 @@ def parse(file: BinaryIO, size: int) -> Header:
     elif start[:4] in tiff.STARTS:
         header = tiff.layout(file, size).header()
     else:
-        raise HeaderError("not a PNG, JPEG, BMP or TIFF image")
+        raise HeaderError("not a PNG, JPEG, BMP, TIFF or DICOM image")
     if header.height < 1 or header.width < 1:
         raise HeaderError(
             f"the {header.format} header says {header.width} x {header.height} pixels"

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
-from . import tiff
+from . import dicom, tiff
 from .header import MAX_PIXELS, Header, HeaderError
 from .headers import jpeg_scans, parse, png_pixels
 from .levels import extent_of
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 
 
 def inspect(path: str | os.PathLike[str]) -> Header:
@@ -113,6 +113,8 @@ def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]
     try:
         if header.format == "TIFF":
             return header, _tiff(data, header)
+        if header.format == "DICOM":
+            return header, dicom.grey(data)
         return header, _opencv(data, header, at_least)
     except HeaderError as error:
         raise DatasetError(f"{path}: {error}") from error

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from .header import MAX_PIXELS, Header, HeaderError, read
+from .samples import filled, luma
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLAIN, _FAX, _LZW, _JPEG, _DEFLATE = {1}, {3, 4}, {5}, {7}, {8, 32946}
@@ -254,27 +255,12 @@ def grey(data: bytes, out: Layout) -> np.ndarray:
         # As libtiff: a palette without any value above 255 holds 8 bits.
         table = np.array(out.palette, np.int64).reshape(3, -1)
         table = table >> 8 if table.max() > 255 else table
-        return _luma(table.astype(np.uint8)[:, planes[0]])
-    planes = [_filled(p, out.bits) for p in planes[: 3 if out.colour == _RGB else 1]]
-    image = _luma(planes) if out.colour == _RGB else planes[0]
+        return luma(table.astype(np.uint8)[:, planes[0]])
+    planes = [filled(p, out.bits) for p in planes[: 3 if out.colour == _RGB else 1]]
+    image = luma(planes) if out.colour == _RGB else planes[0]
     if out.colour == _WHITE_IS_ZERO and out.bits < 16:
-        image = _filled(np.full(1, (1 << out.bits) - 1, page.dtype), out.bits) - image
+        image = filled(np.full(1, (1 << out.bits) - 1, page.dtype), out.bits) - image
     return np.ascontiguousarray(image)
-
-
-def _filled(plane: np.ndarray, bits: int) -> np.ndarray:
-    """Samples of so many bits in uint8, where the largest is 255, or in uint16, moved up."""
-    if bits in (8, 16):
-        return plane
-    if bits < 8:
-        return ((plane.astype(np.uint16) * 255 * 2 // ((1 << bits) - 1) + 1) // 2).astype(np.uint8)
-    return plane.astype(np.uint16) << (16 - bits)
-
-
-def _luma(planes) -> np.ndarray:
-    """Red, green and blue as OpenCV makes them grey when it reads a file."""
-    red, green, blue = (plane.astype(np.int32) for plane in planes)
-    return ((4899 * red + 9617 * green + 1868 * blue + 8192) >> 14).astype(planes[0].dtype)
 
 
 def tags(file: BinaryIO, size: int, wanted: set[int]) -> dict[int, tuple[int, ...]]:

@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import DatasetError
 from ..values import entries
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".mha", ".nii.gz", ".nii")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+SUFFIXES += (".mha", ".mhd", ".nrrd", ".nii.gz", ".nii")
 _MISSING = ("", "nan", "none", "<na>", "nat")  # what numpy and pandas make of None in a text column
 _CONTROL = ("Cc", "Cs", "Zl", "Zp")  # control characters, half characters, other line ends
 _DIRECTION = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 
 import cv2
+import dicomfiles
+import imagecodecs
 import imagefiles
 import numpy as np
 from fuzzing import Target
@@ -14,6 +16,7 @@ from fuzzing import Target
 from scp.datasets import DatasetError
 from scp.datasets.reading import inspect, read_grey
 
+DICOM = "1.2.840.10008.1.2"
 PICTURE = (np.arange(24 * 20).reshape(24, 20) % 251).astype(np.uint8)
 
 
@@ -88,11 +91,54 @@ def _picture(path: Path) -> None:
         read_grey(path)
 
 
+def _dicoms() -> list[bytes]:
+    wide = PICTURE.astype(np.uint16) * 16
+    window = {"BitsStored": 12, "WindowCenter": 2000, "WindowWidth": 1500}
+    spaced = {"PixelSpacing": [0.2, 0.1], "PatientName": "Some^One", "PatientID": "1"}
+    packed = dicomfiles.picture(wide)
+    packed.compress(f"{DICOM}.5", encoding_plugin="pydicom")
+    colour = np.stack([PICTURE] * 3, axis=2)
+    streams = [
+        (PICTURE, imagecodecs.jpeg_encode(PICTURE, 90), "50"),
+        (wide, imagecodecs.ljpeg_encode(wide, bitspersample=16), "70"),
+        (wide, imagecodecs.jpegls_encode(wide), "80"),
+        (wide, imagecodecs.jpeg2k_encode(wide, codecformat="j2k", reversible=True), "90"),
+    ]
+    table = dicomfiles.look_up_table(np.arange(256), 0, 8)
+    contents = [
+        dicomfiles.picture(wide, **window, **spaced),
+        dicomfiles.picture(colour),
+        dicomfiles.picture(PICTURE, VOILUTSequence=[table], ModalityLUTSequence=[table]),
+        packed,
+    ]
+    contents += [
+        dicomfiles.encapsulated(dicomfiles.picture(image), stream, f"{DICOM}.4.{syntax}")
+        for image, stream, syntax in streams
+    ]
+    return [dicomfiles.data_of(content) for content in contents]
+
+
+def _dicom_growing(size: int):
+    start = dicomfiles.data_of(dicomfiles.picture(PICTURE, PatientName="A"))[:-8]
+    start = start[: start.index(b"\xe0\x7f\x10\x00")]
+    yield start + struct.pack("<HH2sHI", 0x0028, 0x3010, b"SQ", 0, 0xFFFFFFFF) * (size // 12)
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    nested = struct.pack("<HH2sHI", 0x0028, 0x3010, b"SQ", 0, 0xFFFFFFFF) + item
+    yield start + nested * (size // len(nested))
+    pixels = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF)
+    yield start + pixels + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * (size // 8)
+    yield start + struct.pack("<HH2sH", 0x0028, 0x0030, b"DS", 0) * (size // 8)
+    yield start + struct.pack("<HH2sHI", 0x0009, 0x0010, b"UN", 0, 0xFFFFFFFF) + b"\xfe" * size
+
+
 IMAGE_WORDS = [b"IEND", b"IDAT", b"\xff\xd9", b"\xff\xda", b"\xff\xe1", b"II*\0", b"MM\0*", b"eXIf"]
+DICOM_WORDS = [b"\xe0\x7f\x10\x00", b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0", b"SQ", b"OB", b"UN"]
+DICOM_WORDS += [b"\xff\xff\xff\xff", b"\x28\x00", b"1.2.840.10008.1.2.4.80", b"\xff\x4f\xff\x51"]
 TARGETS = [
     Target("png", _pngs, _picture, (DatasetError,), "a.png", IMAGE_WORDS, _png_growing, _png_sums),
     Target("jpeg", _jpegs, _picture, (DatasetError,), "a.jpg", IMAGE_WORDS, _jpeg_growing),
     Target("tiff", _tiffs, _picture, (DatasetError,), "a.tif", IMAGE_WORDS, _tiff_growing),
+    Target("dicom", _dicoms, _picture, (DatasetError,), "a.dcm", DICOM_WORDS, _dicom_growing),
     Target(
         "bmp",
         lambda: [imagefiles.encode(".bmp", PICTURE)],
