@@ -16,6 +16,11 @@ from scp.landmarks import read_landmarks
 
 LONG = b"image,landmark,x,y,confidence\na.png,sella,1.5,2,0.5\na.png,nasion,,,\nb.png,sella,3,4,1\n"
 WIDE = b'image,sella_x,sella_y,"na,sion_x","na,sion_y"\na.png,1.5,2,3,4\nb.png,,,1e2,-4\n'
+DEEPLABCUT = [
+    b"scorer,,,m,m,m,m\nbodyparts,,,s,s,t,t\ncoords,,,x,y,x,y\nlabeled-data,v,1.png,1,2,,\n",
+    b"scorer,m,m,m\nbodyparts,s,s,s\ncoords,x,y,likelihood\nlabeled-data/v/1.png,1,2,0.5\n2,3,4,1\n",
+    b"scorer,m,m,m,m\nindividuals,a,a,b,b\nbodyparts,s,s,s,s\ncoords,x,y,x,y\n1.png,1,2,,\n",
+]
 TABLES = [
     b"id,X1,Y1,X2,Y2\na.png,1,2,3,4\nb.png,,,5,6\n",
     b",File,s (x),s (y),s_score,age\n0,a.png,1,2,0.5,3\n1,b.png,3,4,1,7\n",
@@ -121,6 +126,16 @@ def _csv_growing(size: int):
     yield b"image,landmark,x,y\n" + b"a,b,1,2" + b"," * size
 
 
+def _deeplabcut_growing(size: int):
+    count = size // 40
+    parts = b"".join(b",p%d,p%d" % (k, k) for k in range(count))
+    yield b"scorer" + b",m,m" * count + b"\nbodyparts" + parts + b"\ncoords" + b",x,y" * count
+    animals = b"scorer" + b",m,m" * count + b"\nindividuals" + parts + b"\nbodyparts"
+    yield animals + b",s,s" * count + b"\ncoords" + b",x,y" * count + b"\n1" + b",1,1" * count
+    yield b"scorer\n" * (size // 7)
+    yield b"scorer" + b"," * size
+
+
 def _coco_growing(size: int):
     yield from json_growing(size)
     base = json.loads(COCO)
@@ -218,6 +233,15 @@ TARGETS = [
         "case.xml",
         XML_WORDS,
         _xml_growing,
+    ),
+    Target(
+        "deeplabcut",
+        lambda: DEEPLABCUT,
+        lambda path: read_landmarks(path, format="deeplabcut"),
+        (DatasetError,),
+        "case.csv",
+        [*TEXT_WORDS, b"scorer", b"individuals", b"bodyparts", b"coords", b"likelihood"],
+        _deeplabcut_growing,
     ),
     Target(
         "wflw",

@@ -10,6 +10,7 @@ from ..text import head_of
 from .base import Context, Format, Images, Read
 from .coco import COCO
 from .cvat import CVAT
+from .deeplabcut import DEEPLABCUT
 from .house import CSV
 from .imagej import IMAGEJ
 from .labelme import LABELME
@@ -30,6 +31,7 @@ FORMATS: tuple[Format, ...] = (
     LABELME,
     VIA,
     COCO,
+    DEEPLABCUT,
     CSV,
 )
 

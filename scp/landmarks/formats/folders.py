@@ -12,8 +12,9 @@ from ..names import stem
 MAX_FILES = 1 << 17
 
 
-def files_in(path: Path, suffix: str) -> list[Path]:
-    """The file itself, or the files of a folder and those in its folders that end so, by name.
+def files_in(path: Path, suffix: str, start: str = "") -> list[Path]:
+    """The file itself, or the files of a folder and those in its folders that begin and end so, by
+    name.
 
     Links are left out: they may lead anywhere.
     """
@@ -21,7 +22,7 @@ def files_in(path: Path, suffix: str) -> list[Path]:
         return [path]
     found = []
     for file in _walk(path):
-        if file.name.lower().endswith(suffix) and not file.name.startswith("."):
+        if _called(file, suffix, start) and not file.name.startswith("."):
             found.append(file)
             if len(found) > MAX_FILES:
                 raise DatasetError(f"{path}: more than {MAX_FILES} files {suffix}")
@@ -38,11 +39,15 @@ def _walk(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def first_in(path: Path, suffix: str) -> Path | None:
+def first_in(path: Path, suffix: str, start: str = "") -> Path | None:
     """A file of a folder by which its format is known, or the file itself."""
     if not path.is_dir():
-        return path if path.name.lower().endswith(suffix) else None
-    return next((f for f in _walk(path) if f.name.lower().endswith(suffix)), None)
+        return path if _called(path, suffix, start) else None
+    return next((file for file in _walk(path) if _called(file, suffix, start)), None)
+
+
+def _called(file: Path, suffix: str, start: str) -> bool:
+    return file.name.lower().endswith(suffix) and file.name.startswith(start)
 
 
 def beside(folder: Path, name: str, suffix: str) -> Path:

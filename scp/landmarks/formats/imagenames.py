@@ -97,7 +97,8 @@ class ImageNames:
                     tail = form(name.rsplit("/", 1)[1])
                     for key in {tail, stem(tail)}:  # a tool's file may be called so
                         self._tails.setdefault(key, []).append(name)
-        return self._tails.get(form(parts[-1]), []) if len(parts) == 1 else []
+        wanted = form("/" + "/".join(parts))
+        return [n for n in self._tails.get(form(parts[-1]), []) if form(n).endswith(wanted)]
 
     def _numbered(self, name: str) -> list[str]:
         """Ids of this number, whose leading zeros a spreadsheet takes away."""

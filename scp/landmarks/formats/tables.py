@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import DatasetError, warn
 from ..csv import plain_cell, visible_in
+from ..names import visible
 from ..text import delimiter_of, number_in, point_in, records, with_points
 from .base import Context, Read
 from .columns import Columns, columns_of, without_header
@@ -140,7 +141,7 @@ def _line(found: Gathered, columns: Columns, cells: list[str], where: str, place
     row = found.row(name, where, place) if long else found.image(name, where, place)
     for label, x, y, score in columns.points:
         shown = True
-        axes = f"{label}_" if len(columns.points) > 1 else ""
+        axes = f"{visible(label[:40])}_" if len(columns.points) > 1 else ""
         if columns.landmark is not None:
             label = plain_cell(cells[columns.landmark])
         if columns.visible is not None:
