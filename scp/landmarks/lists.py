@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import DatasetError
 from .csv import plain_cell
@@ -13,7 +12,7 @@ from .formats import format_of
 from .formats.house import CSV
 from .names import Index
 from .read import read_landmarks
-from .text import IMAGE, csv_lines, head_of, read_text
+from .text import IMAGE, csv_lines, read_text
 
 NAMES = ("landmark", "landmarks", "name", "names")  # what a column of names is called
 
@@ -38,11 +37,12 @@ def read_ids(path: str | os.PathLike[str]) -> list[str]:
 
 def read_names(path: str | os.PathLike[str]) -> list[str]:
     """Names of landmarks: of a file of landmarks, or one a line. DatasetError names the file."""
-    row = format_of(path)  # CSV also where none recognises it
-    if row is not CSV or CSV.recognises(Path(path), head_of(path)):
+    lines = [] if format_of(path) is not CSV else list(csv_lines(path, read_text(path)))
+    header = [cell.strip().casefold() for cell in lines[0][1]] if lines else []
+    if not lines or (len(header) > 1 and any(cell in IMAGE for cell in header)):
         return read_landmarks(path).names
     names = []
-    for _, cells in csv_lines(path, read_text(path)):
+    for _, cells in lines:
         names.append(plain_cell(",".join(cells).strip()))
     if names and names[0].casefold() in NAMES:
         del names[0]
