@@ -129,7 +129,7 @@ def test_names_from_files(tmp_path):
     marks.write_text("image,landmark,x,y\na,s,1,2\na,n,,\n")
     assert landmark_names(str(marks)) == ["s", "n"]
     (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(ValueError, match="empty.txt"):
+    with pytest.raises(ValueError, match=r"empty\.txt"):
         landmark_names(tmp_path / "empty.txt")
     with pytest.raises(ValueError, match="there twice"):
         landmark_names(["a", "a "])
