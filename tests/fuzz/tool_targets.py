@@ -99,6 +99,64 @@ def _zip_growing(size: int):
     yield _zip(*((f"{k}.txt", b"") for k in range(size // 100)))
 
 
+YAML = b"""path: .  # a comment
+kpt_shape: [2, 3]
+names:
+  0: "head"
+kpt_names: {0: [s, 't u']}
+flip_idx:
+- 0
+- 1
+"""
+LABELS = b"0 0.5 0.5 0.2 0.2 0.25 0.5 2 0.5 0.5 1\n"
+YAML_WORDS = [
+    b": ",
+    b"- ",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\n",
+    b"  ",
+    b"'",
+    b'"',
+    b"#",
+    b",",
+    b"&a",
+    b"*a",
+]
+
+
+def _yaml_growing(size: int):
+    yield b"names: " + b"[" * size
+    yield b"names: " + b"{b: " * (size // 4)
+    yield b"".join(b" " * (k % 300) + b"a:\n" for k in range(size // 150))
+    yield b"- " * (size // 2)
+    yield b"names: [" + b"1, " * (size // 3) + b"]"
+    yield b"kpt_shape: [1000000, 3]\n" + b"a" * size
+    yield b'"' + b"\\" * size + b'": 1'
+    yield b"a" * size + b": 1"
+    yield (b"a " * 30 + b"\n") * (size // 60)
+    yield b"names: '" + b"''" * (size // 2)
+    yield b"".join(b"k%d: v\n" % k for k in range(size // 8))
+
+
+def _labels_growing(size: int):
+    yield LABELS * (size // len(LABELS))
+    yield b"1" * size
+    yield b"0 " * (size // 2)
+
+
+def _yolo_labels(path):
+    (path.parent / "data.yaml").write_bytes(YAML)
+    return read_landmarks(path.parent, format="yolo-pose", images=IMAGES, several="largest")
+
+
+def _yolo_yaml(path):
+    (path.parent / "case.txt").write_bytes(LABELS)
+    return read_landmarks(path.parent, format="yolo-pose", images=IMAGES)
+
+
 def _target(name: str, format: str, seed: bytes, file: str, words, grow) -> Target:
     def read(path):
         return read_landmarks(path, format=format, images=IMAGES)
@@ -120,4 +178,22 @@ TARGETS = [
     ),
     _target("via-csv", "via", VIA_CSV, "case.csv", VIA_WORDS, _via_csv_growing),
     _target("via-3", "via", VIA_3, "case.json", (), json_growing),
+    Target(
+        "yolo-labels",
+        lambda: [LABELS],
+        _yolo_labels,
+        (DatasetError,),
+        "case.txt",
+        [b" ", b"\n", b"nan", b"-1", b"0"],
+        _labels_growing,
+    ),
+    Target(
+        "yolo-yaml",
+        lambda: [YAML],
+        _yolo_yaml,
+        (DatasetError,),
+        "data.yaml",
+        YAML_WORDS,
+        _yaml_growing,
+    ),
 ]

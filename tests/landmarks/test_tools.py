@@ -10,7 +10,7 @@ import scp
 from scp.datasets import DatasetError
 
 TOOLS = ("label-studio", "cvat", "labelme", "coco")
-FOLDERS = ("labelme", "imagej")
+FOLDERS = ("labelme", "imagej", "yolo-pose")
 WIDTH, HEIGHT = 301, 401
 NAMES = ["sella", 'na"sion & <A>', "point ü"]
 
@@ -38,8 +38,13 @@ def marks(seed, images, hidden=True):
     return scp.Landmarks(images.ids, NAMES, xy, visible=visible if hidden else None)
 
 
-@pytest.mark.parametrize("tool", [*TOOLS, "imagej", "via"])
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "tool, known",
+    [
+        *((tool, known) for tool in (*TOOLS, "imagej", "via") for known in (True, False)),
+        ("yolo-pose", True),
+    ],
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_round_trip(tmp_path, tool, known, seed):
     images = pool()

@@ -17,6 +17,7 @@ from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
 from .slicer import SLICER, SLICER_MM
 from .via import VIA
+from .yolo import YOLO
 
 __all__ = ["FORMATS", "Context", "Format", "Images", "Read", "format_of", "named", "writable_names"]
 
@@ -28,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     SLICER,
     SLICER_MM,
     IMAGEJ,
+    YOLO,
     LABELME,
     VIA,
     COCO,
