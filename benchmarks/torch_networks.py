@@ -27,7 +27,32 @@ from torch.nn import functional as F
     ADD,
     MEAN,
     DROPOUT,
-) = range(14)
+    AVERAGE_POOL,
+    UPSAMPLE,
+    MULTIPLY,
+) = range(17)
+
+
+class Upsample(nn.Module):
+    """A transposed convolution of every channel by itself, whose kernel is fixed."""
+
+    def __init__(self, channels, factor, kernel):
+        super().__init__()
+        self.factor, self.channels, self.pad = factor, channels, (kernel - factor) // 2
+        x = (torch.arange(kernel, dtype=torch.float64) + 0.5) / factor - kernel / factor / 2
+        x = x.abs()
+        if kernel == 2 * factor:
+            line = 1 - x
+        else:
+            far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+            line = torch.where(x < 1, 1.5 * x**3 - 2.5 * x**2 + 1, far)
+        weight = (line[:, None] * line).float().expand(channels, 1, -1, -1)
+        self.register_buffer("weight", weight.clone(), persistent=False)
+
+    def forward(self, x):
+        return F.conv_transpose2d(
+            x, self.weight, stride=self.factor, padding=self.pad, groups=self.channels
+        )
 
 
 class TorchNetwork(nn.Module):
@@ -59,7 +84,7 @@ class TorchNetwork(nn.Module):
         ]
 
     def _module(self, i):
-        op, *_, channels, ky, kx, stride, dilation, py, px, bias, _, _, _ = self.ints[i]
+        op, *_, channels, ky, kx, stride, dilation, py, px, bias, factor, _, _ = self.ints[i]
         _, epsilon, momentum, rate = self.floats[i]
         below = self.channels[self.inputs[i][0]] if self.inputs[i] else 0
         if op in (CONV, TRANSPOSED):
@@ -73,6 +98,10 @@ class TorchNetwork(nn.Module):
             return nn.InstanceNorm2d(below, eps=epsilon)
         if op == DROPOUT:
             return nn.Dropout(rate)
+        if op == AVERAGE_POOL:
+            return nn.AvgPool2d(factor)
+        if op == UPSAMPLE:
+            return Upsample(below, factor, ky)
         return nn.Identity()
 
     def forward(self, images):
@@ -97,6 +126,8 @@ class TorchNetwork(nn.Module):
                 y = torch.cat(xs, 1)
             elif op == ADD:
                 y = xs[0] + xs[1]
+            elif op == MULTIPLY:
+                y = xs[0] * xs[1]
             elif op == MEAN:
                 y = xs[0].mean((2, 3), keepdim=True)
             elif op != INPUT:

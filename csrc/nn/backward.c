@@ -2,6 +2,7 @@
 #include "memory.h"
 #include "reduce.h"
 #include "resample.h"
+#include "upsample.h"
 
 /* What the norm of a value adds to its gradient, and the gradients of gamma and beta. With
  * xhat = (x - mean) / deviation, s1 = sum g, s2 = sum g * xhat over n values:
@@ -77,10 +78,15 @@ static enum scp_status concat_backward(struct scp_plan *plan, const struct scp_s
 
 static enum scp_status pass_backward(struct scp_plan *plan, const struct scp_stage *stage,
                                      float *input_gradient, const struct scp_run *run) {
-    static const scp_pass_line lines[] = {
-        [SCP_OP_MAX_POOL] = scp_pass_pool_backward, [SCP_OP_RESIZE] = scp_pass_resize_backward,
-        [SCP_OP_MEAN] = scp_pass_mean_backward,     [SCP_OP_SIGMOID] = scp_pass_curve_backward,
-        [SCP_OP_TANH] = scp_pass_curve_backward,    [SCP_OP_DROPOUT] = scp_pass_dropout};
+    static const scp_pass_line lines[] = {[SCP_OP_MAX_POOL] = scp_pass_pool_backward,
+                                          [SCP_OP_RESIZE] = scp_pass_resize_backward,
+                                          [SCP_OP_MEAN] = scp_pass_mean_backward,
+                                          [SCP_OP_SIGMOID] = scp_pass_curve_backward,
+                                          [SCP_OP_TANH] = scp_pass_curve_backward,
+                                          [SCP_OP_DROPOUT] = scp_pass_dropout,
+                                          [SCP_OP_AVERAGE_POOL] = scp_pass_average_backward,
+                                          [SCP_OP_UPSAMPLE] = scp_pass_upsample_backward,
+                                          [SCP_OP_MULTIPLY] = scp_pass_multiply};
     const struct scp_value *out = plan->values + stage->value;
     struct scp_pass pass = {.in = scp_value_gradient(out)};
     enum scp_status status = scp_pass_backward(&pass, run);
@@ -95,7 +101,9 @@ static enum scp_status pass_backward(struct scp_plan *plan, const struct scp_sta
         pass.accumulate = stage->accumulate[k];
         pass.gradient = out->grad;
         pass.values = out->map;
-        if (stage->op == SCP_OP_DROPOUT) pass.in = (struct scp_source){.map = out->grad};
+        if (stage->op == SCP_OP_DROPOUT || stage->op == SCP_OP_MULTIPLY)
+            pass.in = (struct scp_source){.map = out->grad};
+        if (stage->op == SCP_OP_MULTIPLY) pass.other = plan->values[stage->inputs[1 - k]].map;
         status = scp_pass_run(&pass, lines[stage->op], run);
     }
     return status;

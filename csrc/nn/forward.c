@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "reduce.h"
 #include "resample.h"
+#include "upsample.h"
 
 /* The coefficients of a value's norm from its raw floats (or from the running statistics). */
 static enum scp_status norm(struct scp_plan *plan, const struct scp_value *v,
@@ -78,16 +79,23 @@ static enum scp_status conv(struct scp_plan *plan, const struct scp_stage *stage
 
 static enum scp_status compute(struct scp_plan *plan, const struct scp_stage *stage,
                                const float *parameters, const struct scp_run *run) {
-    static const scp_pass_line lines[] = {
-        [SCP_STAGE_COPY] = scp_pass_copy,  [SCP_OP_MAX_POOL] = scp_pass_pool,
-        [SCP_OP_RESIZE] = scp_pass_resize, [SCP_OP_ADD] = scp_pass_copy,
-        [SCP_OP_MEAN] = scp_pass_mean,     [SCP_OP_SIGMOID] = scp_pass_curve,
-        [SCP_OP_TANH] = scp_pass_curve,    [SCP_OP_DROPOUT] = scp_pass_dropout};
+    static const scp_pass_line lines[] = {[SCP_STAGE_COPY] = scp_pass_copy,
+                                          [SCP_OP_MAX_POOL] = scp_pass_pool,
+                                          [SCP_OP_RESIZE] = scp_pass_resize,
+                                          [SCP_OP_ADD] = scp_pass_copy,
+                                          [SCP_OP_MEAN] = scp_pass_mean,
+                                          [SCP_OP_SIGMOID] = scp_pass_curve,
+                                          [SCP_OP_TANH] = scp_pass_curve,
+                                          [SCP_OP_DROPOUT] = scp_pass_dropout,
+                                          [SCP_OP_AVERAGE_POOL] = scp_pass_average,
+                                          [SCP_OP_UPSAMPLE] = scp_pass_upsample,
+                                          [SCP_OP_MULTIPLY] = scp_pass_multiply};
     if (stage->op == SCP_OP_CONV || stage->op == SCP_OP_TRANSPOSED)
         return conv(plan, stage, parameters, run);
     if (stage->op == SCP_OP_CONCAT) return concat(plan, stage, run);
     struct scp_pass pass = scp_stage_pass(plan, stage);
     pass.out = plan->values[stage->value].map;
+    if (stage->op == SCP_OP_MULTIPLY) pass.other = plan->values[stage->inputs[1]].map;
     const enum scp_status status = scp_pass_run(&pass, lines[stage->op], run);
     if (status != SCP_OK || stage->op != SCP_OP_ADD) return status;
     pass.in.map = plan->values[stage->inputs[1]].map;

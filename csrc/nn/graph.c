@@ -30,7 +30,8 @@ static int within(uint32_t value, uint32_t min, uint32_t max) {
 
 static int legal_inputs(const struct scp_layer *layers, size_t i) {
     const struct scp_layer *l = layers + i;
-    const size_t n = scp_layer_inputs(l), two = l->op == SCP_OP_CONCAT || l->op == SCP_OP_ADD;
+    const size_t n = scp_layer_inputs(l);
+    const size_t two = l->op == SCP_OP_CONCAT || l->op == SCP_OP_ADD || l->op == SCP_OP_MULTIPLY;
     const size_t needed = l->op == SCP_OP_INPUT ? 0 : 1 + two;
     if (n < needed || n > (l->op == SCP_OP_CONCAT ? SCP_LAYER_INPUTS : needed)) return 0;
     for (size_t k = 0; k < n; k++)
@@ -61,6 +62,11 @@ static int legal(const struct scp_layer *layers, size_t i) {
         return within(l->factor, 1, 64) && l->align <= 1;
     case SCP_OP_DROPOUT:
         return l->rate >= 0 && l->rate < 1;
+    case SCP_OP_AVERAGE_POOL:
+        return within(l->factor, 1, 64);
+    case SCP_OP_UPSAMPLE:
+        return within(l->factor, 1, 64) && l->kernel_y == l->kernel_x &&
+               (l->kernel_y == 2 * l->factor || l->kernel_y == 4 * l->factor);
     default:
         return 1;
     }
@@ -88,6 +94,7 @@ static int describe(struct scp_graph *graph, size_t i) {
         if (channels > MAX_CHANNELS) return 0;
         break;
     case SCP_OP_ADD:
+    case SCP_OP_MULTIPLY:
         if (graph->channels[l->inputs[1]] != channels) return 0;
         break;
     default:

@@ -24,7 +24,12 @@ static int shape_layer(struct scp_plan *plan, size_t i) {
         shape->height /= 2;
         shape->width /= 2;
         break;
+    case SCP_OP_AVERAGE_POOL:
+        shape->height /= l->factor;
+        shape->width /= l->factor;
+        break;
     case SCP_OP_RESIZE:
+    case SCP_OP_UPSAMPLE:
         shape->height *= l->factor;
         shape->width *= l->factor;
         break;
@@ -33,6 +38,7 @@ static int shape_layer(struct scp_plan *plan, size_t i) {
         break;
     case SCP_OP_CONCAT:
     case SCP_OP_ADD:
+    case SCP_OP_MULTIPLY:
         for (size_t k = 1; k < scp_layer_inputs(l); k++)
             if (plan->shapes[l->inputs[k]].height != in->height ||
                 plan->shapes[l->inputs[k]].width != in->width)
@@ -103,6 +109,11 @@ static void take_slices(struct scp_plan *plan, const struct scp_stage *stage) {
     }
 }
 
+/* Inputs that the stage reads as they are stored: of ADD the second, of MULTIPLY both. */
+static size_t two_stored(enum scp_op op) {
+    return op == SCP_OP_ADD || op == SCP_OP_MULTIPLY ? 2 : 0;
+}
+
 static void lower_layer(struct scp_plan *plan, size_t i) {
     const struct scp_layer *l = plan->graph->layers + i;
     size_t inputs[SCP_LAYER_INPUTS], n = scp_layer_inputs(l), v;
@@ -127,8 +138,9 @@ static void lower_layer(struct scp_plan *plan, size_t i) {
         if (l->op != SCP_OP_CONV && l->op != SCP_OP_TRANSPOSED) /* they want whole vectors */
             for (size_t k = 0; k < n; k++)
                 if (inputs[k] == 0) inputs[k] = add_copy(plan, (size_t)l->inputs[k], 0);
-        if (l->op == SCP_OP_ADD && plan->values[inputs[1]].deferred)
-            inputs[1] = add_copy(plan, (size_t)l->inputs[1], inputs[1]);
+        for (size_t k = l->op == SCP_OP_ADD; k < two_stored(l->op); k++) /* read as they are */
+            if (plan->values[inputs[k]].deferred)
+                inputs[k] = add_copy(plan, (size_t)l->inputs[k], inputs[k]);
         v = add_stage(plan, l->op, i, inputs, n);
         if (l->op == SCP_OP_CONCAT) take_slices(plan, plan->stages + plan->values[v].stage);
     }

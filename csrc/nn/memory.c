@@ -80,6 +80,9 @@ static size_t workspace(const struct scp_plan *plan, size_t threads) {
         const struct scp_map *out = &plan->values[stage->value].map;
         floats = scp_max(floats, scp_reduce_workspace(out));
         floats = scp_max(floats, scp_resample_workspace(out, threads));
+        if (stage->op == SCP_OP_AVERAGE_POOL)
+            floats = scp_max(floats,
+                             scp_resample_workspace(&plan->values[stage->inputs[0]].map, threads));
         if (stage->op != SCP_OP_CONV && stage->op != SCP_OP_TRANSPOSED) continue;
         const struct scp_conv conv = scp_layer_conv(plan->graph, stage->layer);
         const struct scp_map *in = &plan->values[stage->inputs[0]].map;

@@ -63,6 +63,17 @@ void scp_pass_add(const struct scp_pass *p, struct scp_line at) {
                 c < in->channels ? from[x * in->stride + c] : 0);
 }
 
+void scp_pass_multiply(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *in = &p->in.map, *other = &p->other, *out = &p->out;
+    const size_t lanes = scp_lanes_up(in->channels);
+    float *to = scp_map_row(out, at.image, at.y);
+    const float *a = scp_map_row(in, at.image, at.y), *b = scp_map_row(other, at.image, at.y);
+    for (size_t x = 0; x < out->width; x++)
+        for (size_t c = 0; c < lanes; c++)
+            put(to + x * out->stride + c, p->accumulate,
+                a[x * in->stride + c] * b[x * other->stride + c]);
+}
+
 void scp_pass_zero(const struct scp_pass *p, struct scp_line at) {
     const size_t n = scp_lanes_up(p->out.channels) - p->first;
     float *row = scp_map_row(&p->out, at.image, at.y) + p->first;

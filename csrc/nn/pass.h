@@ -13,9 +13,11 @@ struct scp_pass {
     int accumulate;     /* adds to it */
     struct scp_source in;
     struct scp_map gradient, values; /* backward: at the output, and the output itself */
+    struct scp_map other;            /* multiply: the factor */
     enum { SCP_SIGMOID, SCP_TANH } curve;
     int align;             /* resize: corners fall on corners; else pixel areas match */
     float rate;            /* dropout */
+    size_t factor, taps;   /* average pool, upsample */
     uint64_t seed, stream; /* of its draws */
     size_t first;          /* zero */
     float *scratch;        /* for the lines: the workspace behind the identity */
@@ -41,6 +43,9 @@ void scp_pass_zero(const struct scp_pass *pass, struct scp_line at);
 /* out = curve(z(in)); backward from the values out of the curve itself. */
 void scp_pass_curve(const struct scp_pass *pass, struct scp_line at);
 void scp_pass_curve_backward(const struct scp_pass *pass, struct scp_line at);
+
+/* out (+)= in * other, as they are stored. */
+void scp_pass_multiply(const struct scp_pass *pass, struct scp_line at);
 
 /* Zeroes a share `rate` of z(in) and scales the others by 1 / (1 - rate), the same ones for the
  * same (seed, stream): forward with the values, backward with gradients. */

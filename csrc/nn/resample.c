@@ -52,12 +52,12 @@ static struct tap tap_at(size_t i, size_t large, size_t small, int align) {
 }
 
 /* Of a thread: two rows, and three numbers for each position of a row. */
-static size_t scratch_floats(const struct scp_map *large) {
+size_t scp_resample_scratch(const struct scp_map *large) {
     return 2 * (large->width + 1) * scp_lanes_up(large->channels) + 3 * scp_lanes_up(large->width);
 }
 
 size_t scp_resample_workspace(const struct scp_map *large, size_t threads) {
-    return 3 * scp_lanes_up(large->channels) + threads * scratch_floats(large);
+    return 3 * scp_lanes_up(large->channels) + threads * scp_resample_scratch(large);
 }
 
 void scp_pass_resize(const struct scp_pass *p, struct scp_line at) {
@@ -66,7 +66,7 @@ void scp_pass_resize(const struct scp_pass *p, struct scp_line at) {
     const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
     const size_t lanes = scp_lanes_up(in->channels), width = scp_lanes_up(out->width);
     const struct tap y = tap_at(at.y, out->height, in->height, p->align);
-    float *weight = p->scratch + at.worker * scratch_floats(out), *low = weight + 3 * width;
+    float *weight = p->scratch + at.worker * scp_resample_scratch(out), *low = weight + 3 * width;
     float *high = low + (out->width + 1) * lanes;
     unsigned *index0 = (unsigned *)(void *)(weight + width), *index1 = index0 + width;
     for (size_t i = 0; i < out->width; i++) {
@@ -87,7 +87,8 @@ void scp_pass_resize_backward(const struct scp_pass *p, struct scp_line at) {
     const struct scp_map *to = &p->out, *from = &p->gradient;
     const struct scp_passes_kernels *k = &scp_kernels()->passes;
     const size_t lanes = scp_lanes_up(to->channels), y = at.y;
-    float *sum = p->scratch + at.worker * scratch_floats(from), *row = scp_map_row(to, at.image, y);
+    float *sum = p->scratch + at.worker * scp_resample_scratch(from),
+          *row = scp_map_row(to, at.image, y);
     int some = 0;
     for (size_t i = 0; i < from->height; i++) {
         const struct tap tap = tap_at(i, from->height, to->height, p->align);
@@ -105,6 +106,35 @@ void scp_pass_resize_backward(const struct scp_pass *p, struct scp_line at) {
         k->add(row + x.low * to->stride, 0, 1, s, 0, 1 - x.weight, 1, lanes);
         k->add(row + x.high * to->stride, 0, 1, s, 0, x.weight, 1, lanes);
     }
+}
+
+void scp_pass_average(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *in = &p->in.map, *out = &p->out;
+    const struct scp_kernels *k = scp_kernels();
+    const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
+    const size_t lanes = scp_lanes_up(in->channels), factor = p->factor;
+    float *line = p->scratch + at.worker * scp_resample_scratch(in);
+    float *to = scp_map_row(out, at.image, at.y);
+    const float share = 1 / (float)(factor * factor);
+    for (size_t j = 0; j < factor; j++) {
+        k->maps.deferred(line, lanes, scp_map_row(in, at.image, at.y * factor + j), in->stride,
+                         out->width * factor, lanes, &d);
+        for (size_t i = 0; i < factor; i++)
+            k->passes.add(to, out->stride, i + j > 0, line + i * lanes, factor * lanes, share,
+                          out->width, lanes);
+    }
+}
+
+void scp_pass_average_backward(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *to = &p->out, *from = &p->gradient;
+    const size_t factor = p->factor, lanes = scp_lanes_up(to->channels);
+    const int whole = at.y / factor < from->height; /* else a row that pooling dropped */
+    float *row = scp_map_row(to, at.image, at.y);
+    if (!p->accumulate) zero_pixels(to, at.image, at.y, whole ? factor * from->width : 0);
+    for (size_t i = 0; whole && i < factor; i++)
+        scp_kernels()->passes.add(row + i * to->stride, factor * to->stride, p->accumulate,
+                                  scp_map_row(from, at.image, at.y / factor), from->stride,
+                                  1 / (float)(factor * factor), from->width, lanes);
 }
 
 void scp_pass_mean(const struct scp_pass *p, struct scp_line at) {

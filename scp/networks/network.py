@@ -22,7 +22,9 @@ import numpy as np
 
 from .. import _core
 from .checks import above, pair, positive
+from .initial import INITS, initial
 from .plans import Plans
+from .shapes import shapes
 
 OPS = (
     "input",
@@ -39,11 +41,13 @@ OPS = (
     "add",
     "mean",
     "dropout",
+    "average_pool",
+    "upsample",
+    "multiply",
 )
 OP = {name: number for number, name in enumerate(OPS)}
-INITS = ("torch", "he")
+KINDS = {"linear": 2, "cubic": 4}  # of upsampling: taps
 MOST_LAYERS = 2000  # of a description in a file
-STREAM = 0x6E65_7400_0000_0000  # streams of `initial`: this + layer number
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,21 @@ class Layer:
     rate: float = 0.0
 
 
+def _kind(layer: Layer) -> str:
+    """Of an upsampling layer; "" where no kind has its kernel."""
+    taps = {factor * layer.factor: kind for kind, factor in KINDS.items()}
+    return taps.get(layer.kernel_y, "") if layer.kernel_y == layer.kernel_x else ""
+
+
 class Network:
     """Builder of a network.
 
     Args:
         init: how `initial` draws the weights of convolutions: "torch", U(+-1/sqrt(fan in)) for
             weights and biases, what PyTorch does by default; "he", U(+-sqrt(6 / fan in)) for
-            weights and zero for biases (He et al., ICCV 2015). May be set between layers: it
-            holds for those that follow.
+            weights and zero for biases (He et al., ICCV 2015); "he_normal", a normal distribution
+            cut at two deviations, of the same variance; "small", one whose deviation is 1e-4
+            before it is cut. May be set between layers: it holds for those that follow.
 
     Attributes:
         layers: list of Layer. names: their names. outputs: numbers of the layers that are read.
@@ -175,6 +186,22 @@ class Network:
         align_corners=True."""
         return self._map(name, x, "resize", factor=positive("factor", factor), align=int(align))
 
+    def average_pool(self, x: int, factor: int = 2, name: str | None = None) -> int:
+        """Mean of factor x factor pixels; rows and columns left over are left out."""
+        return self._map(name, x, "average_pool", factor=positive("factor", factor))
+
+    def upsample(
+        self, x: int, factor: int = 2, kind: str = "linear", name: str | None = None
+    ) -> int:
+        """`factor` times larger by a transposed convolution whose kernel is fixed, "linear" or
+        "cubic" (Keys, a = -1/2); outside the map there are zeros, where `resize` repeats the
+        border."""
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        factor = positive("factor", factor)
+        kernel = KINDS[kind] * factor
+        return self._map(name, x, "upsample", factor=factor, kernel_y=kernel, kernel_x=kernel)
+
     def concat(self, *xs: int, name: str | None = None) -> int:
         """2 to 4 maps of one size, channel after channel."""
         if not 2 <= len(xs) <= 4:
@@ -184,10 +211,11 @@ class Network:
 
     def add(self, x: int, y: int, name: str | None = None) -> int:
         """Sum of two maps of one shape."""
-        a, b = (self.channels[self._number(v)] for v in (x, y))
-        if a != b:
-            raise ValueError(f"add: both layers must have the same channels, got {a} and {b}")
-        return self._add(name, a, "add", x, y)
+        return self._pair(name, "add", x, y)
+
+    def multiply(self, x: int, y: int, name: str | None = None) -> int:
+        """Product of two maps of one shape, number by number."""
+        return self._pair(name, "multiply", x, y)
 
     def mean(self, x: int, name: str | None = None) -> int:
         """Mean over all pixels: a 1 x 1 map."""
@@ -330,62 +358,13 @@ class Network:
         Only the products of convolutions are counted. Raises ValueError naming the layer whose
         inputs do not fit.
         """
-        out = np.zeros((len(self.layers), 4), np.int64)
-        for i, l in enumerate(self.layers):
-            sizes = [tuple(int(v) for v in out[k, :2]) for k in l.inputs]
-            h, w = sizes[0] if sizes else (int(height), int(width))
-            if any(s != (h, w) for s in sizes):
-                raise ValueError(f"layer {self.names[i]}: inputs of different sizes: {sizes}")
-            macs = 0
-            if l.op in ("conv", "transposed"):
-                reach = [l.dilation * (k - 1) + 1 for k in (l.kernel_y, l.kernel_x)]
-                pads, before = (2 * l.pad_y, 2 * l.pad_x), h * w
-                if l.op == "conv":
-                    h, w = (
-                        (s + p - r) // l.stride + 1
-                        for s, p, r in zip((h, w), pads, reach, strict=True)
-                    )
-                    before = h * w
-                else:
-                    h, w = (
-                        (s - 1) * l.stride - p + r
-                        for s, p, r in zip((h, w), pads, reach, strict=True)
-                    )
-                macs = before * l.kernel_y * l.kernel_x * self.channels[l.inputs[0]] * l.channels
-            elif l.op == "max_pool":
-                h, w = h // 2, w // 2
-            elif l.op == "resize":
-                h, w = h * l.factor, w * l.factor
-            elif l.op == "mean":
-                h, w = 1, 1
-            if h < 1 or w < 1:
-                raise ValueError(f"layer {self.names[i]}: images {height} x {width} are too small")
-            out[i] = h, w, self.channels[i], macs
-        return out
+        return shapes(self, height, width)
 
     # ---- weights ----
 
     def initial(self, random_state: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Fresh parameters float32 [P] and state float32 [S]; they depend on random_state only."""
-        parameters = np.zeros(self.n_parameters, np.float32)
-        state = np.zeros(self.n_state, np.float32)
-        for i, (l, (at, n, state_at, _)) in enumerate(zip(self.layers, self.blocks, strict=True)):
-            if l.op == "batch_norm":
-                c = self.channels[i]
-                parameters[at : at + c] = 1  # gamma; beta, mean: 0
-                state[state_at + c : state_at + 2 * c] = 1  # variance
-            elif n:
-                fan = l.channels if l.op == "transposed" else self.channels[l.inputs[0]]
-                fan *= l.kernel_y * l.kernel_x
-                words = _core.random_words(random_state, STREAM + i, int(n))
-                u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
-                if self.inits[i] == "he":
-                    u *= np.float32(np.sqrt(6 / fan))
-                    u[n - l.bias * l.channels :] = 0
-                else:
-                    u *= np.float32(1 / np.sqrt(fan))
-                parameters[at : at + n] = u
-        return parameters, state
+        return initial(self, random_state)
 
     def tensors(self, parameters: np.ndarray, state: np.ndarray) -> dict[str, np.ndarray]:
         """Views of all weights by name: "LAYER.weight" [ky][kx][in][out], "LAYER.bias" [out] of
@@ -450,6 +429,8 @@ class Network:
                 "leaky": {"slope": l.slope},
                 "resize": {"factor": l.factor, "align": l.align},
                 "dropout": {"rate": l.rate},
+                "average_pool": {"factor": l.factor},
+                "upsample": {"factor": l.factor, "kind": _kind(l)} if op == "upsample" else {},
             }
             if op not in OPS:
                 raise ValueError(f"op must be one of {', '.join(OPS)}, got {op!r}")
@@ -473,6 +454,12 @@ class Network:
 
     def _map(self, name, x, op, **fields) -> int:
         return self._add(name, self.channels[self._number(x)], op, x, **fields)
+
+    def _pair(self, name, op, x, y) -> int:
+        a, b = (self.channels[self._number(v)] for v in (x, y))
+        if a != b:
+            raise ValueError(f"{op}: both layers must have the same channels, got {a} and {b}")
+        return self._add(name, a, op, x, y)
 
     def _conv(self, op, x, channels, kernel, stride, dilation, padding, bias, name) -> int:
         channels = positive("channels", channels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import _core
 from . import conv
 
 
@@ -26,6 +27,29 @@ def taps(out: int, size: int, align: bool) -> np.ndarray:
     return matrix
 
 
+def keys(x: np.ndarray) -> np.ndarray:
+    """Keys' cubic kernel with a = -1/2 at the distances x."""
+    x = np.abs(x)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    return np.where(x < 1, near, np.where(x < 2, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0))
+
+
+def upsampling(size: int, factor: int, taps: int) -> np.ndarray:
+    """Weights along one axis, [size * factor][size]: what lies outside counts as zero."""
+    at = (np.arange(size * factor) + 0.5) / factor - 0.5
+    distance = at[:, None] - np.arange(size)
+    return keys(distance) if taps == 4 else np.maximum(1 - np.abs(distance), 0)
+
+
+def dropout_mask(layer: int, shape, rate: float, seed: int, step: int) -> np.ndarray:
+    """What values [b][h][w][c] are multiplied by: a row of a map has a stream of its own."""
+    b, h, w, c = shape
+    seed = (seed + 0x9E3779B97F4A7C15 * step) % 2**64
+    rows = [_core.random_words(seed, (layer << 32) + k, w * c) for k in range(b * h)]
+    keep = (np.array(rows) >> 8) * np.float32(2**-24) >= np.float32(rate)
+    return keep.reshape(shape) / (1 - rate)
+
+
 def geometry(layer) -> conv.Geometry:
     return conv.Geometry(
         layer.stride, layer.dilation, layer.pad_y, layer.pad_x, layer.op == "transposed"
@@ -38,7 +62,7 @@ class Twin:
     Args:
         layers, blocks: of the Network. parameters: float [P]. state: float [S], updated in place
             when training.
-        train: batch statistics instead of running ones; dropout (masks given to forward).
+        train: batch statistics instead of running ones; dropout (drawn from seed and step).
     """
 
     def __init__(self, layers, blocks, outputs, parameters, state, train: bool = True):
@@ -87,7 +111,7 @@ class Twin:
         mean = dy.mean(axes, keepdims=True)
         return inverse * (dy - mean - xhat * (dy * xhat).mean(axes, keepdims=True))
 
-    def forward(self, images: np.ndarray) -> list[np.ndarray]:
+    def forward(self, images: np.ndarray, seed: int = 0, step: int = 0) -> list[np.ndarray]:
         """The outputs, in order of their layers."""
         self.maps = []
         for i, layer in enumerate(self.layers):
@@ -109,6 +133,13 @@ class Twin:
             elif layer.op == "resize":
                 h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
                 x = np.einsum("yi,xj,bijc->byxc", h, w, x, optimize=True).astype(x.dtype)
+            elif layer.op == "upsample":
+                h, w = self._upsampling(layer, x.shape)
+                x = np.einsum("yi,xj,bijc->byxc", h, w, x, optimize=True).astype(x.dtype)
+            elif layer.op == "average_pool":
+                x = self._blocks(x, layer.factor).mean((2, 4))
+            elif layer.op == "multiply":
+                x = xs[0] * xs[1]
             elif layer.op == "concat":
                 x = np.concatenate(xs, axis=3)
             elif layer.op == "add":
@@ -116,9 +147,22 @@ class Twin:
             elif layer.op == "mean":
                 x = x.mean((1, 2), keepdims=True)
             elif layer.op == "dropout" and self.train and layer.rate:
-                raise NotImplementedError("the twin has no dropout: its masks are the core's")
+                self.cache[i] = dropout_mask(i, x.shape, layer.rate, seed, step)
+                x = self.cache[i] * x
             self.maps.append(x)
         return [self.maps[i] for i in self.outputs]
+
+    @staticmethod
+    def _upsampling(layer, shape) -> tuple[np.ndarray, np.ndarray]:
+        taps = layer.kernel_y // layer.factor
+        return upsampling(shape[1], layer.factor, taps), upsampling(shape[2], layer.factor, taps)
+
+    @staticmethod
+    def _blocks(x: np.ndarray, f: int) -> np.ndarray:
+        """A view [b][h][f][w][f][c] of the pixels that pooling keeps."""
+        b, h, w, c = x.shape
+        x = x[:, : h // f * f, : w // f * f]
+        return x.reshape(b, h // f, f, w // f, f, c)
 
     @staticmethod
     def _quads(x: np.ndarray) -> np.ndarray:
@@ -164,6 +208,16 @@ class Twin:
             elif layer.op == "resize":
                 h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
                 dx = np.einsum("yi,xj,byxc->bijc", h, w, dy, optimize=True)
+            elif layer.op == "upsample":
+                h, w = self._upsampling(layer, x.shape)
+                dx = np.einsum("yi,xj,byxc->bijc", h, w, dy, optimize=True)
+            elif layer.op == "average_pool":
+                dx, f = np.zeros_like(x), layer.factor
+                spread = dy.repeat(f, 1).repeat(f, 2) / f**2
+                dx[:, : spread.shape[1], : spread.shape[2]] = spread
+            elif layer.op == "multiply":
+                grads[layer.inputs[1]] += dy * x
+                dx = dy * xs[1]
             elif layer.op == "concat":
                 ends = np.cumsum([m.shape[3] for m in xs])[:-1]
                 for k, part in zip(layer.inputs, np.split(dy, ends, axis=3), strict=True):
@@ -174,6 +228,8 @@ class Twin:
                 dx = dy
             elif layer.op == "mean":
                 dx = np.broadcast_to(dy / (x.shape[1] * x.shape[2]), x.shape)
+            elif layer.op == "dropout" and i in self.cache:
+                dx = self.cache[i] * dy
             else:
                 dx = dy
             grads[layer.inputs[0]] += dx

@@ -31,6 +31,18 @@ def unet(net, x):
     return net.conv(net.relu(f), 5, 3)
 
 
+def configuration(net, x):
+    """Both branches of a spatial configuration network: pooling by means, fixed upsampling with
+    zeros outside, a product."""
+    skip = net.dropout(net.leaky(net.conv(x, 17, 3), 0.1), 0.5)
+    skip = net.leaky(net.conv(skip, 17, 3), 0.1)
+    low = net.leaky(net.conv(net.average_pool(skip), 17, 3), 0.1)
+    y = net.add(net.leaky(net.conv(skip, 17, 3), 0.1), net.upsample(low))
+    heat = net.conv(y, 5, 3)
+    coarse = net.leaky(net.conv(net.average_pool(heat, 4), 8, 11), 0.1)
+    return net.multiply(heat, net.upsample(net.tanh(net.conv(coarse, 5, 11)), 4, "cubic"))
+
+
 def rfb(net, x):
     """Linear branches, an add of two norms, an activation after it."""
     x = net.relu(net.conv(x, 16, 3))
@@ -62,7 +74,20 @@ NETWORKS = {
     "slice before the whole": lambda n, x: (
         lambda a: n.add(n.conv(n.concat(a, n.conv(x, 16, 1)), 16, 3), n.conv(n.relu(a), 16, 3))
     )(n.conv(x, 16, 3)),
+    "average pool": lambda n, x: n.average_pool(n.relu(n.conv(x, 16, 3))),
+    "average pool 3": lambda n, x: n.average_pool(x, 3),  # 16 and 24 are no multiples of 5
+    "average pool 5": lambda n, x: n.average_pool(n.conv(x, 5, 3), 5),
+    "upsample 2": lambda n, x: n.upsample(n.leaky(n.conv(x, 20, 3), 0.1)),
+    "upsample 3": lambda n, x: n.upsample(n.conv(x, 20, 3), 3),
+    "upsample by cubic": lambda n, x: n.upsample(n.relu(n.conv(x, 4, 3)), 4, "cubic"),
+    "upsample 3 by cubic": lambda n, x: n.upsample(x, 3, "cubic"),
+    "multiply": lambda n, x: n.multiply(n.relu(n.conv(x, 17, 3)), n.tanh(n.conv(x, 17, 1))),
+    "square": lambda n, x: (lambda c: n.multiply(c, c))(n.relu(n.conv(x, 16, 3))),
+    "product with the input": lambda n, x: n.multiply(n.conv(x, 3, 3), x),
+    "dropout": lambda n, x: n.conv(n.dropout(n.leaky(n.conv(x, 17, 3), 0.1), 0.3), 4, 3),
+    "kernel of 11": lambda n, x: n.conv(n.leaky(n.conv(x, 19, 11), 0.1), 7, 11),
     "unet": unet,
+    "configuration": configuration,
     "rfb": rfb,
 }
 
@@ -82,8 +107,8 @@ def test_plan_equals_twin(name):
     twin = Twin(net.layers, net.blocks, net.outputs, parameters.astype(float), state.astype(float))
     plan = _core.plan_create(net.graph(), 2, 16, 24, True)
     for _ in range(2):  # the second run finds used memory
-        outputs = _core.plan_forward(plan, parameters, state, images, 0, 0, None)
-        expected = twin.forward(images.astype(float))
+        outputs = _core.plan_forward(plan, parameters, state, images, 7, 3, None)
+        expected = twin.forward(images.astype(float), seed=7, step=3)
         output_gradients = [rng.normal(size=o.shape).astype(np.float32) for o in outputs]
         gradients = np.ones_like(parameters)  # they are added to
         input_gradient = np.full_like(images, np.nan)
@@ -157,8 +182,8 @@ def test_shapes_agree_with_the_network():
     np.testing.assert_array_equal(blocks, net.blocks)
 
 
-def run_unet():
-    net = chain(unet)
+def run_network(build):
+    net = chain(build)
     parameters, state, images, _ = problem(net, (3, 32, 32))
     plan = _core.plan_create(net.graph(), 3, 32, 32, True)
     outputs = _core.plan_forward(plan, parameters, state, images, 0, 0, None)
@@ -169,24 +194,26 @@ def run_unet():
     return [*outputs, gradients, state]
 
 
-def test_same_bits_at_any_number_of_threads():
+@pytest.mark.parametrize("build", [unet, configuration])
+def test_same_bits_at_any_number_of_threads(build):
     runs = []
     for n in (1, 2, 3):
         _core.set_threads(n)
-        runs.append(run_unet())
+        runs.append(run_network(build))
     for run in runs[1:]:
         for a, b in zip(runs[0], run, strict=True):
             np.testing.assert_array_equal(a, b)
 
 
-def test_instruction_sets_agree():
+@pytest.mark.parametrize("build", [unet, configuration])
+def test_instruction_sets_agree(build):
     runs = {}
     for isa in _core.isas():
         _testing.set_isa(isa)
-        runs[isa] = run_unet()
+        runs[isa] = run_network(build)
     for run in runs.values():
         for a, b in zip(runs["portable"], run, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(a).max())
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(a).max(initial=0))
 
 
 def test_dropout_keeps_the_mean_and_its_mask():
@@ -206,6 +233,17 @@ def test_dropout_keeps_the_mean_and_its_mask():
     assert (first != other).mean() > 0.3
     plan = _core.plan_create(net.graph(), 2, 64, 64, False)
     np.testing.assert_array_equal(_core.plan_forward(plan, none, none, images, 5, 0, None)[0], 1)
+
+
+def test_upsampling_has_zeros_outside():
+    none, image = np.zeros(0, np.float32), np.ones((1, 4, 4, 1), np.float32)
+    # Keys' kernel at 0.25, 1.25, 1.75 is 0.8671875, -0.0703125, -0.0234375; at 0.75: 0.2265625
+    for kind, edge in (("linear", 0.75), ("cubic", 0.8671875 - 0.0703125)):
+        net = chain(lambda n, x, kind=kind: n.upsample(x, 2, kind), channels=1)
+        plan = _core.plan_create(net.graph(), 1, 4, 4, False)
+        out = _core.plan_forward(plan, none, none, image, 0, 0, None)[0][0, ..., 0]
+        np.testing.assert_allclose(out[3:-3, 3:-3], 1, rtol=1e-6)
+        np.testing.assert_allclose([out[0, 3], out[0, 0]], [edge, edge**2], rtol=1e-6)
 
 
 def test_buffers_share_memory():

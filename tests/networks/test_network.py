@@ -75,7 +75,7 @@ def test_shapes():
         small().shapes(1, 1)
 
 
-@pytest.mark.parametrize("init", ["torch", "he"])
+@pytest.mark.parametrize("init", ["torch", "he", "he_normal", "small"])
 def test_first_weights(init):
     net = Network(init)
     net.output(net.batch_norm(net.conv(net.input(64), 128, name="c"), name="n"))
@@ -83,11 +83,18 @@ def test_first_weights(init):
     again, _ = net.initial(7)
     other, _ = net.initial(8)
     tensors = net.tensors(parameters, state)
-    bound = (1 if init == "torch" else np.sqrt(6)) / np.sqrt(64 * 9)
+    fan, cut = 64 * 9, 0.8796256610342398  # deviation of a normal distribution cut at 2
+    bound = {
+        "torch": 1 / np.sqrt(fan),
+        "he": np.sqrt(6 / fan),
+        "he_normal": 2 * np.sqrt(2 / fan) / cut,
+        "small": 2e-4,
+    }[init]
+    deviation = bound * cut / 2 if init in ("he_normal", "small") else bound / np.sqrt(3)
     w = tensors["c.weight"]
     assert 0.999 * bound <= np.abs(w).max() <= bound
-    assert abs(w.mean()) <= 0.01 * bound and abs(w.std() - bound / np.sqrt(3)) <= 0.01 * bound
-    assert (tensors["c.bias"] == 0).all() == (init == "he")
+    assert abs(w.mean()) <= 0.01 * bound and abs(w.std() - deviation) <= 0.01 * bound
+    assert (tensors["c.bias"] == 0).all() == (init != "torch")
     assert (tensors["n.gamma"] == 1).all() and (tensors["n.beta"] == 0).all()
     assert (tensors["n.mean"] == 0).all() and (tensors["n.variance"] == 1).all()
     assert parameters.tobytes() == again.tobytes() and (parameters != other).any()

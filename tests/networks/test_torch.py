@@ -21,6 +21,8 @@ def everything() -> Network:
     e = net.concat(a, d, net.resize(net.tanh(c), 2, align=False))
     f = net.sigmoid(net.batch_norm(net.conv(e, 16, 1), momentum=0.3))
     g = net.add(f, net.conv(b, 16, 3))
+    coarse = net.upsample(net.average_pool(g, 4), 4, "cubic")
+    g = net.multiply(coarse, net.upsample(net.average_pool(net.conv(g, 16, 11))))
     net.output(net.transposed(c, 9, 4))
     net.output(net.conv(g, 8, 1))
     net.output(net.linear(net.mean(g), 5))

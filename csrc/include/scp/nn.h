@@ -26,12 +26,17 @@ enum scp_op {
     SCP_OP_LEAKY,         /* value > 0 ? value : slope * value; slope 0 is ReLU */
     SCP_OP_SIGMOID,
     SCP_OP_TANH,
-    SCP_OP_MAX_POOL, /* 2 x 2, stride 2, floor */
-    SCP_OP_RESIZE,   /* bilinear, `factor` times larger; align: align_corners */
-    SCP_OP_CONCAT,   /* 2 to 4 inputs along the channels */
-    SCP_OP_ADD,      /* 2 inputs */
-    SCP_OP_MEAN,     /* global average pool: 1 x 1; a linear layer is a 1 x 1 convolution */
-    SCP_OP_DROPOUT,  /* rate */
+    SCP_OP_MAX_POOL,     /* 2 x 2, stride 2, floor */
+    SCP_OP_RESIZE,       /* bilinear, `factor` times larger; align: align_corners */
+    SCP_OP_CONCAT,       /* 2 to 4 inputs along the channels */
+    SCP_OP_ADD,          /* 2 inputs */
+    SCP_OP_MEAN,         /* global average pool: 1 x 1; a linear layer is a 1 x 1 convolution */
+    SCP_OP_DROPOUT,      /* rate */
+    SCP_OP_AVERAGE_POOL, /* factor x factor, stride factor, floor */
+    SCP_OP_UPSAMPLE,     /* `factor` times larger by a fixed transposed convolution, zeros outside:
+                            kernel_y = kernel_x = 2 * factor: linear; 4 * factor: Keys' cubic, a = -1/2
+                            (IEEE Trans. ASSP 29, 1981) */
+    SCP_OP_MULTIPLY,     /* 2 inputs */
     SCP_OP_COUNT
 };
 
@@ -43,7 +48,7 @@ struct scp_layer {
     uint32_t channels;                /* of the output: INPUT, CONV, TRANSPOSED; else 0 */
     uint32_t kernel_y, kernel_x, stride, dilation, pad_y, pad_x;
     uint32_t bias;   /* 0 or 1 */
-    uint32_t factor; /* RESIZE */
+    uint32_t factor; /* RESIZE, AVERAGE_POOL, UPSAMPLE */
     uint32_t align;  /* RESIZE: 0 or 1 */
     uint32_t output; /* 1: the caller reads this layer (and gives its gradient) */
     float slope;     /* LEAKY */
