@@ -127,7 +127,7 @@ SETTINGS = {
     "window20": Setting("more negatives", {"window": 20}),
     "no_margin": Setting("is the handicap of far negatives of use", {"margin": 0}),
     "plain": Setting(
-        "all cells are negatives, no margin (the paper, Eq. 11)", {"objective": "plain"}
+        "all cells are negatives, no margin (the paper, Eq. 11)", {"negatives": "plain"}
     ),
     "fine_levels": Setting(
         "more weight on the fine levels", {"level_weights": (0.5, 0.75, 1.0, 1.5, 2.0)}

@@ -536,7 +536,7 @@ def contrast_measure(
     """
 
 def contrast_trainer(graph: Graph, pool: NDArray[np.float32], options: dict[str, Any]) -> Trainer:
-    """A trainer of features; its losses are those of the levels.
+    """A trainer of features; its losses are those of the levels that have one.
 
     graph: Graph
     pool: float32 [images][height][width]; 0 .. 1

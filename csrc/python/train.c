@@ -101,12 +101,14 @@ FUNCTION(contrast_measure, "What a trainer of features will hold, and its arrays
          MEASURED, VALUE("side", int64, .note = "pixels of the crop")) {
     const enum scp_status status = measure(in, contrast);
     if (status == SCP_OK)
-        *(size_t *)TO(side) = scp_crop_side(DATA(options), SIZE(height), SIZE(width), SIZE(losses));
+        *(size_t *)TO(side) =
+            scp_crop_side(DATA(options), SIZE(height), SIZE(width), scp_graph_outputs(DATA(graph)));
     return status;
 }
 
-FUNCTION(contrast_trainer, "A trainer of features; its losses are those of the levels.",
-         CONTRAST_ARGS, NEW(&scp_py_trainer)) {
+FUNCTION(contrast_trainer,
+         "A trainer of features; its losses are those of the levels that have one.", CONTRAST_ARGS,
+         NEW(&scp_py_trainer)) {
     return make_trainer(in, contrast);
 }
 

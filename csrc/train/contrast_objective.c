@@ -121,6 +121,19 @@ static struct part part_of(const struct work *w, float *slab, size_t level, size
     };
 }
 
+int pair_cells(size_t image_cell[2], size_t crop_cell[2], const struct scp_batch *b, size_t k,
+               const struct scp_output *image, const struct scp_output *crop) {
+    const int32_t *c = b->crop_points + 2 * k;
+    const float *place = b->image_points + 2 * k;
+    if (c[0] < 0) return 0;
+    const size_t x = (size_t)(place[0] + 0.5f), y = (size_t)(place[1] + 0.5f);
+    image_cell[0] = (x < b->width ? x : b->width - 1) * image->width / b->width;
+    image_cell[1] = (y < b->height ? y : b->height - 1) * image->height / b->height;
+    crop_cell[0] = (size_t)c[0] * crop->width / b->side;
+    crop_cell[1] = (size_t)c[1] * crop->height / b->side;
+    return 1;
+}
+
 /* Tasks go from the finest level, the dearest, to the coarsest. */
 static enum scp_status item_level(void *context, size_t task, size_t worker) {
     const struct work *w = context;
@@ -139,15 +152,9 @@ static enum scp_status item_level(void *context, size_t task, size_t worker) {
     w->kernels->norms(p.norms, p.cells, p.stride, cells, channels);
     double sum = 0;
     for (size_t k = item * b->points; k < (item + 1) * b->points; k++) {
-        const int32_t *c = b->crop_points + 2 * k;
-        const float *place = b->image_points + 2 * k;
-        if (c[0] < 0) continue;
-        const size_t query = (size_t)c[1] * crop->height / b->side * crop->width +
-                             (size_t)c[0] * crop->width / b->side;
-        const size_t x = (size_t)(place[0] + 0.5f), y = (size_t)(place[1] + 0.5f);
-        const size_t row = (y < b->height ? y : b->height - 1) * p.height / b->height;
-        const size_t column = (x < b->width ? x : b->width - 1) * p.width / b->width;
-        sum += pair(w, &p, level, query, row, column);
+        size_t cell[2], query[2];
+        if (!pair_cells(cell, query, b, k, image, crop)) continue;
+        sum += pair(w, &p, level, query[1] * crop->width + query[0], cell[1], cell[0]);
     }
     w->kernels->project(p.cell_gradients, p.cells, p.radial, p.stride, cells, channels);
     w->sums[level * b->items + item] = sum;
@@ -199,8 +206,8 @@ enum scp_status scp_contrast_objective(double *losses, const struct scp_output *
                                        const struct scp_batch *batch,
                                        const struct scp_contrast_options *options,
                                        const struct scp_control *control) {
-    static const struct objective *const kinds[SCP_OBJECTIVES] = {&objective_windowed,
-                                                                  &objective_plain};
+    static const struct objective *const kinds[SCP_NEGATIVES] = {&objective_windowed,
+                                                                 &objective_plain};
     struct work w = {.image = image,
                      .crop = crop,
                      .levels = levels,
@@ -213,7 +220,7 @@ enum scp_status scp_contrast_objective(double *losses, const struct scp_output *
     if (status == SCP_OK) status = check_maps(&w, control);
     if (status == SCP_OK) status = check_pairs(&w.pairs, batch, control);
     if (status != SCP_OK) return status;
-    w.objective = kinds[options->objective];
+    w.objective = kinds[options->negatives];
     w.sums = scp_alloc(levels * batch->items, sizeof *w.sums);
     if (!w.sums) return SCP_ENOMEM;
     status = scp_parallel(levels * batch->items, item_level, &w, control);

@@ -21,4 +21,8 @@ struct objective {
 
 extern const struct objective objective_windowed, objective_plain;
 
+/* Where pair k lies at a level, (x, y) in cells of the maps of either view; 0: there is no pair. */
+int pair_cells(size_t image_cell[2], size_t crop_cell[2], const struct scp_batch *batch, size_t k,
+               const struct scp_output *image, const struct scp_output *crop);
+
 #endif

@@ -18,6 +18,12 @@ size_t scp_crop_side(const struct scp_contrast_options *options, size_t height, 
     return (size_t)(options->crop * (double)side + 1e-6) / unit * unit;
 }
 
+size_t scp_contrast_levels(const struct scp_contrast_options *options, size_t outputs) {
+    const int all = options->objective == SCP_OBJECTIVE_INFONCE_LEVELS ||
+                    options->objective == SCP_OBJECTIVE_BYOL_LEVELS;
+    return all || outputs == 0 ? outputs : 1;
+}
+
 /* Pixels at every border of the crop without points. */
 static size_t margin_of(const struct scp_contrast_options *options, size_t side) {
     return (size_t)((double)(float)options->point_margin * (double)side);

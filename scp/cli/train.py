@@ -28,6 +28,7 @@ EXIT_STOPPED = 130
 def add_train(commands) -> None:
     """The parser of scp train."""
     from ..networks import PRESETS
+    from ..training import TrainingOptions
 
     train = commands.add_parser(
         "train",
@@ -50,6 +51,12 @@ def add_train(commands) -> None:
         type=size,
         metavar="S",
         help="of the images in pixels, 384 or 768x384 (rows x columns)",
+    )
+    how.add_argument(
+        "--objective",
+        choices=TrainingOptions.ROWS["objective"].choices,
+        help="what is learned: to tell a place from others (infonce) or to predict its feature in "
+        "another view (byol), at all levels or at the finest (default infonce-levels)",
     )
     how.add_argument(
         "--start", metavar="FILE", help="initial weights: a model, VGG-19 of ImageNet, or random"
@@ -128,6 +135,7 @@ def run_train(args) -> int:
         random_state=args.seed,
         size=args.size,
         network=network,
+        objective=args.objective,
         start=args.start,
         training=training,
     ).check()
@@ -152,7 +160,7 @@ def run_train(args) -> int:
         steps = [("Choose the images to annotate, by these features:", select)]
         if extractor.hardly_trained:
             print(f"warning: {extractor.hardly_trained}", file=sys.stderr)
-            same += given_words(args, "preset", "size", "start", "seed")
+            same += given_words(args, "preset", "size", "objective", "start", "seed")
             same += [word for value in args.set for word in ("--set", value)]
             longer = [*program(), "train", *same, "--minutes", "10", "--fresh"]
             steps.insert(0, ("Train for longer first:", shlex.join(longer)))

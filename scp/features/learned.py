@@ -56,6 +56,8 @@ class FeatureExtractor(BaseExtractor):
             mapping; or a `scp.networks.Network` of your own.
         training: values of `scp.training.TrainingOptions` that differ from the preset's, a mapping
             in which the name of a transform sets its strength; or all of them, a TrainingOptions.
+        objective: what is learned: "infonce-levels", "infonce", "byol-levels" or "byol"
+            (docs/training.md); that of `training` if None.
         start: what VGG-19 layers start from, or all: a file of `scp.networks.import_vgg19`, one
             that it reads, or a model of the same network; "random"; None: the imported VGG-19 if
             there is one and the network has such layers, else random.
@@ -79,6 +81,7 @@ class FeatureExtractor(BaseExtractor):
         size: tuple[int, int] | None = None,
         network: Mapping[str, Any] | Network | None = None,
         training: Mapping[str, Any] | TrainingOptions | None = None,
+        objective: str | None = None,
         start: str | os.PathLike[str] | None = None,
         random_state: int = 0,
     ):
@@ -86,6 +89,7 @@ class FeatureExtractor(BaseExtractor):
         self.size = size
         self.network = network
         self.training = training
+        self.objective = objective
         self.start = start
         self.random_state = random_state
 
@@ -125,7 +129,7 @@ class FeatureExtractor(BaseExtractor):
             raise TypeError(f"network must be a mapping or a Network, got {network!r}")
         size, made_of = repr(self.size), (network, self.training)
         made_of = (dict(v) if isinstance(v, Mapping) else v for v in made_of)
-        key = self.preset, size, self.random_state, *made_of
+        key = self.preset, size, self.objective, self.random_state, *made_of
         if self._known is None or self._known[0] != key:
             if not isinstance(network, Network):
                 network = build(self.preset, **(network or {}))
@@ -138,6 +142,10 @@ class FeatureExtractor(BaseExtractor):
         options = training_options(
             TrainingOptions, entry.training if entry else {}, self.training, self.random_state
         )
+        if self.objective is not None:
+            if isinstance(self.training, Mapping) and "objective" in self.training:
+                raise ValueError("objective: give it once, as an argument or in training")
+            options = options.set(objective=self.objective)
         size = check_size(entry.size if self.size is None else self.size)
         unit = 1 << len(network.outputs)
         if any(s % unit for s in size):

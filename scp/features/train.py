@@ -17,6 +17,7 @@ from ..training import (
     run_job,
 )
 from ..training.loop import as_pool, with_length
+from . import byol
 
 
 def train(
@@ -32,7 +33,7 @@ def train(
     progress: bool | None = None,
     callback: Callable[[dict[str, Any]], object] | None = None,
 ) -> TrainedState:
-    """Trains `network` on images without labels (objective="plain": the paper, Eq. 11).
+    """Trains `network` on images without labels (negatives="plain": the paper, Eq. 11).
 
     Args:
         images: float32 [N][H][W] in 0..1, all of one size, or an iterable of [H][W].
@@ -64,12 +65,17 @@ def train(
     parts = network.graph(), pool, options.core()
     size, arrays, side = _core.contrast_measure(*parts)
     parameters, state = network.initial(options.seed) if initial is None else initial
+    start = {"parameters": parameters, "state": state}
+    levels = range(len(network.outputs))[None if options.of_all_levels else -1 :]
+    if options.objective.startswith("byol"):
+        channels = network.channels[network.outputs[-1]]
+        start = byol.initial(*start.values(), channels, options.hidden, len(levels), options.seed)
     job = Job(
         create=lambda: _core.contrast_trainer(*parts),
         bytes=size,
         arrays=arrays,
-        initial={"parameters": parameters, "state": state},
-        losses=[f"level {d}" for d in range(len(network.outputs))],
+        initial=start,
+        losses=[f"level {d}" for d in levels],
         identity={"network": network.digest(), "images": of_arrays(pool)},
         facts={"crop": side},
     )

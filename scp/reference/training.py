@@ -26,7 +26,7 @@ def window(kind: str, level: int, reach: int, shape, row: int, column: int):
 
 def pair_loss(image, query, row, column, level, options):
     """Loss of one pair (plain: Eq. 11), and its gradients in image [H][W][C] and query [C]."""
-    kind, temperature = options["objective"], options["temperature"]
+    kind, temperature = options["negatives"], options["temperature"]
     rows, columns = window(kind, level, options["window"], image.shape[:2], row, column)
     cells = image[rows, columns]
     lengths, length = np.linalg.norm(cells, axis=-1), np.linalg.norm(query)

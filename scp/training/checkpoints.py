@@ -8,6 +8,7 @@ Nothing in such a file can be executed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,15 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(
-    path: Path, sizes: dict[str, int], identity: dict[str, Any], defaults: dict[str, Any]
+    path: Path,
+    sizes: dict[str, int],
+    identity: dict[str, Any],
+    defaults: dict[str, Any],
+    renamed: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> Checkpoint:
     """Reads the file for a run with arrays of these sizes, in this order, and this identity. An
-    option that the file does not name is newer than the file: it had its default then.
+    option that the file does not name is newer than the file: it had its default then. renamed
+    gives options of the file the names of today.
 
     Raises ValueError, with the file and the reason, when it is damaged, is no checkpoint, or
     belongs to another run.
@@ -93,6 +99,21 @@ def load_checkpoint(
         )
     if header.get("network") != identity.get("network"):
         raise ValueError(f"{path}: it belongs to another network; {ANEW}")
+    for name in set(identity) - {"network", "options"}:
+        if header.get(name) != identity[name]:
+            raise ValueError(
+                f"{path}: the run was started on other {name} or with another size; {ANEW}"
+            )
+    old, new = header.get("options"), identity["options"]
+    if not isinstance(old, dict):
+        raise ValueError(f"{path}: the header has no options")
+    old = renamed(defaults | old)
+    for name in sorted({*old, *new} - set(IGNORED)):
+        if old.get(name) != new.get(name):
+            raise ValueError(
+                f"{path}: the run was started with {_short(name)} = {_short(old.get(name))}, not "
+                f"{_short(new.get(name))}; {LONGER if name in LENGTH else ''}{ANEW}"
+            )
     if set(arrays) != set(sizes):
         raise ValueError(f"{path}: it must hold {', '.join(sizes)}, got {_short(sorted(arrays))}")
     for name, n in sizes.items():
@@ -105,21 +126,6 @@ def load_checkpoint(
         raise ValueError(
             f"{path}: the file is damaged (its numbers do not have its digest); {ANEW}"
         )
-    for name in set(identity) - {"network", "options"}:
-        if header.get(name) != identity[name]:
-            raise ValueError(
-                f"{path}: the run was started on other {name} or with another size; {ANEW}"
-            )
-    old, new = header.get("options"), identity["options"]
-    if not isinstance(old, dict):
-        raise ValueError(f"{path}: the header has no options")
-    old = defaults | old
-    for name in sorted({*old, *new} - set(IGNORED)):
-        if old.get(name) != new.get(name):
-            raise ValueError(
-                f"{path}: the run was started with {_short(name)} = {_short(old.get(name))}, not "
-                f"{_short(new.get(name))}; {LONGER if name in LENGTH else ''}{ANEW}"
-            )
     try:
         numbers = (
             int(header["step"]),

@@ -184,7 +184,8 @@ class _Run:
         self.saved = None
         if self.path is not None and resume and self.path.exists():
             defaults = type(self.options)().to_dict()
-            found = load_checkpoint(self.path, sizes, self.identity, defaults)
+            renamed = self.options.renamed
+            found = load_checkpoint(self.path, sizes, self.identity, defaults, renamed)
             self.arrays, self.step, self.progress = found.arrays, found.step, found.progress
             self.seconds, self.losses, self.saved = found.seconds, found.losses, found.step
             if len(found.window.sums) == len(self.job.losses):

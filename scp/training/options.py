@@ -121,6 +121,7 @@ class Options:
         """
         transforms = {t.name: t for t in self.transforms}
         plain = {}
+        values = self.renamed(values)
         for name, value in values.items():
             if name in TRANSFORMS:
                 strength, at, views = str(value).partition("@")
@@ -150,11 +151,16 @@ class Options:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of to_dict; names left out keep their defaults."""
-        values = dict(values)
+        values = cls.renamed(values)
         unknown = set(values) - {*cls.ROWS, "transforms"}
         if unknown:
             raise ValueError(f"no training option is called {sorted(unknown)[0]!r}")
         return cls(**values)
+
+    @classmethod
+    def renamed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values under today's names."""
+        return dict(values)
 
     def rows(self) -> list[tuple[Option, Any]]:
         """Every row of the table with its value here; of a transform "0.04@both", or 0: off."""
@@ -189,6 +195,19 @@ class Options:
 @options_of("train")
 class TrainingOptions(Options):
     """How to train features without labels."""
+
+    @classmethod
+    def renamed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Negatives were the objective when there was one objective only."""
+        values = dict(values)
+        if values.get("objective") in cls.ROWS["negatives"].choices:
+            values |= {"objective": "infonce-levels", "negatives": values["objective"]}
+        return values
+
+    @property
+    def of_all_levels(self) -> bool:
+        """Whether every level has a loss; else the finest alone."""
+        return self.objective.endswith("-levels")
 
 
 STRONG_TRANSFORMS = TrainingOptions().transforms

@@ -125,7 +125,7 @@ static void options(void) {
     }
     scp_options_default(&o, &scp_contrast_table);
     CHECK(o.batch == 4 && o.view.strength[SCP_VIEW_CROP][SCP_ROTATION] == 20);
-    CHECK(o.train.schedule == SCP_SCHEDULE_COSINE && o.objective == SCP_OBJECTIVE_WINDOWED);
+    CHECK(o.train.schedule == SCP_SCHEDULE_COSINE && o.negatives == SCP_NEGATIVES_WINDOWED);
 #define REFUSED(field, value, name_of_it)                                                          \
     scp_options_default(&o, &scp_contrast_table);                                                  \
     o.field = value;                                                                               \
@@ -545,6 +545,66 @@ static void contrast(void) {
     scp_graph_free(graph);
 }
 
+/* Two steps by BYOL of the finest level; every array starts at numbers of its own. */
+static enum scp_status run_byol(double *losses, size_t *done, const struct scp_graph *graph,
+                                const struct scp_pool *pool) {
+    static float numbers[SCP_TRAIN_MAX_ARRAYS][1024];
+    float *arrays[SCP_TRAIN_MAX_ARRAYS];
+    const double rates[2] = {1e-2, 1e-2};
+    struct scp_training training;
+    struct scp_trainer *trainer = NULL;
+    struct scp_contrast_options o = contrast_options();
+    struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
+    o.objective = SCP_OBJECTIVE_BYOL;
+    o.hidden = 6;
+    enum scp_status status = scp_contrast_training(&training, graph, pool, &o, SCP_MAKE, NULL);
+    if (status != SCP_OK) return status;
+    const size_t n = scp_training_arrays(rows, &training);
+    CHECK(training.n_models == 5 && training.losses == 1 && n == 10 + 2 * training.n_groups);
+    for (size_t i = 0; i < n; i++) {
+        arrays[i] = numbers[i];
+        CHECK(rows[i].length <= 1024);
+        memset(numbers[i], 0, sizeof numbers[i]);
+        if (i < 10) fill(numbers[i], rows[i].length, (uint32_t)i);
+    }
+    status = scp_trainer_create(&trainer, &training);
+    if (status != SCP_OK) return status;
+    status = scp_trainer_run(trainer, losses, done, arrays, 0, rates, 2, NULL);
+    scp_trainer_free(trainer);
+    return status;
+}
+
+static void byol(void) {
+    struct scp_graph *graph = NULL;
+    size_t bad = 0, done = 0, failures = 0;
+    float images[IMAGES * SIDE * SIDE];
+    double losses[2], again[2];
+    CHECK(scp_graph_create(&graph, &bad, layers, sizeof layers / sizeof layers[0]) == SCP_OK);
+    if (!graph) return;
+    fill(images, IMAGES * SIDE * SIDE, 8);
+    for (size_t i = 0; i < IMAGES * SIDE * SIDE; i++) images[i] = (images[i] + 1) / 2;
+    const struct scp_pool pool = {images, IMAGES, SIDE, SIDE};
+    CHECK(scp_threads_set(1) == SCP_OK);
+    CHECK(run_byol(losses, &done, graph, &pool) == SCP_OK && done == 2);
+    CHECK(losses[0] > 0 && losses[0] < 100 && losses[1] > 0 && losses[1] < 100);
+    CHECK(scp_threads_set(3) == SCP_OK);
+    CHECK(run_byol(again, &done, graph, &pool) == SCP_OK);
+    CHECK(memcmp(losses, again, sizeof losses) == 0);
+
+    const size_t held = scp_alloc_outstanding();
+    for (uint64_t n = 1; n < 1000; n++) {
+        scp_alloc_fail_at(n);
+        const enum scp_status status = run_byol(losses, &done, graph, &pool);
+        scp_alloc_fail_at(0);
+        CHECK(scp_alloc_outstanding() == held);
+        if (status == SCP_OK) break;
+        CHECK(status == SCP_ENOMEM);
+        failures++;
+    }
+    CHECK(failures > 20 && failures < 999);
+    scp_graph_free(graph);
+}
+
 #define LANDMARKS 2
 
 /* Three channels per landmark, stride 2. */
@@ -667,6 +727,7 @@ int main(void) {
     RUN(rivals);
     RUN(refused);
     RUN(contrast);
+    RUN(byol);
     RUN(refinement);
     RUN(votes);
     return test_end();

@@ -252,9 +252,9 @@ def case(seed=0, channels=16, batch=2, points=7, levels=3):
     return image, crop, crop_points, image_points, height, width, side
 
 
-def kind(objective, window, temperature, margin, limit, epsilon, weights=()):
+def kind(negatives, window, temperature, margin, limit, epsilon, weights=()):
     return {
-        "objective": objective,
+        "negatives": negatives,
         "window": window,
         "temperature": temperature,
         "margin": margin,
@@ -383,8 +383,8 @@ def test_not_a_number_shows_in_the_loss_of_its_level():
     [
         ("temperature", 0.0, "temperature must be 0.0001 to 10000"),
         ("temperature", np.nan, "temperature must be"),
-        ("objective", "cosine", "objective must be one of windowed plain"),
-        ("objective", 1, "objective must be one of"),
+        ("negatives", "cosine", "negatives must be one of windowed plain"),
+        ("negatives", 1, "negatives must be one of"),
         ("window", 0, "window must be int from 1"),
         ("margin", -1, "margin must be 0 to 100"),
         ("margin_limit", np.nan, "margin_limit must be 0 to 100"),

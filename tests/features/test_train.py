@@ -174,3 +174,30 @@ def test_errors_are_one_line(images, tmp_path, capsys, arguments, text, monkeypa
     assert cli.main(["train", str(images), "--run", "run", *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and text in error
+
+
+def test_the_objective_is_an_argument_and_an_option(pool, tmp_path, images, capsys):
+    e = extractor(objective="byol", hidden=8).fit(pool, steps=2, run=tmp_path, progress=False)
+    same = FeatureExtractor(
+        size=(64, 64), network=NETWORK, training={**OPTIONS, "hidden": 8}, objective="byol"
+    )
+    assert same.options == e.options
+    assert same.fit(pool, steps=2, progress=False).model_.digest() == e.model_.digest()
+    assert FeatureExtractor.load(tmp_path).options.objective == "byol"
+    assert len(e.trained_.losses) == 1 and len(same.pyramid(pool.grid(0, (64, 64))).norms)
+    with pytest.raises(ValueError, match="objective: give it once"):
+        FeatureExtractor(training={"objective": "byol"}, objective="infonce").check()
+    with pytest.raises(ValueError, match="objective must be one of infonce-levels, infonce, "):
+        FeatureExtractor(objective="plain-byol").check()
+    run = tmp_path / "run"
+    command = ["train", str(images), "--run", str(run), "--steps", "2", "--size", "64", "--quiet"]
+    command += ["--objective", "byol-levels", "--set", "hidden=8"]
+    for pair in COMMAND:
+        command += ["--set", pair]
+    assert cli.main(command) == 0
+    assert "--objective byol-levels" in capsys.readouterr().out  # train for longer
+    assert load_model(run / "weights.safetensors").training["options"]["objective"] == "byol-levels"
+    command[command.index("byol-levels")] = "infonce"
+    assert cli.main(command) == 2
+    assert "started with objective = 'byol-levels', not infonce; " in capsys.readouterr().err
+    assert cli.main([*command, "--fresh"]) == 0

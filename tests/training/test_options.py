@@ -56,7 +56,8 @@ def test_set_reads_text():
         ({"temperature": 0}, "temperature must be"),
         ({"seed": -1}, "seed must be 0 to"),
         ({"schedule": "linear"}, "schedule must be one of constant, step, cosine, got 'linear'"),
-        ({"objective": 3}, "objective must be one of windowed, plain"),
+        ({"objective": 3}, "objective must be one of infonce-levels, infonce, byol-levels, byol"),
+        ({"negatives": 3}, "negatives must be one of windowed, plain"),
         ({"rotation": "10@left"}, "rotation: views must be one of image, crop, both"),
         ({"rotation": "far"}, "rotation must be a number"),
         ({"noise": -0.1}, "noise must be 0 to 1"),
@@ -151,3 +152,13 @@ def test_info_lists_options(capsys):
         "a",
         "crop",
     ]
+
+
+def test_old_names_of_the_negatives_are_read():
+    """Files from when the objective was "windowed" or "plain"."""
+    new = TrainingOptions(negatives="plain")
+    old = {name: v for name, v in new.to_dict().items() if name != "negatives"}
+    assert TrainingOptions.from_dict(old | {"objective": "plain"}) == new
+    assert TrainingOptions().set(objective="plain") == new
+    assert TrainingOptions().set(objective="windowed") == TrainingOptions()
+    assert new.of_all_levels and not new.set(objective="infonce").of_all_levels

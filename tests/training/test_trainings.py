@@ -121,3 +121,15 @@ def test_a_loss_that_is_not_finite_is_named(tmp_path):
         run_job(job(broken), OPTIONS, tmp_path)
     with pytest.raises(FloatingPointError, match="the last good checkpoint, of step 5, is"):
         run_job(job(broken), OPTIONS, tmp_path)
+
+
+def test_a_checkpoint_with_an_old_name_goes_on(tmp_path):
+    with pytest.raises(Stop):
+        run_job(job(), OPTIONS.set(negatives="plain"), tmp_path, callback=stop_after(4))
+    path = tmp_path / "checkpoint.safetensors"
+    header, arrays = read_safetensors(path)
+    options = {name: v for name, v in header["options"].items() if name != "negatives"}
+    write_safetensors(path, header | {"options": options | {"objective": "plain"}}, arrays)
+    with pytest.raises(ValueError, match="started with negatives = plain, not windowed"):
+        run_job(job(), OPTIONS, tmp_path)
+    assert run_job(job(), OPTIONS.set(negatives="plain"), tmp_path).step == 9

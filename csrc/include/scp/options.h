@@ -7,7 +7,7 @@
  *     #define ROWS(O)                                                               \
  *         O(COUNT, window, 11, 1, 4096, "cells", "negatives on either side")        \
  *         O(REAL, margin, 0.07, 0, 100, "cosine", "handicap per cell")              \
- *         O(CHOICE, objective, SCP_PLAIN, SCP_OBJECTIVE_NAMES, "windowed or plain")
+ *         O(CHOICE, negatives, SCP_PLAIN, SCP_NEGATIVES_NAMES, "windowed or plain")
  *     struct options { ROWS(SCP_OPTION_FIELD) };
  *
  * Fields: COUNT uint64_t; REAL double; REALS struct scp_reals; FLAG int; CHOICE int, the place of

@@ -100,7 +100,7 @@ enum scp_status scp_moving_average(float *teacher, const float *student, size_t 
 
 /* ---- what a training is ---- */
 
-#define SCP_TRAIN_MAX 8 /* models of a training, and groups */
+#define SCP_TRAIN_MAX 16 /* models of a training, and groups */
 
 /* Parameters with the network that reads them, or by themselves (an image, a width of a target).
  * What no group moves stays as it is: it is frozen. */
