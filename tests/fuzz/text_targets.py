@@ -6,8 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 from fuzzing import Target, json_growing
 
+from scp import datasets
 from scp.cli import arguments
 from scp.datasets import DatasetError
 from scp.datasets.hand import read_table
@@ -21,6 +23,8 @@ DEEPLABCUT = [
     b"scorer,m,m,m\nbodyparts,s,s,s\ncoords,x,y,likelihood\nlabeled-data/v/1.png,1,2,0.5\n2,3,4,1\n",
     b"scorer,m,m,m,m\nindividuals,a,a,b,b\nbodyparts,s,s,s,s\ncoords,x,y,x,y\n1.png,1,2,,\n",
 ]
+TPS = b"LM=2\n1 2\n-1 -1\nCURVES=1\nPOINTS=1\n3 4\nIMAGE=a.png\nID=0\nSCALE=0.1\nLM=1\n1 2\nID=b\n"
+KNOWN = datasets.arrays([np.zeros((30, 20), np.uint8)] * 2, ["a.png", "b.png"])
 TABLES = [
     b"id,X1,Y1,X2,Y2\na.png,1,2,3,4\nb.png,,,5,6\n",
     b",File,s (x),s (y),s_score,age\n0,a.png,1,2,0.5,3\n1,b.png,3,4,1,7\n",
@@ -136,6 +140,14 @@ def _deeplabcut_growing(size: int):
     yield b"scorer" + b"," * size
 
 
+def _tps_growing(size: int):
+    yield b"LM=1\n1 2\nIMAGE=a.png\n" * (size // 22)
+    yield b"LM=%d\n" % (size // 4) + b"1 2\n" * (size // 4) + b"IMAGE=a.png\n"
+    yield b"LM=1048576\nIMAGE=a.png\nCURVES=1048576\n"
+    yield b"LM=0\nIMAGE=a.png\n" + b"CURVES=1000000\n" * 20
+    yield b"=" * size
+
+
 def _coco_growing(size: int):
     yield from json_growing(size)
     base = json.loads(COCO)
@@ -242,6 +254,15 @@ TARGETS = [
         "case.csv",
         [*TEXT_WORDS, b"scorer", b"individuals", b"bodyparts", b"coords", b"likelihood"],
         _deeplabcut_growing,
+    ),
+    Target(
+        "tps",
+        lambda: [TPS],
+        lambda path: read_landmarks(path, format="tps", images=KNOWN),
+        (DatasetError,),
+        "case.tps",
+        [b"LM=", b"LM3=", b"POINTS=", b"CURVES=", b"IMAGE=", b"=", b"\n", b" "],
+        _tps_growing,
     ),
     Target(
         "wflw",

@@ -124,3 +124,55 @@ def test_deeplabcut_as_its_project_wants_it(tmp_path):
     same = scp.Landmarks(["x/a/1.png", "y/a/1.png"], ["s"], np.zeros((2, 1, 2)))
     with pytest.raises(ValueError, match="'x/a' and 'y/a' would both be the video 'a'"):
         scp.write_landmarks(tmp_path / "q", same, "deeplabcut")
+
+
+# ---- tpsDig ----
+
+TPS = (
+    "LM=3\n1.5 150.0\n-1 -1\n10 200\nCURVES=1\nPOINTS=2\n1 2\n3 4\nIMAGE=a 1.png\nID=0\n"
+    "SCALE=0.1\n\nlm=1\n0 1\nImage=C:\\\\x\\\\b.png\n"
+)
+
+
+def test_tps(tmp_path):
+    path = written(tmp_path, TPS, "file.tps")
+    images = pool(["a 1.png", "b.png"])  # of 200 rows
+    with pytest.warns(UserWarning, match="not used: curves: 1"):
+        found = scp.read_landmarks(path, images=images)
+    assert found.ids == images.ids and found.names == ["1", "2", "3"]
+    a = [[1.5, 50], [NAN, NAN], [10, 0]]
+    np.testing.assert_array_equal(found.xy, [a, [[0, 199], [NAN, NAN], [NAN, NAN]]])
+    scp.write_landmarks(tmp_path / "b.tps", found, "tps", images)
+    assert (tmp_path / "b.tps").read_text().startswith("LM=3\n1.50000 150.00000\n-1.00000 -1.0")
+    assert scp.read_landmarks(tmp_path / "b.tps", images=images) == found
+    with pytest.warns(UserWarning, match="has no names: the 1 landmarks are .* order: sella"):
+        named = scp.Landmarks(["b.png"], ["sella"], [[[1, 2]]])
+        scp.write_landmarks(tmp_path / "c.tps", named, "tps", images)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("LM3=1\n1 2 3\nIMAGE=b.png\n", "line 1: LM3: landmarks in space"),
+        ("LM=2\n1 2\nIMAGE=b.png\n", "line 3: expected x y, got 'IMAGE=b.png'"),
+        ("LM=2\n1 2\n", "ends after 1 of 2 points"),
+        ("LM=1\n1 2\n3 4\n", "line 3: expected NAME=VALUE, got '3 4'"),
+        ("LM=1\n1 2\nSCALE=1\n", "line 1: neither IMAGE= nor ID="),
+        ("LM=-1\n", "line 1: '-1' is no number of points"),
+        ("LM=1\n1 x\nIMAGE=b.png\n", "line 2: y: 'x' is not a number"),
+        ("LM=1\n1 2\nIMAGE=c.png\n", "line 1: no image is called 'c.png'"),
+        ("LM=1\n1 -90\nIMAGE=b.png\n", "line 2: landmark '1' at .* is outside"),
+        ("LM=0\nIMAGE=b.png\n", "no landmark in it"),
+        ("IMAGE=b.png\nLM=0\n", "line 1: expected LM="),
+    ],
+)
+def test_tps_errors(tmp_path, text, message):
+    with pytest.raises(DatasetError, match=r"file\.tps.*" + message):
+        scp.read_landmarks(written(tmp_path, text, "file.tps"), images=pool(["b.png"]))
+
+
+def test_tps_needs_the_images(tmp_path):
+    with pytest.raises(DatasetError, match=r"the images are needed too"):
+        scp.read_landmarks(written(tmp_path, TPS, "file.tps"))
+    with pytest.raises(ValueError, match=r"the images are needed too"):
+        scp.write_landmarks(tmp_path / "x.tps", scp.Landmarks(["a"], ["1"], [[[1, 2]]]), "tps")

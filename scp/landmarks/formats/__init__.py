@@ -16,6 +16,7 @@ from .imagej import IMAGEJ
 from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
 from .slicer import SLICER, SLICER_MM
+from .tps import TPS
 from .via import VIA
 from .yolo import YOLO
 
@@ -34,6 +35,7 @@ FORMATS: tuple[Format, ...] = (
     VIA,
     COCO,
     DEEPLABCUT,
+    TPS,
     CSV,
 )
 

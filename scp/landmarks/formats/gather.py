@@ -99,9 +99,9 @@ class Gathered:
         self._inside(row, name, xy, where)
         self._points[at] = (*xy, confidence, visible, where)
 
-    def left_out(self, what: str) -> None:
+    def left_out(self, what: str, count: int = 1) -> None:
         """Counts something of the file that is not used."""
-        self._left[what] += 1
+        self._left[what] += count
 
     def read(self, characters: int) -> Read:
         """What was gathered, from a file of so many characters."""
