@@ -120,16 +120,26 @@ def usual(*functions) -> dict[str, object]:
     }
 
 
-def add_features(group) -> None:
-    """Arguments that say which features are used; `scp.features.extractor_for` takes them."""
-    from ..features.choose import FEATURES
-
+def add_which_features(group) -> None:
+    """--features and --feature-ids."""
     group.add_argument(
         "--features",
         default="auto",
-        choices=FEATURES,
-        help="auto: trained if the run folder has them",
+        metavar="F",
+        help="auto (trained if the run folder has them), trained, gradient; or your own: vectors "
+        "or maps in a .npy or .npz file, a folder of .npy maps, FILE.py:FUNCTION (docs/pipelines.md)",
     )
+    group.add_argument(
+        "--feature-ids",
+        metavar="FILE",
+        help="image ids of the rows of your own features, one a line (default: those in the .npz; "
+        "else the rows are the images in their order)",
+    )
+
+
+def add_features(group) -> None:
+    """Arguments that say which features are used; `scp.features.extractor_for` takes them."""
+    add_which_features(group)
     group.add_argument(
         "--model", metavar="FILE", help="of trained features, instead of the run folder's"
     )
@@ -303,7 +313,7 @@ def shell_of(args, run: Path | str, *templates: str):
     """The words by which the next command finds the same images and run."""
     from ..run.next import Shell
 
-    features = given_words(args, "features", "model", "size")
+    features = given_words(args, "features", "feature_ids", "model", "size")
     images = [args.images, *data_words(args)]
     return Shell(images, ["--run", str(run)], features, list(templates), program())
 

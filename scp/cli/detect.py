@@ -173,7 +173,9 @@ def run_detect(args) -> int:
 
     pool = open_data(args)
     folder = run_path(args, pool)
-    extractor = extractor_for(folder, args.features, args.size, None, args.model)
+    extractor = extractor_for(
+        folder, args.features, args.size, None, args.model, feature_ids=args.feature_ids
+    )
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     run.shell = shell_of(args, folder, *template_words(args))
     images = open_templates(args, run)

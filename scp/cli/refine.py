@@ -10,7 +10,7 @@ from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
 from ..training import hardly_trained
-from .arguments import add_data, add_output, open_data, run_path, shell_of, size
+from .arguments import add_data, add_output, add_which_features, open_data, run_path, shell_of, size
 from .detect import (
     add_pseudo_templates_argument,
     add_templates,
@@ -25,7 +25,6 @@ from .train import add_length, settings
 
 def add_refine(commands) -> None:
     """The parser of scp refine."""
-    from ..features.choose import FEATURES
     from ..networks import REFINEMENTS
 
     refine = commands.add_parser(
@@ -56,12 +55,7 @@ def add_refine(commands) -> None:
         metavar="S",
         help="of the images in pixels, 384 or 768x384; default: of the features",
     )
-    how.add_argument(
-        "--features",
-        default="auto",
-        choices=FEATURES,
-        help="that are matched; auto: trained if the run folder has them",
-    )
+    add_which_features(how)
     how.add_argument(
         "--model", metavar="FILE", help="of trained features, instead of the run folder's"
     )
@@ -96,7 +90,7 @@ def run_refine(args) -> int:
     pool = open_data(args)
     folder = run_path(args, pool)
     keep_templates(args, folder / LANDMARKS)
-    extractor = extractor_for(folder, args.features, model=args.model)
+    extractor = extractor_for(folder, args.features, model=args.model, feature_ids=args.feature_ids)
     run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
     run.shell = shell_of(args, folder, *template_words(args))
     images = open_templates(args, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..landmarks.lists import read_values
@@ -158,6 +159,8 @@ def run_select(args) -> int:
         no_effect(args, "where neither --method nor --keypoints is random", "seed")
     run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
     run.shell = shell_of(args, run.path)
+    if run.whole_images:  # what comes next needs places
+        run.shell = replace(run.shell, features=[])
     choose(args, run, rules)
     return 0
 
@@ -184,7 +187,14 @@ def open_run(args, pool, folder: Path, duplicates: bool = True):
     return Run(
         pool,
         folder,
-        features=extractor_for(folder, args.features, args.size, args.channels, args.model),
+        features=extractor_for(
+            folder,
+            args.features,
+            args.size,
+            args.channels,
+            args.model,
+            feature_ids=args.feature_ids,
+        ),
         keypoints=args.keypoints,
         count=args.count,
         mode=args.mode,
@@ -211,11 +221,11 @@ def choose(args, run, rules: dict):
         rules["vectors"] = args.vectors
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
-    n, (height, width) = len(run.dataset), run.extractor.grid_size
-    kind = "the trained" if run.extractor.name == "trained" else "gradient"
+    n = len(run.dataset)
     run.check(args.m, rules)
     with run.holding():
-        say(f"{n} images, {kind} features at {height} x {width} pixels")
+        for line in _features_said(run):
+            say(line)
         if run.dataset.range_note():
             say(run.dataset.range_note())
         say(f"similarity: {run.estimate()}")
@@ -252,6 +262,24 @@ def choose(args, run, rules: dict):
     if run.shell is not None:
         say_next(run.next_steps())
     return choice
+
+
+def _features_said(run) -> list[str]:
+    """Which features are used; of rows without ids, whose they are taken to be."""
+    extractor, n, ids = run.extractor, len(run.dataset), run.dataset.ids
+    said = extractor.parameters()
+    source = visible(said.get("source", ""))
+    if run.whole_images:
+        lines = [f"{n} images, a vector of {extractor.dimensions} numbers each, of {source}"]
+    else:
+        height, width = extractor.image_size
+        kinds = {"trained": "the trained features", "maps": f"features of {source}"}
+        kind = kinds.get(extractor.name, "gradient features")
+        lines = [f"{n} images, {kind} at {height} x {width} pixels"]
+    if said.get("order") == "of the images":
+        order = f"{visible(ids[0])}, .., {visible(ids[-1])}"
+        lines.append(f"{source} has no ids: its rows are the images in their order, {order}")
+    return lines
 
 
 def _costs(path: str, ids: list[str]) -> list[float]:

@@ -64,8 +64,7 @@ class Templates:
         vectors, norms = [], []
         for t in range(len(images)):
             self._check(images, t)
-            for v, grid in enumerate(images.grids(t, self.views.sizes)):
-                pyramid = self.views.pyramid(v, grid)
+            for v, pyramid in enumerate(self.views.pyramids(images, t)):
                 points = self._points(v, np.nan_to_num(images.landmarks[t]), images.shape(t))
                 if v == 0 and cycles:
                     self._homes.append(points)
@@ -116,8 +115,7 @@ class Templates:
         shape = n_templates, len(self.views), n_landmarks
         xy, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
         first = None
-        for v, grid in enumerate(images.grids(i, self.views.sizes)):
-            pyramid = self.views.pyramid(v, grid)
+        for v, pyramid in enumerate(self.views.pyramids(images, i)):
             first = first or pyramid
             vectors = self._vectors[v].reshape(-1, *self._vectors.shape[3:])
             norms = self._norms[v].reshape(-1, self._norms.shape[3])

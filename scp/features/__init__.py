@@ -4,9 +4,12 @@ from .base import BaseExtractor, check_extractor
 from .choose import extractor_for
 from .gradient import GradientExtractor
 from .learned import FeatureExtractor
+from .maps import MapExtractor
+from .own import own_features
 from .pyramid import Extractor, FeaturePyramid, aligned, cell_offsets
 from .store import PyramidStore
 from .train import train
+from .vectors import ImageVectors
 
 __all__ = [
     "BaseExtractor",
@@ -14,10 +17,13 @@ __all__ = [
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
+    "ImageVectors",
+    "MapExtractor",
     "PyramidStore",
     "aligned",
     "cell_offsets",
     "check_extractor",
     "extractor_for",
+    "own_features",
     "train",
 ]

@@ -24,11 +24,14 @@ class BaseExtractor(Estimator):
     `fit`, and `check` for its constructor's arguments.
 
     Attributes:
-        grid_size: (H, W) that images are resized to.
-        levels: D. channels: C, of a vector.
+        grid_size: (H, W) of the grid of places, which most also resize images to.
+        image_size: (H, W) that images are resized to, and key points are found in. unit: what its
+            sides are multiples of.
+        levels: D. channels: C, of a vector. stored: features are looked up by the ids of images.
     """
 
     name: str
+    stored = False
     grid_size: tuple[int, int]
     levels: int
     channels: int
@@ -38,6 +41,16 @@ class BaseExtractor(Estimator):
         """Height and width of level 0 in cells."""
         height, width = self.grid_size
         return height >> self.levels, width >> self.levels
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(H, W) that images are resized to."""
+        return self.grid_size
+
+    @property
+    def unit(self) -> int:
+        """What sides of images are multiples of."""
+        return 1 << self.levels
 
     @property
     def cells(self) -> int:
@@ -70,8 +83,16 @@ class BaseExtractor(Estimator):
         raise NotImplementedError
 
     def pyramid(self, image: np.ndarray) -> FeaturePyramid:
-        """The pyramid of one image, float32 [H][W] in [0, 1], of `grid_size`."""
+        """The pyramid of one image, float32 [H][W] in [0, 1], of `image_size`."""
         raise NotImplementedError
+
+    def of_images(self, dataset: Dataset) -> Self:
+        """The features for the images of a data set; ValueError names one that has none."""
+        return self
+
+    def pyramid_of(self, images: Dataset, i: int) -> FeaturePyramid:
+        """The pyramid of image i of a data set."""
+        return self.pyramid(images.grid(i, self.image_size))
 
     def transform(
         self,
@@ -87,6 +108,9 @@ class BaseExtractor(Estimator):
                 what they show together), or floating point in 0..1, which are resized where needed.
             max_memory: bytes to hold, 2 GiB if None; the others go to a nameless file in `folder`.
         """
+        if self.stored:
+            pyramids = (self.pyramid_of(images, i) for i in range(len(images)))
+            return PyramidStore(pyramids, max_memory, folder)
         return PyramidStore((self.pyramid(g) for g in self._grids(images)), max_memory, folder)
 
     def fit_transform(
@@ -100,7 +124,7 @@ class BaseExtractor(Estimator):
 
     def _grids(self, images) -> Iterator[np.ndarray]:
         """The images as float32 [H][W] of the extractor's size."""
-        size = self.grid_size
+        size = self.image_size
         if isinstance(images, Dataset):
             for i in range(len(images)):
                 yield images.grid(i, size)
@@ -120,6 +144,11 @@ class BaseExtractor(Estimator):
 
 def check_extractor(value: object, name: str) -> None:
     """TypeError unless `value` is an object that gives pyramids."""
+    if getattr(value, "name", "") == "vectors":
+        raise TypeError(
+            f"{name}: vectors of whole images say nothing of places in them; give trained or "
+            "gradient features, or maps of your own"
+        )
     if isinstance(value, type) or not hasattr(type(value), "pyramid"):
         raise TypeError(
             f"{name} must be a trained FeatureExtractor or a GradientExtractor, got {value!r}"
@@ -128,7 +157,7 @@ def check_extractor(value: object, name: str) -> None:
 
 def on_grid_of(extractor: BaseExtractor, image) -> np.ndarray:
     """An image that has the extractor's size already, float32 in 0..1."""
-    size = extractor.grid_size
+    size = extractor.image_size
     image = array(image, "image", np.float32)
     if image.shape != size:
         raise ValueError(f"image must have shape {size}, got {image.shape}")

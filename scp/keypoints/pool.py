@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
-from ..datasets import DatasetError, to_original
+from ..datasets import DatasetError, to_grid, to_original
 from ..progress import Progress, watch
 from ..runs import KnownImages, RunFolder
 from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
@@ -18,7 +18,7 @@ from .detect import detect
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from ..features import Extractor
+    from ..features import Extractor, FeaturePyramid
 
 
 class Pool:
@@ -26,7 +26,8 @@ class Pool:
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        extractor: features; its `grid_size` is the grid.
+        extractor: features; its `grid_size` is the grid. Key points are found in the image of its
+            `image_size`, where that is another.
         keypoints: method of `scp.keypoints.detect`; count, random_state and options: its arguments.
         run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
@@ -51,11 +52,14 @@ class Pool:
         self.empty: list[str] = []
         self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
+        self._size = getattr(extractor, "image_size", extractor.grid_size)
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),
             "keypoints": {"method": keypoints, "count": count, "seed": random_state, **options},
         }
+        if self._size != extractor.grid_size:
+            settings["image_size"] = list(self._size)
         known = KnownImages(folder, dataset, settings)
         self.notes = known.notes
         original, responses = [], []
@@ -72,7 +76,7 @@ class Pool:
                     points = detect(
                         image, keypoints, count, random_state=random_state, index=i, **options
                     )
-                xy, response, digest = points.xy, points.response, self._digest(i)
+                xy, response, digest = self._on_grid(points.xy), points.response, self._digest(i)
                 known.add(i, before, digest)
             if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
@@ -95,12 +99,24 @@ class Pool:
                 known.write()
 
     def _decode(self, i: int) -> np.ndarray:
-        image = self.dataset.grid(i, self.extractor.grid_size)
+        image = self.dataset.grid(i, self._size)
         self._grids[i] = to_16_bits(image)
         return image
 
     def _digest(self, i: int) -> str:
         return of_image(self._grids[i])
+
+    def _on_grid(self, xy: np.ndarray) -> np.ndarray:
+        """Points of the image as points of the grid."""
+        if self._size == self.extractor.grid_size:
+            return xy
+        return to_grid(xy, self._size, self.extractor.grid_size).astype(np.float32)
+
+    def pyramid(self, i: int) -> FeaturePyramid:
+        """The features of image i."""
+        if getattr(self.extractor, "stored", False):
+            return self.extractor.pyramid_of(self.dataset, i)
+        return self.extractor.pyramid(self.image(i))
 
     def image(self, i: int) -> np.ndarray:
         """Image i on the grid, float32 in [0, 1] (kept in 16 bits).

@@ -114,7 +114,7 @@ def histogram(pool: Pool) -> Drawing:
     room = (edges[1] - edges[0]) / 2
     frame = Frame((edges[0] - room, edges[-1] + room), (0.0, top * 1.1), width=600, height=260)
     frame.y_axis("Images", min(6, top + 1), whole=True)
-    frame.x_axis("Coverage of the image (mean over its key points)", ticks(*frame.x, 8))
+    frame.x_axis("Coverage of the image", ticks(*frame.x, 8))
     for x, plain, chosen in zip(pairwise(edges), others, own, strict=True):
         said = f"{number(x[0])} to {number(x[1])}: {count(plain, 'image')}"
         if chosen:

@@ -33,6 +33,7 @@ class Gallery:
     ) -> None:
         self.ids, self.points, self.offsets = ids, points, offsets
         self.selection, self.pool, self.pictures = selection, pool, pictures
+        self.whole = len(points) > 0 and not np.isfinite(points).any()  # images, without places
         self.cover = np.asarray(selection.cover, dtype=np.int64)
         self.cover_value = np.asarray(selection.cover_value, dtype=np.float64)
 
@@ -82,7 +83,7 @@ class Gallery:
 
     def key_points(self, i: int, picture: Picture, scale: tuple[float, float] | None) -> Any:
         """Key points of image i over its picture; coloured by coverage if `scale` is given."""
-        if picture.original is None:
+        if picture.original is None or self.whole:
             return ""
         columns = self.own(i)
         xy = self.points[columns]
@@ -152,7 +153,7 @@ class Gallery:
 
     def regions(self) -> dict[str, Any] | None:
         """Coverage by region of the frame over all images but the templates."""
-        if not len(self.pool.templates):
+        if not len(self.pool.templates) or self.whole:
             return None
         place, values = [], []
         left_out = set(self.pool.templates.tolist())
@@ -180,7 +181,7 @@ class Gallery:
 
     def weak_region(self, i: int, picture: Picture) -> str:
         """The ninth of the image that holds most of its weakest quarter of key points."""
-        if picture.original is None:
+        if picture.original is None or self.whole:
             return ""
         values = self.cover_value[self.own(i)]
         weakest = np.argsort(values, kind="stable")[: max(1, len(values) // 4)]

@@ -126,7 +126,8 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
         (
             "Score",
             words.number(selection.score),
-            "mean over images of the similarity of their key points to the best chosen image",
+            "mean over images of the similarity "
+            f"{'' if gallery.whole else 'of their key points '}to the best chosen image",
         ),
         (
             "Certified bound",
@@ -141,7 +142,9 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
         (
             "Pool",
             f"{len(gallery.ids):,}",
-            f"images with {words.count(int(pool.counts.sum()), 'key point')}",
+            "images, each compared as a whole"
+            if gallery.whole
+            else f"images with {words.count(int(pool.counts.sum()), 'key point')}",
         ),
     ]
     return {
@@ -152,6 +155,7 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
         "picked": [gallery.ids[i] for i in pool.templates[:m]],
         "method": words.clean(selection.method),
         "m": m,
+        "whole": gallery.whole,
     }
 
 

@@ -99,6 +99,18 @@ def features(used: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     was trained."""
     size = "\u00d7".join(str(v) for v in used.get("size") or ())
     grid = f" of {size} pixels" if size else ""
+    source = used.get("source") or "values of Python"
+    if used.get("features") == "vectors":
+        return clean(
+            f"One vector of {used.get('dimensions')} numbers per image, from {source}. The "
+            "similarity of two images is the cosine of their vectors, 0 where it is negative. "
+            "There are no key points: coverage is that of whole images."
+        )
+    if used.get("features") == "maps":
+        return clean(
+            f"Feature maps from {source}, {used.get('levels')} level(s), of images{grid}. The "
+            "similarity of two places is the product over levels of the cosines of their vectors."
+        )
     if used.get("features") != "trained":
         return clean(
             f"Gradient orientations around each place, in images{grid}, without training. Features "

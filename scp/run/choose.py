@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..datasets import Dataset
-from ..features import FeatureExtractor, GradientExtractor
+from ..features.own import Given
 from ..progress import Progress
 from ..selection import Choice
 from .stages import Run
@@ -20,7 +20,7 @@ def choose(
     *,
     method: str = "swap",
     run: str | os.PathLike[str] | None = None,
-    features: str | FeatureExtractor | GradientExtractor = "auto",
+    features: Given = "auto",
     random_state: int = 0,
     report: bool = True,
     progress: Progress = None,

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
-from ..features import FeatureExtractor, GradientExtractor
+from ..features import ImageVectors, check_extractor
+from ..features.base import BaseExtractor
 from ..landmarks import Landmarks, write_kept
 from ..progress import Progress
 from ..report import show_landmarks
@@ -26,7 +27,7 @@ from .next import Shell, Step, after_finding, after_select
 class Finding(Held):
     """The part of `Run` that works with landmarks."""
 
-    extractor: FeatureExtractor | GradientExtractor
+    extractor: BaseExtractor | ImageVectors
     progress: Progress
     shell: Shell | None
     _choice: Choice | None
@@ -59,6 +60,7 @@ class Finding(Held):
                 `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
         """
+        check_extractor(self.extractor, "features")
         images = self.annotated(templates)
         writes = write and (out is not None or self.path is not None)
         if writes:

@@ -78,8 +78,12 @@ def after_select(run: Run) -> list[Step]:
             f"you fill in in {marks} count instead.)"
         )
         page = ""
-    find = shell.command("detect") if shell else "found = run.detect()"
-    steps = [(mark, page), ("Then find the landmarks in all the others:", find)]
+    find = "Then find the landmarks in all the others:"
+    call = "found = run.detect()"
+    if run.whole_images:
+        find = "Vectors of whole images know no places: other features find the landmarks then:"
+        call = "found = scp.Run(run.dataset, run.path).detect()"
+    steps = [(mark, page), (find, shell.command("detect") if shell else call)]
     if run.extractor.name == "gradient" and not (shell and shell.features):
         line = "scp.FeatureExtractor().fit(run.dataset, minutes=10, run=run)"
         line = shell.command("train", "--minutes", "10") if shell else line

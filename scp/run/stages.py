@@ -17,13 +17,8 @@ from .._version import versions
 from ..baselines import METHODS as OTHERS
 from ..datasets import Dataset, find_duplicates, find_inverted, pictures
 from ..datasets import folder as open_folder
-from ..features import (
-    FeatureExtractor,
-    GradientExtractor,
-    PyramidStore,
-    check_extractor,
-    extractor_for,
-)
+from ..features import ImageVectors, PyramidStore, extractor_for
+from ..features.own import Given
 from ..keypoints import Pool
 from ..progress import Progress, watch
 from ..report import landmarks_in, write_report
@@ -43,6 +38,8 @@ from ..selection import (
 from ..similarity import (
     Estimate,
     SimilarityJob,
+    VectorSimilarity,
+    WholeImages,
     client_weights,
     cycle_distances,
     expected_error,
@@ -79,7 +76,9 @@ class Run(Finding, Annotating, Measuring, Exporting):
         run: a run folder, for the files (docs/files.md). A stopped run goes on from there. None:
             nothing is written.
         features: a FeatureExtractor or GradientExtractor; or "trained" (those in the run folder),
-            "gradient", "auto" (trained if there are any).
+            "gradient", "auto" (trained if there are any); or your own, see
+            `scp.features.own_features` (docs/pipelines.md). feature_ids: whose the rows of those
+            are, where they are arrays.
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `scp.SimilarityJob`.
         score: what a choice is to maximise: "similarity" (the paper, Eq. 9); "cycle": the same,
@@ -99,7 +98,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
         dataset: Dataset,
         run: str | os.PathLike[str] | None = None,
         *,
-        features: str | FeatureExtractor | GradientExtractor = "auto",
+        features: Given = "auto",
+        feature_ids: str | os.PathLike[str] | Sequence[str] | None = None,
         keypoints: str = "sift",
         count: int = 100,
         keypoint_options: Mapping[str, Any] | None = None,
@@ -122,10 +122,19 @@ class Run(Finding, Annotating, Measuring, Exporting):
         super().__init__(dataset, run)
         if score not in SCORES:
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
-        if not isinstance(features, str):
-            check_extractor(features, "features")
+        if isinstance(features, type):
+            raise TypeError(f"features must be an object, not the class {features!r}")
         self.progress = progress
-        self.extractor = extractor_for(run, features) if isinstance(features, str) else features
+        extractor = extractor_for(run, features, feature_ids=feature_ids)
+        self.extractor = extractor.of_images(self.dataset)
+        self.whole_images = isinstance(extractor, ImageVectors)
+        if self.whole_images:
+            usual = (keypoints, count, mode, score) == ("sift", 100, "nearest", "similarity")
+            if not usual or keypoint_options:
+                raise ValueError(
+                    "keypoints, count, mode, score: vectors of whole images have no key points, so "
+                    "these have no effect"
+                )
         self.keypoints, self.count = keypoints, whole(count, "count", 1)
         self.keypoint_options = dict(keypoint_options or {})
         self.mode, self.epsilon, self.score = mode, epsilon, score
@@ -141,7 +150,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         run: str | os.PathLike[str],
         dataset: Dataset | None = None,
         *,
-        features: FeatureExtractor | GradientExtractor | None = None,
+        features: Given | None = None,
         progress: Progress = None,
     ) -> Run:
         """The run that a run folder holds, with the settings of its config.toml.
@@ -160,7 +169,10 @@ class Run(Finding, Annotating, Measuring, Exporting):
                     "with scp.datasets and give it here"
                 )
             dataset = open_folder(source["root"])
-        extractor = extractor_for(run, **made_by(made_of)) if features is None else features
+        if features is None and not made_of.get("source", "named"):
+            raise ValueError(f"features: those of {path} were values of Python; give them here")
+        given = made_by(made_of) if features is None else {"features": features}
+        extractor = extractor_for(run, **given).of_images(dataset)
         if extractor.parameters() != made_of:
             raise ValueError(
                 f"features: {path} names others than these; give those of the run, or select again"
@@ -216,7 +228,9 @@ class Run(Finding, Annotating, Measuring, Exporting):
         return image_warnings(self.dataset, self.inverted)
 
     @cached_property
-    def _pool(self) -> Pool:
+    def _pool(self) -> Pool | WholeImages:
+        if self.whole_images:
+            return WholeImages(self.dataset, self.folder)
         with self._stage("key points"):
             pool = Pool(
                 self.dataset,
@@ -235,13 +249,16 @@ class Run(Finding, Annotating, Measuring, Exporting):
         return pool
 
     @held
-    def points(self) -> Pool:
-        """The images with their key points (`scp.keypoints.Pool`)."""
+    def points(self) -> Pool | WholeImages:
+        """The images with their key points (`scp.keypoints.Pool`, or
+        `scp.similarity.WholeImages`)."""
         return self._pool
 
     @cached_property
-    def _job(self) -> SimilarityJob:
+    def _job(self) -> SimilarityJob | VectorSimilarity:
         pool = self._pool
+        if self.whole_images:
+            return VectorSimilarity(self.extractor, self.dataset)
         return SimilarityJob(
             pool.image,
             len(self.dataset),
@@ -252,6 +269,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
             max_memory=self.max_memory,
             digest=pool.digest,
             device=self.device,
+            pyramid=pool.pyramid,
         )
 
     @held
@@ -277,7 +295,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         values, places = self._similarity
         if self.score == "similarity":
             return np.ascontiguousarray(values), None
-        pyramids = (self.extractor.pyramid(pool.image(i)) for i in range(len(self.dataset)))
+        pyramids = (pool.pyramid(i) for i in range(len(self.dataset)))
         with self._stage("cycles"):
             distances = cycle_distances(
                 PyramidStore(pyramids, self.max_memory, self.path),

@@ -45,6 +45,9 @@ def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict]:
 
 def made_by(parameters: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `scp.features.extractor_for` for features with these `parameters()`."""
+    if "source" in parameters:  # people's own
+        own = {"features": parameters["source"], "feature_ids": parameters.get("ids")}
+        return own | ({"size": parameters["size"]} if parameters["features"] == "maps" else {})
     names = ["features", "size"]
     if parameters["features"] == "gradient":
         names += ["channels", "levels"]

@@ -4,12 +4,15 @@ from .cycle import cycle_distances, expected_error, trusted
 from .job import Estimate, SimilarityJob
 from .matching import DeviceSearch, Queries, match
 from .scores import client_weights, code_direction, image_distances
+from .vectors import VectorSimilarity, WholeImages
 
 __all__ = [
     "DeviceSearch",
     "Estimate",
     "Queries",
     "SimilarityJob",
+    "VectorSimilarity",
+    "WholeImages",
     "client_weights",
     "code_direction",
     "cycle_distances",

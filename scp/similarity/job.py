@@ -69,6 +69,7 @@ class SimilarityJob:
             max_memory also bounds the device's memory.
         digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
             None. A job that is finished already asks for nothing else.
+        pyramid: function i -> FeaturePyramid, in place of the extractor's of `image`.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class SimilarityJob:
         max_memory: int | None = None,
         device: str = "auto",
         digest: Callable[[int], str] | None = None,
+        pyramid: Callable[[int], FeaturePyramid] | None = None,
     ):
         if whole(n, "n") < 1:
             raise ValueError("images: at least one is needed")
@@ -103,6 +105,7 @@ class SimilarityJob:
         if device == "auto" and extractor.channels > DEVICE_CHANNELS:
             self.device = -1
         self.digest = digest or self._image_digest
+        self._pyramid = pyramid or (lambda i: extractor.pyramid(image(i)))
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self.dots: int = 0
@@ -132,7 +135,7 @@ class SimilarityJob:
     def estimate(self) -> Estimate:
         """Cost of the whole job; times a sample of the work (well under a second)."""
         start = time.perf_counter()
-        pyramid = self.extractor.pyramid(self.image(0))
+        pyramid = self._pyramid(0)
         features = time.perf_counter() - start
         sample = next((p for p in self.points if len(p)), np.zeros((0, 2), np.float32))[:64]
         seconds = self.n * features * (1 if self._keep >= self.n else 2)
@@ -205,7 +208,7 @@ class SimilarityJob:
         size = DEVICE_IMAGES if search else 1
         for start in range(0, len(todo), size):
             rows = todo[start : start + size]
-            pyramids = [self._kept.get(i) or e.pyramid(self.image(i)) for i in rows]
+            pyramids = [self._kept.get(i) or self._pyramid(i) for i in rows]
             if search:
                 work = len(queries) * sum(len(p.features) for p in pyramids)
                 self.dots, self.brute = self.dots + work, self.brute + work
@@ -222,7 +225,7 @@ class SimilarityJob:
         queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
         norms = np.empty(queries.shape[:2], np.float32)
         for i in range(self.n):
-            pyramid = e.pyramid(self.image(i))
+            pyramid = self._pyramid(i)
             if i < self._keep:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])

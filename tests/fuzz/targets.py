@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import feature_targets
 import image_targets
 import measure_targets
 import run_targets
@@ -16,5 +17,6 @@ MODULES = (
     tool_targets,
     image_targets,
     measure_targets,
+    feature_targets,
 )
 TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}
