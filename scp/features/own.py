@@ -67,11 +67,31 @@ def own_features(
                 raise ValueError(f"size: {path} holds vectors of whole images, which have no grid")
             return ImageVectors.of(stored)
         return MapExtractor(path, ids=ids, **more)
-    if np.ndim(features[0] if isinstance(features, (list, tuple)) else features) == 2:
+    axes = _axes(features)
+    if axes not in (2, 4):
+        raise TypeError(
+            "features must be a trained FeatureExtractor, a GradientExtractor, or your own: vectors "
+            f"[N][d], maps [N][C][H][W], a function or a file, got {_shown(features)}"
+        )
+    if axes == 2:
         if size is not None:
             raise ValueError("size: vectors of whole images have no grid")
         return ImageVectors(features, ids=ids)
     return MapExtractor(features, ids=ids, **more)
+
+
+def _axes(features: Any) -> int:
+    """How many an array has, or the first of several levels; a list of vectors has two."""
+    try:
+        levels = isinstance(features, (list, tuple)) and len(features) and np.ndim(features[0]) == 4
+        return 4 if levels else np.ndim(features)
+    except (TypeError, ValueError, RuntimeError):  # ragged
+        return 0
+
+
+def _shown(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    return repr(value)[:80] if shape is None else f"an array {list(shape)}"
 
 
 def _is_extractor(value: object) -> bool:

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -43,7 +44,9 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     try:
         if np.lib.format.read_magic(file) != (1, 0):  # others may claim a header of 4 GB
             raise ValueError
-        shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
+        with warnings.catch_warnings():  # of headers that Python 2 wrote
+            warnings.simplefilter("ignore")
+            shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
     except _NO_HEADER as error:
         raise ValueError(f"not the header of an array ({type(error).__name__})") from None
     if kind.hasobject:
