@@ -126,8 +126,9 @@ def add_which_features(group) -> None:
         "--features",
         default="auto",
         metavar="F",
-        help="auto (trained if the run folder has them), trained, gradient; or your own: vectors "
-        "or maps in a .npy or .npz file, a folder of .npy maps, FILE.py:FUNCTION (docs/pipelines.md)",
+        help="auto (trained if the run folder has them), trained, gradient; or your own "
+        "(docs/pipelines.md): vectors or maps in a .npy or .npz file, a folder of .npy maps, "
+        "FILE.py:FUNCTION",
     )
     group.add_argument(
         "--feature-ids",

@@ -70,8 +70,8 @@ def own_features(
     axes = _axes(features)
     if axes not in (2, 4):
         raise TypeError(
-            "features must be a trained FeatureExtractor, a GradientExtractor, or your own: vectors "
-            f"[N][d], maps [N][C][H][W], a function or a file, got {_shown(features)}"
+            "features must be a trained FeatureExtractor, a GradientExtractor, or your own: "
+            f"vectors [N][d], maps [N][C][H][W], a function or a file, got {_shown(features)}"
         )
     if axes == 2:
         if size is not None:
