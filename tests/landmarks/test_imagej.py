@@ -5,10 +5,11 @@ import zipfile
 
 import numpy as np
 import pytest
+import roifile
 
 import scp
 from scp.datasets import DatasetError
-from scp.landmarks.formats.roi import POINT, Roi, decode, encode
+from scp.landmarks.formats.roi import Roi, decode, encode
 
 NAMES = ["sella", "n/a: sion", "n/a? sion", "point ü"]
 ONE = encode(Roi("point", "a", [(1.0, 2.0)]))
@@ -88,7 +89,7 @@ def test_names_are_files_in_no_other_folder(tmp_path):
         (packed(a=bytes(1 << 27)), "unpacks to more than ROIs would"),
         (b"PK\3\4" + bytes(60), "cannot be unpacked"),
         (packed(a=b"Iout"), r"a\.roi: no ROI of ImageJ"),
-        (packed(a=ONE[:70]), "1 points are not in 70 bytes"),
+        (packed(a=ONE[:70]), "the ROI is damaged"),
         (packed(a=ONE.replace(b"\x3f\x80\0\0", b"\x7f\xc0\0\0")), "not at finite x and y"),
         (packed(a=encode(Roi("point", "a", [(900.0, 2.0)]))), "outside the image of 200 x 300"),
     ],
@@ -101,7 +102,6 @@ def test_refused(tmp_path, data, error):
 
 
 def test_roifile_reads_what_is_written(tmp_path):
-    roifile = pytest.importorskip("roifile")
     images, random = pool(), np.random.default_rng(0)
     xy = random.uniform(0, 199, (2, 4, 2))
     xy[1, 2] = np.nan
@@ -120,14 +120,13 @@ def test_roifile_reads_what_is_written(tmp_path):
 
 @pytest.mark.parametrize("floats", [True, False])
 def test_what_roifile_writes_is_read(tmp_path, floats):
-    roifile = pytest.importorskip("roifile")
     points = np.random.default_rng(1).uniform(0, 199, (5, 2))
     points = points if floats else points.astype(int)
     region = roifile.ImagejRoi.frompoints(points, name="all")
     region.roitype = roifile.ROI_TYPE.POINT
     one = roifile.ImagejRoi.frompoints(points[:1], name="ü 1")
     one.roitype = roifile.ROI_TYPE.POINT
-    assert decode(region.tobytes()).kind == "point" and region.tobytes()[6] == POINT
+    assert decode(region.tobytes()).kind == "point"
     roifile.roiwrite(tmp_path / "000.zip", [region, one], mode="w")
     found = scp.read_landmarks(tmp_path / "000.zip")
     assert found.names == [*(f"all {k + 1}" for k in range(5)), "ü 1"]
