@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from .gather import Gathered
 
 DEEPEST = 32  # elements in each other
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
+LABEL = "<label><name>{}</name><type>points</type><attributes></attributes></label>"
 
 
 def _recognises(path: Path, head: str) -> bool:
@@ -105,7 +106,7 @@ def _read(path: Path, context: Context) -> Read:
 
 
 def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
-    lines = [HEAD]
+    lines = [HEAD, _task(landmarks)]
     for i, name in enumerate(landmarks.ids):
         height, width = context.size(name)
         size = f'width="{width}" height="{height}"'
@@ -124,15 +125,26 @@ def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
         beside.write_text("".join(lines), "utf-8")
 
 
+def _task(landmarks: Landmarks) -> str:
+    """What CVAT says of the task: its labels are all landmarks, those without a point too."""
+    labels = "".join(LABEL.format(escape(_checked(name))) for name in landmarks.names)
+    task = f"<name>landmarks</name><size>{len(landmarks)}</size><mode>annotation</mode>"
+    return f"  <meta><task>{task}<labels>{labels}</labels></task></meta>\n"
+
+
 def _source(landmarks: Landmarks, i: int, k: int) -> str:
     found = landmarks.source is not None and landmarks.source[i, k] == FOUND
     return "auto" if found else "manual"
 
 
-def _quoted(name: str) -> str:
+def _checked(name: str) -> str:
     if any((ord(c) < 32 and c not in "\t\n\r") or c in "\ufffe\uffff" for c in name):
         raise ValueError(f"{name!a} cannot stand in XML; rename it")
-    return quoteattr(name, {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+    return name
+
+
+def _quoted(name: str) -> str:
+    return quoteattr(_checked(name), {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 
 CVAT = Format(

@@ -51,14 +51,16 @@ def _read(path: Path, context: Context) -> Read:
     text = read_text(says)
     about = _About(says, load_yaml(says, text, KEYS), context.category)
     found, size = Gathered(path, context), len(text)
-    below = root / LABELS if (root / LABELS).is_dir() else root
     for name in about.points:
         found.name(name, str(says))
-    for file in files_in(below, ".txt"):
+    files = [(file, file.relative_to(root).parts) for file in files_in(root, ".txt")]
+    below = [(file, parts) for file, parts in files if LABELS in parts[:-1]] or files
+    for file, parts in below:
         text = read_text(file)
         size += len(text)
-        name = file.relative_to(below).as_posix()[: -len(".txt")]
-        row = found.image(name, str(file), file.name)
+        # labels/train/1.txt is of images/train/1.png, train/labels/1.txt of train/images/1.png
+        name = "/".join("images" if part == LABELS else part for part in parts)
+        row = found.image(name[: -len(".txt")], str(file), file.name)
         shape = found.shape(row)
         if shape is None:
             raise DatasetError(
@@ -174,7 +176,7 @@ def _write(path: Path, landmarks: Landmarks, context: Context) -> None:
     count = len(names)
     text = (
         "# put the images into images/, in the folders that labels/ has\n"
-        f"path: .\ntrain: images\nval: images\nkpt_shape: [{count}, 3]\n"
+        f"path: .\ntrain: ./images\nval: ./images\nkpt_shape: [{count}, 3]\n"
         f"flip_idx: [{', '.join(map(str, range(count)))}]\n"
         f"names:\n  0: {CLASS}\nkpt_names:\n  0: [{', '.join(names)}]\n"
     )
