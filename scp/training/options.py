@@ -199,15 +199,15 @@ class TrainingOptions(Options):
     @classmethod
     def renamed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Negatives were the objective when there was one objective only."""
-        values = dict(values)
-        if values.get("objective") in cls.ROWS["negatives"].choices:
+        values, row = dict(values), cls.ROWS.get("negatives")
+        if row is not None and values.get("objective") in row.choices:
             values |= {"objective": "infonce-levels", "negatives": values["objective"]}
         return values
 
     @property
     def of_all_levels(self) -> bool:
         """Whether every level has a loss; else the finest alone."""
-        return self.objective.endswith("-levels")
+        return self.objective not in ("infonce", "byol")
 
 
 STRONG_TRANSFORMS = TrainingOptions().transforms

@@ -225,6 +225,12 @@ PLAIN = {  # name: the arguments, made afresh for each call
         "max_memory": 1 << 20,
     },
     "cuda_match": lambda: {"matcher": None, "features": (unit(60, 16),), "norms": (real(60),)},
+    "zcore": lambda: {
+        "columns": real(4, 9),
+        "shape": np.tile(np.array([-1, 0, 1], F), (4, 1)),
+        "seed": 3,
+        "draws": 20,
+    },
     "options": lambda: {"table": "train"},
     "trainer_run": lambda: {
         "trainer": trainer(),
