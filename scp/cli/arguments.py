@@ -215,6 +215,7 @@ _OPTIONS = (
         "raise",
         "hand, table: raise or skip landmarks without an image and images without landmarks",
     ),
+    ("ids", ("folder", "table"), "path", "path, or uid: images are called by their UIDs in DICOM"),
     ("sizes", ("hand",), None, "hand: how many images train and test have (default 609,300)"),
     ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
     (

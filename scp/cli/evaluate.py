@@ -132,6 +132,8 @@ def run_evaluate(args) -> int:
         print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
     show(result)
+    if result.unit == "mm" and hasattr(truth, "spacing_note") and truth.spacing_note():
+        print(f"spacing: {truth.spacing_note()}")
     if written:
         print(f"files in {folder}; open {Path(folder, 'evaluation.html')}")
     page = Path(folder, "evaluation.html") if written else None
@@ -230,6 +232,7 @@ def show(result) -> None:
         ("left out, no true landmark", result.left_out),
         ("not predicted", result.not_predicted),
         ("excluded", result.excluded),
+        ("left out, no spacing", result.without_spacing),
     ):
         if ids:
             more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""

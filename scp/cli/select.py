@@ -56,7 +56,7 @@ def add_select(commands) -> None:
         ("exclude", "must not be chosen"),
     ):
         rules.add_argument(f"--{name}", type=names, default=[], metavar="IDS", help=text)
-    rules.add_argument("--groups", metavar="CSV", help="lines id,group, a patient say")
+    rules.add_argument("--groups", metavar="CSV", help="lines id,group, or patient: of DICOM files")
     rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
     rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
     rules.add_argument("--budget", type=float, help="sum of the costs at most")
@@ -135,7 +135,9 @@ def run_select(args) -> int:
     pool = open_data(args)
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
     rules["min_distance"] = args.min_distance
-    if args.groups:
+    if args.groups == "patient":
+        rules.update(groups=patients_of(pool), quota=args.quota)
+    elif args.groups:
         table = read_values(args.groups, pool.ids, "group")
         rules.update(groups=[table.get(i) for i in range(len(pool))], quota=args.quota)
         if len(table) < len(pool):
@@ -163,6 +165,20 @@ def run_select(args) -> int:
         run.shell = replace(run.shell, features=[])
     choose(args, run, rules)
     return 0
+
+
+def patients_of(pool) -> list[int | None]:
+    """A number for each patient of DICOM files."""
+    from ..datasets.identity import patients
+
+    files = [pool.path(i) for i in range(len(pool))]
+    found = [None] * len(files) if None in files else patients(files)
+    if not any(found):
+        raise ValueError("--groups patient: no image is a DICOM file with a patient's ID")
+    if None in found:
+        text = f"--groups patient: {found.count(None)} of {len(pool)} images have no patient's ID"
+        print(f"{text}: each is its own", file=sys.stderr)
+    return found
 
 
 def check_choice(args) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,7 @@ from ..landmarks.names import Index, check_alike, check_name, known_groups, twic
 from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
 from .extents import Extents
+from .file_spacing import FileSpacing, file_spacing, warn_if_other, warn_of
 from .reading import DatasetError
 from .spacing import spacing_of
 
@@ -99,7 +101,9 @@ class Dataset:
         name: kind of the data set, "folder", "cephalometric", "phantom", "arrays".
         root: its folder, or None.
         ids: one name per image; unique, in a stable order.
-        spacing: float64 [N][2], millimetres per original pixel (sy, sx), or None.
+        spacing: float64 [N][2], millimetres per original pixel (sy, sx), or None; NaN where the
+            files of other images say it, and that of this one does not.
+        file_spacing: what the files say of it, and where it comes from; None where they say none.
         landmarks: float64 [N][L][2], (x, y) in original pixels, or None.
         landmark_names: L names, empty without landmarks.
         groups: one name per image (a patient, say), None where it is missing; or None.
@@ -118,6 +122,7 @@ class Dataset:
         files: Sequence[Path] | None = None,
         shapes: Sequence[tuple[int, int]],
         spacing: np.ndarray | None = None,
+        file_spacing: FileSpacing | None = None,
         landmarks: np.ndarray | None = None,
         landmark_names: Sequence[str] = (),
         groups: Iterable[Hashable] | None = None,
@@ -127,6 +132,9 @@ class Dataset:
         self.root = None if root is None else str(root)
         self.ids = list(ids)
         self.spacing = spacing
+        self.file_spacing = file_spacing
+        if spacing is None and file_spacing is not None and np.isfinite(file_spacing.mm).any():
+            self.spacing = file_spacing.mm.copy()
         self.landmarks = landmarks
         self.landmark_names = list(landmark_names)
         self.groups = None if groups is None else known_groups(groups)
@@ -293,11 +301,22 @@ class Dataset:
             raise ValueError(f"{where}: at least one image is needed")
         return Index(self.ids).rows(ids, where)
 
+    def spacing_note(self) -> str:
+        """Where the spacing of the files comes from, in words; empty where they say none, or it is
+        not used."""
+        if self.file_spacing is None or self.spacing is None:
+            return "" if self.file_spacing is None else self.file_spacing.note()
+        if not np.array_equal(self.spacing, self.file_spacing.mm, equal_nan=True):
+            return ""
+        return self.file_spacing.note()
+
     def with_spacing(self, spacing: ArrayLike | str | os.PathLike[str]) -> Dataset:
         """The same images with another spacing, mm per original pixel: one number, (sy, sx),
         [N][2], or the path of a CSV with the header image,sy,sx."""
         out = self.subset(range(len(self)))
         out.spacing = out.given_spacing = spacing_of(spacing, self.ids)
+        if out.spacing is not None and out.file_spacing is not None:
+            warn_if_other(out.spacing, out.file_spacing, self.ids)
         out.skipped = list(self.skipped)
         return out
 
@@ -313,6 +332,7 @@ class Subset(Dataset):
             files=None if whole._files is None else [whole._files[i] for i in rows],
             shapes=[whole.shape(i) for i in rows],
             spacing=None if whole.spacing is None else whole.spacing[rows],
+            file_spacing=None if whole.file_spacing is None else whole.file_spacing.rows(rows),
             landmarks=None if whole.landmarks is None else whole.landmarks[rows],
             landmark_names=whole.landmark_names,
             groups=None if whole.groups is None else [whole.groups[i] for i in rows],
@@ -410,26 +430,30 @@ def check_files(
     files: Sequence[Path],
     on_error: str,
     also: Callable[[int, tuple[int, int]], None] | None = None,
-) -> tuple[list[int], list[tuple[int, int]], list[tuple[str, str]]]:
+) -> tuple[list[int], dict[str, Any], list[tuple[str, str]]]:
     """Header and end marker of each file.
 
     Returns:
-        indices kept, their shapes, and (id, reason) of the others. With on_error="raise" the
+        indices kept; what a `Dataset` takes from their headers (`shapes`, `file_spacing`); and (id,
+        reason) of the others. With on_error="raise" the
         first bad file raises DatasetError. `also(index, shape)` may raise DatasetError too.
     """
     check_on_error(on_error)
-    keep, shapes, skipped = [], [], []
+    keep, headers, skipped = [], [], []
     for i, path in enumerate(files):
         try:
             check_name(ids[i])
-            shape = reading.inspect(path).shape
+            header = reading.inspect(path)
             if also is not None:
-                also(i, shape)
+                also(i, header.shape)
         except DatasetError as error:
             if on_error == "raise":
                 raise
             skipped.append((writable(ids[i]), writable(str(error))))
         else:
             keep.append(i)
-            shapes.append(shape)
-    return keep, shapes, skipped
+            headers.append(header)
+    found = file_spacing(headers)
+    if found is not None:
+        warn_of(found, [writable(ids[i]) for i in keep])
+    return keep, {"shapes": [h.shape for h in headers], "file_spacing": found}, skipped

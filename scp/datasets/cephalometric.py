@@ -94,7 +94,7 @@ def cephalometric(
             points[i] += read_landmarks(reader / f"{numbers[i]}.txt", shape)
         points[i] /= max(len(readers), 1)
 
-    keep, shapes, skipped = check_files(numbers, [files[n] for n in numbers], on_error, landmarks)
+    keep, headers, skipped = check_files(numbers, [files[n] for n in numbers], on_error, landmarks)
     if not keep:
         raise DatasetError(f"{images}: none of {len(numbers)} images is usable; {skipped[0][1]}")
     kept = [numbers[i] for i in keep]
@@ -103,7 +103,7 @@ def cephalometric(
         kept,
         root=root,
         files=[files[n] for n in kept],
-        shapes=shapes,
+        **headers,
         spacing=np.full((len(kept), 2), SPACING),
         landmarks=points[keep] if readers else None,
         landmark_names=LANDMARKS if readers else (),

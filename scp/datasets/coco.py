@@ -59,7 +59,7 @@ def coco(
             )
         check_inside(points[i], shape, f"{where[i]} ({found.files[i]})", found.names)
 
-    keep, shapes, skipped = check_files(found.files, paths, on_error, check)
+    keep, headers, skipped = check_files(found.files, paths, on_error, check)
     if not keep:
         raise DatasetError(f"{root}: none of {len(paths)} images is usable; {skipped[0][1]}")
     return Dataset(
@@ -67,7 +67,7 @@ def coco(
         [found.files[i] for i in keep],
         root=root,
         files=[paths[i] for i in keep],
-        shapes=shapes,
+        **headers,
         landmarks=points[keep],
         landmark_names=found.names,
         skipped=skipped,

@@ -9,43 +9,55 @@ from pathlib import Path
 
 from .base import Dataset, check_files, check_on_error
 from .foreign import images_in, is_image, is_nameless_dicom, why_foreign
+from .identity import check_groups, check_ids, patients, uids
 from .reading import SUFFIXES, DatasetError, folder_at
 
 
-def folder(root: str | os.PathLike[str], on_error: str = "raise") -> Dataset:
+def folder(
+    root: str | os.PathLike[str],
+    on_error: str = "raise",
+    *,
+    ids: str = "path",
+    groups: str | None = None,
+) -> Dataset:
     """The PNG, JPEG, BMP, TIFF and DICOM images of a folder and its subfolders.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
     counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
     archives add (thumbnails in @eaDir, __MACOSX, ..), named pipes, devices, and symbolic links that
     lead back to themselves or out of `root`. What `root` names itself is read wherever it is.
-    Images may differ in size, depth (8 or 16 bit) and colour. There is no spacing and there are no
-    landmarks.
+    Images may differ in size, depth (8 or 16 bit) and colour. Spacing is that of the files, where
+    their format has one (`Dataset.spacing_note`). There are no landmarks.
 
     Args:
         root: the folder.
         on_error: what a damaged file does: "raise" or "skip" (listed in `skipped`).
+        ids: "path", or "uid": the SOP instance UIDs of DICOM files.
+        groups: "patient": one for each patient ID in DICOM files, as a number that tells nothing.
 
     Raises:
         DatasetError: no such folder, no image in it, or a damaged file.
     """
     check_on_error(on_error)
+    check_ids(ids)
+    check_groups(groups)
     root = folder_at(root)
     odd: list[tuple[str, str]] = []
-    ids = sorted(walk(root, odd))
-    if not ids:
+    names = sorted(walk(root, odd))
+    if not names:
         out = f"; left out: {odd[0][0]}, {odd[0][1]}" if odd else ""
         raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)}){out}")
-    keep, shapes, skipped = check_files(ids, [root / v for v in ids], on_error)
+    keep, headers, skipped = check_files(names, [root / v for v in names], on_error)
     if not keep:
-        raise DatasetError(f"{root}: none of {len(ids)} image files is usable; {skipped[0][1]}")
-    kept = [ids[i] for i in keep]
+        raise DatasetError(f"{root}: none of {len(names)} image files is usable; {skipped[0][1]}")
+    files = [root / names[i] for i in keep]
     return Dataset(
         "folder",
-        kept,
+        uids(files) if ids == "uid" else [names[i] for i in keep],
         root=root,
-        files=[root / v for v in kept],
-        shapes=shapes,
+        files=files,
+        **headers,
+        groups=patients(files) if groups else None,
         skipped=sorted(odd) + skipped,
     )
 

@@ -89,7 +89,7 @@ def hand(
         if spacing is not None and not _wrist(points[i]) > 0:
             raise DatasetError(f"{where}: landmarks 0 and 4 are the same point, no wrist width")
 
-    keep, shapes, damaged = check_files(ids, [files[v] for v in ids], on_error, check)
+    keep, headers, damaged = check_files(ids, [files[v] for v in ids], on_error, check)
     if not keep:
         raise DatasetError(f"{root}: none of {len(ids)} images is usable; {damaged[0][1]}")
     kept, points = [ids[i] for i in keep], points[keep]
@@ -99,7 +99,7 @@ def hand(
         kept,
         root=root,
         files=[files[v] for v in kept],
-        shapes=shapes,
+        **headers,
         spacing=None if scale is None else np.stack([scale, scale], axis=1),
         landmarks=points,
         landmark_names=NAMES,

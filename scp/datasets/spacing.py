@@ -39,7 +39,7 @@ def spacing_of(
 def spacing_lines(ids: Sequence[str], spacing: np.ndarray) -> str:
     """A CSV that `read_spacing` reads."""
     lines = [
-        f"{csv_cell(name)},{sy!r},{sx!r}"
+        f"{csv_cell(name)},{sy!r},{sx!r}" if sy == sy else f"{csv_cell(name)},,"
         for name, (sy, sx) in zip(ids, spacing.tolist(), strict=True)
     ]
     return "\n".join(["image,sy,sx", *lines, ""])
@@ -48,7 +48,8 @@ def spacing_lines(ids: Sequence[str], spacing: np.ndarray) -> str:
 def read_spacing(path: str | os.PathLike[str], ids: Sequence[str]) -> np.ndarray:
     """Millimetres per pixel of each image from a CSV image,sy,sx; float64 [N][2], (sy, sx).
 
-    Names match as those of `Landmarks.rows`. Lines of other images are not used.
+    Names match as those of `Landmarks.rows`. Lines of other images are not used. An image whose two
+    numbers are both empty has no spacing (NaN).
 
     Raises:
         DatasetError: names the file, the line or the image.
@@ -72,7 +73,8 @@ def read_spacing(path: str | os.PathLike[str], ids: Sequence[str]) -> np.ndarray
             number_in(cells[k], where, name)
             for k, name in zip(place[1:], ("sy", "sx"), strict=True)
         )
-        if not (sy > 0 and sx > 0):
+        unknown = not cells[place[1]].strip() and not cells[place[2]].strip()
+        if not (sy > 0 and sx > 0) and not unknown:
             raise DatasetError(f"{where}: spacing must be positive")
         rows[image] = sy, sx
     names = list(rows)

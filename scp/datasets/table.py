@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 
 from ..landmarks.read import read_with_places
 from .base import Dataset, check_files, check_on_error
+from .file_spacing import warn_if_other
 from .folder import walk
+from .identity import check_groups, check_ids, patients, uids
 from .joining import check_inside, check_unmatched
 from .reading import DatasetError, folder_at
 from .spacing import spacing_of
@@ -23,6 +25,8 @@ def table(
     several: str = "raise",
     origin: str | None = None,
     unmatched: str = "raise",
+    ids: str = "path",
+    groups: str | None = None,
     on_error: str = "raise",
 ) -> Dataset:
     """The images of a folder that a file of landmarks names.
@@ -39,16 +43,22 @@ def table(
         category: of a COCO file with several. several, origin: see `scp.read_landmarks`.
         unmatched: what an image in the file but not in the folder, or the other way round, does:
             "raise", or "skip" (listed in `skipped`).
+        ids: "path", or "uid": images are called, here and in the file, by the SOP instance UIDs of
+            DICOM files. groups: "patient" of DICOM files, see `folder`.
         on_error: what a damaged image or a landmark far outside its image does: "raise" or "skip".
 
     Raises:
         DatasetError: names the file, and the line.
     """
     check_on_error(on_error)
+    check_ids(ids)
+    check_groups(groups)
     root = folder_at(image_root)
     listed, places = read_with_places(file, category, origin, several)
     odd: list[tuple[str, str]] = []
-    present = sorted(walk(root, odd))
+    paths = sorted(walk(root, odd))
+    present = uids([root / name for name in paths]) if ids == "uid" else paths
+    where = dict(zip(present, paths, strict=True))
     try:
         found = listed.find(present)
     except ValueError as error:
@@ -61,33 +71,38 @@ def table(
             for i in missing
         ],
         [
-            (name, f"{root / name}: no landmarks in {file}")
+            (name, f"{root / where[name]}: no landmarks in {file}")
             for name, i in zip(present, found, strict=True)
             if i < 0
         ],
     )
-    ids = [name for name, i in zip(present, found, strict=True) if i >= 0]
+    names = [name for name, i in zip(present, found, strict=True) if i >= 0]
     rows = found[found >= 0]
-    if not ids:
+    if not names:
         raise DatasetError(f"{file}: none of its {len(listed)} images is below {root}")
     points = listed.xy[rows]
-    scale = spacing_of(spacing, ids)
+    scale = spacing_of(spacing, names)
+
+    files = [root / where[name] for name in names]
 
     def check(i: int, shape: tuple[int, int]) -> None:
-        check_inside(points[i], shape, f"{file}, {places[rows[i]]} ({ids[i]})", listed.names)
+        check_inside(points[i], shape, f"{file}, {places[rows[i]]} ({names[i]})", listed.names)
 
-    keep, shapes, damaged = check_files(ids, [root / name for name in ids], on_error, check)
+    keep, headers, damaged = check_files(names, files, on_error, check)
     if not keep:
-        raise DatasetError(f"{root}: none of {len(ids)} images is usable; {damaged[0][1]}")
-    kept = [ids[i] for i in keep]
+        raise DatasetError(f"{root}: none of {len(names)} images is usable; {damaged[0][1]}")
+    if scale is not None and headers["file_spacing"] is not None:
+        warn_if_other(scale[keep], headers["file_spacing"], [names[i] for i in keep])
+    kept = [names[i] for i in keep]
     return Dataset(
         "table",
         kept,
         root=root,
-        files=[root / name for name in kept],
-        shapes=shapes,
+        files=[files[i] for i in keep],
+        **headers,
         spacing=None if scale is None else scale[keep],
         landmarks=points[keep],
         landmark_names=listed.names,
+        groups=patients([files[i] for i in keep]) if groups else None,
         skipped=sorted(odd) + skipped + damaged,
     )

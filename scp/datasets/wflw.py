@@ -197,7 +197,7 @@ def wflw(
             raise DatasetError(f"{where}: the box {box} is smaller than a pixel")
         check_inside(points[rows[i]], shape, where, NAMES)
 
-    keep, shapes, skipped = check_files(
+    keep, headers, skipped = check_files(
         [ids[i] for i in rows], [files[i] for i in rows], on_error, check
     )
     if not keep:
@@ -210,7 +210,7 @@ def wflw(
         boxes=boxes[kept],
         original=points[kept],
         sources=[files[i] for i in kept],
-        photographs=shapes,
+        photographs=headers["shapes"],
         root=root,
         skipped=skipped,
     )

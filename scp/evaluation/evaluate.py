@@ -63,7 +63,8 @@ def evaluate(
         truth: a `Dataset` with landmarks, `Landmarks`, or anything like it.
         spacing: mm per pixel: one number, (sy, sx), or [N][2] in the order of the images of
             `truth`; None: that of the data set.
-        unit: "mm" or "px"; None: mm where the spacing is known.
+        unit: "mm" or "px"; None: mm where the spacing is known. Images without one are then left
+            out, and listed.
         radii: of the detection rates, in that unit.
         grid: None: errors in the original image. A size (384, or (h, w)): the paper's way, on whole
             pixels of that grid (`metrics.paper_errors`); needs a data set, for the image sizes.
@@ -89,10 +90,12 @@ def evaluate(
     guess = _same_names(guess, known)
     if images is not None and spacing is None:
         spacing = images.spacing
-    spacing = _spacing(spacing, len(known.ids), "spacing")
+    of_files = images is not None and spacing is images.spacing
+    spacing = _spacing(spacing, len(known.ids), "spacing", of_files)
     grid_spacing = _spacing(grid_spacing, len(known.ids), "grid_spacing")
 
     rows, excluded, left_out, not_predicted = _join(guess, known, exclude)
+    rows, without_spacing = _with_spacing(rows, spacing, unit, pair, grid_spacing)
     here = guess.find([known.ids[n] for n in rows])
     xy, true = guess.xy[here], known.xy[rows]
 
@@ -154,6 +157,7 @@ def evaluate(
         left_out=left_out,
         not_predicted=not_predicted,
         excluded=excluded,
+        without_spacing=[known.ids[n] for n in without_spacing],
         images=None if images is None else images.subset(rows),
     )
 
@@ -286,16 +290,30 @@ def _pair(pair, truth: np.ndarray, ids: list[str]) -> tuple[int, int]:
     return a, b
 
 
-def _spacing(spacing, count: int, name: str) -> np.ndarray | None:
-    """[count][2] float64, or None."""
+def _with_spacing(rows: list[int], spacing, unit, pair, grid_spacing):
+    """The rows to evaluate, and those that are left out of errors in mm, as no spacing is known."""
+    if spacing is None or unit == "px" or pair is not None or grid_spacing is not None:
+        return rows, []
+    none = [n for n in rows if np.isnan(spacing[n]).any()]
+    if len(none) == len(rows):
+        raise ValueError(
+            f"spacing: none of the {len(rows)} images to evaluate has one; give spacing, or "
+            "unit='px'"
+        )
+    return [n for n in rows if n not in set(none)], none
+
+
+def _spacing(spacing, count: int, name: str, absent: bool = False) -> np.ndarray | None:
+    """[count][2] float64, or None. absent: NaN where an image has none."""
     if spacing is None:
         return None
-    spacing = array(spacing, name)
+    spacing = array(spacing, name, absent=absent)
     if spacing.shape not in ((), (2,), (count, 2)):
         raise ValueError(
             f"{name} must be a number, (sy, sx) or [{count}][2] in the order of the truth, got "
             f"{list(spacing.shape)}"
         )
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+    good = np.isfinite(spacing) & (spacing > 0)
+    if not (good | (absent & np.isnan(spacing))).all():
         raise ValueError(f"{name} must be positive")
     return np.broadcast_to(spacing, (count, 2))

@@ -44,6 +44,7 @@ class Evaluation(Result):
         left_out: images with predictions but without a true landmark.
         not_predicted: images with true landmarks and no row among the predictions; not counted.
         excluded: images left out on demand.
+        without_spacing: images that are left out of errors in mm, as their spacing is not known.
         images: the `Dataset`, for pictures, or None.
     """
 
@@ -66,6 +67,7 @@ class Evaluation(Result):
     left_out: list[str] = field(default_factory=list)
     not_predicted: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
+    without_spacing: list[str] = field(default_factory=list)
     images: object = field(default=None, compare=False)
 
     # ---- counts and tables ----
@@ -172,6 +174,7 @@ class Evaluation(Result):
             "left_out": self.left_out,
             "not_predicted": self.not_predicted,
             "excluded": self.excluded,
+            "without_spacing": self.without_spacing,
         }
 
     def _rows(self, names: list[str], table: metrics.ErrorTable) -> list[dict]:

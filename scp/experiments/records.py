@@ -118,8 +118,8 @@ def record(
     for dataset, which in ((templates, "templates"), (images, "images")):
         if dataset.landmarks is None:
             raise ValueError(f"{which}: these images have no landmarks")
-        if dataset.spacing is None:
-            raise ValueError(f"{which}: mm per pixel are not known")
+        if dataset.spacing is None or np.isnan(dataset.spacing).any():
+            raise ValueError(f"{which}: mm per pixel are not known of all images")
     key = json.dumps(
         {
             **extractor.parameters(),

@@ -80,6 +80,8 @@ def measure(
     known = None if truth is None else _true(truth, marks)
     mm = _spacing(spacing, images, marks)
     result = _measured(marks, definitions, mm, level, error_scale)
+    if spacing is None and mm is not None and images is not None and images.spacing_note():
+        result.remarks.append(f"Spacing of the files: {images.spacing_note()}.")
     if known is None:
         return result
     return replace(result, agreement=agreement(result, _measured(known, definitions, mm, level, 1)))

@@ -43,6 +43,7 @@ def render(evaluation: Any, pictures: bool = True) -> str:
                 ("Left out: no true landmark", e.left_out),
                 ("Not evaluated: no prediction", e.not_predicted),
                 ("Excluded on demand", e.excluded),
+                ("Left out: no spacing, so no errors in mm", e.without_spacing),
             )
             if ids
         ],

@@ -109,6 +109,14 @@ def spacing_in(path: Path) -> ArrayLike | Path | None:
     return None
 
 
+def spacing_note_in(path: Path) -> str:
+    """Where the spacing of the files comes from, as a run folder tells; or empty."""
+    try:
+        return str(read_config(path / CONFIG)["dataset"].get("spacing_from", ""))
+    except (ValueError, OSError, KeyError, AttributeError):
+        return ""
+
+
 def measure_folder(
     path: str | os.PathLike[str],
     definitions: str | os.PathLike[str] | Mapping[str, Any] | Definitions,
@@ -123,9 +131,12 @@ def measure_folder(
     """
     path = Path(path)
     landmarks = found_in(path)
+    note = ""
     if spacing is None:
-        spacing = spacing_in(path)
+        spacing, note = spacing_in(path), spacing_note_in(path)
     result = measure(landmarks, definitions, spacing=spacing, **options)
+    if note:
+        result.remarks.append(f"Spacing of the files: {note}.")
     if out is not None:
         return result, keep(result, path, out)
     with RunFolder(path).holding():

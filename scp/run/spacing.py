@@ -1,5 +1,6 @@
-"""Millimetres per pixel that were given to a run stay known to it: in its config.toml, or where
-images differ in spacing.csv beside it."""
+"""Millimetres per pixel stay known to a run: in its config.toml, or where images differ in
+spacing.csv beside it. What was given to it is taken again by later verbs; what the files say is for
+those that do not read them."""
 
 from __future__ import annotations
 
@@ -16,18 +17,21 @@ from ..runs.folder import CONFIG, SPACING
 
 
 def spacing_entry(dataset: Dataset) -> dict[str, Any]:
-    """What config.toml says of a spacing that was given, in its table `dataset`."""
-    given = dataset.given_spacing
-    if given is None:
+    """What config.toml says of a spacing that was given, or that of the files, in its table
+    `dataset`."""
+    known = _known(dataset)
+    if known is None:
         return {}
-    return {"spacing": given[0].tolist() if _one(given) else SPACING}
+    note = dataset.spacing_note()
+    said = {"spacing_from": note} if note and dataset.given_spacing is None else {}
+    return {"spacing": known[0].tolist() if _one(known) else SPACING, **said}
 
 
 def keep_spacing(folder: RunFolder, dataset: Dataset) -> None:
     """Writes spacing.csv where `spacing_entry` names it."""
-    given = dataset.given_spacing
-    if given is not None and not _one(given):
-        folder.write_text(SPACING, spacing_lines(dataset.ids, given))
+    known = _known(dataset)
+    if known is not None and not _one(known):
+        folder.write_text(SPACING, spacing_lines(dataset.ids, known))
 
 
 def with_kept_spacing(dataset: Dataset, path: Path | None) -> Dataset:
@@ -36,7 +40,8 @@ def with_kept_spacing(dataset: Dataset, path: Path | None) -> Dataset:
     if path is None or dataset.given_spacing is not None or not (path / CONFIG).is_file():
         return dataset
     try:
-        kept = read_config(path / CONFIG)["dataset"].get("spacing")
+        source = read_config(path / CONFIG)["dataset"]
+        kept = None if "spacing_from" in source else source.get("spacing")
     except (ValueError, OSError, KeyError, AttributeError):  # said by who needs the settings
         return dataset
     if kept is None:
@@ -57,6 +62,13 @@ def spacing_words(dataset: Dataset, path: Path | None) -> list[str]:
         return [] if path is None else ["--spacing", str(path / SPACING)]
     sy, sx = map(repr, given[0].tolist())
     return ["--spacing", sy if sy == sx else f"{sy},{sx}"]
+
+
+def _known(dataset: Dataset) -> np.ndarray | None:
+    """[N][2], given or of the files."""
+    if dataset.given_spacing is not None:
+        return dataset.given_spacing
+    return dataset.spacing if dataset.spacing_note() else None
 
 
 def _one(given: np.ndarray) -> bool:
