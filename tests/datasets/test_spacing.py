@@ -235,7 +235,7 @@ def test_several_instances_and_categories_of_templates(images, tmp_path, capsys)
     assert main([*words, "--category", "c1"]) == 2
     assert "annotations[0] already" in capsys.readouterr().err
     assert main([*words, "--category", "c1", "--several", "largest"]) == 0
-    with pytest.raises(ValueError, match="several goes with .*COCO"):
+    with pytest.raises(ValueError, match=r"several goes with .*COCO"):
         (tmp_path / "l.csv").write_text("image,landmark,x,y\na,p,1,2\n")
         scp.read_landmarks(tmp_path / "l.csv", several="largest")
 
