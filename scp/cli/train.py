@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from pathlib import Path
 
 from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
@@ -83,7 +84,7 @@ def add_length(how, verb="train", minutes: str | None = None, steps: str | None 
 
 def add_weights(commands) -> None:
     """The parser of scp weights."""
-    weights = commands.add_parser("weights", help="weights from elsewhere")
+    weights = commands.add_parser("weights", help="weights from elsewhere, and for others")
     verbs = weights.add_subparsers(required=True, metavar="VERB")
     verb = verbs.add_parser(
         "import",
@@ -98,6 +99,15 @@ def add_weights(commands) -> None:
         metavar="FILE",
         help="default: vgg19.safetensors in $SCP_WEIGHTS, else in ~/.local/share/scp",
     )
+    verb = verbs.add_parser(
+        "export",
+        help="a trained network as a PyTorch module or ONNX, which need no scp",
+        description="Write a trained network for others: FILE.py with its weights in "
+        "FILE.safetensors beside it, a PyTorch module; or FILE.onnx.",
+    )
+    verb.set_defaults(run_command=run_export)
+    verb.add_argument("model", help="a file of weights, or a run folder with trained features")
+    verb.add_argument("--to", metavar="FILE", required=True, help="FILE.py or FILE.onnx")
 
 
 def settings(pairs: list[str]) -> tuple[dict, dict]:
@@ -217,4 +227,14 @@ def run_import(args) -> int:
     from ..networks.imagenet import import_vgg19
 
     print(f"VGG-19 read; scp train --preset paper starts from {import_vgg19(args.file, args.to)}")
+    return 0
+
+
+def run_export(args) -> int:
+    from ..networks import export_model, load_model
+    from ..runs.folder import WEIGHTS
+
+    path = Path(args.model)
+    files = export_model(load_model(path / WEIGHTS if path.is_dir() else path), args.to)
+    print("written: " + ", ".join(visible(str(file)) for file in files))
     return 0

@@ -17,6 +17,7 @@ from ..datasets.base import check_size
 from ..errors import warn
 from ..estimator import training_options
 from ..networks import PRESETS, Network, build, preset
+from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..progress import Progress, of_training
@@ -351,6 +352,11 @@ class FeatureExtractor(BaseExtractor):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file (docs/files.md)."""
         save_model(path, self._trained())
+
+    def export(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write the network for others, as a PyTorch module (.py) or ONNX: see
+        `scp.networks.export_model`."""
+        return export_model(self._trained(), path)
 
     @classmethod
     def load(

@@ -1,5 +1,6 @@
 """Networks: the builder, the architectures, and the table of presets."""
 
+from .export import export_model
 from .imagenet import import_vgg19
 from .laptop import laptop
 from .layers import describe_layers
@@ -19,6 +20,7 @@ __all__ = [
     "build",
     "build_refinement",
     "describe_layers",
+    "export_model",
     "import_vgg19",
     "laptop",
     "load_model",

@@ -16,6 +16,7 @@ from ..detection import as_dataset
 from ..estimator import Estimator, training_options
 from ..features import FeatureExtractor
 from ..landmarks import Landmarks
+from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained, save_model
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
@@ -411,6 +412,11 @@ class LandmarkRefiner(Estimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file."""
         save_model(path, self._trained())
+
+    def export(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write the network for others, as a PyTorch module (.py) or ONNX: see
+        `scp.networks.export_model`."""
+        return export_model(self._trained(), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LandmarkRefiner:
