@@ -1,5 +1,5 @@
-"""Models for others: as PyTorch modules and as ONNX. What they compute is compared where PyTorch and
-onnxruntime are installed (else skipped)."""
+"""Models for others: as PyTorch modules and as ONNX. What they compute is compared where PyTorch
+and onnxruntime are installed (else skipped)."""
 
 import ast
 import importlib.util
