@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 
-from ..landmarks import CORRECTED, FOUND, MARKED
+from ..landmarks import CORRECTED, FOUND, MARKED, read_landmarks
+from ..landmarks.edits import ledger_of
 from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from .arguments import (
@@ -88,8 +90,11 @@ def add_templates(parser) -> None:
     )
     which.add_argument(
         "--templates",
+        nargs="+",
+        action="extend",
         metavar="FILE",
-        help="their landmarks: CSV, COCO JSON, or what an annotation tool saved",
+        help="their landmarks: CSV, COCO JSON, or what an annotation tool or the page of scp "
+        "annotate saved; of a point in several files the last counts",
     )
     which.add_argument(
         "--format", help="of --templates (default: as its content says); see scp export --to"
@@ -98,25 +103,39 @@ def add_templates(parser) -> None:
         "--template-ids",
         type=names,
         metavar="IDS",
-        help="images of the data set, which has their landmarks; @FILE: one id a line",
+        help="images of the data set, which has their landmarks; @FILE: one id a line; with "
+        "--templates: these first",
     )
+    for action in parser._actions:
+        if action.dest == "images":  # may stand behind --templates: `images_last`
+            action.required = False
+
+
+def images_last(args) -> bool:
+    """Where no images are given but several --templates, the last of these is the images: it stood
+    behind them. Whether the images are known."""
+    if not hasattr(args, "templates"):
+        return True
+    files = args.templates or []
+    if args.images is None and len(files) > 1 and Path(files[-1]).is_dir():
+        args.images = files.pop()
+    return args.images is not None
 
 
 def open_templates(args, run):
-    """The annotated images that the arguments name, a Dataset with their landmarks."""
-    if args.templates is not None and args.template_ids is not None:
-        raise ValueError("--templates, --template-ids: give one of them")
-    if args.templates is not None:
-        try:
-            return run.annotated(_read_templates(args, run.dataset))
-        except ValueError as error:
-            text = str(error)
-            named = text if args.templates in text else f"{args.templates}: {text}"
-            raise ValueError(named) from None
+    """The annotated images that the arguments name: a Dataset with their landmarks, and what
+    `Run.detect` takes as templates."""
+    own = None
     if args.template_ids is not None:
         if run.dataset.landmarks is None:
             raise ValueError("--templates FILE is needed: these images come without landmarks")
-        return run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
+        own = run.annotated(run.dataset.rows(args.template_ids, "--template-ids"))
+    if args.templates is not None:
+        given = _all_templates(args, run.dataset, own)
+        with _naming(args.templates):
+            return run.annotated(given), given
+    if own is not None:
+        return own, own
     if not run.has_marks():
         chosen, marks = Path(run.path, SELECTION).is_file(), run.path / MARKS
         select = shell_of(args, run.path).command("select")
@@ -130,7 +149,7 @@ def open_templates(args, run):
                 f"there is no {run.path / SELECTION}: give --templates FILE or --template-ids, "
                 f"or run scp select first: {select}"
             )
-    return run.annotated()
+    return run.annotated(), None
 
 
 def templates_said(images) -> str:
@@ -139,32 +158,69 @@ def templates_said(images) -> str:
 
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
-    words = given_words(args, "templates", "template_ids", "format")
+    words = given_words(args, "template_ids", "format")
+    words += ["--templates", *args.templates] if args.templates else []
     data = data_words(args)  # what is of the data set is there already
     for name in ("category", "several", "origin"):
         words += given_words(args, name) if words and f"--{name}" not in data else []
     return words
 
 
-def _read_templates(args, images):
-    """The landmarks of --templates. --category and --several are of this file, too, unless it is a
-    CSV beside annotations that they are of."""
-    from ..landmarks import read_landmarks
+def _all_templates(args, images, own):
+    """The landmarks of all files of --templates, and before them the data set's own; which of them
+    were replaced is said."""
+    from ..landmarks import Landmarks, hand_marks, merged, under
 
+    files, tables = list(args.templates), []
+    for file in files:
+        table = _read_templates(args, file, images)
+        if own is None and len(files) == 1:
+            return table
+        with _naming([file]):
+            tables.append(under(hand_marks(table), images.ids))
+    if own is not None:
+        files.insert(0, "the data set")
+        tables.insert(0, hand_marks(Landmarks.of(own)))
+    whole, replaced = merged(tables)
+    for (earlier, later), count in sorted(replaced.items()):
+        points = "1 point" if count == 1 else f"{count} points"
+        text = f"{points} of {files[earlier]} replaced by those of {files[later]}"
+        print(visible(text), file=sys.stderr)
+    return whole
+
+
+@contextlib.contextmanager
+def _naming(files):
+    """Errors of what is in files name the file, or the last of them."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        named = any(file in text for file in files)
+        raise ValueError(text if named else f"{files[-1]}: {text}") from None
+
+
+def _read_templates(args, file, images):
+    """The landmarks of a file of --templates. --category and --several are of this file, too,
+    unless it is a CSV beside annotations that they are of."""
     coco = {"category": args.category, "several": args.several}
-    if args.dataset in ("coco", "table") and not args.templates.lower().endswith(".json"):
+    if args.dataset in ("coco", "table") and not file.lower().endswith(".json"):
         coco = {}
     more = {"format": args.format, "images": images}
-    return read_landmarks(args.templates, origin=args.origin, **coco, **more)
+    return read_landmarks(file, origin=args.origin, **coco, **more)
 
 
 def keep_templates(args, out: Path) -> None:
-    """ValueError where the landmarks found would take the place of the templates' own."""
-    if args.templates is not None and out.exists() and os.path.samefile(args.templates, out):
-        raise ValueError(
-            f"{out}: the landmarks found would overwrite those of the templates; copy that file "
-            "(points corrected in it are used without --templates too)"
-        )
+    """ValueError where the landmarks found would take the place of the templates' own. A file that
+    says by whom each point is keeps those that a person gave."""
+    for file in args.templates or ():
+        if not out.exists() or not os.path.exists(file) or not os.path.samefile(file, out):
+            continue
+        if not ledger_of(out).is_file() or not read_landmarks(out).by_hand.any():
+            raise ValueError(
+                f"{out}: the landmarks found would overwrite those of the templates; copy that "
+                "file (points corrected in it are used without --templates too)"
+            )
 
 
 def run_detect(args) -> int:
@@ -178,11 +234,11 @@ def run_detect(args) -> int:
     )
     run = Run(pool, folder, features=extractor, progress=not args.quiet)
     run.shell = shell_of(args, folder, *template_words(args))
-    images = open_templates(args, run)
+    _, given = open_templates(args, run)
     out = Path(args.out) if args.out else folder / LANDMARKS
     keep_templates(args, out)
     found = run.detect(
-        images,
+        given,
         rule=args.rule,
         mode=args.mode,
         views=args.views,

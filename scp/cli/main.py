@@ -18,7 +18,7 @@ from ..training import HardlyTrainedWarning
 from .annotate import add_annotate
 from .arguments import program
 from .demo import add_demo
-from .detect import add_detect
+from .detect import add_detect, images_last
 from .evaluate import add_evaluate
 from .export import add_export
 from .info import add_info
@@ -53,9 +53,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not images_last(args):
+        parser.error("the following arguments are required: images")
     args.command_text = shlex.join([*program(), *argv])
     args.given = _given(argv)
+    args.given.pop("templates", None)  # a list; with what stood behind it
     try:
         for word in argv:
             check_name(word)

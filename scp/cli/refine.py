@@ -93,7 +93,7 @@ def run_refine(args) -> int:
     extractor = extractor_for(folder, args.features, model=args.model, feature_ids=args.feature_ids)
     run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
     run.shell = shell_of(args, folder, *template_words(args))
-    images = open_templates(args, run)
+    images, given = open_templates(args, run)
     pool.rows(images.ids, "templates")
     start = args.start
     if start is None and args.preset == "laptop" and isinstance(extractor, FeatureExtractor):
@@ -108,17 +108,17 @@ def run_refine(args) -> int:
     )
     refiner.check().view_sizes(args.views)  # refused before the training, not after it
     with run.holding():
-        return _refine(args, run, refiner, images)
+        return _refine(args, run, refiner, images, given)
 
 
-def _refine(args, run, refiner, images) -> int:
+def _refine(args, run, refiner, images, given) -> int:
     """Matches, trains, finds and writes."""
     pool, folder = run.dataset, run.path
     watch, losses = _watch(args, refiner, len(pool))
     for text in run.image_warnings():
         print(f"warning: {visible(text)}", file=sys.stderr)
     _say(args, f"matching {templates_said(images)} in {len(pool)} images")
-    matched = run.detect(images, pseudo_templates=args.pseudo_templates, write=False)
+    matched = run.detect(given, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
         matched,
@@ -132,7 +132,7 @@ def _refine(args, run, refiner, images) -> int:
         callback=watch,
     )
     found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
-    found = run.keep(found, images)
+    found = run.keep(found, images if given is None else given)
     if args.json:
         print(json.dumps(refiner.model_.training, indent=1))
         return 0

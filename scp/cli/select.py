@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..landmarks.lists import read_values
-from ..landmarks.names import visible
+from ..landmarks import read_landmarks
+from ..landmarks.lists import holds_landmarks, read_values
+from ..landmarks.names import stem, visible
 from ..landmarks.text import number_in
 from .arguments import (
     add_data,
@@ -51,11 +53,15 @@ def add_select(commands) -> None:
     add_method(select)
     rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")
     for name, text in (
-        ("initial", "already annotated: free, and counted"),
+        (
+            "initial",
+            "already annotated: free, and counted; or a file of landmarks: the images marked in it",
+        ),
         ("include", "must be chosen"),
         ("exclude", "must not be chosen"),
     ):
-        rules.add_argument(f"--{name}", type=names, default=[], metavar="IDS", help=text)
+        kind = marked_or_names if name == "initial" else names
+        rules.add_argument(f"--{name}", type=kind, default=[], metavar="IDS", help=text)
     rules.add_argument("--groups", metavar="CSV", help="lines id,group, or patient: of DICOM files")
     rules.add_argument("--quota", type=int, default=1, help="images per group at most (default 1)")
     rules.add_argument("--costs", metavar="CSV", help="lines id,cost")
@@ -67,6 +73,17 @@ def add_select(commands) -> None:
         help="between chosen images, 0 to 1: 1 - mean similarity",
     )
     add_choice_output(select)
+
+
+def marked_or_names(text: str) -> list[str] | Path:
+    """Argument type: a file of landmarks, or `names`."""
+    path = Path(text.removeprefix("@"))
+    try:
+        if stem(path.name) == path.name and path.exists() and holds_landmarks(path):
+            return path
+    except (ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return names(text)
 
 
 def add_method(parser) -> None:
@@ -134,6 +151,8 @@ def run_select(args) -> int:
 
     pool = open_data(args)
     rules = {k: getattr(args, k) for k in ("initial", "include", "exclude")}
+    if isinstance(args.initial, Path):
+        rules["initial"] = read_landmarks(args.initial, images=pool)
     rules["min_distance"] = args.min_distance
     if args.groups == "patient":
         rules.update(groups=patients_of(pool), quota=args.quota)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..datasets import Dataset, arrays
 from ..errors import warn
-from ..landmarks import Landmarks
+from ..landmarks import Landmarks, hand_marks, under
 from ..values import whole_numbers
 
 
@@ -76,7 +76,7 @@ def templates_among(
         images: all of them.
         templates: landmarks of some of the images, joined by id; or these images as a data set; or
             their rows or ids, where the data set has landmarks. Images without a point are no
-            templates (`marked`).
+            templates (`marked`), and points that were found (`Landmarks.source`) no landmarks.
     """
     return marked(_among(images, templates))
 
@@ -85,16 +85,15 @@ def _among(images: Dataset, templates) -> Dataset:
     if isinstance(templates, Dataset):
         return templates
     if isinstance(templates, Landmarks):
-        found = templates.find(images.ids)
-        rows = [i for i, k in enumerate(found) if k >= 0]
-        strange = sorted(set(range(len(templates))) - set(found.tolist()))
-        if strange:
-            raise ValueError(
-                f"templates: image {templates.ids[strange[0]]!r} is not among the {len(images)} "
-                f"images ({len(strange)} of {len(templates)} templates are not); leave these rows "
-                "out, or take the images (the split) that hold them"
-            )
-        return images.subset(rows).with_landmarks(templates.xy[found[rows]], templates.names)
+        try:
+            known = under(hand_marks(templates), images.ids)
+        except ValueError as error:
+            raise ValueError(f"templates: {error}") from None
+        if templates.source is not None and known.present.any():  # what was found only goes
+            there = known.present.any(axis=0)
+            known = known.columns([n for n, some in zip(known.names, there, strict=True) if some])
+        rows = images.rows(known.ids, "templates")
+        return images.subset(rows).with_landmarks(known.xy, known.names)
     if isinstance(templates, (str, bytes)) or not np.iterable(templates):
         raise TypeError(
             f"templates must be landmarks, a data set, or rows or ids of images, got {templates!r}"

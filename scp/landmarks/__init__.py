@@ -1,6 +1,7 @@
 """Landmarks by image and name, and their files."""
 
 from .edits import edits_in, set_aside, write_kept
+from .merge import hand_marks, marked_ids, merged, under
 from .names import stem
 from .read import read_landmarks, write_landmarks
 from .table import CORRECTED, FOUND, MARKED, SOURCES, Landmarks, numbered
@@ -12,10 +13,14 @@ __all__ = [
     "SOURCES",
     "Landmarks",
     "edits_in",
+    "hand_marks",
+    "marked_ids",
+    "merged",
     "numbered",
     "read_landmarks",
     "set_aside",
     "stem",
+    "under",
     "write_kept",
     "write_landmarks",
 ]

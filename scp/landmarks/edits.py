@@ -28,10 +28,12 @@ class Edits:
 
     Attributes:
         points: the corrected ones, source "corrected" (absent: taken away), or None.
+        fresh: those of them that were corrected since the file was written, or None.
         unclear: why the file cannot be understood as one that was written here, or "".
     """
 
     points: Landmarks | None = None
+    fresh: Landmarks | None = None
     unclear: str = ""
 
 
@@ -63,17 +65,19 @@ def edits_in(path: str | os.PathLike[str], ids: list[str], names: list[str]) -> 
             )
         # Two ledgers: a process was killed between them. The file is that of the closer one.
         changed = [_changed(now, ledger) for ledger in before or [now]]
-        source = min(changed, key=lambda s: (s != "").sum())
-        if not source.any():
+        corrected, fresh = min(changed, key=lambda c: c[0].sum())
+        if not corrected.any():
             return Edits()
-        return Edits(_among(Landmarks(now.ids, now.names, now.xy, source=source), ids, names))
+        points = _among(now, corrected, ids, names)
+        return Edits(points, _among(now, fresh, ids, names) if fresh.any() else None)
     except (ValueError, OSError) as error:
         return Edits(unclear=str(error))
 
 
-def _among(edited: Landmarks, ids: list[str], names: list[str]) -> Landmarks:
-    """The corrected images and landmarks, under the names that the images have; ValueError names
-    one that is not among them."""
+def _among(now: Landmarks, which: np.ndarray, ids: list[str], names: list[str]) -> Landmarks:
+    """These points, bool [N][L], as corrected ones, under the names that the images have;
+    ValueError names an image or landmark that is not among them."""
+    edited = Landmarks(now.ids, now.names, now.xy, source=np.where(which, CORRECTED, ""))
     there = edited.by_hand
     edited = edited.rows([edited.ids[i] for i in np.flatnonzero(there.any(axis=1))])
     edited = edited.columns([edited.names[k] for k in np.flatnonzero(there.any(axis=0))])
@@ -88,8 +92,8 @@ def _among(edited: Landmarks, ids: list[str], names: list[str]) -> Landmarks:
     return edited.rows([name for name, k in zip(ids, found, strict=True) if k >= 0])
 
 
-def _changed(now: Landmarks, before: Landmarks) -> np.ndarray:
-    """The source of each point: "corrected" or ""."""
+def _changed(now: Landmarks, before: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """Which points are corrected, and which of them since `before`, bool [N][L]."""
     names = [name for name in now.names if name in set(before.names)]
     at = [now.names.index(name) for name in names]
     known = before.columns(names)
@@ -101,10 +105,11 @@ def _changed(now: Landmarks, before: Landmarks) -> np.ndarray:
     if known.source is not None:
         source[np.ix_(here, at)] = known.source[of]
     moved = np.hypot(*np.moveaxis(now.xy - old, -1, 0)) > MOVED  # False where one is absent
-    corrected = moved | (now.present != ~np.isnan(old[..., 0])) | (source == CORRECTED)
+    fresh = moved | (now.present != ~np.isnan(old[..., 0]))
     if now.source is not None:
-        corrected |= (now.source == CORRECTED) | ((now.source == MARKED) & (source != MARKED))
-    return np.where(corrected, CORRECTED, "")
+        fresh |= (now.source == CORRECTED) & (source != CORRECTED)
+        fresh |= (now.source == MARKED) & (source != MARKED)
+    return fresh | (source == CORRECTED), fresh
 
 
 def write_kept(

@@ -35,14 +35,21 @@ def read_ids(path: str | os.PathLike[str]) -> list[str]:
     return ids
 
 
+def holds_landmarks(path: str | os.PathLike[str]) -> bool:
+    """Whether a file (or a folder) is one of landmarks, and no list. DatasetError names one that
+    cannot be read."""
+    if format_of(path) is not CSV:
+        return True
+    _, header = next(csv_lines(path, read_text(path)), (1, []))
+    return len(header) > 1 and any(cell.strip().casefold() in IMAGE for cell in header)
+
+
 def read_names(path: str | os.PathLike[str]) -> list[str]:
     """Names of landmarks: of a file of landmarks, or one a line. DatasetError names the file."""
-    lines = [] if format_of(path) is not CSV else list(csv_lines(path, read_text(path)))
-    header = [cell.strip().casefold() for cell in lines[0][1]] if lines else []
-    if not lines or (len(header) > 1 and any(cell in IMAGE for cell in header)):
+    if holds_landmarks(path):
         return read_landmarks(path).names
     names = []
-    for _, cells in lines:
+    for _, cells in csv_lines(path, read_text(path)):
         names.append(plain_cell(",".join(cells).strip()))
     if names and names[0].casefold() in NAMES:
         del names[0]

@@ -12,7 +12,7 @@ import numpy as np
 from ..annotate import PAGE_SIZE, Written, write_page
 from ..datasets import Dataset
 from ..datasets.cephalometric import LANDMARKS as CEPHALOMETRIC
-from ..landmarks import FOUND, Landmarks, edits_in, numbered, read_landmarks
+from ..landmarks import FOUND, Landmarks, edits_in, numbered, read_landmarks, under
 from ..landmarks.lists import read_names
 from ..landmarks.names import form
 from ..runs import RunFolder
@@ -192,11 +192,11 @@ def _known(
     if found is not None:
         known = _over(known, found.rows(dataset.ids, absent=True))
     if marks is not None:
-        known = known.with_marks(_here(marks, dataset))
+        known = known.with_marks(under(marks, dataset.ids))
     if file is not None and found is not None:
         edits = edits_in(file, dataset.ids, names).points
         known = known if edits is None else known.with_marks(edits)
-    return known if initial is None else _over(known, _here(initial, dataset))
+    return known if initial is None else _over(known, under(initial, dataset.ids))
 
 
 def _joined(names: list[str], more: Sequence[str]) -> list[str]:
@@ -208,14 +208,6 @@ def _to_fill(path: Path | None) -> list[str]:
     """The names in a marks.csv in which nothing is filled in."""
     file = None if path is None else path / MARKS
     return read_landmarks(file).names if file is not None and file.is_file() else []
-
-
-def _here(marks: Landmarks, dataset: Dataset) -> Landmarks:
-    """The same under the ids of the data set; ValueError names an image that is not in it."""
-    found = marks.find(dataset.ids)
-    if len(strange := sorted(set(range(len(marks))) - set(found.tolist()))):
-        raise ValueError(f"no image is called {marks.ids[strange[0]]!r} here")
-    return marks.rows([name for name, k in zip(dataset.ids, found, strict=True) if k >= 0])
 
 
 def _over(known: Landmarks, more: Landmarks) -> Landmarks:

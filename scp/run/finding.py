@@ -61,13 +61,14 @@ class Finding(Held):
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
         """
         check_extractor(self.extractor, "features")
-        images = self.annotated(templates)
+        given = given_marks(self.path) if templates is None else templates
+        images = self.annotated(given)
         writes = write and (out is not None or self.path is not None)
         if writes:
             self.dataset.rows(images.ids, "templates")
         options = {"rule": rule, "mode": mode, "views": views}
         with self.holding(write and out is None):
-            hand = self._hand(images, out)
+            hand = self._hand(images, out, given)
             known = hand.templates()
             detector = LandmarkDetector(extractor=self.extractor, **options).fit(known)
             if pseudo_templates is None:
@@ -161,14 +162,16 @@ class Finding(Held):
         given = len(templates) > 0
         images = templates_among(self.dataset, templates) if given else self.dataset.subset([])
         with self.holding(out is None):
-            hand = self._hand(images, out)
+            hand = self._hand(images, out, templates)
             found = hand.put_in(landmarks)
             self._keep(found, hand, out)
         return found
 
-    def _hand(self, images: Dataset, out: str | os.PathLike[str] | None) -> HandWork:
+    def _hand(self, images: Dataset, out: str | os.PathLike[str] | None, given: Any) -> HandWork:
         files = [] if self.path is None else [self.path / LANDMARKS]
-        return HandWork(self.dataset, images, [*files, *([] if out is None else [Path(out)])])
+        files += [] if out is None else [Path(out)]
+        marks = given if isinstance(given, Landmarks) else None
+        return HandWork(self.dataset, images, files, marks)
 
     def _keep(self, found: Landmarks, hand: HandWork, out) -> None:
         usual = None if self.path is None else self.path / LANDMARKS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..errors import warn
-from ..landmarks import CORRECTED, MARKED, Landmarks, edits_in
+from ..landmarks import CORRECTED, MARKED, Landmarks, edits_in, hand_marks, under
 
 T = TypeVar("T", bound=Landmarks)
 
@@ -20,6 +21,9 @@ class HandWork:
 
     Args:
         dataset: all images. images: the annotated ones, with their landmarks.
+        given: what was said of them, where it has a source: which points are absent, and which are
+            corrections. These are newer than corrections in the files, but for those that were
+            made since the files were written.
         files: of landmarks found before (docs/files.md), in which people may have corrected some;
             the later file counts.
 
@@ -27,19 +31,35 @@ class HandWork:
         unclear: for each file why it cannot be understood, or "".
     """
 
-    def __init__(self, dataset: Dataset, images: Dataset, files: Sequence[Path]):
+    def __init__(
+        self,
+        dataset: Dataset,
+        images: Dataset,
+        files: Sequence[Path],
+        given: Landmarks | None = None,
+    ):
         self.dataset, self.images = dataset, images
         self._said: list[Landmarks] = []
         names: list[str] = []
         if images.landmarks is not None:
-            self._said.append(Landmarks.of(images))
+            base = Landmarks.of(images)
+            if given is not None and given.source is not None:
+                base = under(hand_marks(given), dataset.ids).columns(base.names)
+            self._said.append(base)
             names = self._said[0].names
         self.unclear = {}
+        newer: list[Landmarks] = []
+        if self._said and self._said[0].source is not None:
+            base = self._said[0]
+            newer = [replace(base, source=np.where(base.source == CORRECTED, CORRECTED, ""))]
         for path in files:
             edits = edits_in(path, dataset.ids, names)
             self.unclear[path] = edits.unclear
             if edits.points is not None:
                 self._said.append(edits.points)
+            if edits.fresh is not None and newer:
+                newer.append(edits.fresh)
+        self._said += newer
 
     @property
     def said(self) -> Landmarks:

@@ -29,7 +29,8 @@ def given_marks(run: str | os.PathLike[str] | None) -> Landmarks | None:
     if not marks.present.any():
         return None
     names = [n for n, there in zip(marks.names, marks.present.any(axis=0), strict=True) if there]
-    ids = [i for i, there in zip(marks.ids, marks.present.any(axis=1), strict=True) if there]
+    said = (marks.present | marks.by_hand).any(axis=1)
+    ids = [i for i, there in zip(marks.ids, said, strict=True) if there]
     return marks.rows(ids).columns(names)
 
 

@@ -323,8 +323,9 @@ class Run(Finding, Annotating, Measuring, Exporting):
         Args:
             m: how many; a sequence gives one answer per entry; None: as the budget allows.
             method, rules: see `scp.select`. Images may be named by id or index in `initial`,
-                `include`, `exclude`. min_distance: by `scp.image_distances`. A method of
-                `scp.baselines` chooses by its own rule; score and bound are SCP's.
+                `include`, `exclude`; `initial` may be `scp.Landmarks`, the images marked there.
+                min_distance: by `scp.image_distances`. A method of `scp.baselines` chooses by its
+                own rule; score and bound are SCP's.
             vectors: for those: a kind of `scp.baselines.vectors`, or float [N][d]; None: what the
                 method mostly uses.
         """

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..landmarks import Landmarks, marked_ids
 from ..landmarks.names import Index
 from ..runs import RunFolder, brief, read_json
 from ..runs.folder import MARKS
@@ -241,11 +242,13 @@ def plain(value):
 
 
 def row_numbers(rules: dict, ids: list[str]) -> dict:
-    """Ids in initial, include and exclude become row numbers; how names match:
-    `scp.landmarks.names.Index`."""
+    """Ids in initial, include and exclude become row numbers (of landmarks, the images in which a
+    person marked some); how names match: `scp.landmarks.names.Index`."""
     index, out = Index(ids), dict(rules)
     for key in ("initial", "include", "exclude"):
-        if out.get(key) is not None:
+        if isinstance(out.get(key), Landmarks):
+            out[key] = index.rows(marked_ids(out[key]), key)
+        elif out.get(key) is not None:
             given = entries(out[key], key, "ids or rows")
             rows = [index.rows([e], key)[0] if isinstance(e, str) else e for e in given]
             out[key] = whole_numbers(rows, key, 0, len(ids) - 1)

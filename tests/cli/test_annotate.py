@@ -103,7 +103,7 @@ def test_the_least_certain_with_what_was_found(images, run, capsys):
         (["--landmarks", "no.csv"], "there is no such file"),
         (["--page-size", "30K"], "page_size: the images do not fit"),
         (["--format", "coco"], "--format goes with --initial"),
-        (["--initial", "OTHER"], "no image is called 'x' here"),
+        (["--initial", "OTHER"], "image 'x' is not among the 8 images"),
         (["-o", "OTHER"], "is there, and no page"),
     ),
 )
@@ -117,6 +117,28 @@ def test_what_is_refused(images, run, capsys, words, message):
         code = error.code
     assert code == 2 and message in capsys.readouterr().err
     assert not (run / "annotate.html").exists()
+
+
+def test_marked_images_are_initial(images, run, capsys):
+    """scp select counts the images that are marked in a file of landmarks as annotated."""
+    marks = run.parent / "saved.csv"
+    marks.write_text(
+        "image,landmark,x,y,source\np2.png,s,1,2,marked\np5.png,s,,,marked\np6.png,s,1,2,found\n"
+    )
+    words = ["select", str(images), "--run", str(run), "-m", "2", "--count", "30", "--size", "64"]
+    answers = []
+    for given in (str(marks), f"@{marks}", "p2.png,p5.png"):
+        assert main([*words, "--quiet", "--no-report", "--initial", given]) == 0
+        answers.append(json.loads((run / "selection.json").read_text()))
+    assert [a["rules"]["initial"] for a in answers] == [[2, 5]] * 3
+    assert answers[0]["selected"] == answers[1]["selected"] == answers[2]["selected"]
+    pool = scp.datasets.folder(images)
+    extractor = scp.GradientExtractor(size=(64, 64))
+    stages = scp.Run(pool, None, features=extractor, count=30)
+    choice = stages.select(2, initial=scp.read_landmarks(marks))
+    assert choice.ids == [entry["id"] for entry in answers[0]["selected"]]
+    assert main([*words, "--initial", str(run / "nothing.csv")]) == 2
+    assert "no image is called" in capsys.readouterr().err
 
 
 def test_names_from_files(tmp_path):

@@ -75,7 +75,7 @@ def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
         ([], "marks.csv; it is written by: scp select "),
         (["--templates", "nowhere.csv"], "nowhere.csv: cannot be read"),
         (["--template-ids", "a"], "--templates FILE is needed"),
-        (["--templates", "MARKED", "--template-ids", "a"], "give one of them"),
+        (["--templates", "MARKED", "--template-ids", "a"], "without landmarks"),
         (["--templates", "OTHER"], "image 'x.png' is not among the 4 images"),
         (["--templates", "MARKED", "--features", "trained"], "train first"),
     ),
@@ -121,3 +121,77 @@ def test_templates_without_any_mark_are_refused(folder, tmp_path, capsys):
     for verb in ("detect", "refine"):
         assert main([verb, str(root), "--templates", str(empty), "--run", str(tmp_path)]) == 2
         assert "no landmark is marked in them" in capsys.readouterr().err
+
+
+def test_several_files_of_templates_in_any_order(folder, tmp_path, capsys):
+    """The last file counts, and what was found is no mark; the images may stand behind them."""
+    root, marked, truth = folder
+    run, more = tmp_path / "run", tmp_path / "more.csv"
+    a, b, c, _ = scp.read_landmarks(truth).ids
+    name = scp.read_landmarks(truth).names
+    more.write_text(
+        f"image,landmark,x,y,source\n{a},{name[0]},50.5,60,corrected\n{a},{name[1]},,,corrected\n"
+        f"{b},{name[0]},70,80,marked\n{b},{name[1]},1,2,found\n"
+    )
+    rest = ["--run", str(run), "--quiet", "--size", "64", "--views", "1"]
+    outputs = []
+    for words in (
+        [str(root), *rest, "--templates", str(marked), str(more)],
+        [*rest, "--templates", str(marked), str(more), str(root)],
+        ["--templates", str(marked), "--templates", str(more), *rest, str(root)],
+    ):
+        (run / "landmarks.csv").unlink(missing_ok=True)
+        assert main(["detect", *words]) == 0
+        out, err = capsys.readouterr()
+        assert f"2 points of {marked} replaced by those of {more}" in err
+        assert f"from 3 templates: {a}, {b}, {c}" in out
+        outputs.append((run / "landmarks.csv").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]
+    found = scp.read_landmarks(run / "landmarks.csv").rows([a, b, c])
+    assert found.xy[:2, 0].tolist() == [[50.5, 60], [70, 80]]
+    assert np.isnan(found.xy[0, 1]).all() and found.source[0, 1] == "corrected"
+    assert found.source[1, 1] == "found" and (found.xy[1, 1] != (1, 2)).any()
+    assert (found.source[2] == "marked").all()
+    # The run's own file holds what persons gave; a newer correction of a point counts.
+    more.write_text(f"image,landmark,x,y,source\n{a},{name[0]},51,61,corrected\n")
+    own = str(run / "landmarks.csv")
+    assert main(["detect", str(root), *rest, "--templates", own, str(more)]) == 0
+    again = scp.read_landmarks(own).rows([a, b, c])
+    assert again.xy[0, 0].tolist() == [51, 61]
+    assert np.array_equal(again.source, found.source)
+    hand = found.by_hand.copy()
+    hand[0, 0] = False
+    assert np.array_equal(again.xy[hand], found.xy[hand], equal_nan=True)
+
+
+def test_one_file_before_the_images(folder, tmp_path, capsys):
+    root, marked, _ = folder
+    rest = ["--run", str(tmp_path / "run"), "--quiet", "--size", "64", "--views", "1"]
+    assert main(["detect", *rest, "--templates", str(marked), str(root)]) == 0
+    assert "from 2 templates" in capsys.readouterr().out
+    for words in (["--templates", str(marked)], ["--templates", str(marked), "nowhere"], []):
+        with pytest.raises(SystemExit):
+            main(["detect", *rest, *words])
+        assert "required: images" in capsys.readouterr().err
+
+
+def test_files_beside_the_landmarks_of_the_data_set(folder, tmp_path, capsys):
+    root, _, truth = folder
+    ids, name = scp.read_landmarks(truth).ids, scp.read_landmarks(truth).names[0]
+    more = tmp_path / "more.csv"
+    more.write_text(f"image,landmark,x,y,source\n{ids[1]},{name},70,80,corrected\n")
+    data = [str(root), "--dataset", "table", "--annotations", str(truth)]
+    rest = ["--run", str(tmp_path / "run"), "--quiet", "--size", "64", "--views", "1", "--json"]
+    words = ["--template-ids", ids[0], "--templates", str(more)]
+    assert main(["detect", *data, *rest, *words]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["templates"] == [ids[0]] and content["corrected"] == [ids[1]]
+
+
+def test_only_found_points_are_no_templates(folder, tmp_path, capsys):
+    root, _, truth = folder
+    found = tmp_path / "found.csv"
+    found.write_text(f"image,landmark,x,y,source\n{scp.read_landmarks(truth).ids[0]},s,1,2,found\n")
+    words = ["detect", str(root), "--run", str(tmp_path / "run"), "--templates", str(found)]
+    assert main(words) == 2
+    assert "no point in it is from a person" in capsys.readouterr().err
