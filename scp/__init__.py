@@ -37,7 +37,7 @@ from .detection import Detections, LandmarkDetector, combine, match_templates
 from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
-from .landmarks import Landmarks, read_landmarks, write_landmarks
+from .landmarks import Landmarks, convert_landmarks, read_landmarks, write_landmarks
 from .measures import Measurements, measure, read_definitions
 from .refinement import LandmarkRefiner, confidence_weights
 from .report import write_report
@@ -76,6 +76,7 @@ __all__ = [
     "code_direction",
     "combine",
     "confidence_weights",
+    "convert_landmarks",
     "datasets",
     "devices",
     "evaluate",

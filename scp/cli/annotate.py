@@ -9,6 +9,7 @@ from ..landmarks.names import visible
 from .arguments import (
     add_data,
     byte_count,
+    file_options,
     landmark_names,
     names,
     open_data,
@@ -44,7 +45,7 @@ def add_annotate(commands) -> None:
         "found are corrected. It saves a CSV that scp detect --templates reads.",
     )
     verb.set_defaults(run_command=run_annotate)
-    add_data(verb)
+    add_data(verb, "initial")
     what = verb.add_argument_group("which images and landmarks")
     which = what.add_mutually_exclusive_group()
     which.add_argument(
@@ -69,7 +70,6 @@ def add_annotate(commands) -> None:
         f"many there are, or {', '.join(BUILT_IN)}; default: those of marks.csv or landmarks.csv",
     )
     what.add_argument("--initial", metavar="FILE", help="further points to begin with")
-    what.add_argument("--format", help="of --initial (default: as its content says)")
     what.add_argument(
         "--page-size",
         type=byte_count,
@@ -93,9 +93,7 @@ def run_annotate(args) -> int:
     folder = run_path(args, pool)
     initial = None
     if args.initial is not None:
-        initial = read_landmarks(args.initial, format=args.format, images=pool)
-    elif args.format is not None:
-        raise ValueError("--format goes with --initial")
+        initial = read_landmarks(args.initial, images=pool, **file_options(args, args.initial))
     page = annotate_run(
         folder,
         pool,

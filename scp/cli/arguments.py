@@ -186,6 +186,32 @@ def run_folder(args, pool, name: str, parent: str = "") -> Path:
 
 
 KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")
+# How a file of landmarks is read (`scp.read_landmarks`): option, the data sets it goes with, its
+# default, what it means.
+FILE_OPTIONS: dict[str, tuple[tuple[str, ...], str | None, str]] = {
+    "format": (("table",), None, "its format (default: as its content says), see docs/formats.md"),
+    "category": (
+        ("coco", "table"),
+        None,
+        "of a file with several (categories of COCO, individuals of DeepLabCut), which",
+    ),
+    "origin": (
+        ("coco", "table"),
+        None,
+        "the first pixel's center is (0, 0) in it, or its corner is, or its centre is (1, 1): one "
+        "(default: as its format says)",
+    ),
+    "several": (
+        ("coco", "table"),
+        "raise",
+        "raise, or largest, where an image has several instances (COCO, DeepLabCut)",
+    ),
+    "units": (
+        ("table",),
+        None,
+        "it counts pixels (default), or fraction (0 to 1) or percent of width and height",
+    ),
+}
 # Option, the data sets it goes with, its default, what it means. A default of None is the
 # loader's own.
 _OPTIONS = (
@@ -218,44 +244,48 @@ _OPTIONS = (
     ("ids", ("folder", "table"), "path", "path, or uid: images are called by their UIDs in DICOM"),
     ("sizes", ("hand",), None, "hand: how many images train and test have (default 609,300)"),
     ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
-    (
-        "category",
-        ("coco", "table"),
-        None,
-        "coco, table, --templates: of a COCO file with several, whose key points",
-    ),
-    (
-        "origin",
-        ("coco", "table"),
-        None,
-        "coco, table, --templates: the first pixel's center is (0, 0) in the file of landmarks, or "
-        "its corner is, or its centre is (1, 1): one (default: as the format of the file says)",
-    ),
-    (
-        "several",
-        ("coco", "table"),
-        "raise",
-        "coco, table, --templates: raise, or largest, where an image of a COCO file has several "
-        "instances",
-    ),
+    *((name, kinds, default, None) for name, (kinds, default, _) in FILE_OPTIONS.items()),
 )
 
 
-def add_data(parser):
-    """Arguments that say which images; `open_data` reads them."""
+def add_data(parser, file: str | None = None):
+    """Arguments that say which images; `open_data` reads them.
+
+    file: the argument of the verb that is a file of landmarks, "templates": the options that say
+        how such files are read are of this one too, and `file_options` gives them.
+    """
     parser.add_argument("images", help="folder of images, or root of the data set")
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", choices=KINDS, default="folder", help="the kind of data set")
     for name, _, default, meaning in _OPTIONS:
-        kind = split_sizes if name == "sizes" else None
-        data.add_argument(f"--{name}", default=default, type=kind, help=meaning)
+        if meaning is not None:
+            kind = split_sizes if name == "sizes" else None
+            data.add_argument(f"--{name}", default=default, type=kind, help=meaning)
     data.add_argument(
         "--on-error",
         choices=["raise", "skip"],
         default="raise",
         help="what to do with a file that cannot be read",
     )
+    more = f", {file if file == 'landmarks' else '--' + file}" if file else ""
+    add_file_options(parser.add_argument_group(f"file of landmarks (coco, table{more})"))
+    parser.set_defaults(of_file=file)
     return data
+
+
+def add_file_options(group) -> None:
+    """How a file of landmarks is read; `file_options` gives it."""
+    for name, (_, default, meaning) in FILE_OPTIONS.items():
+        group.add_argument(f"--{name}", default=default, help=meaning)
+
+
+def file_options(args, file: str = "") -> dict[str, str | None]:
+    """Arguments of `scp.read_landmarks` for the file of a verb. --category and --several are of
+    the annotations of a data set where there are such, unless the file is JSON as well."""
+    found = {name: getattr(args, name) for name in FILE_OPTIONS}
+    if getattr(args, "dataset", "") in ("coco", "table") and not file.lower().endswith(".json"):
+        del found["category"], found["several"]
+    return found
 
 
 def open_data(args):
@@ -275,12 +305,16 @@ def open_data(args):
 def _opened(args, spacing):
     from .. import datasets
 
-    templates = getattr(args, "templates", None) is not None
+    file = args.of_file
+    present = file is not None and getattr(args, file) is not None
+    if file == "landmarks" and args.dataset in ("coco", "table"):
+        present = False  # of two files, the options are of the annotations
     for name, kinds, default, _ in _OPTIONS:
-        ours = args.dataset in kinds or (templates and name in ("category", "several", "origin"))
+        ours = args.dataset in kinds or (present and name in FILE_OPTIONS)
         given = getattr(args, name) != default or name in getattr(args, "given", ())
         if given and not ours:
-            raise ValueError(f"--{name} goes with --dataset {' or '.join(kinds)}")
+            more = f"--{file} or " if file is not None and name in FILE_OPTIONS else ""
+            raise ValueError(f"--{name} goes with {more}--dataset {' or '.join(kinds)}")
     given = {
         name: getattr(args, name)
         for name, kinds, default, _ in _OPTIONS
@@ -288,6 +322,8 @@ def _opened(args, spacing):
     }
     given["on_error"] = args.on_error
     given.pop("spacing", None)
+    if present:
+        given.pop("format", None)  # of the file of the verb
     file = given.pop("annotations", None)
     if args.dataset in ("coco", "table"):
         if file is None:

@@ -13,10 +13,12 @@ from ..landmarks.edits import ledger_of
 from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from .arguments import (
+    FILE_OPTIONS,
     add_data,
     add_features,
     add_output,
     data_words,
+    file_options,
     given_words,
     names,
     open_data,
@@ -40,7 +42,7 @@ def add_detect(commands) -> None:
         "the run. Writes landmarks.csv to the run folder, with a confidence for each point.",
     )
     detect.set_defaults(run_command=run_detect)
-    add_data(detect)
+    add_data(detect, "templates")
     add_templates(detect)
     default = usual(LandmarkDetector)
     how = detect.add_argument_group("matching")
@@ -95,9 +97,6 @@ def add_templates(parser) -> None:
         metavar="FILE",
         help="their landmarks: CSV, COCO JSON, or what an annotation tool or the page of scp "
         "annotate saved; of a point in several files the last counts",
-    )
-    which.add_argument(
-        "--format", help="of --templates (default: as its content says); see scp export --to"
     )
     which.add_argument(
         "--template-ids",
@@ -158,10 +157,10 @@ def templates_said(images) -> str:
 
 def template_words(args) -> list[str]:
     """The arguments of `add_templates` again, as words of another command."""
-    words = given_words(args, "template_ids", "format")
+    words = given_words(args, "template_ids")
     words += ["--templates", *args.templates] if args.templates else []
     data = data_words(args)  # what is of the data set is there already
-    for name in ("category", "several", "origin"):
+    for name in FILE_OPTIONS:
         words += given_words(args, name) if words and f"--{name}" not in data else []
     return words
 
@@ -201,13 +200,7 @@ def _naming(files):
 
 
 def _read_templates(args, file, images):
-    """The landmarks of a file of --templates. --category and --several are of this file, too,
-    unless it is a CSV beside annotations that they are of."""
-    coco = {"category": args.category, "several": args.several}
-    if args.dataset in ("coco", "table") and not file.lower().endswith(".json"):
-        coco = {}
-    more = {"format": args.format, "images": images}
-    return read_landmarks(file, origin=args.origin, **coco, **more)
+    return read_landmarks(file, images=images, **file_options(args, file))
 
 
 def keep_templates(args, out: Path) -> None:

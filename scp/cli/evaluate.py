@@ -6,9 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
+from ..landmarks import Landmarks
 from ..landmarks.names import visible
 from .arguments import (
     add_data,
+    file_options,
     names,
     no_effect,
     open_data,
@@ -32,7 +34,7 @@ def add_evaluate(commands) -> None:
     )
     verb.set_defaults(run_command=run_evaluate)
     verb.add_argument("landmarks", help="predicted: CSV or COCO key points")
-    add_data(verb)
+    add_data(verb, "landmarks")
     how = verb.add_argument_group("measuring")
     how.add_argument(
         "--radii",
@@ -102,15 +104,14 @@ def pair(text: str) -> tuple[int, int]:
 def run_evaluate(args) -> int:
     from ..evaluation import evaluate
     from ..evaluation.metrics import RADII_OF
-    from ..landmarks import read_landmarks
     from ..run.next import after_evaluation
     from ..runs import holding
 
     folder = args.run or args.out
     if not folder:
         no_effect(args, "without --run or --out: no file is written", "no_pictures")
-    predicted = read_landmarks(args.landmarks)
     truth, rest = _truth(args)
+    predicted = _predicted(args, truth)
     if args.unit == "px":
         rest.pop("grid_spacing", None)
     unit = "%" if args.normalise else args.unit or ("mm" if _has_spacing(truth, rest) else "px")
@@ -163,9 +164,22 @@ def _truth(args):
     of_images = ("split", "annotator", "annotations", "unmatched", "sizes", "subset", "on_error")
     no_effect(args, f"where {args.images}, a file, has the true landmarks", *of_images)
     no_effect(args, f"where no images are known: {args.images} is a file", "no_pictures")
-    truth = read_landmarks(args.images, args.category, origin=args.origin, several=args.several)
+    truth = read_landmarks(args.images, **file_options(args))
     spacing = spacing_of(spacing_argument(args.spacing), truth.ids)
     return truth, {} if spacing is None else {"spacing": spacing}
+
+
+def _predicted(args, truth):
+    """The landmarks that are measured. Options of files are theirs where the truth has no file of
+    landmarks that they are of."""
+    from ..landmarks import read_landmarks
+    from ..landmarks.read import needs_images
+
+    if isinstance(truth, Landmarks) or args.dataset in ("coco", "table"):
+        return read_landmarks(args.landmarks)
+    options = file_options(args, args.landmarks)
+    needed = needs_images(args.landmarks, options["format"], options["units"])
+    return read_landmarks(args.landmarks, images=truth if needed else None, **options)
 
 
 def _wrist(truth, grid) -> dict:

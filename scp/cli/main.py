@@ -17,6 +17,7 @@ from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
 from .annotate import add_annotate
 from .arguments import program
+from .convert import add_convert
 from .demo import add_demo
 from .detect import add_detect, images_last
 from .evaluate import add_evaluate
@@ -130,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     add_select(commands)
     add_annotate(commands)
     add_export(commands)
+    add_convert(commands)
     add_verify(commands)
     add_detect(commands)
     add_refine(commands)

@@ -10,7 +10,15 @@ from pathlib import Path
 from ..landmarks.names import visible
 from ..report import words
 from ..runs.folder import LANDMARKS, MARKS
-from .arguments import names, say_next, spacing_argument
+from .arguments import (
+    FILE_OPTIONS,
+    add_file_options,
+    file_options,
+    names,
+    no_effect,
+    say_next,
+    spacing_argument,
+)
 
 MOST_ROWS = 60  # of the table of measurements
 
@@ -43,6 +51,9 @@ def add_measure(commands) -> None:
         "default: what the run folder tells",
     )
     what.add_argument("--truth", metavar="FILE", help="true landmarks, to compare with")
+    add_file_options(
+        verb.add_argument_group("file of landmarks (of a run folder: that of --truth)")
+    )
     how = verb.add_argument_group("intervals")
     how.add_argument(
         "--level",
@@ -74,19 +85,24 @@ def run_measure(args) -> int:
     from ..run.next import after_measuring
 
     source = Path(args.landmarks)
+    run = source if source.is_dir() and is_run(source) else None
+    ours, others = file_options(args), {}
+    if run is not None:
+        ours, others = others, ours
+        if not args.truth:
+            no_effect(args, f"where {source}, a run folder, has the landmarks", *FILE_OPTIONS)
     options = {
         "spacing": spacing_argument(args.spacing),
-        "truth": read_landmarks(args.truth) if args.truth else None,
+        "truth": read_landmarks(args.truth, **others) if args.truth else None,
         "level": args.level,
         "error_scale": args.error_scale,
     }
     definitions = chosen(args.definitions, args.only)
     _keep_inputs(args, source)
-    run = source if source.is_dir() and is_run(source) else None
     if run is not None:
         result, written = measure_folder(run, definitions, out=args.out, **options)
     else:
-        result = measure(read_landmarks(source), definitions, **options)
+        result = measure(read_landmarks(source, **ours), definitions, **options)
         written = result.write(args.out) if args.out else []
     if args.json:
         print(json.dumps(result.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))

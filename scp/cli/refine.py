@@ -36,7 +36,7 @@ def add_refine(commands) -> None:
         "the same command is given again.",
     )
     refine.set_defaults(run_command=run_refine)
-    add_data(refine)
+    add_data(refine, "templates")
     add_templates(refine)
     how = refine.add_argument_group("training")
     presets = "; ".join(f"{n}: {p.summary}" for n, p in REFINEMENTS.items())

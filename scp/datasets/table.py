@@ -6,10 +6,11 @@ import os
 
 from numpy.typing import ArrayLike
 
-from ..landmarks.read import read_with_places
+from ..landmarks.read import needs_images, read_with_places
+from ..landmarks.units import check_not_fractions
 from .base import Dataset, check_files, check_on_error
 from .file_spacing import warn_if_other
-from .folder import walk
+from .folder import folder, walk
 from .identity import check_groups, check_ids, patients, uids
 from .joining import check_inside, check_unmatched
 from .reading import DatasetError, folder_at
@@ -24,6 +25,8 @@ def table(
     category: str | None = None,
     several: str = "raise",
     origin: str | None = None,
+    format: str | None = None,
+    units: str | None = None,
     unmatched: str = "raise",
     ids: str = "path",
     groups: str | None = None,
@@ -31,7 +34,7 @@ def table(
 ) -> Dataset:
     """The images of a folder that a file of landmarks names.
 
-    The file is a long or wide CSV, or COCO key points (see `scp.landmarks`). Its images are paths
+    The file is of any format that is read (docs/formats.md), a CSV for one. Its images are paths
     below the folder with "/"; suffixes may be left out where that is unambiguous. Ids are the
     paths with suffix, sorted by code point, as those of `folder`. Absent landmarks are NaN.
 
@@ -40,7 +43,8 @@ def table(
         image_root: the folder.
         spacing: millimetres per pixel: one number, (sy, sx), the path of a CSV with the header
             image,sy,sx, or None.
-        category: of a COCO file with several. several, origin: see `scp.read_landmarks`.
+        category: of a COCO file with several. several, origin, format, units: see
+            `scp.read_landmarks`.
         unmatched: what an image in the file but not in the folder, or the other way round, does:
             "raise", or "skip" (listed in `skipped`).
         ids: "path", or "uid": images are called, here and in the file, by the SOP instance UIDs of
@@ -54,7 +58,8 @@ def table(
     check_ids(ids)
     check_groups(groups)
     root = folder_at(image_root)
-    listed, places = read_with_places(file, category, origin, several)
+    images = folder(root, ids=ids, on_error=on_error) if needs_images(file, format, units) else None
+    listed, places = read_with_places(file, category, origin, several, format, images, units)
     odd: list[tuple[str, str]] = []
     paths = sorted(walk(root, odd))
     present = uids([root / name for name in paths]) if ids == "uid" else paths
@@ -93,6 +98,9 @@ def table(
         raise DatasetError(f"{root}: none of {len(names)} images is usable; {damaged[0][1]}")
     if scale is not None and headers["file_spacing"] is not None:
         warn_if_other(scale[keep], headers["file_spacing"], [names[i] for i in keep])
+    if units is None and images is None:
+        used = listed.rows([listed.ids[rows[i]] for i in keep])
+        check_not_fractions(used, headers["shapes"], file)
     kept = [names[i] for i in keep]
     return Dataset(
         "table",

@@ -1,5 +1,6 @@
 """Landmarks by image and name, and their files."""
 
+from .convert import convert_landmarks
 from .edits import edits_in, set_aside, write_kept
 from .merge import hand_marks, marked_ids, merged, under
 from .names import stem
@@ -12,6 +13,7 @@ __all__ = [
     "MARKED",
     "SOURCES",
     "Landmarks",
+    "convert_landmarks",
     "edits_in",
     "hand_marks",
     "marked_ids",

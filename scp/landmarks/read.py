@@ -117,6 +117,12 @@ def _shapes(found: Landmarks, images, path, absent: bool = True) -> list[tuple[i
     return [images.shape(i) for i in rows if i >= 0]
 
 
+def needs_images(path, format: str | None = None, units: str | None = None) -> bool:
+    """Reading needs the images: the file counts in something that depends on them."""
+    row = format_of(path) if format is None else named(format)
+    return row.origin is None or row.placed or UNITS.get(units or "pixels") is not None
+
+
 def check_origin(origin: str | None) -> None:
     if origin is not None and origin not in ORIGINS:
         raise ValueError(f"origin must be one of {', '.join(ORIGINS)}; got {origin!r}")

@@ -90,6 +90,7 @@ class Format:
             else than pixels, and `read` and `write` convert.
         takes: which of category and several it uses.
         sized: the sizes of the images go into what is written, so that writing needs the images.
+        placed: reading needs the images too, though it counts pixels.
         instructions: how to import it into its tool, two sentences.
     """
 
@@ -102,4 +103,5 @@ class Format:
     origin: str | None = "center"
     takes: frozenset[str] = field(default_factory=frozenset)
     sized: bool = False
+    placed: bool = False
     instructions: str = ""

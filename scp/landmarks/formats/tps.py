@@ -138,6 +138,7 @@ TPS = Format(
     read=_read,
     write=_write,
     sized=True,
+    placed=True,
     instructions="Put the .tps beside the images and open it in tpsDig, which shows the landmarks "
     "by numbers, in the order of the names. Give what it saves to: scp detect --templates FILE.",
 )
