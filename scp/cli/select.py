@@ -105,7 +105,10 @@ def add_method(parser) -> None:
         help="of the search; from kmeans on: other ways to choose, which go by --vectors",
     )
     method.add_argument(
-        "--vectors", choices=KINDS, help="one per image, for the other ways to choose"
+        "--vectors",
+        metavar="KIND|FILE",
+        help=f"one per image, for the other ways to choose: {', '.join(KINDS)}, or a .npy or .npz "
+        "file (docs/pipelines.md)",
     )
     method.add_argument(
         "--keypoints", default=default["keypoints"], choices=DETECTORS, help="their detector"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..baselines import KINDS, METHODS, choose, vectors
+from ..features import ImageVectors
 from ..selection import Selection
 from ..values import array
 
 if TYPE_CHECKING:
     from .stages import Run
 
+Given = str | os.PathLike[str] | ArrayLike | None
 OWN = {"pixels": "pixels", "freesel": "patterns"}  # vectors of these methods; else "levels"
 TAKEN = ("initial", "include", "exclude", "groups", "quota", "random_state", "weights", "device")
 
 
-def check_other(method: str, m: Any, given: ArrayLike | str | None, rules: dict[str, Any]) -> None:
+def check_other(method: str, m: Any, given: Given, rules: dict[str, Any]) -> None:
     """ValueError names what does not go with the method, before any work."""
     if method not in METHODS:
         if given is not None:
@@ -29,30 +33,56 @@ def check_other(method: str, m: Any, given: ArrayLike | str | None, rules: dict[
     for name, value in rules.items():
         if name not in TAKEN and value is not None:
             raise ValueError(
-                f"{name}: method {method!r} does not know it; it takes initial, "
-                "include, exclude, groups and quota"
+                f"{name}: method {method!r} does not know it; it takes initial, include, exclude, "
+                "groups and quota"
             )
-    if isinstance(given, str) and given not in KINDS:
-        raise ValueError(f"vectors must be one of {', '.join(KINDS)} or an array, got {given!r}")
-    if given is not None and not isinstance(given, str):
+    if given is not None and not isinstance(given, str | os.PathLike):
         array(given, "vectors", np.float32)
+    elif given is not None and given not in KINDS and not os.path.isfile(given):
+        raise ValueError(f"vectors: {given} is no file and none of {', '.join(KINDS)}")
 
 
 def chosen_by(
     run: Run,
     method: str,
     sizes: list[int],
-    given: ArrayLike | str | None,
+    given: Given,
     values: np.ndarray,
     rules: dict[str, Any],
 ) -> list[Selection]:
     """The answer for each size, with SCP's score of it and SCP's bound.
 
-    given: a kind of `scp.baselines.vectors`, an array [N][d], or None: what the method uses.
+    given: a kind of `scp.baselines.vectors`, an array [N][d], a file of
+        `scp.features.ImageVectors`; None: what the method uses, of vectors the features themselves.
     """
-    x = OWN.get(method, "levels") if given is None else given
-    if isinstance(x, str):
-        x = vectors(run.dataset, x, run.extractor, points=run._pool, progress=run.progress)
+    x = _vectors(run, method, given)
     if len(x) != len(run.dataset):
         raise ValueError(f"vectors must have {len(run.dataset)} rows, one per image, got {len(x)}")
     return [choose(x, m, method, values=values, **rules) for m in sizes]
+
+
+def _vectors(run: Run, method: str, given: Given) -> np.ndarray:
+    dataset, extractor = run.dataset, run.extractor
+    if isinstance(extractor, ImageVectors):
+        if given is None and method not in OWN:
+            return extractor.unit(dataset)
+        if (OWN.get(method) if given is None else given) in ("levels", "keypoints", "patterns"):
+            raise ValueError(f"vectors: method {method!r} needs maps; these features are vectors")
+    if given is None:
+        given = OWN.get(method, "levels")
+    if isinstance(given, str) and given in KINDS:
+        pool = run._pool if given == "keypoints" else None
+        return vectors(dataset, given, extractor, points=pool, progress=run.progress)
+    if isinstance(given, str | os.PathLike):
+        return ImageVectors(given).unit(dataset)
+    return array(given, "vectors", np.float32)
+
+
+def said(given: Given) -> str:
+    """Vectors as config.toml names them: their kind, their file, or the digest of an array."""
+    if isinstance(given, str) and given in KINDS:
+        return given
+    if isinstance(given, str | os.PathLike):
+        return f"file {os.fspath(given)}"
+    data = np.ascontiguousarray(given, np.float32)
+    return f"given, sha256 {hashlib.sha256(data.tobytes()).hexdigest()}"

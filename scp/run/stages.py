@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -54,7 +53,7 @@ from .finding import Finding
 from .held import held
 from .measuring import Measuring
 from .next import Shell
-from .other import check_other, chosen_by
+from .other import check_other, chosen_by, said
 from .spacing import keep_spacing, spacing_entry
 
 SCORES = ("similarity", "cycle")
@@ -314,7 +313,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         m: int | Sequence[int] | None = 5,
         *,
         method: str = "swap",
-        vectors: str | ArrayLike | None = None,
+        vectors: str | os.PathLike[str] | ArrayLike | None = None,
         min_distance: float | None = None,
         **rules: Any,
     ) -> Choice:
@@ -326,8 +325,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 `include`, `exclude`; `initial` may be `scp.Landmarks`, the images marked there.
                 min_distance: by `scp.image_distances`. A method of `scp.baselines` chooses by its
                 own rule; score and bound are SCP's.
-            vectors: for those: a kind of `scp.baselines.vectors`, or float [N][d]; None: what the
-                method mostly uses.
+            vectors: for those: a kind of `scp.baselines.vectors`, float [N][d], or a file of
+                `scp.features.ImageVectors`; None: what the method mostly uses.
         """
         sizes, rules = self.check(m, rules)
         check_other(method, m, vectors, {**rules, "min_distance": min_distance})
@@ -465,7 +464,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
             "selection": {
                 "method": asked.get("method", "swap"),
                 "m": asked.get("m"),
-                **({"vectors": _said(asked["vectors"])} if "vectors" in asked else {}),
+                **({"vectors": said(asked["vectors"])} if "vectors" in asked else {}),
                 "min_distance": asked.get("min_distance"),
                 "random_state": self.random_state,
             },
@@ -487,11 +486,3 @@ class Run(Finding, Annotating, Measuring, Exporting):
 
     def _training(self) -> dict:
         return dict(self.extractor.model_.training) if self.extractor.name == "trained" else {}
-
-
-def _said(vectors: str | ArrayLike) -> str:
-    """Vectors as config.toml names them: their kind, or the digest of an array."""
-    if isinstance(vectors, str):
-        return vectors
-    data = np.ascontiguousarray(vectors, np.float32)
-    return f"given, sha256 {hashlib.sha256(data.tobytes()).hexdigest()}"

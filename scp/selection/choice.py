@@ -171,7 +171,7 @@ def asked_for(path: Path) -> dict[str, Any]:
         if (vectors := settings.get("vectors")) is not None:
             if vectors.startswith("given"):
                 raise ValueError("vectors that were given are not kept")
-            given["vectors"] = vectors
+            asked["vectors"] = vectors.removeprefix("file ")
         if asked["method"] == "random":
             given["draws"] = content["history"][-1][0]
         for name, value in given.items():

@@ -50,13 +50,28 @@ def test_vectors_may_be_given(images, tmp_path):
         assert len(run.select(2, method=name).ids) == 2
 
 
+def test_vectors_in_a_file_and_as_features(images, tmp_path):
+    x = np.random.default_rng(1).standard_normal((8, 5)).astype(np.float32)
+    file = tmp_path / "x.npz"
+    np.savez(file, vectors=x[::-1], ids=np.array(images.ids[::-1]))
+    wanted = set(baselines.pick(x, 3, "kcenter"))
+    run = start(images, tmp_path / "run")
+    assert set(run.select(3, method="kcenter", vectors=str(file)).selection.selected) == wanted
+    assert start(images, tmp_path / "run").report().is_file()
+    whole = scp.Run(images, tmp_path / "whole", features=str(file))
+    assert set(whole.select(3, method="kcenter").selection.selected) == wanted
+    assert whole.report().is_file()
+    with pytest.raises(ValueError, match="needs maps"):
+        whole.select(3, method="freesel")
+
+
 def test_what_does_not_go_together(images):
     run = start(images)
     for rules, text in (
         ({"method": "kmeans", "costs": np.ones(8), "budget": 3}, "costs: method 'kmeans'"),
         ({"method": "kmeans", "min_distance": 0.1}, "min_distance: method 'kmeans'"),
         ({"method": "swap", "vectors": "levels"}, "vectors goes with another way"),
-        ({"method": "kmeans", "vectors": "words"}, "vectors must be one of"),
+        ({"method": "kmeans", "vectors": "words"}, "vectors: words is no file and none of levels"),
         ({"method": "kmeans", "vectors": np.ones((3, 2))}, "vectors must have 8 rows"),
     ):
         with pytest.raises(ValueError, match=text):
