@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..landmarks.formats.isbi import LANDMARKS
 from ..landmarks.text import decoded, number_in
 from .base import Dataset, check_files, check_on_error
 from .reading import DatasetError, folder_at
@@ -30,27 +31,6 @@ ANNOTATORS = {
     "senior": ("400_senior",),
 }
 SPACING = 0.1  # mm per pixel
-LANDMARKS = (
-    "sella",
-    "nasion",
-    "orbitale",
-    "porion",
-    "subspinale",
-    "supramentale",
-    "pogonion",
-    "menton",
-    "gnathion",
-    "gonion",
-    "lower incisal incision",
-    "upper incisal incision",
-    "upper lip",
-    "lower lip",
-    "subnasale",
-    "soft tissue pogonion",
-    "posterior nasal spine",
-    "anterior nasal spine",
-    "articulare",
-)
 _SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")  # lossless first
 
 

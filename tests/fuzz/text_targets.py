@@ -25,6 +25,16 @@ DEEPLABCUT = [
 ]
 TPS = b"LM=2\n1 2\n-1 -1\nCURVES=1\nPOINTS=1\n3 4\nIMAGE=a.png\nID=0\nSCALE=0.1\nLM=1\n1 2\nID=b\n"
 KNOWN = datasets.arrays([np.zeros((30, 20), np.uint8)] * 2, ["a.png", "b.png"])
+ISBI = b"1,2\n3.5,4\n,\n1\n3\n"
+AARIZ = json.dumps(
+    {
+        "ceph_id": "c1",
+        "landmarks": [
+            {"title": "Sella", "symbol": "S", "value": {"x": 1, "y": 2}},
+            {"title": "Nasion", "symbol": "N", "value": None},
+        ],
+    }
+).encode()
 TABLES = [
     b"id,X1,Y1,X2,Y2\na.png,1,2,3,4\nb.png,,,5,6\n",
     b",File,s (x),s (y),s_score,age\n0,a.png,1,2,0.5,3\n1,b.png,3,4,1,7\n",
@@ -263,6 +273,24 @@ TARGETS = [
         "case.tps",
         [b"LM=", b"LM3=", b"POINTS=", b"CURVES=", b"IMAGE=", b"=", b"\n", b" "],
         _tps_growing,
+    ),
+    Target(
+        "isbi",
+        lambda: [ISBI],
+        lambda path: read_landmarks(path, format="isbi"),
+        (DatasetError,),
+        "1.txt",
+        [b",", b"\n", b" "],
+        lambda size: (b"1,2\n" * (size // 4), b"1,2\n" + b"1\n" * (size // 2), b"," * size),
+    ),
+    Target(
+        "aariz",
+        lambda: [AARIZ],
+        lambda path: read_landmarks(path, format="aariz"),
+        (DatasetError,),
+        "case.json",
+        (),
+        json_growing,
     ),
     Target(
         "wflw",

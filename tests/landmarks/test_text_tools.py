@@ -1,5 +1,7 @@
 """Text files of tools: DeepLabCut, tpsDig, the ISBI challenge, Aariz."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,69 @@ def test_tps_needs_the_images(tmp_path):
         scp.read_landmarks(written(tmp_path, TPS, "file.tps"))
     with pytest.raises(ValueError, match=r"the images are needed too"):
         scp.write_landmarks(tmp_path / "x.tps", scp.Landmarks(["a"], ["1"], [[[1, 2]]]), "tps")
+
+
+# ---- the ISBI challenge, Aariz ----
+
+
+def test_isbi_folders_and_files(tmp_path):
+    lines = "".join(f"{k},{2 * k}\n" for k in range(1, 20))
+    for name in ("001.txt", "002.txt"):
+        written(tmp_path, lines + "1\n3\n", f"to/{name}")
+    written(tmp_path, "what this is", "to/readme.txt")
+    found = scp.read_landmarks(tmp_path / "to")
+    assert format_of(tmp_path / "to").name == "isbi"
+    assert found.ids == ["001", "002"] and found.names[:2] == ["sella", "nasion"]
+    assert len(found.names) == 19 and found.xy[0, :2].tolist() == [[1, 2], [2, 4]]
+    known = scp.read_landmarks(tmp_path / "to" / "002.txt", images=pool(["a/001.png", "a/002.png"]))
+    assert known.ids == ["a/002.png"]
+    few = scp.read_landmarks(written(tmp_path, "1,2\n,\n3,4\n", "7.txt"))
+    assert few.names == ["1", "2", "3"] and few.present.tolist() == [[True, False, True]]
+    written(tmp_path, "1,2\n", "to/003.txt")
+    with pytest.raises(DatasetError, match=r"003\.txt: 1 lines x,y, but 19 in 001\.txt"):
+        scp.read_landmarks(tmp_path / "to")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1,2\n3;4\n5,6\n", r"line 2: expected x,y; got '3;4'"),
+        ("1,2\n1\n5,6\n", r"line 3: expected x,y; got '5,6'"),
+        ("1,2\n1,x\n", r"line 2: y: 'x' is not a number"),
+        ("1,2\n1,\n", r"line 2: one of x and y is empty"),
+        ("1,2\n1,2,3\n", r"line 2: expected x,y"),
+    ],
+)
+def test_isbi_errors(tmp_path, text, message):
+    with pytest.raises(DatasetError, match=r"1\.txt.*" + message):
+        scp.read_landmarks(written(tmp_path, text, "1.txt"))
+
+
+def entry(title, value):
+    return {"landmark_id": title, "title": title, "symbol": title[:1], "value": value}
+
+
+def test_aariz(tmp_path):
+    points = [entry("Sella", {"x": 10, "y": 20}), entry("Nasion", None)]
+    points.append(entry("Menton", {"x": None, "y": None}))
+    content = {"ceph_id": "cks2ip8fq29yq0yufc4scftj8", "landmarks": points, "dataset_type": "train"}
+    path = written(tmp_path, json.dumps(content), "a/1.json")
+    for source in (path, tmp_path / "a"):
+        found = scp.read_landmarks(source)
+        assert format_of(source).name == "aariz"
+        assert found.ids == ["cks2ip8fq29yq0yufc4scftj8"]
+        assert found.names == ["Sella", "Nasion", "Menton"]
+        np.testing.assert_array_equal(found.xy, [[[10, 20], [NAN, NAN], [NAN, NAN]]])
+    written(tmp_path, json.dumps(content), "a/2.json")
+    with pytest.raises(DatasetError, match=r"2\.json: image 'cks.*' is in 1\.json already"):
+        scp.read_landmarks(tmp_path / "a")
+    for change, message in (
+        (points[:1] * 2, r"landmarks\[1\]: landmark 'Sella' .* is there already"),
+        ([entry("", None)], r"landmarks\[0\]: title is missing"),
+        ([entry("S", [1, 2])], r"landmarks\[0\]: value must be an object"),
+        ([entry("S", {"x": 1})], r"landmarks\[0\], y: None is not a finite number"),
+        ({}, r"landmarks must be a list"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            path = written(tmp_path, json.dumps({**content, "landmarks": change}), "b.json")
+            scp.read_landmarks(path)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from ...errors import DatasetError
 from ..text import head_of
+from .aariz import AARIZ
 from .base import Context, Format, Images, Read
 from .coco import COCO
 from .cvat import CVAT
 from .deeplabcut import DEEPLABCUT
 from .house import CSV
 from .imagej import IMAGEJ
+from .isbi import ISBI
 from .labelme import LABELME
 from .labelstudio import LABEL_STUDIO
 from .slicer import SLICER, SLICER_MM
@@ -33,9 +35,11 @@ FORMATS: tuple[Format, ...] = (
     YOLO,
     LABELME,
     VIA,
+    AARIZ,
     COCO,
     DEEPLABCUT,
     TPS,
+    ISBI,
     CSV,
 )
 
