@@ -254,7 +254,7 @@ def add_data(parser, file: str | None = None):
     file: the argument of the verb that is a file of landmarks, "templates": the options that say
         how such files are read are of this one too, and `file_options` gives them.
     """
-    parser.add_argument("images", help="folder of images, or root of the data set")
+    parser.add_argument("images", help="folder of images, or root of the data set; or a run folder")
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", choices=KINDS, default="folder", help="the kind of data set")
     for name, _, default, meaning in _OPTIONS:
@@ -289,9 +289,11 @@ def file_options(args, file: str = "") -> dict[str, str | None]:
 
 
 def open_data(args):
-    """The data set that the arguments name."""
+    """The data set that the arguments name; of a run folder, the one that it is of."""
+    _recall(args)
     spacing = spacing_argument(args.spacing)
     data = _opened(args, spacing)
+    data.opened = _arguments(args)
     if spacing is None:
         return data
     try:
@@ -300,6 +302,38 @@ def open_data(args):
         raise
     except ValueError as error:
         raise ValueError(f"--{error}") from None
+
+
+def _arguments(args) -> dict[str, object]:
+    """What opens these images again, in another folder too; the spacing is kept by the run."""
+    said = {"images": os.path.abspath(args.images), "dataset": args.dataset}
+    for name, kinds, default, _ in _OPTIONS:
+        value = getattr(args, name)
+        if args.dataset in kinds and name != "spacing" and value != default:
+            value = list(value) if isinstance(value, tuple) else value
+            said[name] = os.path.abspath(value) if name == "annotations" else value
+    return said | ({"on_error": args.on_error} if args.on_error != "raise" else {})
+
+
+def _recall(args) -> None:
+    """Puts into the arguments what a run folder, given in place of the images, says of them."""
+    from ..runs import opened_in
+
+    folder = args.images
+    said = opened_in(folder)
+    if said is None:
+        return
+    mine = {"dataset", "on_error", *(name for name, *_ in _OPTIONS)} - {"spacing"}
+    if args.of_file is not None:  # they are of this file as well
+        mine -= FILE_OPTIONS.keys()
+    no_effect(args, f"on a run folder: {folder} says it", *sorted(mine))
+    if getattr(args, "run", None) not in (None, folder):
+        raise ValueError(f"--run: {folder} is a run folder already; name the images instead")
+    args.run = folder
+    given = FILE_OPTIONS.keys() & set(getattr(args, "given", ()))
+    for name, value in said.items():
+        if name in ({"images", "dataset", "on_error", *(n for n, *_ in _OPTIONS)} - given):
+            setattr(args, name, tuple(value) if isinstance(value, list) else value)
 
 
 def _opened(args, spacing):

@@ -30,9 +30,11 @@ def add_export(commands) -> None:
 def run_export(args) -> int:
     from ..landmarks.formats import named
     from ..run.exporting import export_run
+    from ..run.spacing import with_kept_spacing
 
     pool = open_data(args)
     folder = run_path(args, pool)
+    pool = with_kept_spacing(pool, folder)
     written, points = export_run(folder, pool, args.to, predictions=args.predictions, out=args.out)
     print(f"the chosen images for {named(args.to).title}: {visible(str(written))}")
     find = shell_of(args, folder).command("detect", "--templates", "FILE")

@@ -111,6 +111,7 @@ class Dataset:
     """
 
     given_spacing: np.ndarray | None = None  # of `with_spacing`, [N][2]
+    opened: dict[str, Any] | None = None  # by the command line: its arguments; run folders keep it
     _pool: tuple[Dataset, list[int]] | None = None  # whose images these are, and which
 
     def __init__(
@@ -317,7 +318,7 @@ class Dataset:
         out.spacing = out.given_spacing = spacing_of(spacing, self.ids)
         if out.spacing is not None and out.file_spacing is not None:
             warn_if_other(out.spacing, out.file_spacing, self.ids)
-        out.skipped = list(self.skipped)
+        out.skipped, out.opened = list(self.skipped), self.opened
         return out
 
 

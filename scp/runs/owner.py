@@ -2,6 +2,7 @@
 
     check_owner(folder, dataset)    an error where it belongs to another
     claim(folder, dataset)          the same, and it is written down
+    opened_in(folder)               how its images are opened
     free_folder(..)                 a folder under runs/ that is this data set's, or nobody's
 
 A data set is known again by its kind and folder; or, where it was moved, or is not in a folder, by
@@ -16,6 +17,7 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from .config import as_unicode, read_config
 from .files import writing
@@ -50,7 +52,9 @@ def claim(folder: str | os.PathLike[str], dataset) -> None:
     check_owner(folder, dataset)
     path, record = Path(folder, RECORD), _read(Path(folder))
     root = _root(dataset)
-    if record is not None and (record["kind"], record["root"]) == (dataset.name, root):
+    opened = dataset.opened or (record or {}).get("opened")
+    same = record is not None and (record["kind"], record["root"]) == (dataset.name, root)
+    if record is not None and same and record.get("opened") == opened:
         return
     content = {
         "format": FORMAT,
@@ -58,9 +62,38 @@ def claim(folder: str | os.PathLike[str], dataset) -> None:
         "kind": dataset.name,
         "root": None if root is None else as_unicode(root, "the folder of the images"),
         "images": {as_unicode(n, "an image"): _digest(dataset, i) for n, i in _sample(dataset)},
+        **({} if opened is None else {"opened": opened}),
     }
     with writing(path) as beside:
         beside.write_text(json.dumps(sealed(content), indent=1) + "\n", encoding="utf-8")
+
+
+def opened_in(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Arguments of the command line that open the images of a run folder: "images", their folder,
+    "dataset", the kind, and its options. None where the folder is none of a run.
+
+    Raises:
+        ValueError: the folder does not say it.
+    """
+    path = Path(folder)
+    if not path.is_dir() or not is_run_folder(path, os.listdir(path)):
+        return None
+    record = _read(path) or {}
+    said, root = record.get("opened"), record.get("root")
+    if said is None and record.get("kind") == "folder" and root is not None:
+        said = {"dataset": "folder", "images": root}
+    if not isinstance(said, dict) or not isinstance(said.get("images"), str):
+        raise ValueError(
+            f"{folder}: this run folder does not say how its images are opened (a Python program "
+            "or an older version made it); name the images, with --dataset as for scp select, and "
+            f"--run {folder}"
+        )
+    if not os.path.exists(said["images"]):
+        raise ValueError(
+            f"{folder}: its images are not in {said['images']} any more; name their folder, and "
+            f"--run {folder}"
+        )
+    return said
 
 
 def free_folder(dataset, name: str, parent: str = "") -> tuple[Path, str | None]:
