@@ -275,6 +275,8 @@ const DOES = {
   "?": () => part("help").showModal(),
 };
 
+const ONCE = ["Enter", "a", "x"]; // a key that is held decides one point
+
 document.addEventListener("keydown", (event) => {
   if (part("help").open || event.altKey) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -290,5 +292,6 @@ document.addEventListener("keydown", (event) => {
   else if (!command) act = DOES[key];
   if (!act) return;
   event.preventDefault();
+  if (event.repeat && ONCE.includes(key)) return;
   act(event);
 });

@@ -85,7 +85,8 @@ def write_page(
     if not len(rows) or not points.names:
         raise ValueError("annotate: there must be an image and a landmark to mark")
     title = words.clean(title or "images")
-    saves = f"{_UNSAFE.sub('-', title).strip('-.') or 'images'}-marks.csv"
+    kind = "corrected" if (points.present & ~points.by_hand).any() else "marks"
+    saves = f"{_UNSAFE.sub('-', title).strip('-.') or 'images'}-{kind}.csv"
     given = _points(points)
     work = [[str(dataset.ids[i]) for i in rows], points.names]
     content = {
@@ -157,7 +158,7 @@ class _Embedded:
 
 
 def _points(points: Landmarks) -> list[list[list[Any] | None]]:
-    """[N][L]: [x, y, source], [null, null, source] of what is absent, null of what nobody knows."""
+    """[N][L]: [x, y, source, hidden], x and y null of what is absent; null of what nobody knows."""
     hand, source = points.by_hand, points.source
     return [
         [
@@ -166,6 +167,7 @@ def _points(points: Landmarks) -> list[list[list[Any] | None]]:
             else [
                 *(None if math.isnan(v) else float(v) for v in points.xy[i, k]),
                 str(source[i, k]) if source is not None and hand[i, k] else FOUND,
+                not (points.visible is None or points.visible[i, k]),
             ]
             for k in range(len(points.names))
         ]

@@ -12,7 +12,10 @@ const entries = landmarks.map((name, k) => {
   told.className = "told";
   label.textContent = plain(name);
   button.append(label, told);
-  button.addEventListener("click", () => goTo(at.image, k));
+  button.addEventListener("click", () => {
+    goTo(at.image, k);
+    stage.focus({ preventScroll: true }); // where Enter sets the point
+  });
   entry.append(button);
   list.append(entry);
   return { button, told };

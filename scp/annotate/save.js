@@ -14,14 +14,17 @@ function number(value, exact) {
 
 // A landmark that nobody decided has no line. A place that was not changed is written as it came.
 function csv() {
-  const lines = ["image,landmark,x,y,source"];
+  const hidden = points.some((row) => row.some((p) => p && p.hidden));
+  const lines = [`image,landmark,x,y,source${hidden ? ",visible" : ""}`];
   for (const [i, row] of points.entries()) {
     for (const [k, p] of row.entries()) {
       if (p === null) continue;
       const before = initial[i][k];
       const same = before !== null && p.x === before.x && p.y === before.y;
       const xy = [p.x, p.y].map((v) => number(v, same));
-      lines.push([cell(images[i].id), cell(landmarks[k]), ...xy, p.source].join(","));
+      const cells = [cell(images[i].id), cell(landmarks[k]), ...xy, p.source];
+      if (hidden) cells.push(isAbsent(p) ? "" : p.hidden ? "0" : "1");
+      lines.push(cells.join(","));
     }
   }
   return lines;

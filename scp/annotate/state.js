@@ -1,5 +1,6 @@
 // What is marked. A point is {x, y, source}, in pixels of the original image, pixel centres at
 // integers; x and y are null where a person said that the landmark is absent; null: nobody said.
+// hidden: the file it comes from says that something lies before it.
 // Points are never changed in place: a point that is not the initial one was changed here.
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -7,7 +8,7 @@ const images = data.images;
 const landmarks = data.landmarks;
 
 const initial = images.map((image) =>
-  image.points.map((p) => p && { x: p[0], y: p[1], source: p[2] }),
+  image.points.map((p) => p && { x: p[0], y: p[1], source: p[2], hidden: p[3] }),
 );
 const points = initial.map((row) => [...row]);
 const at = { image: 0, landmark: 0 };
@@ -59,14 +60,16 @@ function apply(i, entries, kind) {
 
 function place(x, y, kind = "place", k = at.landmark) {
   const { width, height } = image();
-  const p = { x: inside(x, width), y: inside(y, height), source: sourceFor(at.image, k) };
+  const { hidden = false } = points[at.image][k] ?? {};
+  const p = { x: inside(x, width), y: inside(y, height), source: sourceFor(at.image, k), hidden };
   apply(at.image, [[k, p]], kind);
   changed(`${landmarks[k]} at ${p.x.toFixed(1)}, ${p.y.toFixed(1)}`);
 }
 
 function markAbsent() {
   const k = at.landmark;
-  apply(at.image, [[k, { x: null, y: null, source: sourceFor(at.image, k) }]], "absent");
+  const p = { x: null, y: null, source: sourceFor(at.image, k), hidden: false };
+  apply(at.image, [[k, p]], "absent");
   changed(`${landmarks[k]} is absent`);
 }
 

@@ -3,12 +3,12 @@
 const VERSION = 1;
 const kept = { works: true, restored: 0, saved: true, seen: "" }; // seen: the changes kept last
 
-// What was changed here, and is not in the page: {image: {landmark: [x, y, source] or null}}.
+// What was changed here, and is not in the page: {image: {landmark: a list or null}}.
 function changes() {
   const all = {};
   for (const [i, row] of points.entries()) {
     for (const [k, p] of row.entries()) {
-      if (p !== initial[i][k]) (all[i] ??= {})[k] = p && [p.x, p.y, p.source];
+      if (p !== initial[i][k]) (all[i] ??= {})[k] = p && [p.x, p.y, p.source, p.hidden];
     }
   }
   return all;
@@ -38,7 +38,7 @@ function restore() {
     kept.works = error instanceof SyntaxError;
     return 0;
   }
-  if (!stored || stored.version !== VERSION) return 0;
+  if (!stored || stored.version !== VERSION || !stored.points) return 0;
   const same = stored.base === data.base;
   let number = 0;
   for (const [i, row] of initial.entries()) {
@@ -59,7 +59,8 @@ function read(p, before) {
   if (!Array.isArray(p) || !fine(p[0]) || !fine(p[1]) || (p[0] === null) !== (p[1] === null)) {
     return before;
   }
-  return { x: p[0], y: p[1], source: p[2] === "marked" ? "marked" : "corrected" };
+  const source = p[2] === "marked" ? "marked" : "corrected";
+  return { x: p[0], y: p[1], source, hidden: p[3] === true };
 }
 
 // The same page in another tab: what is marked there is seen here, or each would forget the other.
@@ -72,5 +73,7 @@ window.addEventListener("storage", (event) => {
 });
 
 window.addEventListener("beforeunload", (event) => {
-  if (!kept.works && !kept.saved) event.preventDefault();
+  if (kept.works || kept.saved) return;
+  event.preventDefault();
+  event.returnValue = ""; // older browsers
 });

@@ -218,7 +218,7 @@ def _over(known: Landmarks, more: Landmarks) -> Landmarks:
     put = found.by_hand & ~known.by_hand
     source = np.where(put, FOUND, known.source)
     xy = np.where(put[..., None], found.xy, known.xy)
-    out = Landmarks(known.ids, known.names, xy, source=source)
+    out = replace(found, xy=xy, source=source)
     return out.with_marks(more) if more.source is not None else out
 
 

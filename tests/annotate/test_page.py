@@ -47,7 +47,10 @@ def detected(pool) -> scp.Landmarks:
     xy = rng.uniform(300, 1500, (len(pool), 4, 2))
     source = np.full(xy.shape[:2], "found", "<U9")
     source[0, 0] = "marked"
-    return scp.Landmarks(pool.ids, ["s", "n", "a", "b"], xy, source=source)
+    visible = np.ones(source.shape, bool)
+    visible[0, 2:] = False
+    names = ["s", "n", "a", "b"]
+    return scp.Landmarks(pool.ids, names, xy, source=source, visible=visible)
 
 
 class Page:
@@ -173,6 +176,7 @@ def test_a_found_point_is_corrected_by_dragging(browser, pool, tmp_path):
         expected[0, 2] += np.array((40, -20)) / page.fitted()[2]
         assert np.abs(found.xy - expected).max() <= 0.01
         assert found.source.tolist() == [["marked", "found", "corrected", "found"], ["found"] * 4]
+        assert np.array_equal(found.visible, before.visible)
         untouched = found.source != "corrected"
         assert np.array_equal(found.xy[untouched], before.xy[untouched])  # to the bit
         page.page.keyboard.press("Control+z")

@@ -56,7 +56,7 @@ def test_marks_are_shown_and_stay(images, run, capsys):
     page = shown(run / "annotate.html")
     assert page["landmarks"] == ["s"]  # n has no point in any image
     (row,) = [i["points"] for i in page["images"] if i["id"] == first]
-    assert row == [[10.25, 20.0, "marked"]]
+    assert row == [[10.25, 20.0, "marked", False]]
     where = np.array(page["usual"][0])
     if "p7.png" not in [i["id"] for i in page["images"]]:
         assert np.allclose(where, [96.5 / 192, 60.5 / 240, 1])
@@ -73,18 +73,17 @@ def test_the_least_certain_with_what_was_found(images, run, capsys):
     found = scp.Landmarks(pool.ids, ["s", "n"], xy, confidence, source=source)
     scp.write_landmarks(run / "landmarks.csv", found)
     initial = run.parent / "more.csv"
-    initial.write_text(f"image,landmark,x,y\n{pool.ids[7]},g,1,2\n")
+    initial.write_text(f"image,landmark,x,y,visible\n{pool.ids[7]},g,1,2,0\n")
     words = ["annotate", str(images), "--run", str(run), "--least-certain", "2"]
     assert main([*words, "--initial", str(initial)]) == 0
     out = capsys.readouterr().out
     last = shlex.split(out.splitlines()[-1])
-    assert last[-3:] == ["--templates", str(run / "landmarks.csv"), "run-marks.csv"]
+    assert last[-3:] == ["--templates", str(run / "landmarks.csv"), "run-corrected.csv"]
     page = shown(run / "annotate.html")
     assert [i["id"] for i in page["images"]] == [pool.ids[7], pool.ids[6]]
     assert page["landmarks"] == ["s", "n", "g"]
-    assert page["images"][0]["points"] == [
-        [*xy[7, 0].tolist(), "found"], [*xy[7, 1].tolist(), "found"], [1.0, 2.0, "found"]
-    ]  # fmt: skip
+    found = [[*xy[7, k].tolist(), "found", False] for k in (0, 1)]
+    assert page["images"][0]["points"] == [*found, [1.0, 2.0, "found", True]]  # hidden
     assert page["usual"][0][2] == 1  # the marked one, which is not shown
     again = shown(scp.Run(pool, run).annotate(["p0.png", 7], landmarks=["n", "g"]))
     assert [i["id"] for i in again["images"]] == ["p0.png", "p7.png"]

@@ -14,7 +14,8 @@ from scp.cli import arguments
 from scp.datasets import DatasetError
 from scp.datasets.hand import read_table
 from scp.datasets.wflw import read_list
-from scp.landmarks import read_landmarks
+from scp.landmarks import hand_marks, merged, read_landmarks
+from scp.landmarks.lists import read_names
 
 LONG = b"image,landmark,x,y,confidence\na.png,sella,1.5,2,0.5\na.png,nasion,,,\nb.png,sella,3,4,1\n"
 WIDE = b'image,sella_x,sella_y,"na,sion_x","na,sion_y"\na.png,1.5,2,3,4\nb.png,,,1e2,-4\n'
@@ -209,7 +210,32 @@ def _argument_target(name: str, read, *seeds: bytes) -> Target:
     )
 
 
+NAMES = b'landmark\nsella\n"nasion, soft"\n\'=tip\n'
+SAVED = b"image,landmark,x,y,source\na.png,s,1,2,marked\na.png,n,,,corrected\nb.png,s,3,4,found\n"
+
+
+def _merged(path: Path) -> None:
+    """As scp detect takes several files of templates; only points that were found are refused."""
+    marks = read_landmarks(path)
+    try:
+        hand = hand_marks(marks)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    _, replaced = merged([hand, hand])
+    assert not replaced, "the same points do not replace each other"
+
+
 TARGETS = [
+    Target("names", lambda: [NAMES, LONG], read_names, (DatasetError,), "case.csv", TEXT_WORDS),
+    Target(
+        "saved",
+        lambda: [SAVED],
+        _merged,
+        (DatasetError,),
+        "case.csv",
+        [*TEXT_WORDS, b"found", b"marked", b"corrected"],
+        _csv_growing,
+    ),
     Target(
         "landmarks",
         lambda: [LONG, WIDE, b"\xef\xbb\xbf" + LONG, *TABLES],
