@@ -97,9 +97,10 @@ class ImageVectors:
 
     def unit(self, dataset: Dataset) -> np.ndarray:
         """Vectors of unit length of the images of a data set, float32 [N][d]."""
-        where, vectors = self.stored.source or "vectors", self.stored.arrays[0]
+        stored = self.stored if self.stored.ids is not None else self.stored.bound(dataset.ids)
+        where, vectors = stored.source or "vectors", stored.arrays[0]
         out = np.empty((len(dataset), self.dimensions), np.float32)
-        for i, row in enumerate(self.stored.rows(dataset.ids)):
+        for i, row in enumerate(stored.rows(dataset.ids)):
             vector = np.asarray(vectors[row], np.float64)
             if not np.isfinite(vector).all():
                 raise ValueError(f"{where}: the vector of {dataset.ids[i]!r} is not finite")

@@ -58,6 +58,7 @@ def test_rows_go_by_id_where_there_are_ids(tmp_path):
     order = np.random.default_rng(1).permutation(8)
     ids = [POOL.ids[i] for i in order]
     expected = ImageVectors(VECTORS).of_images(POOL).unit(POOL)
+    assert np.array_equal(ImageVectors(VECTORS).unit(POOL), expected)
     np.savez_compressed(tmp_path / "v.npz", ids=np.array(ids), vectors=VECTORS[order])
     np.save(tmp_path / "v.npy", np.asfortranarray(VECTORS[order].astype(">f8")))
     (tmp_path / "ids.txt").write_text("image\n" + "\n".join(f"{i}.png" for i in ids))
