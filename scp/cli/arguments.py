@@ -84,6 +84,15 @@ def split_sizes(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def two_numbers(text: str) -> tuple[float, float]:
+    """Argument type: "0,4095"."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not two numbers like 0,4095") from None
+    return low, high
+
+
 def landmark_names(text: str) -> list[str]:
     """Argument type: names of landmarks as `names`, or how many there are."""
     if text.isascii() and text.isdigit():
@@ -242,6 +251,12 @@ _OPTIONS = (
         "hand, table: raise or skip landmarks without an image and images without landmarks",
     ),
     ("ids", ("folder", "table"), "path", "path, or uid: images are called by their UIDs in DICOM"),
+    (
+        "scale",
+        ("folder", "table", "coco"),
+        None,
+        "LOW,HIGH: black and white of floating-point, signed and 32-bit pixels (--scale=-1,1)",
+    ),
     ("sizes", ("hand",), None, "hand: how many images train and test have (default 609,300)"),
     ("subset", ("wflw",), None, "wflw: pose, expression, illumination, make-up, occlusion or blur"),
     *((name, kinds, default, None) for name, (kinds, default, _) in FILE_OPTIONS.items()),
@@ -259,7 +274,7 @@ def add_data(parser, file: str | None = None):
     data.add_argument("--dataset", choices=KINDS, default="folder", help="the kind of data set")
     for name, _, default, meaning in _OPTIONS:
         if meaning is not None:
-            kind = split_sizes if name == "sizes" else None
+            kind = {"sizes": split_sizes, "scale": two_numbers}.get(name)
             data.add_argument(f"--{name}", default=default, type=kind, help=meaning)
     data.add_argument(
         "--on-error",
@@ -376,8 +391,8 @@ def data_words(args) -> list[str]:
     for name, kinds, default, _ in _OPTIONS:
         value = getattr(args, name)
         if args.dataset in kinds and (value != default or name == "split"):
-            value = ",".join(map(str, value)) if name == "sizes" else value
-            words += [f"--{name}", value]
+            value = ",".join(map(str, value)) if name in ("sizes", "scale") else value
+            words += [f"--scale={value}"] if name == "scale" else [f"--{name}", value]
     return words + (["--on-error", args.on_error] if args.on_error != "raise" else [])
 
 

@@ -9,6 +9,7 @@ import sys
 
 from .. import _core, devices
 from .._version import versions
+from ..landmarks.names import visible
 from ..training import hardly_trained
 from .arguments import no_effect, program, say_next, size
 from .train import settings
@@ -18,6 +19,9 @@ def add_info(commands) -> None:
     """The parser of scp info."""
     info = commands.add_parser("info", help="versions, threads, instruction sets; networks")
     info.set_defaults(run_command=run_info)
+    info.add_argument(
+        "images", nargs="?", help="folder of images: how many, their white, spacing and its origin"
+    )
     info.add_argument("--model", metavar="NAME", help="the layers of a preset, or of a model file")
     info.add_argument("--size", type=size, metavar="S", help="of the images, for --model")
     info.add_argument(
@@ -38,6 +42,9 @@ def add_info(commands) -> None:
 
 
 def run_info(args) -> int:
+    if args.images is not None:
+        no_effect(args, "with IMAGES", "model", "size", "set", "options")
+        return show_images(args)
     if args.options:
         no_effect(args, "with --options", "size", "set")
         return show_options(args)
@@ -60,6 +67,37 @@ def run_info(args) -> int:
             print(f"{key:24s}{value}")
         say_next([("The whole path on generated radiographs:", shlex.join([*program(), "demo"]))])
     return 0
+
+
+def show_images(args) -> int:
+    """scp info IMAGES: what is known of a folder of images before any of it is used."""
+    from ..datasets import folder
+
+    data = folder(args.images, on_error="skip")
+    sizes = sorted({data.shape(i) for i in range(len(data))})
+    known = [] if data.spacing is None else sorted({tuple(v) for v in data.spacing.tolist()})
+    rows = [f"{sy:g} x {sx:g}" for sy, sx in known if sy == sy]
+    content = {
+        "images": len(data),
+        "left out": len(data.skipped),
+        "rows x columns": _some([f"{h} x {w}" for h, w in sizes]),
+        "white": data.range_note() or "the largest value of the type",
+        "mm per pixel (sy x sx)": _some(rows) or "not known: --spacing gives it",
+        "spacing from": data.spacing_note() or "nothing: these formats say none",
+    }
+    if args.json:
+        print(json.dumps(content, indent=1))
+        return 0
+    for key, value in content.items():
+        print(f"{key:24s}{visible(str(value))}")
+    for name, reason in data.skipped[:5]:
+        print(f"left out: {visible(name)}: {visible(reason)}")
+    return 0
+
+
+def _some(texts: list[str]) -> str:
+    more = f" and {len(texts) - 3} others" if len(texts) > 3 else ""
+    return ", ".join(texts[:3]) + more
 
 
 def show_options(args) -> int:

@@ -18,6 +18,7 @@ from . import levels, reading
 from .extents import Extents
 from .file_spacing import FileSpacing, file_spacing, warn_if_other, warn_of
 from .reading import DatasetError
+from .samples import known_scale
 from .spacing import spacing_of
 
 ON_ERROR = ("raise", "skip")
@@ -112,6 +113,7 @@ class Dataset:
 
     given_spacing: np.ndarray | None = None  # of `with_spacing`, [N][2]
     opened: dict[str, Any] | None = None  # by the command line: its arguments; run folders keep it
+    scale: tuple[float, float] | None = None  # black and white of pixels that say none
     _pool: tuple[Dataset, list[int]] | None = None  # whose images these are, and which
 
     def __init__(
@@ -124,6 +126,7 @@ class Dataset:
         shapes: Sequence[tuple[int, int]],
         spacing: np.ndarray | None = None,
         file_spacing: FileSpacing | None = None,
+        scale: tuple[float, float] | None = None,
         landmarks: np.ndarray | None = None,
         landmark_names: Sequence[str] = (),
         groups: Iterable[Hashable] | None = None,
@@ -134,6 +137,7 @@ class Dataset:
         self.ids = list(ids)
         self.spacing = spacing
         self.file_spacing = file_spacing
+        self.scale = scale
         if spacing is None and file_spacing is not None and np.isfinite(file_spacing.mm).any():
             self.spacing = file_spacing.mm.copy()
         self.landmarks = landmarks
@@ -184,7 +188,7 @@ class Dataset:
         path = self.path(i)
         if path is None:
             raise NotImplementedError
-        image = reading.read_grey(path, white=lambda: self.white(i))
+        image = reading.read_grey(path, white=lambda: self.white(i), scale=self.scale)
         if image.shape != self.shape(i):
             raise DatasetError(
                 f"{path}: the image is {image.shape[1]} x {image.shape[0]} pixels now, it was "
@@ -232,7 +236,7 @@ class Dataset:
         path = self.path(i)
         if path is None:
             return self.grid(i, size)
-        image = reading.read_grey(path, check_size(size), lambda: self.white(i))
+        image = reading.read_grey(path, check_size(size), lambda: self.white(i), self.scale)
         return resize(image, size, self.white(i))
 
     def white(self, i: int) -> int:
@@ -293,7 +297,10 @@ class Dataset:
         """The smallest and the largest value of image i as stored, decoded for it
         (`levels.extent_of`)."""
         path = self.path(i)
-        return levels.extent_of(self.image(i)) if path is None else self.extents.of(path)
+        measured = path is not None and self.scale is not None and reading.inspect(path).measured
+        if path is None or measured:
+            return levels.extent_of(self.image(i))
+        return self.extents.of(path)
 
     def rows(self, ids: Sequence[str], where: str = "ids") -> list[int]:
         """Row numbers of images by id, each once, as `scp.landmarks.names.Index` looks them up;
@@ -431,20 +438,23 @@ def check_files(
     files: Sequence[Path],
     on_error: str,
     also: Callable[[int, tuple[int, int]], None] | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> tuple[list[int], dict[str, Any], list[tuple[str, str]]]:
     """Header and end marker of each file.
 
     Returns:
-        indices kept; what a `Dataset` takes from their headers (`shapes`, `file_spacing`); and (id,
+        indices kept; what a `Dataset` takes of them (`shapes`, `file_spacing`, `scale`); and (id,
         reason) of the others. With on_error="raise" the
         first bad file raises DatasetError. `also(index, shape)` may raise DatasetError too.
     """
     check_on_error(on_error)
+    scale = known_scale(scale)
     keep, headers, skipped = [], [], []
     for i, path in enumerate(files):
         try:
             check_name(ids[i])
             header = reading.inspect(path)
+            reading.check_scale(path, header, scale)
             if also is not None:
                 also(i, header.shape)
         except DatasetError as error:
@@ -457,4 +467,5 @@ def check_files(
     found = file_spacing(headers)
     if found is not None:
         warn_of(found, [writable(ids[i]) for i in keep])
-    return keep, {"shapes": [h.shape for h in headers], "file_spacing": found}, skipped
+    said = {"shapes": [h.shape for h in headers], "file_spacing": found, "scale": scale}
+    return keep, said, skipped

@@ -19,6 +19,7 @@ def coco(
     category: str | None = None,
     several: str = "raise",
     origin: str = "center",
+    scale: tuple[float, float] | None = None,
     on_error: str = "raise",
 ) -> Dataset:
     """The images that a COCO file lists, with the key points of one category as landmarks.
@@ -35,6 +36,7 @@ def coco(
             with the largest area (bbox where there is no area), the first of equals.
         origin: where the file has (0, 0), see `scp.read_landmarks`: "center" of the first pixel,
             its "corner", or "one" where that pixel is (1, 1).
+        scale: (black, white) of floating-point, signed and 32-bit pixels, which say none.
         on_error: what an image does that is missing, damaged, or not of the size that the file
             says, and a key point far outside its image: "raise" or "skip".
 
@@ -59,7 +61,7 @@ def coco(
             )
         check_inside(points[i], shape, f"{where[i]} ({found.files[i]})", found.names)
 
-    keep, headers, skipped = check_files(found.files, paths, on_error, check)
+    keep, headers, skipped = check_files(found.files, paths, on_error, check, scale)
     if not keep:
         raise DatasetError(f"{root}: none of {len(paths)} images is usable; {skipped[0][1]}")
     return Dataset(

@@ -19,8 +19,9 @@ def folder(
     *,
     ids: str = "path",
     groups: str | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> Dataset:
-    """The PNG, JPEG, BMP, TIFF and DICOM images of a folder and its subfolders.
+    """The PNG, JPEG, BMP, TIFF, DICOM, NIfTI, MetaImage and NRRD images of a folder, and below it.
 
     Ids are paths relative to `root`, with "/" and suffix, sorted by code point. Left out, and
     counted in `skipped`, are hidden files and folders, run folders of scp, what file servers and
@@ -34,6 +35,7 @@ def folder(
         on_error: what a damaged file does: "raise" or "skip" (listed in `skipped`).
         ids: "path", or "uid": the SOP instance UIDs of DICOM files.
         groups: "patient": one for each patient ID in DICOM files, as a number that tells nothing.
+        scale: (black, white) of floating-point, signed and 32-bit pixels, which say none.
 
     Raises:
         DatasetError: no such folder, no image in it, or a damaged file.
@@ -47,7 +49,7 @@ def folder(
     if not names:
         out = f"; left out: {odd[0][0]}, {odd[0][1]}" if odd else ""
         raise DatasetError(f"{root}: no image found (looked for {', '.join(SUFFIXES)}){out}")
-    keep, headers, skipped = check_files(names, [root / v for v in names], on_error)
+    keep, headers, skipped = check_files(names, [root / v for v in names], on_error, scale=scale)
     if not keep:
         raise DatasetError(f"{root}: none of {len(names)} image files is usable; {skipped[0][1]}")
     files = [root / names[i] for i in keep]

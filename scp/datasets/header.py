@@ -17,7 +17,7 @@ class Header:
     """What is known before decoding.
 
     Attributes:
-        format: PNG, JPEG, BMP, TIFF or DICOM.
+        format: PNG, JPEG, BMP, TIFF, DICOM, NIfTI, MetaImage or NRRD.
         height, width: as stored.
         orientation: EXIF, 1..8.
         bits: 8 or 16, of the type that the pixels come in.
@@ -26,6 +26,8 @@ class Header:
         inverted: 16-bit pixels are stored with white as 0.
         spacing: mm per pixel as displayed, (sy, sx); None where the file says none.
         origin: where the spacing comes from, or why there is none, in words.
+        measured: pixels are floating-point, signed or of 32 bits: a scale says which of them are
+            black and white, and 65535 is white then.
         caution: what to know of the spacing before it is used, a sentence; or empty.
     """
 
@@ -39,6 +41,7 @@ class Header:
     spacing: tuple[float, float] | None = None
     origin: str = ""
     caution: str = ""
+    measured: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
-from . import dicom, tiff
+from . import dicom, slices, tiff
 from .header import MAX_PIXELS, Header, HeaderError
 from .headers import jpeg_scans, parse, png_pixels
 from .levels import extent_of
+from .samples import scaled
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom", *slices.SUFFIXES)
 
 
 def inspect(path: str | os.PathLike[str]) -> Header:
@@ -60,7 +61,7 @@ def check_regular(path: str | os.PathLike[str]) -> None:
 
 def _parse(path, file, size: int) -> Header:
     try:
-        header = parse(file, size)
+        header = parse(file, size) if slices.suffix_of(path) is None else slices.header(path)
     except HeaderError as error:
         raise DatasetError(f"{path}: {error}") from error
     if header.height * header.width > MAX_PIXELS:
@@ -75,6 +76,7 @@ def read_grey(
     path: str | os.PathLike[str],
     at_least: tuple[int, int] | None = None,
     white: Callable[[], int] | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Grey pixels of an image file, uint8 or uint16 [H][W]; more is lighter.
 
@@ -87,15 +89,31 @@ def read_grey(
             (rows, columns).
         white: the largest value that a pixel can have, called where a 16-bit TIFF stores white as
             0, and its values are taken from it; by default what the file says, else 65535.
+        scale: (black, white) of pixels that are floating-point, signed or of 32 bits.
 
     Raises:
         DatasetError: names the file and says what is wrong.
     """
     header, image = _stored(path, at_least)
+    if header.measured:
+        check_scale(path, header, scale)
+        try:
+            return scaled(image, scale)
+        except HeaderError as error:
+            raise DatasetError(f"{path}: {error}") from None
     if header.inverted:
         top = np.uint16(white() if white is not None else header.white or 65535)
         image = top - np.minimum(image, top)
     return image
+
+
+def check_scale(path, header: Header, scale: tuple[float, float] | None) -> None:
+    """DatasetError where pixels need a scale and there is none."""
+    if header.measured and scale is None:
+        raise DatasetError(
+            f"{path}: pixels are floating-point, signed or of 32 bits: say which of them are black "
+            "and white, scale=(low, high), --scale LOW,HIGH"
+        )
 
 
 def extent(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -111,6 +129,8 @@ def _stored(path, at_least: tuple[int, int] | None) -> tuple[Header, np.ndarray]
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     header = _parse(path, io.BytesIO(data), len(data))
     try:
+        if slices.suffix_of(path) is not None:
+            return header, slices.pixels(path)
         if header.format == "TIFF":
             return header, _tiff(data, header)
         if header.format == "DICOM":

@@ -30,6 +30,7 @@ def table(
     unmatched: str = "raise",
     ids: str = "path",
     groups: str | None = None,
+    scale: tuple[float, float] | None = None,
     on_error: str = "raise",
 ) -> Dataset:
     """The images of a folder that a file of landmarks names.
@@ -49,6 +50,7 @@ def table(
             "raise", or "skip" (listed in `skipped`).
         ids: "path", or "uid": images are called, here and in the file, by the SOP instance UIDs of
             DICOM files. groups: "patient" of DICOM files, see `folder`.
+        scale: (black, white) of floating-point, signed and 32-bit pixels, which say none.
         on_error: what a damaged image or a landmark far outside its image does: "raise" or "skip".
 
     Raises:
@@ -93,7 +95,7 @@ def table(
     def check(i: int, shape: tuple[int, int]) -> None:
         check_inside(points[i], shape, f"{file}, {places[rows[i]]} ({names[i]})", listed.names)
 
-    keep, headers, damaged = check_files(names, files, on_error, check)
+    keep, headers, damaged = check_files(names, files, on_error, check, scale)
     if not keep:
         raise DatasetError(f"{root}: none of {len(names)} images is usable; {damaged[0][1]}")
     if scale is not None and headers["file_spacing"] is not None:

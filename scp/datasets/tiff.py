@@ -26,6 +26,7 @@ _PLAIN, _FAX, _LZW, _JPEG, _DEFLATE = {1}, {3, 4}, {5}, {7}, {8, 32946}
 _COMPRESSIONS = _PLAIN | _FAX | _LZW | _JPEG | _DEFLATE | {32773}  # PackBits
 _WHITE_IS_ZERO, _RGB, _PALETTE = 0, 2, 3
 _COLOURS = {0, 1, _RGB, _PALETTE, 5, 6, 8}  # and CMYK, YCbCr, Lab
+_MEASURED = {(1, 32), (2, 8), (2, 16), (2, 32), (3, 16), (3, 32), (3, 64)}  # kinds and bits
 _MOST = 4 * MAX_PIXELS  # samples that are decoded: colour and alpha of the largest image
 _ALPHA = 2  # of ExtraSamples: not multiplied in
 _TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # those that sizes and offsets use
@@ -66,7 +67,7 @@ class Layout:
         compression, colour: numbers of the standard; colour: PhotometricInterpretation.
         part: (rows, columns) of a strip or tile. planes: each sample lies by itself.
         offsets, counts: of the parts in the file.
-        white: see Header. palette: uint16 [3][2^bits] as stored. obeyed: `grey` reads it.
+        measured, white: see Header. palette: uint16 [3][2^bits] as stored. obeyed: `grey` reads it.
     """
 
     height: int
@@ -83,12 +84,16 @@ class Layout:
     counts: tuple[int, ...]
     white: int | None
     palette: tuple[int, ...]
+    measured: bool = False
 
     @property
     def obeyed(self) -> bool:
         return self.compression not in _FAX | _JPEG and self.colour <= _PALETTE
 
     def header(self) -> Header:
+        if self.measured:
+            shape = self.height, self.width
+            return Header("TIFF", *shape, self.orientation, 16, 65535, measured=True)
         deep = self.bits > 8
         inverted = deep and self.colour == _WHITE_IS_ZERO
         white = self.white if self.bits == 16 else None  # fewer bits fill the type when read
@@ -125,9 +130,9 @@ def layout(file: BinaryIO, size: int) -> Layout:
     if not height or not width:
         raise HeaderError("the TIFF file has no image size")
     bits, samples, colour = max(values.get("bits", (1,))), one("samples", 1), one("colour", 1)
-    _check_samples(values, bits, samples, colour)
+    measured = _check_samples(values, bits, samples, colour)
     compression = one("compression", 1)
-    _check_coding(compression, one("predictor", 1), bits, colour)
+    _check_coding(compression, one("predictor", 1), bits, measured)
     tiled = "tiles" in values
     planes = one("planes", 1) == 2 and samples > 1
     if tiled:
@@ -153,6 +158,7 @@ def layout(file: BinaryIO, size: int) -> Layout:
         values.get("tile_counts" if tiled else "counts", ()),
         _white(values, bits),
         values.get("palette", ()),
+        measured,
     )
     if not out.obeyed and (bits > 8 or _ALPHA in values.get("extra", ())):
         what = f"{bits} bits" if bits > 8 else "alpha"
@@ -160,11 +166,13 @@ def layout(file: BinaryIO, size: int) -> Layout:
     return _check_parts(out, size)
 
 
-def _check_samples(values: dict, bits: int, samples: int, colour: int) -> None:
+def _check_samples(values: dict, bits: int, samples: int, colour: int) -> bool:
+    """Whether the samples need a scale."""
     kinds = values.get("kind", (1,))
-    if bits > 16 or not set(kinds) <= {1, 4}:
-        name = {2: "signed", 3: "floating-point"}.get(max(kinds), "")
-        raise HeaderError(f"{bits}-bit {name} TIFF pixels; unsigned 8 or 16 bit are supported")
+    measured = bits > 16 or not set(kinds) <= {1, 4}
+    if measured and (samples > 1 or colour != 1 or (kinds[0], bits) not in _MEASURED):
+        name = {1: "unsigned", 2: "signed", 3: "floating-point"}.get(max(kinds), "complex")
+        raise HeaderError(f"{bits}-bit {name} TIFF pixels of {samples} samples are not supported")
     if bits < 1 or len(set(values.get("bits", (1,)))) > 1:
         raise HeaderError("TIFF samples of different depths are not supported")
     if not 1 <= samples <= 16 or (bits == 1 and samples > 1):
@@ -175,12 +183,14 @@ def _check_samples(values: dict, bits: int, samples: int, colour: int) -> None:
         raise HeaderError("the TIFF file is damaged: RGB with fewer than 3 samples per pixel")
     if colour == _PALETTE and (bits > 8 or len(values.get("palette", ())) != 3 << bits):
         raise HeaderError("the TIFF file is damaged: its palette does not match")
+    return measured
 
 
-def _check_coding(compression: int, predictor: int, bits: int, colour: int) -> None:
+def _check_coding(compression: int, predictor: int, bits: int, measured: bool) -> None:
     if compression not in _COMPRESSIONS:
         raise HeaderError(f"the TIFF compression {compression} is not supported")
-    if predictor not in (1, 2) or (predictor == 2 and bits not in (8, 16)):
+    known = (1, 2, 3) if measured else (1, 2)
+    if predictor not in known or (predictor == 2 and bits not in (8, 16, 32)):
         raise HeaderError(f"the TIFF predictor {predictor} with {bits} bits is not supported")
 
 
@@ -235,6 +245,7 @@ def check_streams(data: bytes, out: Layout) -> None:
 
 def grey(data: bytes, out: Layout) -> np.ndarray:
     """Stored grey pixels [H][W], uint8 or uint16; colour becomes luma, further samples are dropped.
+    Those that need a scale come in their own type.
 
     More than 8 bits come in uint16: 16 as they are (white may be 0, `Header.inverted`), fewer
     moved up to fill it.
@@ -256,6 +267,8 @@ def grey(data: bytes, out: Layout) -> np.ndarray:
         table = np.array(out.palette, np.int64).reshape(3, -1)
         table = table >> 8 if table.max() > 255 else table
         return luma(table.astype(np.uint8)[:, planes[0]])
+    if out.measured:
+        return planes[0]
     planes = [filled(p, out.bits) for p in planes[: 3 if out.colour == _RGB else 1]]
     image = luma(planes) if out.colour == _RGB else planes[0]
     if out.colour == _WHITE_IS_ZERO and out.bits < 16:

@@ -16,6 +16,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scp import datasets
 from scp.datasets import DatasetError, headers, reading
 
 GREY = np.random.default_rng(5).integers(0, 256, (37, 52), dtype=np.uint8)
@@ -77,13 +78,46 @@ def test_tiff_byte_orders(tmp_path, order):
     np.testing.assert_array_equal(reading.read_grey(path), image)
 
 
-@pytest.mark.parametrize(
-    ("image", "kind"),
-    [(GREY.astype(np.float32), 3), (GREY.astype(np.uint32), 1), (GREY.astype(np.int16), 2)],
-)
-def test_other_tiff_pixels_are_refused_with_the_header(tmp_path, image, kind):
-    with pytest.raises(DatasetError, match=r"image\.bin.*8 or 16 bit"):
-        reading.inspect(write(tmp_path, imagefiles.tiff(image, kind=kind)))
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "int16", "int32", "uint32"])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "predictor": True}])
+def test_pixels_that_need_a_scale(tmp_path, kind, options):
+    image = np.arange(-600, 600).reshape(40, 30).clip(0 if kind[0] == "u" else -600)
+    if kind == "float16" and options:
+        options = {"compression": "zlib"}
+    image = (image if "int" in kind else image / 2).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", image, **options)
+    with pytest.raises(DatasetError, match=r"a\.tif: .*scale=\(low, high\), --scale LOW,HIGH"):
+        datasets.folder(tmp_path)
+    data = datasets.folder(tmp_path, scale=(-100, 200))
+    want = np.rint(np.clip((image.astype(float) + 100) / 300, 0, 1) * 65535)
+    np.testing.assert_array_equal(data.image(0), want)
+    assert data.white(0) == 65535
+    np.testing.assert_allclose(data.grid(0, (40, 30)), want / 65535, atol=1e-6)
+    np.testing.assert_array_equal(data.subset([0]).image(0), want)
+
+
+def test_no_number_is_refused_by_its_place(tmp_path):
+    image = np.zeros((300, 20), np.float32)
+    for value, name in ((np.nan, "NaN"), (np.inf, "infinite")):
+        image[270, 3] = value
+        tifffile.imwrite(tmp_path / "a.tif", image)
+        with pytest.raises(DatasetError, match=rf"a\.tif: .*row 270, column 3, is {name}"):
+            datasets.folder(tmp_path, scale=(0, 1)).image(0)
+    for scale in ((1, 0), (0, np.nan), 3, (1, 1)):
+        with pytest.raises(ValueError, match="scale must be"):
+            datasets.folder(tmp_path, scale=scale)
+
+
+def test_a_scale_leaves_other_pixels_alone(tmp_path):
+    write(tmp_path, imagefiles.png(GREY, 1)).rename(tmp_path / "a.png")
+    np.testing.assert_array_equal(datasets.folder(tmp_path, scale=(0, 1)).image(0), GREY)
+
+
+@pytest.mark.parametrize("kind", ["complex64", "int64", "uint64"])
+def test_other_tiff_pixels_are_refused_with_the_header(tmp_path, kind):
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(kind))
+    with pytest.raises(DatasetError, match=r"a\.tif.*TIFF pixels"):
+        reading.inspect(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from fuzzing import Target
 
 from scp.datasets import DatasetError
 from scp.datasets.reading import inspect, read_grey
+
+try:
+    import SimpleITK
+except ImportError:  # large: of the leg `peers`
+    SimpleITK = None
 
 DICOM = "1.2.840.10008.1.2"
 PICTURE = (np.arange(24 * 20).reshape(24, 20) % 251).astype(np.uint8)
@@ -46,7 +52,9 @@ def _tiffs() -> list[bytes]:
     packed = [
         imagefiles.encode(".tif", PICTURE, cv2.IMWRITE_TIFF_COMPRESSION, k) for k in (1, 5, 8)
     ]
-    return [imagefiles.tiff(PICTURE), imagefiles.tiff(PICTURE.astype(np.uint16), 3, ">"), *packed]
+    measured = [imagefiles.tiff(PICTURE.astype(np.float32), kind=3)]
+    whole = [imagefiles.tiff(PICTURE), imagefiles.tiff(PICTURE.astype(np.uint16), 3, ">")]
+    return [*whole, *measured, *packed]
 
 
 def _tiff_growing(size: int):
@@ -88,7 +96,7 @@ def _picture(path: Path) -> None:
     header = inspect(path)
     assert header.height > 0 and header.width > 0
     if header.height * header.width < 1 << 20:
-        read_grey(path)
+        read_grey(path, scale=(0, 1))
 
 
 def _dicoms() -> list[bytes]:
@@ -131,6 +139,37 @@ def _dicom_growing(size: int):
     yield start + struct.pack("<HH2sHI", 0x0009, 0x0010, b"UN", 0, 0xFFFFFFFF) + b"\xfe" * size
 
 
+def _of_itk(kind: str):
+    """Small files of one of the formats of SimpleITK."""
+
+    def seeds() -> list[bytes]:
+        out = []
+        with tempfile.TemporaryDirectory() as folder:
+            for image in (PICTURE, PICTURE.astype(np.float32)):
+                path = Path(folder) / f"a.{kind}"
+                SimpleITK.WriteImage(SimpleITK.GetImageFromArray(image), str(path))
+                out.append(path.read_bytes())
+        return out
+
+    return seeds
+
+
+def _slice_targets() -> list[Target]:
+    words = [
+        b"ElementDataFile = ",
+        b"DimSize = ",
+        b"data file: ",
+        b"sizes: ",
+        b"../",
+        b"LIST",
+        b"n+1\0",
+    ]
+    return [
+        Target(kind, _of_itk(kind), _picture, (DatasetError,), f"a.{kind}", words)
+        for kind in ("nii", "nii.gz", "mha", "nrrd")
+    ]
+
+
 IMAGE_WORDS = [b"IEND", b"IDAT", b"\xff\xd9", b"\xff\xda", b"\xff\xe1", b"II*\0", b"MM\0*", b"eXIf"]
 DICOM_WORDS = [b"\xe0\x7f\x10\x00", b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0", b"SQ", b"OB", b"UN"]
 DICOM_WORDS += [b"\xff\xff\xff\xff", b"\x28\x00", b"1.2.840.10008.1.2.4.80", b"\xff\x4f\xff\x51"]
@@ -148,3 +187,5 @@ TARGETS = [
         IMAGE_WORDS,
     ),
 ]
+if SimpleITK is not None:
+    TARGETS += _slice_targets()
