@@ -117,6 +117,38 @@ def test_errors_in_mm_leave_out_what_has_no_spacing(tmp_path):
         evaluate(found.rows(["1.dcm"]), data)
 
 
+@pytest.mark.filterwarnings("ignore:no spacing")
+def test_a_run_folder_keeps_the_spacing_of_the_files(tmp_path):
+    """scp measure reads no images."""
+    for count, folder in ((3, tmp_path / "same"), (2, tmp_path / "mixed")):
+        folder.mkdir()
+        data = pool(folder, *[CALIBRATED] * count, *[{}] * (3 - count))
+        config = tmp_path / f"run {count}" / "config.toml"
+        config.parent.mkdir()
+        table = spacing_entry(data)
+        assert table["spacing_from"] == data.spacing_note()
+        run = RunFolder(config.parent)
+        keep_spacing(run, data)
+        run.write_config({"dataset": {"name": "folder", **table}})
+        kept = spacing_of(spacing_in(config.parent), data.ids)
+        np.testing.assert_array_equal(kept, data.spacing)
+        assert spacing_note_in(config.parent) == data.spacing_note()
+        again = with_kept_spacing(datasets.folder(folder), config.parent)
+        assert again.given_spacing is None and again.spacing_note() == data.spacing_note()
+
+
+@pytest.mark.filterwarnings("ignore:no spacing")
+def test_info_of_a_folder(tmp_path, capsys):
+    pool(tmp_path, CALIBRATED, CALIBRATED, {})
+    (tmp_path / "bad.dcm").write_bytes(b"no image")
+    assert main(["info", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "0.2 x 0.1" in out and "PixelSpacing, calibrated (GEOMETRY) (2 images); none (1" in out
+    assert "left out: bad.dcm: " in out
+    assert main(["info", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 3
+
+
 # Names and patients ----
 
 
