@@ -17,8 +17,12 @@ from dicomfiles import SECRETS, data_of, picture
 from scp import datasets
 from scp.cli import main
 from scp.datasets import DatasetError, phantom, reading
+from scp.datasets.spacing import spacing_of
 from scp.evaluation import evaluate
 from scp.landmarks import Landmarks, write_landmarks
+from scp.run.measuring import spacing_in, spacing_note_in
+from scp.run.spacing import keep_spacing, spacing_entry, with_kept_spacing
+from scp.runs import RunFolder
 
 GREY = (np.arange(40 * 30).reshape(40, 30) % 4096).astype(np.uint16)
 
