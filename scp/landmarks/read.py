@@ -47,11 +47,12 @@ def read_landmarks(
 
     Args:
         path: the file.
-        category: of a COCO file with several categories that have key points, the one to read.
+        category: of a file with several categories that have key points (COCO) or several
+            individuals (DeepLabCut), the one to read.
         origin: what the file's coordinates count from: the "center" of the first pixel is (0, 0),
             or its "corner" is (0, 0), or its centre is (1, 1), "one". None: as its format says.
-        several: what an image of a COCO file with several instances does: "raise", or "largest"
-            takes the largest.
+        several: what an image with several instances (COCO) or individuals (DeepLabCut) does:
+            "raise", or "largest" takes the largest.
         format: its name in `scp.landmarks.formats`, where the content does not tell.
         images: what is known of the images, a `scp.datasets.Dataset` for one; for formats that do
             not count in pixels, and for names that a tool changed.

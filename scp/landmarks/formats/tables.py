@@ -138,7 +138,7 @@ def _check_header(header: list[str], where: str) -> None:
 def _line(found: Gathered, columns: Columns, cells: list[str], where: str, place: str) -> None:
     name = plain_cell(cells[columns.image])
     long = columns.landmark is not None
-    row = found.row(name, where, place) if long else found.image(name, where, place)
+    row = found.row(name, where, place) if long else _image(found, columns, name, where, place)
     for label, x, y, score in columns.points:
         shown = True
         axes = f"{visible(label[:40])}_" if len(columns.points) > 1 else ""
@@ -151,6 +151,16 @@ def _line(found: Gathered, columns: Columns, cells: list[str], where: str, place
         confidence = math.nan if score is None else number_in(cells[score], where, "confidence")
         if not math.isnan(point[0]):
             found.point(row, label, point, where, visible=shown, confidence=confidence)
+
+
+def _image(found: Gathered, columns: Columns, name: str, where: str, place: str) -> int:
+    try:
+        return found.image(name, where, place)
+    except DatasetError as error:
+        if len(columns.points) > 1 or "already" not in str(error):
+            raise
+        hint = "a table with several points of an image needs a column 'landmark'"
+        raise DatasetError(f"{error}; {hint}") from None
 
 
 def _check_lines(columns: Columns, read: Read, where: str) -> None:
