@@ -293,14 +293,10 @@ def test_two_runs_do_not_mix_and_a_browser_that_keeps_nothing_says_so(browser, p
         page.page.reload()
         assert "keeps nothing" in page.text("banner")
         page.click(500, 400)
-        asked = []
-        page.page.on("dialog", lambda d: (asked.append(d.type), d.accept()))
-        page.page.close(run_before_unload=True)
-        for _ in range(50):
-            if asked or not page.context.pages:
-                break
-            page.context.pages[0].wait_for_timeout(20)
-        assert asked == ["beforeunload"]
+        with page.page.expect_event("dialog") as waiting:
+            page.page.close(run_before_unload=True)
+        assert waiting.value.type == "beforeunload"
+        waiting.value.accept()
 
 
 def test_narrow(browser, pool, tmp_path):
