@@ -3,11 +3,13 @@
     python benchmarks/training.py laptop --json
     python benchmarks/training.py paper --batch 2 --steps 2 --json
     python benchmarks/training.py laptop --part extract
+    python benchmarks/training.py laptop --what byol --json
 
 step: both views (images and crops of half the side) forward, the windowed loss at every level,
 backward, Adam; ours additionally samples the points and crops. It is timed with and without the
 preset's augmentation, which the peer leaves out; the ratio is that without. extract: one image to
 its feature maps. network: forward and backward of both views alone, through the binding.
+--what byol: a step by BYOL at every level (objective byol-levels) in place of InfoNCE.
 
 The peer is tried contiguous and channels_last, with the loss over all cells and over gathered
 windows, float32 and bfloat16 autocast; the fastest form of each precision is then measured in turn
@@ -34,7 +36,7 @@ import json, sys, time
 folder, threads = sys.argv[1], int(sys.argv[2])
 sys.path.insert(0, sys.argv[3])
 import numpy as np, torch
-import torch_networks as peer
+import torch_byol, torch_networks as peer
 torch.set_num_threads(threads)
 arrays = dict(np.load(folder + "/network.npz"))
 channels = int(arrays["ints"][0][5])
@@ -43,7 +45,8 @@ def made(kind, form):
     global held
     if held[0] != (kind, form):
         held = (None, None)  # the one before goes first: memory
-        cls = {"step": peer.Trainer, "network": peer.Trainer, "extract": peer.Extractor}[kind]
+        cls = {"step": peer.Trainer, "network": peer.Trainer, "extract": peer.Extractor,
+               "byol": torch_byol.Byol}[kind]
         held = ((kind, form), cls(arrays, form))
         return held[1], True
     return held[1], False
@@ -60,7 +63,7 @@ for line in sys.stdin:
     times = []
     for i in range(ask["steps"] + fresh):
         start = time.perf_counter()
-        if ask["kind"] == "step":
+        if ask["kind"] in ("step", "byol"):
             thing.step(*data)
         elif ask["kind"] == "network":
             both(thing, data)
@@ -74,11 +77,11 @@ LAYOUTS = ("contiguous", "channels_last")
 PRECISIONS = ("float32", "bfloat16")
 
 
-def forms(part, precision):
+def forms(part, precision, what):
     """Names of the peer's forms of one precision."""
     if part == "extract":
         return [f"{precision} {layout}" for layout in LAYOUTS]
-    losses = ("dense", "gather") if part == "step" else ("dense",)
+    losses = ("dense", "gather") if part == "step" and what != "byol" else ("dense",)
     return [f"{precision} {layout} {loss}" for layout in LAYOUTS for loss in losses]
 
 
@@ -95,6 +98,8 @@ class Ours:
 
     def step(self, steps, augment):
         changes = {} if augment else {"transforms": ()}
+        if self.o.what == "byol":
+            changes["objective"] = "byol-levels"
         settings = self.training.set(
             batch=self.o.batch, points=self.o.points, log_every=1, crop=0.5, **changes
         )
@@ -156,6 +161,7 @@ def main():
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), default="laptop")
     parser.add_argument("--part", choices=("step", "network", "extract"), default="step")
+    parser.add_argument("--what", choices=("infonce", "byol"), default="infonce")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--points", type=int, default=64)
@@ -164,14 +170,16 @@ def main():
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--no-bfloat16", action="store_true")
     options = parser.parse_args()
+    if options.what == "byol" and options.part != "step":
+        parser.error("--what byol: of a step only")
     network = build(options.preset)
     ours = Ours(options.preset, network, options)
     macs = {s: int(network.shapes(s, s)[:, 3].sum()) for s in (options.size, options.size // 2)}
     work = (
         2 * macs[options.size]
         if options.part == "extract"
-        else (6 * options.batch * sum(macs.values()))
-    )
+        else ((8 if options.what == "byol" else 6) * options.batch * sum(macs.values()))
+    )  # BYOL: the target's forward too
     header(
         f"{work / 1e9:.1f} GFLOP of convolutions, {options.part} of {options.preset}, batch "
         f"{1 if options.part == 'extract' else options.batch}, {options.size} pixels; the goal "
@@ -210,7 +218,7 @@ def compare(options, ours, peer, work, load):
 
     def ask(form, steps):
         answer = peer.ask(
-            kind=options.part,
+            kind="byol" if options.what == "byol" else options.part,
             form=form,
             size=options.size,
             batch=options.batch,
@@ -223,7 +231,7 @@ def compare(options, ours, peer, work, load):
     best, version = {}, ""
     for precision in PRECISIONS[: 1 if options.no_bfloat16 else 2]:
         tried = {}
-        for form in forms(options.part, precision):
+        for form in forms(options.part, precision, options.what):
             seconds, version = ask(form, 3)
             tried[form] = min(seconds)
             print(f"  torch {version} {form}: {tried[form]:.4f} s", flush=True)
@@ -239,6 +247,7 @@ def compare(options, ours, peer, work, load):
     more = {
         "preset": options.preset,
         "part": options.part,
+        "what": options.what,
         "batch": options.batch,
         "gflops": work / own / 1e9,
         "torch": version,

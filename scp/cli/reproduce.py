@@ -21,9 +21,10 @@ from .arguments import (
 )
 from .train import fit
 
-WHAT = ("table1", "table2", "table5", "fig1", "fig4", "fig5", "fig6")
+WHAT = ("table1", "table2", "table4", "table5", "fig1", "fig4", "fig5", "fig6")
 _SINGLE = {"fig1", "fig5", "fig6"}  # of templates alone
 MINUTES = 60.0  # of training where the run folder has no features
+MINUTES4, SEEDS4, SEEDS5 = 10.0, 2, 10  # trainings of table4, searches of table5
 REFINE_MINUTES = 10.0
 
 
@@ -62,9 +63,9 @@ def add_reproduce(commands) -> None:
     features.add_argument(
         "--minutes",
         type=float,
-        default=MINUTES,
         metavar="T",
-        help=f"of training, where the run folder has no features (default {MINUTES:g})",
+        help=f"of training, where the run folder has no features (default {MINUTES:g}), and of "
+        f"each training of table4 (default {MINUTES4:g})",
     )
     features.add_argument("--size", type=size, metavar="S", help="of the images (default 384)")
     how = verb.add_argument_group("measuring")
@@ -79,7 +80,7 @@ def add_reproduce(commands) -> None:
         "-m",
         type=_sizes,
         metavar="M,M",
-        help="numbers of templates (default: table1 1-5, table2 1,5,10,25; table5 "
+        help="numbers of templates (default: table1, table4 1-5; table2 1,5,10,25; table5 "
         "and fig4 take the largest, 5)",
     )
     how.add_argument(
@@ -93,7 +94,13 @@ def add_reproduce(commands) -> None:
         choices=range(1, len(VIEWS) + 1),
         help="sizes of each image that vote by the rule, as in scp detect (default: all)",
     )
-    how.add_argument("--seeds", type=int, default=10, help="table5: of the searches (default 10)")
+    how.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help=f"table4: of the trainings (default {SEEDS4}); table5: of the searches (default "
+        f"{SEEDS5})",
+    )
     how.add_argument("--seed", type=int, default=0)
     choosing = verb.add_argument_group("choosing (defaults: the paper's text)")
     choosing.add_argument("--method", default=default["method"], choices=METHODS)
@@ -166,10 +173,10 @@ def check_options(args, wanted: set[str]) -> None:
     """ValueError names an option that would do nothing."""
     if "table1" not in wanted:
         no_effect(args, "without table1", "draws")
-    if "table5" not in wanted:
-        no_effect(args, "without table5", "seeds")
-        if args.method != "exact":
-            no_effect(args, "without table5 where --method is not exact", "max_nodes")
+    if not wanted & {"table4", "table5"}:
+        no_effect(args, "without table4 and table5", "seeds")
+    if "table5" not in wanted and args.method != "exact":
+        no_effect(args, "without table5 where --method is not exact", "max_nodes")
     if "table2" not in wanted:
         no_effect(args, "without table2", "refine_minutes", "rounds")
     elif not args.refine_minutes > 0:
@@ -186,6 +193,7 @@ def check_options(args, wanted: set[str]) -> None:
 
 def _reproduce(args, run, wanted, options) -> int:
     from .. import experiments
+    from ..features import FeatureExtractor
     from ..runs import RunFolder
 
     needs_test = args.evaluation != "paper" or bool({"table2", "fig4"} & set(wanted))
@@ -201,7 +209,10 @@ def _reproduce(args, run, wanted, options) -> int:
     largest = _largest(args, wanted)
     if largest > len(data.train):
         raise ValueError(f"M = {largest}: the pool holds {len(data.train)} images; see -m")
-    extractor = _features(args, data, run.path)
+    if wanted == ["table4"] and args.features == "trained":
+        extractor = FeatureExtractor(preset=args.preset, size=args.size)  # it trains its own
+    else:
+        extractor = _features(args, data, run.path)
     study = experiments.Study(data, extractor, run, options, progress)
     for name in wanted:
         result = _make(args, study, name)
@@ -229,7 +240,7 @@ def _next(args, run, study, wanted) -> list[tuple[str, str]]:
         common += [] if set(rest) <= _SINGLE else ["m", "candidates"]
         command = shlex.join(["scp", "reproduce", *rest, *given_words(args, *common)])
         steps.append(("Make the others, from what is there already:", command))
-    if args.features == "trained" and args.dataset == "cephalometric":
+    if (run / WEIGHTS).is_file() and args.dataset == "cephalometric":
         words = [args.root, "--dataset", "cephalometric", "--model", str(run / WEIGHTS)]
         text = "Choose images of these by the features that were trained (or of your own folder):"
         steps.append((text, shlex.join(["scp", "select", *words])))
@@ -257,11 +268,12 @@ def _features(args, data, run):
         if extractor.preset != args.preset:
             raise ValueError(f"--preset: the features in {run} are of preset {extractor.preset}")
         return extractor
-    if not args.minutes > 0:
+    minutes = MINUTES if args.minutes is None else args.minutes
+    if not minutes > 0:
         raise ValueError(f"--minutes must be above 0: there are no features in {run}")
     extractor = FeatureExtractor(preset=args.preset, random_state=args.seed, size=args.size)
     args.json = False
-    if not fit(extractor, data.train, run, args, minutes=args.minutes):
+    if not fit(extractor, data.train, run, args, minutes=minutes):
         raise KeyboardInterrupt
     return FeatureExtractor.load(run)
 
@@ -281,9 +293,21 @@ def _make(args, study, name: str):
         return experiments.table2(
             study, *([args.m] if args.m else []), refinement=refinement, callback=watch
         )
+    if name == "table4":
+        trainings = None
+        if args.features == "trained":
+            trainings = experiments.Trainings(
+                minutes=MINUTES4 if args.minutes is None else args.minutes,
+                seeds=SEEDS4 if args.seeds is None else args.seeds,
+                preset=args.preset,
+                size=args.size,
+            )
+        watch = None if args.quiet else _watch4()
+        sizes = [args.m] if args.m else []
+        return experiments.table4(study, *sizes, trainings=trainings, callback=watch)
     most = max(args.m) if args.m else 5
     if name == "table5":
-        return experiments.table5(study, most, seeds=args.seeds)
+        return experiments.table5(study, most, seeds=SEEDS5 if args.seeds is None else args.seeds)
     if name == "fig4":
         return experiments.fig4(study, most)
     return getattr(experiments, name)(study)
@@ -299,6 +323,25 @@ def _watch():
             text = f"step {event['step']}, loss {event['loss']:.3f}"
             left = event.get("seconds_left", 0)
             print(f"refinement, M = {event['m']}: {text}, {left:.0f} s left", file=sys.stderr)
+
+    return watch
+
+
+def _watch4():
+    """A line when a training begins, and now and then."""
+    last = time.monotonic()
+
+    def watch(event):
+        nonlocal last
+        about = f"table4, training {event['number']} of {event['count']} ({event['objective']}, "
+        about += f"seed {event['seed']})"
+        if event["event"] == "start":
+            print(f"{about}: from step {event['step']}", file=sys.stderr, flush=True)
+        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            left = event["seconds_left"]
+            print(f"{about}: {text}, {left:.0f} s left", file=sys.stderr, flush=True)
 
     return watch
 

@@ -9,6 +9,7 @@
 
 from .data import Data, load
 from .figures import fig1, fig4, fig5, fig6
+from .objectives import Trainings, table4
 from .output import Result, Table
 from .records import Record, record
 from .refined import Refinement, table2
@@ -24,6 +25,7 @@ __all__ = [
     "Result",
     "Study",
     "Table",
+    "Trainings",
     "fig1",
     "fig4",
     "fig5",
@@ -32,5 +34,6 @@ __all__ = [
     "record",
     "table1",
     "table2",
+    "table4",
     "table5",
 ]

@@ -52,6 +52,20 @@ TABLE2 = {
 # The same refinement without SCP (Yao et al., in Table 2).
 TABLE2_WITHOUT = {25: 2.17, 10: 2.30, 5: 2.44, 1: 2.90}
 
+# Table 4: MRE for M = 1 .. 5, by how the features were learned ("Ours", "BYOL-m", "BYOL" there) ...
+TABLE4_OBJECTIVES = {
+    "infonce-levels": (3.083, 2.846, 2.743, 2.673, 2.571),
+    "byol-levels": (3.366, 3.086, 3.008, 2.894, 2.762),
+    "byol": (3.362, 3.085, 2.877, 2.761, 2.739),
+}
+# ... and by the kind of key points.
+TABLE4_KEYPOINTS = {
+    "sift": (3.080, 2.846, 2.743, 2.673, 2.571),
+    "surf": (3.208, 2.901, 2.787, 2.621, 2.571),
+    "orb": (3.668, 3.296, 2.896, 2.621, 2.677),
+    "random": (3.181, 3.219, 2.860, 2.887, 2.835),
+}
+
 # Table 5, M = 5: (similarity, MRE) by the number of random searches ...
 TABLE5_SEARCHES = {
     1_000: (0.7080, 2.711),

@@ -111,6 +111,7 @@ class Study:
         run: a run folder; files of `scp select` are used and made there, others in "reproduce".
         options: see `Options`.
         progress: see `scp.progress`.
+        keypoints: "sift", "surf", "orb" or "random", what is compared to choose.
     """
 
     def __init__(
@@ -120,12 +121,13 @@ class Study:
         run: str | os.PathLike[str],
         options: Options | None = None,
         progress: Progress = None,
+        keypoints: str = "sift",
     ):
         self.data, self.extractor, self.run = data, extractor, RunFolder.of(run)
         options = options or Options()
         if options.views is None:
             options = replace(options, views=usual_views(extractor))
-        self.options, self.progress = options, progress
+        self.options, self.progress, self.keypoints = options, progress, keypoints
         self.folder = RunFolder(self.run / FOLDER)
         self._kept: dict = {}
 
@@ -150,30 +152,38 @@ class Study:
 
     # ---- measuring ----
 
-    def record(self, way: str, views: int | None = None) -> Record:
-        """ "paper" or "honest": see `Options`."""
+    def record(
+        self, way: str, views: int | None = None, rows: Sequence[int] | None = None
+    ) -> Record:
+        """ "paper" or "honest": see `Options`. rows: of the pool, the templates; None: all."""
         views = self.options.views if views is None else views
-        return self._once(("record", way, views), lambda: self._record(way, views))
+        key = "record", way, views, None if rows is None else tuple(rows)
+        return self._once(key, lambda: self._record(way, views, rows))
 
-    def _record(self, way: str, views: int) -> Record:
+    def _record(self, way: str, views: int, rows: Sequence[int] | None) -> Record:
         train = self.data.train
+        templates = train if rows is None else train.subset(list(rows))
+        some = "" if rows is None else "-some"
         rest = {"folder": self.folder, "progress": self.progress}
         if way == "paper":
-            return record(
-                self.extractor, train, train, mode="paper", way="grid", name="matches-paper", **rest
+            name = f"matches-paper{some}"
+            found = record(
+                self.extractor, templates, train, mode="paper", way="grid", name=name, **rest
             )
+            return found if rows is None else replace(found, own=np.array(rows, np.int64))
         if self.data.test is None:
             raise ValueError("the honest evaluation needs test images")
         images = self.data.test.subset(self.data.distinct)
         name = "matches-honest" if views == 1 else f"matches-honest-{views}-views"
-        return record(self.extractor, train, images, views=views, name=name, **rest)
+        return record(self.extractor, templates, images, views=views, name=name + some, **rest)
 
-    def cases(self) -> list[Case]:
-        """The ways to measure that the options ask for."""
+    def cases(self, rows: Sequence[int] | None = None) -> list[Case]:
+        """The ways to measure that the options ask for, with these rows of the pool as templates,
+        which are then counted from 0; None: all."""
         out, o = [], self.options
         n = len(self.ids)
         if o.evaluation in ("both", "paper"):
-            of = self.record("paper")
+            of = self.record("paper", rows=rows)
             out.append(
                 Case(
                     "paper",
@@ -188,7 +198,7 @@ class Study:
                 )
             )
         if o.evaluation in ("both", "honest"):
-            of = self.record("honest")
+            of = self.record("honest", rows=rows)
             count = len(of.truth)
             out.append(
                 Case(
@@ -218,7 +228,14 @@ class Study:
     def _matrix(self):
         train, first = self.data.train, self.options.keypoints_of == "first"
         folder = None if first else self.run.path
-        run = Run(train, folder, features=self.extractor, progress=self.progress)
+        run = Run(
+            train,
+            folder,
+            features=self.extractor,
+            keypoints=self.keypoints,
+            random_state=self.options.random_state,
+            progress=self.progress,
+        )
         pool = run.points()
         if first:
             folder = RunFolder(self.folder / "keypoints-of-first").path
