@@ -39,7 +39,7 @@ from .evaluation import Evaluation, evaluate, metrics
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, convert_landmarks, read_landmarks, write_landmarks
 from .measures import Measurements, measure, read_definitions
-from .refinement import LandmarkRefiner, confidence_weights
+from .refinement import LandmarkRefiner, SupervisedDetector, confidence_weights
 from .report import write_report
 from .run import Run, choose
 from .selection import Choice, Selection, TemplateSelector, select, verify
@@ -68,6 +68,7 @@ __all__ = [
     "Run",
     "Selection",
     "SimilarityJob",
+    "SupervisedDetector",
     "TemplateSelector",
     "__version__",
     "baselines",

@@ -498,7 +498,7 @@ def cuda_match(
 def options(table: str | os.PathLike[str]) -> list[Any]:
     """Every option of a training (scp/options.h).
 
-    table: str or path; train or refine
+    table: str or path; train, refine or supervise
     -> rows: list of dicts: name, type, default (of a choice its number), min, max, ...
     """
 
@@ -583,6 +583,41 @@ def refine_trainer(
     weights: float32 [images][landmarks]; 0 to 1
     labelled_rows: uint32 [n_labelled]
     pseudo_rows: uint32 [n_pseudo]
+    options: dict of options
+    -> object: Trainer
+    """
+
+def supervise_measure(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a supervised trainer will hold, and its arrays.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
+    options: dict of options
+    -> bytes: int64; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def supervise_trainer(
+    graph: Graph,
+    pool: NDArray[np.float32],
+    points: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    options: dict[str, Any],
+) -> Trainer:
+    """A supervised trainer; its losses: heat maps, weight decay, sigmas.
+
+    graph: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    points: float32 [images][landmarks][2]; pixels of the pool
+    weights: float32 [images][landmarks]; 0 to 1
     options: dict of options
     -> object: Trainer
     """

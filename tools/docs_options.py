@@ -2,7 +2,7 @@
 
     python tools/docs_options.py [--check]
 
-Between <!-- options NAME --> and <!-- end of options --> stands the table of NAME (train, refine).
+Between <!-- options NAME --> and <!-- end of options --> stands the table of NAME (those of PAGES).
 --check changes nothing and ends with 1 where a table is not the one that the rows give.
 """
 
@@ -10,11 +10,15 @@ import re
 import sys
 from pathlib import Path
 
-from scp.refinement import RefinementOptions
+from scp.refinement import RefinementOptions, SupervisedOptions
 from scp.training import TrainingOptions
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {"training.md": ("train", TrainingOptions), "refinement.md": ("refine", RefinementOptions)}
+PAGES = {
+    "training.md": ("train", TrainingOptions),
+    "refinement.md": ("refine", RefinementOptions),
+    "supervised.md": ("supervise", SupervisedOptions),
+}
 
 
 def rendered(options) -> str:

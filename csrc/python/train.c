@@ -136,6 +136,30 @@ FUNCTION(refine_trainer, "A trainer of refinement; its losses: heat maps, offset
     return make_trainer(in, refine);
 }
 
+/* ---- supervised heat maps ---- */
+
+#define SUPERVISE_ARGS                                                                             \
+    OBJECT("graph", &scp_py_graph, .flags = KEEP), POOL_ARG, SUPERVISE_LABEL_ARGS,                 \
+        OPTIONS("options", &scp_supervise_table)
+
+static enum scp_status supervise(struct scp_training *training, const struct scp_args *in,
+                                 enum scp_making making) {
+    const struct scp_pool pool = POOL;
+    const struct scp_supervise_labels labels = SUPERVISE_LABELS;
+    return scp_supervise_training(training, DATA(graph), &pool, &labels, DATA(options), making,
+                                  in->control);
+}
+
+FUNCTION(supervise_measure, "What a supervised trainer will hold, and its arrays.", SUPERVISE_ARGS,
+         MEASURED) {
+    return measure(in, supervise);
+}
+
+FUNCTION(supervise_trainer, "A supervised trainer; its losses: heat maps, weight decay, sigmas.",
+         SUPERVISE_ARGS, NEW(&scp_py_trainer)) {
+    return make_trainer(in, supervise);
+}
+
 _Static_assert(sizeof SCP_VOTE_NAMES(SCP_CHOICE_NAME) == sizeof "count weighted ", "votes");
 
 FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",

@@ -5,6 +5,7 @@
 #include "args.h"
 #include "scp/contrast.h"
 #include "scp/refine.h"
+#include "scp/supervise.h"
 
 #define POOL_ARG ARRAY("pool", float32, "[images][height][width]", .flags = KEEP, .note = "0 .. 1")
 #define POOL {DATA(pool), SIZE(images), SIZE(height), SIZE(width)}
@@ -15,6 +16,12 @@
         ARRAY("weights", float32, "[images][landmarks]", .flags = KEEP, .note = "0 to 1"),         \
         ARRAY("labelled_rows", uint32, "[n_labelled]", .flags = KEEP),                             \
         ARRAY("pseudo_rows", uint32, "[n_pseudo]", .flags = KEEP)
+#define SUPERVISE_LABEL_ARGS                                                                       \
+    ARRAY("points", float32, "[images][landmarks][2]", .flags = KEEP,                              \
+          .note = "pixels of the pool"),                                                           \
+        ARRAY("weights", float32, "[images][landmarks]", .flags = KEEP, .note = "0 to 1")
+#define SUPERVISE_LABELS {DATA(points), DATA(weights), SIZE(landmarks)}
+
 #define LABELS                                                                                     \
     {DATA(points),      DATA(weights),    SIZE(landmarks), DATA(labelled_rows),                    \
      DATA(pseudo_rows), SIZE(n_labelled), SIZE(n_pseudo)}

@@ -149,3 +149,45 @@ FUNCTION(refine_objective, "Losses of a batch and their gradient in the map.",
     return scp_refine_objective(DATA(losses), &map, &batch, (float)NUMBER(radius),
                                 (float)NUMBER(focal), in->control);
 }
+
+/* ---- supervised heat maps ---- */
+
+FUNCTION(supervise_sample, "The views of one step and their landmarks.", POOL_ARG,
+         SUPERVISE_LABEL_ARGS, OPTIONS("options", &scp_supervise_table),
+         COUNT("items", 1, 4096, .note = "the option batch"), STEP,
+         OUT("views", float32, "[items][height][width]"),
+         OUT("view_points", float32, "[items][landmarks][2]"),
+         OUT("view_weights", float32, "[items][landmarks]"), OUT("sources", uint32, "[items]")) {
+    const struct scp_pool pool = POOL;
+    const struct scp_supervise_labels labels = SUPERVISE_LABELS;
+    struct scp_supervise_batch batch = {.items = SIZE(items),
+                                        .height = pool.height,
+                                        .width = pool.width,
+                                        .landmarks = labels.landmarks,
+                                        .images = DATA(views),
+                                        .points = DATA(view_points),
+                                        .weights = DATA(view_weights),
+                                        .sources = DATA(sources)};
+    return scp_supervise_sample(&batch, &pool, &labels, DATA(options), SIZE(step), in->control);
+}
+
+FUNCTION(supervise_objective, "Losses of a batch and their gradients in the map and the sigmas.",
+         ARRAY("map", float32, "[items][height][width][channels]"),
+         ARRAY("sigmas", float32, "[landmarks]"), ARRAY("points", float32, "[items][landmarks][2]"),
+         ARRAY("weights", float32, "[items][landmarks]"), REAL("integral"), REAL("sigma_weight"),
+         OUT("losses", float64, "[3]", .note = "heat maps, 0, sigmas"),
+         OUT("gradient", float32, "[items][height][width][channels]"),
+         OUT("sigma_gradient", float32, "[landmarks]")) {
+    const struct scp_output map = {DATA(map),   DATA(gradient), SIZE(height),
+                                   SIZE(width), SIZE(channels), SIZE(channels)};
+    const struct scp_supervise_batch batch = {.items = SIZE(items),
+                                              .height = SIZE(height),
+                                              .width = SIZE(width),
+                                              .landmarks = SIZE(landmarks),
+                                              .points = DATA(points),
+                                              .weights = DATA(weights)};
+    double *losses = DATA(losses);
+    losses[1] = 0;
+    return scp_supervise_objective(losses, DATA(sigma_gradient), &map, DATA(sigmas), &batch,
+                                   NUMBER(integral), NUMBER(sigma_weight), in->control);
+}

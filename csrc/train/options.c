@@ -5,6 +5,7 @@
 
 #include "scp/contrast.h"
 #include "scp/refine.h"
+#include "scp/supervise.h"
 
 /* A row in the struct ROW_STRUCT, its field in the member ROW_MEMBER. */
 #define ROW(type, ...) ROW_##type(__VA_ARGS__)
@@ -97,13 +98,27 @@ static const struct scp_option refine_rows[] = {
 };
 #undef ROW_STRUCT
 
+#define ROW_STRUCT struct scp_supervise_options
+static const struct scp_option supervise_rows[] = {
+#define ROW_MEMBER train.
+    SCP_RUN_ROWS(ROW, 30) SCP_SUPERVISE_TRAIN_ROWS(ROW)
+#undef ROW_MEMBER
+#define ROW_MEMBER
+        SCP_SUPERVISE_ROWS(ROW)
+#undef ROW_MEMBER
+};
+#undef ROW_STRUCT
+
 #define LENGTH(rows) (sizeof(rows) / sizeof(rows)[0])
 
 const struct scp_option_table scp_contrast_table = {"train", contrast_rows, LENGTH(contrast_rows),
                                                     sizeof(struct scp_contrast_options)};
 const struct scp_option_table scp_refine_table = {"refine", refine_rows, LENGTH(refine_rows),
                                                   sizeof(struct scp_refine_options)};
-const struct scp_option_table *const scp_option_tables[] = {&scp_contrast_table, &scp_refine_table};
+const struct scp_option_table scp_supervise_table = {
+    "supervise", supervise_rows, LENGTH(supervise_rows), sizeof(struct scp_supervise_options)};
+const struct scp_option_table *const scp_option_tables[] = {&scp_contrast_table, &scp_refine_table,
+                                                            &scp_supervise_table};
 const size_t scp_option_tables_count = LENGTH(scp_option_tables);
 
 /* A field of the row's type. */

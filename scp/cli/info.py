@@ -35,8 +35,8 @@ def add_info(commands) -> None:
         "--options",
         nargs="?",
         const="train",
-        choices=["train", "refine"],
-        help="the options of the training, for --set of scp train or refine",
+        choices=["train", "refine", "supervise"],
+        help="the options of the training, for --set of scp train, refine or supervise",
     )
     info.add_argument("--json", action="store_true", help="print JSON")
 
@@ -101,17 +101,20 @@ def _some(texts: list[str]) -> str:
 
 
 def show_options(args) -> int:
-    """scp info --options: every option of the training or the refinement, its value in the preset
-    (laptop, unless --model names another), the legal ones, its meaning."""
+    """scp info --options: every option of a training, its value in the usual preset
+    (unless --model names another), the legal ones, its meaning."""
     from ..networks import preset
+    from ..networks.configuration import supervised
     from ..networks.refine import refinement
-    from ..refinement import RefinementOptions
+    from ..refinement import RefinementOptions, SupervisedOptions
     from ..training import TrainingOptions
 
-    kind, entry = TrainingOptions, preset
+    kind, entry, usual = TrainingOptions, preset, "laptop"
     if args.options == "refine":
         kind, entry = RefinementOptions, refinement
-    rows = kind().set(**entry(args.model or "laptop").training).rows()
+    elif args.options == "supervise":
+        kind, entry, usual = SupervisedOptions, supervised, "scn-reduced"
+    rows = kind().set(**entry(args.model or usual).training).rows()
     if args.json:
         print(json.dumps({row.name: row.facts(value) for row, value in rows}, indent=1))
         return 0

@@ -27,6 +27,7 @@ from .measure import add_measure
 from .refine import add_refine
 from .reproduce import add_reproduce
 from .select import add_select
+from .supervise import add_supervise
 from .terminal import safe_terminal
 from .train import add_train, add_weights
 from .verify import add_verify
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     add_verify(commands)
     add_detect(commands)
     add_refine(commands)
+    add_supervise(commands)
 
     add_demo(commands)
     add_evaluate(commands)

@@ -364,7 +364,7 @@ class FeatureExtractor(BaseExtractor):
     ) -> FeatureExtractor:
         """A trained extractor from a file of `save` or a run folder with one; size: other than
         it was trained with."""
-        path, model, training = load_trained(path, WEIGHTS, TrainingOptions, False)
+        path, model, training = load_trained(path, WEIGHTS, TrainingOptions, "features")
         self = cls(
             preset=model.preset,
             size=model.size if size is None else size,

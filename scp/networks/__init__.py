@@ -1,5 +1,6 @@
 """Networks: the builder, the architectures, and the table of presets."""
 
+from .configuration import SUPERVISED, build_supervised, scn, supervised, unet
 from .export import export_model
 from .imagenet import import_vgg19
 from .laptop import laptop
@@ -13,12 +14,14 @@ from .vgg import paper, torchvision_names, vgg19
 __all__ = [
     "PRESETS",
     "REFINEMENTS",
+    "SUPERVISED",
     "Layer",
     "Model",
     "Network",
     "Preset",
     "build",
     "build_refinement",
+    "build_supervised",
     "describe_layers",
     "export_model",
     "import_vgg19",
@@ -28,6 +31,9 @@ __all__ = [
     "preset",
     "refinement",
     "save_model",
+    "scn",
+    "supervised",
     "torchvision_names",
+    "unet",
     "vgg19",
 ]

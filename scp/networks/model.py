@@ -108,21 +108,21 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     return Model(network, (height, width), parameters, state, *rest)
 
 
-def load_trained(path: str | os.PathLike[str], name: str, options: type, refinement: bool):
+def load_trained(path: str | os.PathLike[str], name: str, options: type, kind: str):
     """A trained model: (file, model, options of its training).
 
     Args:
         path: a file of `save_model`, or a run folder with one called `name`.
-        options: their class. refinement: whether it is to find landmarks, or to give features.
+        options: their class. kind: "features", "refinement" or "supervised".
 
     Raises:
         ValueError: as `load_model`, and for a model of the other kind, or options that are wrong.
     """
     path = Path(path, name) if Path(path).is_dir() else Path(path)
     model = load_model(path)
-    kinds = ("refinement", "features") if refinement else ("features", "refinement")
-    if bool(model.training.get("refinement")) != refinement:
-        raise ValueError(f"{path}: a model of {kinds[1]}, not of {kinds[0]}")
+    flags = [name for name in ("refinement", "supervised") if model.training.get(name)]
+    if (found := "".join(flags) or "features") != kind:
+        raise ValueError(f"{path}: a model of {found}, not of {kind}")
     try:
         return path, model, options.from_dict(model.training.get("options", {}))
     except ValueError as error:

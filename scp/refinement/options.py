@@ -7,6 +7,11 @@ from ..training.options import Options, options_of
 INPUTS = {"unit": (1.0, 0.0), "centred": (2.0, -1.0)}  # scale and shift of what the network reads
 
 
+@options_of("supervise")
+class SupervisedOptions(Options):
+    """How to train on labelled images alone."""
+
+
 @options_of("refine")
 class RefinementOptions(Options):
     """How to refine; `steps` are those of a round, `minutes` those of all rounds."""

@@ -421,7 +421,7 @@ class LandmarkRefiner(Estimator):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LandmarkRefiner:
         """A trained refiner from a file of `save` or a run folder with refined.safetensors."""
-        path, model, options = load_trained(path, REFINED, RefinementOptions, True)
+        path, model, options = load_trained(path, REFINED, RefinementOptions, "refinement")
         names = model.training.get("names")
         if not isinstance(names, list):
             raise ValueError(f"{path}: the header has no names of landmarks")

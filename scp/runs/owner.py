@@ -121,6 +121,7 @@ def is_run_folder(path: str | os.PathLike[str], names: Collection[str]) -> bool:
 
 _OURS = {"keypoints.npz", "similarity.ledger", "selection.json", "evaluation.html"}
 _OURS |= {"checkpoint.safetensors", "weights.safetensors", "refined.safetensors"}
+_OURS |= {"supervised.safetensors", "supervised.checkpoint.safetensors"}
 _OURS_TOO = {"config.toml", "report.html", "log.jsonl", "metrics.json", "landmarks.csv"}
 
 

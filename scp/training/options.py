@@ -75,6 +75,7 @@ def options_of(name: str) -> Callable[[type[T]], type[T]]:
     def decorate(cls: type[T]) -> type[T]:
         rows = table(name)
         cls.ROWS = {row.name: row for row in rows if row.type != "strength"}
+        cls.TRANSFORMED = len(cls.ROWS) < len(rows)
         cls.__annotations__ = {}
         for row in rows:
             field = "transforms" if row.type == "strength" else row.name
@@ -97,6 +98,7 @@ class Options:
     """
 
     ROWS: ClassVar[dict[str, Option]]  # without the transforms
+    TRANSFORMED: ClassVar[bool]  # it has transforms, as the field `transforms`
 
     if TYPE_CHECKING:  # fields come from the table
 
@@ -106,10 +108,11 @@ class Options:
     def __post_init__(self) -> None:
         for name, row in self.ROWS.items():
             object.__setattr__(self, name, row.read(getattr(self, name)))
-        object.__setattr__(self, "transforms", _read_transforms(self.transforms))
+        if self.TRANSFORMED:
+            object.__setattr__(self, "transforms", _read_transforms(self.transforms))
         for name, row in self.ROWS.items():
             row.check(getattr(self, name))
-        names = [t.name for t in self.transforms]
+        names = [t.name for t in self._transforms]
         if len(set(names)) != len(names):
             raise ValueError(f"transforms: each may appear once, got {', '.join(names)}")
 
@@ -119,23 +122,24 @@ class Options:
         The name of a transform sets its strength, and after "@" the views: noise="0.04@both"
         (without: where it was, or both). Raises ValueError for an unknown name.
         """
-        transforms = {t.name: t for t in self.transforms}
+        transforms = {t.name: t for t in self._transforms}
+        strengths, special = (TRANSFORMS, ["transforms"]) if self.TRANSFORMED else ({}, [])
         plain = {}
         values = self.renamed(values)
         for name, value in values.items():
-            if name in TRANSFORMS:
+            if name in strengths:
                 strength, at, views = str(value).partition("@")
                 before = transforms[name].views if name in transforms else "both"
                 transforms[name] = Transform(name, strength, views if at else before)
-            elif name in self.ROWS or name == "transforms":
+            elif name in self.ROWS or name in special:
                 plain[name] = value
             else:
                 raise ValueError(
                     f"no training option is called {name!r}; there are: "
-                    f"{', '.join([*sorted([*self.ROWS, 'transforms']), *TRANSFORMS])}; of the "
+                    f"{', '.join([*sorted([*self.ROWS, *special]), *strengths])}; of the "
                     "network: --set network.NAME=VALUE, network={NAME: VALUE} in Python"
                 )
-        if any(name in TRANSFORMS for name in values):
+        if any(name in strengths for name in values):
             if "transforms" in plain:
                 raise ValueError("transforms: set the whole table or single transforms, not both")
             plain["transforms"] = tuple(transforms[n] for n in TRANSFORMS if n in transforms)
@@ -145,14 +149,19 @@ class Options:
         """Plain values for JSON or TOML."""
         out = dataclasses.asdict(self)
         out |= {name: list(value) for name, value in out.items() if isinstance(value, tuple)}
-        out["transforms"] = {t.name: f"{t.strength!r}@{t.views}" for t in self.transforms}
+        if self.TRANSFORMED:
+            out["transforms"] = {t.name: f"{t.strength!r}@{t.views}" for t in self.transforms}
         return out
+
+    @property
+    def _transforms(self) -> tuple[Transform, ...]:
+        return self.transforms if self.TRANSFORMED else ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of to_dict; names left out keep their defaults."""
         values = cls.renamed(values)
-        unknown = set(values) - {*cls.ROWS, "transforms"}
+        unknown = set(values) - {*cls.ROWS, *(["transforms"] if cls.TRANSFORMED else [])}
         if unknown:
             raise ValueError(f"no training option is called {sorted(unknown)[0]!r}")
         return cls(**values)
@@ -164,14 +173,15 @@ class Options:
 
     def rows(self) -> list[tuple[Option, Any]]:
         """Every row of the table with its value here; of a transform "0.04@both", or 0: off."""
-        strengths = {t.name: f"{t.strength:g}@{t.views}" for t in self.transforms if t.strength}
+        strengths = {t.name: f"{t.strength:g}@{t.views}" for t in self._transforms if t.strength}
         plain = [(row, getattr(self, name)) for name, row in self.ROWS.items()]
-        return plain + [(row, strengths.get(row.name, "0")) for row in _STRENGTHS]
+        rows = _STRENGTHS if self.TRANSFORMED else []
+        return plain + [(row, strengths.get(row.name, "0")) for row in rows]
 
     def core(self) -> dict[str, Any]:
         """What the core's trainers take."""
-        strengths = {name: [0.0, 0.0] for name in TRANSFORMS}
-        for t in self.transforms:
+        strengths = {name: [0.0, 0.0] for name in TRANSFORMS if self.TRANSFORMED}
+        for t in self._transforms:
             for view, name in enumerate(("image", "crop")):
                 if t.views in (name, "both"):
                     strengths[t.name][view] = t.strength

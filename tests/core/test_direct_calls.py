@@ -62,7 +62,7 @@ def test_whole_numbers_do_not_wrap_around(wrapped):
     with pytest.raises(ValueError, match="octave_layers"):
         _core.surf(image, 100.0, 3, wrapped)
     for step in (2**64 - 1, 2**64 // 5, wrapped * 2**30):
-        for name in ("contrast_sample", "refine_sample"):
+        for name in ("contrast_sample", "refine_sample", "supervise_sample"):
             with pytest.raises(ValueError, match="step"):
                 getattr(_testing, name)(**plain_calls.PLAIN[name]() | {"step": step})
         with pytest.raises(ValueError, match="first"):

@@ -221,10 +221,9 @@ def changed_afterwards():
         for make, arguments in (
             (_core.contrast_trainer, PLAIN["contrast_trainer"]()),
             (_core.refine_trainer, PLAIN["refine_trainer"]()),
+            (_core.supervise_trainer, PLAIN["supervise_trainer"]()),
         ):
-            measure = {_core.contrast_trainer: _core.contrast_measure}.get(
-                make, _core.refine_measure
-            )
+            measure = getattr(_core, make.__name__.replace("_trainer", "_measure"))
             lengths = measure(**arguments)[1]
             arrays = {name: np.zeros(length, F) for name, length in lengths.items()}
             core = make(**arguments)

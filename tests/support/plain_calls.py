@@ -50,6 +50,18 @@ def labels(images=3) -> dict:
     }
 
 
+def supervise(images=3) -> dict:
+    table = layers()
+    table[1, 5] = 2
+    return {
+        "graph": graph(table),
+        "pool": real(images, 16, 16),
+        "points": real(images, 2, 2) * 16,
+        "weights": np.ones((images, 2), F),
+        "options": {"batch": 2},
+    }
+
+
 CONTRAST = {"batch": 2, "points": 4, "rotation": [25.0, 25.0], "elastic": [0.02, 0.02]}
 REFINE = {"labelled": 1, "pseudo": 1, "rotation": [25.0, 25.0], "gamma": [0.3, 0.3]}
 
@@ -260,6 +272,8 @@ PLAIN = {  # name: the arguments, made afresh for each call
         **labels(),
         "options": dict(REFINE),
     },
+    "supervise_measure": supervise,
+    "supervise_trainer": supervise,
     "refine_vote": lambda: {
         "map": real(6, 7, 6),
         "landmarks": 2,
@@ -339,6 +353,19 @@ PLAIN = {  # name: the arguments, made afresh for each call
         "width": 16,
         "radius": 4.0,
         "focal": 2.0,
+    },
+    "supervise_sample": lambda: {
+        **{k: v for k, v in supervise().items() if k != "graph"},
+        "items": 2,
+        "step": 3,
+    },
+    "supervise_objective": lambda: {
+        "map": real(2, 8, 8, 2),
+        "sigmas": real(2) + 1,
+        "points": real(2, 2, 2) * 8,
+        "weights": np.ones((2, 2), F),
+        "integral": 100.0,
+        "sigma_weight": 20.0,
     },
     "conv_workspace": lambda: {
         "x": a_map(),

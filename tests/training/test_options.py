@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scp import _core, cli
-from scp.refinement import RefinementOptions
+from scp.refinement import RefinementOptions, SupervisedOptions
 from scp.training import TrainingOptions, Transform
 
 OPTIONS = TrainingOptions(batch=2, points=8, steps=8)
@@ -94,7 +94,7 @@ def test_schedules():
     assert [step.rate(p) for p in steps] == pytest.approx([2, 2, 1, 1, 0.5, 2 / 32])
 
 
-@pytest.mark.parametrize("kind", [TrainingOptions, RefinementOptions])
+@pytest.mark.parametrize("kind", [TrainingOptions, RefinementOptions, SupervisedOptions])
 def test_rows_say_what_the_checks_do(kind):
     """Both ends of a range are legal and what lies beyond is not."""
     for row, value in kind().rows():
@@ -110,7 +110,7 @@ def test_rows_say_what_the_checks_do(kind):
 
 
 def test_an_unknown_table_is_refused():
-    with pytest.raises(ValueError, match="table must be train or refine, got 'select'"):
+    with pytest.raises(ValueError, match="table must be train, refine or supervise, got 'select'"):
         _core.options("select")
 
 

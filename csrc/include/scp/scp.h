@@ -90,6 +90,7 @@
 #include "scp/train.h"
 #include "scp/contrast.h"
 #include "scp/refine.h"
+#include "scp/supervise.h"
 
 #include "scp/cuda.h"
 

@@ -1,0 +1,152 @@
+"""scp supervise: a network trained on the labelled images alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from ..landmarks.names import visible
+from ..progress import LINE_SECONDS
+from ..runs.folder import LANDMARKS
+from .arguments import add_data, add_output, open_data, run_path, shell_of, size
+from .detect import add_templates, keep_templates, open_templates, tell_found, template_words
+from .train import add_length, settings
+
+
+def add_supervise(commands) -> None:
+    """The parser of scp supervise."""
+    from ..networks import SUPERVISED
+
+    verb = commands.add_parser(
+        "supervise",
+        help="train on the labelled images alone, to compare with",
+        description="Train a network of heat maps on the annotated images alone, without matching "
+        "and without pseudo labels: what refinement is compared with. Writes "
+        "supervised.safetensors and landmarks.csv to the run folder. What was stopped goes on when "
+        "the same command is given again.",
+    )
+    verb.set_defaults(run_command=run_supervise)
+    add_data(verb, "templates")
+    add_templates(verb)
+    how = verb.add_argument_group("training")
+    networks = "; ".join(f"{n}: {p.summary}" for n, p in SUPERVISED.items())
+    how.add_argument("--network", default="scn-reduced", choices=list(SUPERVISED), help=networks)
+    add_length(how, "supervise")
+    how.add_argument(
+        "--size", type=size, metavar="S", help="of the canvas in pixels; default: the network's"
+    )
+    how.add_argument(
+        "--estimate",
+        type=int,
+        nargs="?",
+        const=3,
+        metavar="N",
+        help="time N steps (default 3, at most 100), say what the whole training would cost here, "
+        "and train nothing",
+    )
+    add_output(verb, "what was trained, or the estimate, as JSON")
+
+
+def run_supervise(args) -> int:
+    from ..features import GradientExtractor
+    from ..refinement import SupervisedDetector
+    from ..run import Run
+
+    training, options = settings(args.set)
+    detector = SupervisedDetector(
+        network=args.network,
+        size=args.size,
+        options=options,
+        training=training,
+        random_state=args.seed,
+    ).check()
+    pool = open_data(args)
+    folder = run_path(args, pool)
+    if args.estimate is None:
+        keep_templates(args, folder / LANDMARKS)
+    run = Run(pool, folder, features=GradientExtractor(), progress=False if args.quiet else None)
+    run.shell = shell_of(args, folder, *template_words(args))
+    images, given = open_templates(args, run)
+    if args.estimate is not None:
+        return _estimate(args, detector, images)
+    pool.rows(images.ids, "templates")
+    with run.holding():
+        return _supervise(args, run, detector, images, given)
+
+
+def _estimate(args, detector, images) -> int:
+    facts = detector.estimate(images, steps=args.steps, timed=args.estimate)
+    if args.json:
+        print(json.dumps(facts, indent=1))
+        return 0
+    height, width = facts["size"]
+    print(
+        f"{args.network}: {height} x {width} pixels, {facts['parameters']:,} parameters, "
+        f"{facts['macs'] / 1e9:.1f} thousand million multiply-adds for an image"
+    )
+    print(
+        f"memory: {facts['bytes'] / 2**20:.0f} MiB to train, "
+        f"{facts['image_bytes'] / 2**20:.0f} MiB for {len(images)} images"
+    )
+    whole = f"{facts['steps']:,} steps: {_duration(facts['seconds'])}"
+    print(f"{facts['step_seconds']:.2f} s a step ({facts['timed']} timed); {whole} here")
+    return 0
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _supervise(args, run, detector, images, given) -> int:
+    """Trains, finds and writes."""
+    pool, folder = run.dataset, run.path
+    for text in run.image_warnings():
+        print(f"warning: {visible(text)}", file=sys.stderr)
+    detector.fit(
+        images,
+        minutes=args.minutes,
+        steps=args.steps,
+        run=folder,
+        resume=not args.fresh,
+        progress=False if args.quiet else None,
+        callback=_watch(args, len(images)),
+    )
+    found = detector.predict(pool, progress=run.progress)
+    found = run.keep(found, images if given is None else given)
+    if args.json:
+        print(json.dumps(detector.model_.training, indent=1))
+        return 0
+    trained = detector.trained_
+    heat = trained.losses[0]
+    print(f"{trained.step} steps in {trained.seconds:.0f} s; loss of the heat maps {heat:.1f}")
+    print(f"{len(found.names)} landmarks in {len(pool)} images, learned from {len(images)}")
+    tell_found(run, found, refined=True)
+    return 0
+
+
+def _watch(args, count: int):
+    """What takes the events of the training."""
+    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
+
+    def watch(event):
+        nonlocal last
+        if event["event"] == "start" and not args.json and not args.quiet:
+            begin = f"step {event['step']}" if event["step"] else "random weights"
+            print(
+                f"{args.network} on {count} labelled images, from {begin}; "
+                f"{event['bytes'] / 2**20:.0f} MiB of memory",
+                flush=True,
+            )
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            print(
+                f"step {event['step']}: heat maps {event['levels'][0]:.1f}, "
+                f"{event['seconds_left']:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return watch
