@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-
 from ..landmarks.names import visible
 from .arguments import (
     add_data,
     byte_count,
     file_options,
-    landmark_names,
+    landmark_source,
     names,
     open_data,
     run_path,
@@ -21,21 +18,10 @@ from .arguments import (
 MOST_SMALLER = 5  # images that are named in a list
 
 
-def landmark_source(text: str) -> str | list[str]:
-    """Argument type: a file, a built-in list, or names as `landmark_names`."""
-    from ..run.annotating import BUILT_IN
-
-    if text in BUILT_IN or os.path.exists(text):
-        return text
-    if text.lower().endswith((".csv", ".txt", ".json")):
-        raise argparse.ArgumentTypeError(f"{text!r}: there is no such file")
-    return landmark_names(text)
-
-
 def add_annotate(commands) -> None:
     """The parser of scp annotate."""
     from ..annotate import PAGE_SIZE
-    from ..run.annotating import BUILT_IN
+    from ..run.marks import BUILT_IN
 
     verb = commands.add_parser(
         "annotate",

@@ -106,6 +106,17 @@ def landmark_names(text: str) -> list[str]:
     return found
 
 
+def landmark_source(text: str) -> str | list[str]:
+    """Argument type: a file, a built-in list, or names as `landmark_names`."""
+    from ..run.marks import BUILT_IN
+
+    if text in BUILT_IN or os.path.exists(text):
+        return text
+    if text.lower().endswith((".csv", ".txt", ".json")):
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no such file")
+    return landmark_names(text)
+
+
 def no_effect(args, where: str, *options: str) -> None:
     """ValueError where one of these options was given, even with its default: it does nothing here,
     which WHERE says."""

@@ -17,7 +17,7 @@ from .arguments import (
     add_output,
     byte_count,
     counts,
-    landmark_names,
+    landmark_source,
     names,
     no_effect,
     open_data,
@@ -30,6 +30,8 @@ from .arguments import (
 
 def add_select(commands) -> None:
     """The parser of scp select."""
+    from ..run.marks import BUILT_IN
+
     select = commands.add_parser(
         "select", help="choose the images to annotate", description="Choose M images to annotate."
     )
@@ -45,10 +47,10 @@ def add_select(commands) -> None:
     data.add_argument("--no-duplicates", action="store_true", help="do not look for duplicates")
     data.add_argument(
         "--landmarks",
-        type=landmark_names,
+        type=landmark_source,
         metavar="NAMES",
-        help="names of the landmarks, or how many there are, for the lines of marks.csv; @FILE: "
-        "one name a line",
+        help="of the lines of marks.csv: names with commas between, how many there are, a file "
+        f"with one name a line, a file of landmarks, or {', '.join(BUILT_IN)}",
     )
     add_method(select)
     rules = select.add_argument_group("rules (images by id; @FILE reads one id a line)")

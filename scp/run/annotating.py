@@ -11,9 +11,7 @@ import numpy as np
 
 from ..annotate import PAGE_SIZE, Written, write_page
 from ..datasets import Dataset
-from ..datasets.cephalometric import LANDMARKS as CEPHALOMETRIC
 from ..landmarks import FOUND, Landmarks, edits_in, numbered, read_landmarks, under
-from ..landmarks.lists import read_names
 from ..landmarks.names import form
 from ..runs import RunFolder
 from ..runs.folder import LANDMARKS, MARKS, SELECTION
@@ -21,10 +19,9 @@ from ..runs.plain import read_json
 from ..selection.choice import chosen_ids
 from ..values import whole
 from .held import Held
-from .marks import UNNAMED, given_marks
+from .marks import UNNAMED, given_marks, landmark_names
 
 PAGE = "annotate.html"
-BUILT_IN = {"cephalometric-19": CEPHALOMETRIC}  # lists of landmarks by name
 
 
 class Annotating(Held):
@@ -117,21 +114,6 @@ def annotate_run(
         raise ValueError("out: a run without a folder needs a file")
     with RunFolder(path).holding(dataset):
         return write_page(path / PAGE, **options)
-
-
-def landmark_names(given: str | os.PathLike[str] | Sequence[str]) -> list[str]:
-    """Names of landmarks: a built-in list, those in a file, or these."""
-    if isinstance(given, str) and given in BUILT_IN:
-        return list(BUILT_IN[given])
-    names = read_names(given) if isinstance(given, str | os.PathLike) else [str(n) for n in given]
-    seen: set[str] = set()
-    for name in names:
-        if not name.strip():
-            raise ValueError("landmarks: a name is empty")
-        if form(name) in seen:
-            raise ValueError(f"landmarks: {name!r} is there twice")
-        seen.add(form(name))
-    return names
 
 
 def _rows(

@@ -20,7 +20,7 @@ from ..runs.folder import LANDMARKS, MARKS, REPORT, SELECTION
 from ..selection import Choice, chosen_ids
 from .hand import HandWork
 from .held import Held, held
-from .marks import given_marks, marks_to_fill
+from .marks import given_marks, landmark_names, marks_to_fill
 from .next import Shell, Step, after_finding, after_select
 
 
@@ -117,12 +117,14 @@ class Finding(Held):
         return given_marks(self.path) is not None
 
     @held
-    def marks_to_fill(self, names: Sequence[str] = ()) -> Path:
+    def marks_to_fill(self, names: str | os.PathLike[str] | Sequence[str] = ()) -> Path:
         """Write marks.csv: a line for each landmark of each chosen image (and of those that were
         annotated before the choice), for a person to fill in. What is filled in stays.
 
-        names: of the landmarks; none: those of the file that is there, or of the data set.
+        names: of the landmarks; or a file of names or landmarks; or "cephalometric-19"; none: those
+            of the file that is there, or of the data set.
         """
+        names = landmark_names(names)
         if self.folder is None:
             raise ValueError("run: a run without a folder has no marks.csv")
         rows = dict.fromkeys([*self.chosen(), *(self._asked.get("initial") or ())])

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ..datasets.cephalometric import LANDMARKS as CEPHALOMETRIC
 from ..errors import warn
 from ..landmarks import Landmarks, numbered, read_landmarks, set_aside, write_landmarks
+from ..landmarks.lists import read_names
+from ..landmarks.names import form
 from ..runs import RunFolder
 from ..runs.folder import MARKS
 
 UNNAMED = 3  # lines an image where nobody knows the landmarks: to be renamed, more to be added
+BUILT_IN = {"cephalometric-19": CEPHALOMETRIC}  # lists of landmarks by name
 
 
 def given_marks(run: str | os.PathLike[str] | None) -> Landmarks | None:
@@ -85,3 +89,18 @@ def _append(path: Path, now: Landmarks, new: list[str]) -> None:
     warn(f"your marks.csv is kept as {aside}; the marks are in marks.csv")
     xy = np.concatenate([now.xy, np.full((len(new), len(now.names), 2), np.nan)])
     write_landmarks(path, Landmarks([*now.ids, *new], now.names, xy))
+
+
+def landmark_names(given: str | os.PathLike[str] | Sequence[str]) -> list[str]:
+    """Names of landmarks: a built-in list, those in a file, or these."""
+    if isinstance(given, str) and given in BUILT_IN:
+        return list(BUILT_IN[given])
+    names = read_names(given) if isinstance(given, str | os.PathLike) else [str(n) for n in given]
+    seen: set[str] = set()
+    for name in names:
+        if not name.strip():
+            raise ValueError("landmarks: a name is empty")
+        if form(name) in seen:
+            raise ValueError(f"landmarks: {name!r} is there twice")
+        seen.add(form(name))
+    return names

@@ -154,3 +154,13 @@ def test_names_from_files(tmp_path):
         landmark_names(tmp_path / "empty.txt")
     with pytest.raises(ValueError, match="there twice"):
         landmark_names(["a", "a "])
+
+
+def test_select_knows_the_same_names(images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = ["select", str(images), "--size", "64", "--count", "30", "-m", "1", "--run", "out"]
+    assert main([*few, "--quiet", "--no-report", "--landmarks", "cephalometric-19"]) == 0
+    names = scp.read_landmarks("out/marks.csv").names
+    assert len(names) == 19 and names[0] == "sella"
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    assert scp.read_landmarks(scp.Run.open("out").marks_to_fill("names.txt")).names == ["a", "b"]
