@@ -15,15 +15,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Of the environment and the folder itself, first the one that is named.
 PLACES = (os.environ.get("SCP_PEERS", ""), str(ROOT / "build/peers/bin/python"), sys.executable)
-SECONDS = 100
+SECONDS = 300
 
 
 @functools.cache
 def python_with(module: str) -> str | None:
-    """A Python that can import the module."""
+    """A Python that has the module."""
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
     for python in PLACES:
         if python and os.path.exists(python):
-            call = [python, "-c", f"import {module}"]
+            call = [python, "-c", look]
             if subprocess.run(call, capture_output=True, timeout=SECONDS).returncode == 0:
                 return python
     return None
