@@ -22,7 +22,6 @@ from .spacing_tags import TAGS as SPACING_TAGS
 from .spacing_tags import spacing_in
 
 INSTALL = "pip install 'sample-choosing-policy[dicom]'"
-DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _PALETTE = "PALETTE COLOR"
 _COLOURS = {
