@@ -142,6 +142,13 @@ def add_reproduce(commands) -> None:
         help=f"of training for each M; 0: matching only (default {REFINE_MINUTES:g})",
     )
     refine.add_argument("--rounds", type=int, default=1)
+    scn = verb.add_argument_group("networks that see the labels alone (table2)")
+    scn.add_argument(
+        "--scn",
+        choices=("scn", "scn-reduced", "unet"),
+        help="train this network on M labelled images alone, for each M and for all images; hours",
+    )
+    scn.add_argument("--scn-steps", type=int, metavar="N", help="default: the network's")
     add_output(verb, None, "runs/reproduce-DATASET")
 
 
@@ -178,9 +185,11 @@ def check_options(args, wanted: set[str]) -> None:
     if "table5" not in wanted and args.method != "exact":
         no_effect(args, "without table5 where --method is not exact", "max_nodes")
     if "table2" not in wanted:
-        no_effect(args, "without table2", "refine_minutes", "rounds")
+        no_effect(args, "without table2", "refine_minutes", "rounds", "scn", "scn_steps")
     elif not args.refine_minutes > 0:
         no_effect(args, "with --refine-minutes 0", "rounds")
+    if args.scn is None:
+        no_effect(args, "without --scn", "scn_steps")
     if args.method != "random":
         no_effect(args, "where --method is not random", "searches")
     if wanted <= _SINGLE:
@@ -289,9 +298,16 @@ def _make(args, study, name: str):
             refinement = experiments.Refinement(
                 minutes=args.refine_minutes, rounds=args.rounds, preset=args.preset
             )
+        supervision = None
+        if args.scn is not None:
+            supervision = experiments.Supervision(args.scn, args.scn_steps)
         watch = None if args.quiet else _watch()
         return experiments.table2(
-            study, *([args.m] if args.m else []), refinement=refinement, callback=watch
+            study,
+            *([args.m] if args.m else []),
+            refinement=refinement,
+            supervision=supervision,
+            callback=watch,
         )
     if name == "table4":
         trainings = None
@@ -322,7 +338,7 @@ def _watch():
             last = time.monotonic()
             text = f"step {event['step']}, loss {event['loss']:.3f}"
             left = event.get("seconds_left", 0)
-            print(f"refinement, M = {event['m']}: {text}, {left:.0f} s left", file=sys.stderr)
+            print(f"training, M = {event['m']}: {text}, {left:.0f} s left", file=sys.stderr)
 
     return watch
 

@@ -14,6 +14,7 @@ from .output import Result, Table
 from .records import Record, record
 from .refined import Refinement, table2
 from .study import Case, Options, Study
+from .supervised import Supervision
 from .tables import table1, table5
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Refinement",
     "Result",
     "Study",
+    "Supervision",
     "Table",
     "Trainings",
     "fig1",

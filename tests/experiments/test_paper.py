@@ -280,6 +280,10 @@ def test_everything_by_the_command(tmp_path, capsys):
         "2",
         "--refine-minutes",
         "0.005",
+        "--scn",
+        "unet",
+        "--scn-steps",
+        "1",
         "--quiet",
     ]
     assert main(argv) == 0
@@ -290,14 +294,15 @@ def test_everything_by_the_command(tmp_path, capsys):
         assert (run / "reproduce" / f"{name}.md").stat().st_size > 0
         if name.startswith("fig"):
             assert b"<svg" in (run / "reproduce" / f"{name}.svg").read_bytes()
-    assert "3.083" in text and "M = 1, SCN" in text and "later" in text
+    assert "3.083" in text and "M = 1, unet, labels alone, 1 steps (reduced)" in text
     assert (
         f"table1.md, table2.md, table4.md, table5.md, fig1.md, fig4.md, fig5.md, fig6.md in {run}"
         in text
     )
     with (run / "reproduce" / "table2.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {r["method"].split(",")[0] for r in rows} == {"matching", "refined"}
+    assert {r["method"].split(",")[0] for r in rows} == {"matching", "refined", "unet"}
+    assert {r["m"] for r in rows if r["method"].startswith("unet")} == {"1", "2", str(N)}
     assert {r["evaluation"] for r in rows} == {"honest", "paper"}
     before = {p.name: p.read_bytes() for p in (run / "reproduce").iterdir() if p.is_file()}
     assert main(argv) == 0  # again, from what is kept: the same files to the last bit
