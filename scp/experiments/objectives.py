@@ -211,9 +211,10 @@ def _notes(result: Result, study: Study, ways, trainings: Trainings | None) -> N
     if trainings is None:
         result.notes.append("Only key points: nothing was trained for it.")
         return
-    length = f"{trainings.minutes:g} minutes"
+    length, unit = trainings.minutes, "minute"
     if trainings.steps is not None:
-        length = f"{trainings.steps} steps"
+        length, unit = trainings.steps, "step"
+    length = f"{length:g} {unit}{'' if length == 1 else 's'}"
     steps = ", ".join(
         f"{way.name} {way.seed}: {way.study.extractor.model_.training['steps']}"
         for way in ways
@@ -221,8 +222,8 @@ def _notes(result: Result, study: Study, ways, trainings: Trainings | None) -> N
     )
     result.notes.append(
         f"Trained from nothing for {length} each, on one network, sampler and augmentation; mean ± "
-        f"deviation over {trainings.seeds} seeds. Steps: {steps}. Key points: with the features of "
-        "infonce-levels, first seed."
+        f"deviation over seeds, {trainings.seeds} of each. Steps: {steps}. Key points: with "
+        "the features of infonce-levels, first seed."
     )
     result.notes.append(
         "infonce and byol learn at stride 2 alone; matching multiplies all levels, of which the "
