@@ -111,20 +111,31 @@ void scp_pass_curve_backward(const struct scp_pass *p, struct scp_line at) {
         }
 }
 
+/* The words of a stream four at a time: a row of a map has one of its own. */
 void scp_pass_dropout(const struct scp_pass *p, struct scp_line at) {
     const struct scp_map *in = &p->in.map, *out = &p->out;
     const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
     const float *from = scp_map_row(in, at.image, at.y), keep = 1 / (1 - p->rate);
+    const uint64_t stream = p->stream + at.image * out->height + at.y;
+    const uint32_t key[2] = {(uint32_t)p->seed, (uint32_t)(p->seed >> 32)};
+    const uint32_t limit = (uint32_t)ceilf(p->rate * 0x1p24f); /* the smallest that is kept */
+    const size_t lanes = scp_lanes_up(out->channels);
     float *to = scp_map_row(out, at.image, at.y);
-    struct scp_rng rng;
-    scp_rng_init(&rng, p->seed, p->stream + at.image * out->height + at.y);
-    for (size_t x = 0; x < out->width; x++)
-        for (size_t c = 0; c < scp_lanes_up(out->channels); c++) {
+    uint32_t counter[4] = {0, 0, (uint32_t)stream, (uint32_t)(stream >> 32)}, words[4];
+    unsigned used = 4;
+    for (size_t x = 0; x < out->width; x++, from += in->stride, to += out->stride)
+        for (size_t c = 0; c < lanes; c++) {
             float v = 0;
-            if (c < out->channels && (float)(scp_rng_u32(&rng) >> 8) * 0x1p-24f >= p->rate) {
-                const float t = d.scale[c] * from[x * in->stride + c] + d.shift[c];
-                v = keep * (t > 0 ? t : d.slope[c] * t);
+            if (c < out->channels) {
+                if (used == 4) {
+                    scp_philox(words, counter, key);
+                    counter[0]++; /* a row has fewer than 2^34 values */
+                    used = 0;
+                }
+                const float t = d.scale[c] * from[c] + d.shift[c];
+                const float kept = words[used++] >> 8 >= limit ? keep : 0;
+                v = kept * (t > 0 ? t : d.slope[c] * t);
             }
-            put(to + x * out->stride + c, p->accumulate, v);
+            put(to + c, p->accumulate, v);
         }
 }
