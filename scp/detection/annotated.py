@@ -92,6 +92,8 @@ def _among(images: Dataset, templates) -> Dataset:
         if templates.source is not None and known.present.any():  # what was found only goes
             there = known.present.any(axis=0)
             known = known.columns([n for n, some in zip(known.names, there, strict=True) if some])
+            said = known.by_hand.any(axis=1)
+            known = known.rows([name for name, some in zip(known.ids, said, strict=True) if some])
         rows = images.rows(known.ids, "templates")
         return images.subset(rows).with_landmarks(known.xy, known.names)
     if isinstance(templates, (str, bytes)) or not np.iterable(templates):

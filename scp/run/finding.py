@@ -22,6 +22,7 @@ from .hand import HandWork
 from .held import Held, held
 from .marks import given_marks, landmark_names, marks_to_fill
 from .next import Shell, Step, after_finding, after_select
+from .spacing import add_spacing
 
 
 class Finding(Held):
@@ -180,6 +181,7 @@ class Finding(Held):
         target = usual if out is None else Path(out)
         write_kept(target, found, hand.unclear.get(target, ""))
         if target == usual:
+            add_spacing(self.folder, self.dataset)
             rows = np.flatnonzero(np.isin(self.dataset.ids, hand.images.ids))
             steps = self.next_steps(found, out, not isinstance(found, Detections))
             remark = self.extractor.hardly_trained

@@ -12,7 +12,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..datasets.spacing import spacing_lines
 from ..errors import warn
-from ..runs import RunFolder, read_config
+from ..runs import RunFolder, is_sealed, read_config
 from ..runs.folder import CONFIG, SPACING
 
 
@@ -32,6 +32,20 @@ def keep_spacing(folder: RunFolder, dataset: Dataset) -> None:
     known = _known(dataset)
     if known is not None and not _one(known):
         folder.write_text(SPACING, spacing_lines(dataset.ids, known))
+
+
+def add_spacing(folder: RunFolder, dataset: Dataset) -> None:
+    """Notes a spacing that was given after the images were chosen in the config.toml that is
+    there."""
+    path = folder / CONFIG
+    if dataset.given_spacing is None or not path.is_file() or not is_sealed(path):
+        return  # a file that somebody edited stays as it is
+    config = read_config(path)
+    table = {k: v for k, v in config["dataset"].items() if not k.startswith("spacing")}
+    table |= spacing_entry(dataset)
+    if table != config["dataset"]:
+        keep_spacing(folder, dataset)
+        folder.write_config(config | {"dataset": table})
 
 
 def with_kept_spacing(dataset: Dataset, path: Path | None) -> Dataset:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -55,6 +57,18 @@ def test_rows_without_a_point_are_no_templates(pool, one_marked):
     with pytest.warns(UserWarning):
         found = detector.fit_predict(pool, table)  # one template: others vote too
     assert len(found.templates) == 1 + min(usual_pseudo_templates(detector, 1), 3)
+
+
+def test_images_with_found_points_only_are_left_out_silently(pool):
+    """The landmarks found by a first round are templates of a second: most are nobody's marks."""
+    table = scp.Landmarks.of(pool)
+    source = np.full(table.present.shape, "found")
+    source[0], source[2, 1] = "marked", "corrected"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known = templates_among(pool, dataclasses.replace(table, source=source))
+    assert known.ids == [pool.ids[0], pool.ids[2]]
+    assert np.isfinite(known.landmarks[1]).any(axis=-1).tolist() == (source[2] != "found").tolist()
 
 
 def test_nothing_marked_and_images_of_another_split(pool, one_marked):

@@ -3,6 +3,7 @@
 import json
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from phantoms import write_images
 import scp
 from scp.cli.arguments import spacing_argument
 from scp.run.spacing import spacing_words
+from scp.runs import read_config
 
 POOL = scp.datasets.phantom(8, seed=0, size=(96, 80))
 FEATURES = scp.GradientExtractor(size=(64, 64), channels=16)
@@ -76,6 +78,25 @@ def test_a_given_spacing_stays_known(tmp_path, spacing):
     assert (other.dataset.spacing == 3.0).all()
     words = spacing_words(again.dataset, again.path)
     assert np.array_equal(pool.with_spacing(spacing_argument(words[1])).spacing, expected)
+
+
+@pytest.mark.parametrize("spacing", [0.25, "each"])
+def test_a_spacing_given_to_detect_stays_known(tmp_path, spacing):
+    images = write_images(tmp_path / "images", POOL)
+    pool = scp.datasets.folder(images)
+    if spacing == "each":
+        spacing = np.linspace(0.1, 0.9, 16).reshape(8, 2)
+    choice = scp.Run(pool, tmp_path / "run", **SETTINGS).select(2)
+    before = read_config(tmp_path / "run" / "config.toml")
+    marks = scp.Landmarks.of(POOL).rows([Path(i).stem for i in choice.ids])
+    marks = scp.Landmarks(choice.ids, marks.names, marks.xy)
+    scp.Run(pool.with_spacing(spacing), tmp_path / "run", **SETTINGS).detect(marks, views=1)
+    again = scp.Run.open(tmp_path / "run", progress=False)
+    assert np.array_equal(again.dataset.spacing, np.broadcast_to(spacing, (8, 2)))
+    after = read_config(tmp_path / "run" / "config.toml")
+    del after["dataset"]["spacing"]
+    assert after == before
+    assert scp.verify(tmp_path / "run") and again.report().is_file()
 
 
 @pytest.mark.parametrize(
