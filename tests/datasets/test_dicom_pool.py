@@ -20,6 +20,7 @@ from scp.datasets import DatasetError, phantom, reading
 from scp.datasets.spacing import spacing_of
 from scp.evaluation import evaluate
 from scp.landmarks import Landmarks, write_landmarks
+from scp.landmarks.formats import writable_names
 from scp.run.measuring import spacing_in, spacing_note_in
 from scp.run.spacing import keep_spacing, spacing_entry, with_kept_spacing
 from scp.runs import RunFolder
@@ -207,6 +208,9 @@ def test_nothing_of_a_patient_is_written_or_said(tmp_path, capfd, monkeypatch):
     table = ["--dataset", "table", "--annotations", "truth.csv"]
     found = ["--templates", "two.csv", "--run", "run", "--quiet", "--size", "64"]
     assert main(["detect", "xrays", *found]) == 0
+    for tool in writable_names():
+        assert main(["export", "xrays", "--run", "run", "--to", tool, "--predictions"]) == 0
+    assert main(["annotate", "xrays", "--run", "run", "--least-certain", "2"]) == 0
     assert main(["measure", "run", "--definitions", "isbi2015"]) == 0
     assert "PixelSpacing, uncalibrated" in capfd.readouterr().out
     assert main(["evaluate", "run/landmarks.csv", "xrays", *table, "--out", "accuracy"]) == 0
