@@ -88,7 +88,7 @@ def table(
     if not names:
         raise DatasetError(f"{file}: none of its {len(listed)} images is below {root}")
     points = listed.xy[rows]
-    scale = spacing_of(spacing, names)
+    given = spacing_of(spacing, names)
 
     files = [root / where[name] for name in names]
 
@@ -98,8 +98,8 @@ def table(
     keep, headers, damaged = check_files(names, files, on_error, check, scale)
     if not keep:
         raise DatasetError(f"{root}: none of {len(names)} images is usable; {damaged[0][1]}")
-    if scale is not None and headers["file_spacing"] is not None:
-        warn_if_other(scale[keep], headers["file_spacing"], [names[i] for i in keep])
+    if given is not None and headers["file_spacing"] is not None:
+        warn_if_other(given[keep], headers["file_spacing"], [names[i] for i in keep])
     if units is None and images is None:
         used = listed.rows([listed.ids[rows[i]] for i in keep])
         check_not_fractions(used, headers["shapes"], file)
@@ -110,7 +110,7 @@ def table(
         root=root,
         files=[files[i] for i in keep],
         **headers,
-        spacing=None if scale is None else scale[keep],
+        spacing=None if given is None else given[keep],
         landmarks=points[keep],
         landmark_names=listed.names,
         groups=patients([files[i] for i in keep]) if groups else None,
