@@ -125,6 +125,9 @@ enum scp_status scp_zcore(double *scores, const struct scp_zcore_input *input, u
             return scp_invalid(control, "shape", i, "must ascend and be finite");
     }
     const size_t n = input->n, parts = SCP_ZCORE_PARTS;
+    for (size_t i = 0; i < input->d * n; i++)
+        if (!isfinite(input->columns[i]))
+            return scp_invalid(control, "columns", i, "must be finite");
     enum scp_status status = SCP_ENOMEM;
     struct zcore z = {.in = input, .seed = seed, .draws = draws, .control = control};
     z.sums = scp_calloc(n, parts * sizeof *z.sums);

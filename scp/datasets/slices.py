@@ -131,7 +131,8 @@ def _read(path: Path) -> _Slice:
         raise HeaderError(f"{found.sizes[0]} x {found.sizes[1]} pixels are more than the limit")
     if found.colours not in (1, 3, 4) or (found.colours > 1 and found.kind[1:] != "u1"):
         raise HeaderError(f"{found.name} pixels of {found.colours} numbers that are not 8-bit RGB")
-    if (found.begin or 0) + found.need * (not found.coded) > os.stat(found.file).st_size:
+    packed = found.coded  # then the pixels say it, and a NIfTI file counts unpacked bytes
+    if not packed and (found.begin or 0) + found.need > os.stat(found.file).st_size:
         raise HeaderError(f"the {found.name} file is truncated")
     return found
 

@@ -48,6 +48,9 @@ MAKE = {
     "LandmarkRefiner": lambda: scp.LandmarkRefiner(
         size=SIZE, network=dict(TRUNK), training={"labelled": 1, "pseudo": 2}
     ),
+    "SupervisedDetector": lambda: scp.SupervisedDetector(
+        network="unet", size=(64, 64), options={"filters": 8}
+    ),
     "TemplateSelector": lambda: scp.TemplateSelector(n_templates=2, method="exact"),
 }
 FIRST = {"LandmarkDetector": "extractor", "TemplateSelector": "n_templates"}  # without its name
@@ -58,6 +61,7 @@ FIT = {
     "LandmarkRefiner": lambda e, pool: e.fit(
         pool, scp.Landmarks.of(pool), templates=[0], steps=2, progress=False
     ),
+    "SupervisedDetector": lambda e, pool: e.fit(pool.subset([0, 1]), steps=2, progress=False),
     "TemplateSelector": lambda e, pool: e.fit(np.random.default_rng(0).random((9, 30))),
 }
 
