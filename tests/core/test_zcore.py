@@ -39,5 +39,9 @@ def test_errors():
     for shape in ([[1, 0, 2]] * 2, [[0, np.nan, 2]] * 2, [[0, 1, np.inf]] * 2):
         with pytest.raises(ValueError, match="shape"):
             _core.zcore(x, np.array(shape, np.float32), 0, 1, None)
+    shape = np.array([[0, 0, 0]] * 2, np.float32)
+    for bad in (np.nan, np.inf):  # no distance is the smallest then
+        with pytest.raises(ValueError, match=r"columns.* must be finite"):
+            _core.zcore(np.full((2, 4), bad, np.float32), shape, 0, 1, None)
     with pytest.raises(ValueError, match="columns"):
         _core.zcore(x[:1], np.zeros((1, 3), np.float32), 0, 1, None)
