@@ -30,7 +30,8 @@ from torch.nn import functional as F
     AVERAGE_POOL,
     UPSAMPLE,
     MULTIPLY,
-) = range(17)
+    LOG_SOFTMAX,
+) = range(18)
 
 
 class Upsample(nn.Module):
@@ -116,6 +117,8 @@ class TorchNetwork(nn.Module):
                 y = torch.sigmoid(xs[0])
             elif op == TANH:
                 y = torch.tanh(xs[0])
+            elif op == LOG_SOFTMAX:
+                y = F.log_softmax(xs[0], 1)
             elif op == MAX_POOL:
                 y = F.max_pool2d(xs[0], 2)
             elif op == RESIZE:

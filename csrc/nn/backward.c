@@ -86,7 +86,8 @@ static enum scp_status pass_backward(struct scp_plan *plan, const struct scp_sta
                                           [SCP_OP_DROPOUT] = scp_pass_dropout,
                                           [SCP_OP_AVERAGE_POOL] = scp_pass_average_backward,
                                           [SCP_OP_UPSAMPLE] = scp_pass_upsample_backward,
-                                          [SCP_OP_MULTIPLY] = scp_pass_multiply};
+                                          [SCP_OP_MULTIPLY] = scp_pass_multiply,
+                                          [SCP_OP_LOG_SOFTMAX] = scp_pass_log_softmax_backward};
     const struct scp_value *out = plan->values + stage->value;
     struct scp_pass pass = {.in = scp_value_gradient(out)};
     enum scp_status status = scp_pass_backward(&pass, run);

@@ -89,7 +89,8 @@ static enum scp_status compute(struct scp_plan *plan, const struct scp_stage *st
                                           [SCP_OP_DROPOUT] = scp_pass_dropout,
                                           [SCP_OP_AVERAGE_POOL] = scp_pass_average,
                                           [SCP_OP_UPSAMPLE] = scp_pass_upsample,
-                                          [SCP_OP_MULTIPLY] = scp_pass_multiply};
+                                          [SCP_OP_MULTIPLY] = scp_pass_multiply,
+                                          [SCP_OP_LOG_SOFTMAX] = scp_pass_log_softmax};
     if (stage->op == SCP_OP_CONV || stage->op == SCP_OP_TRANSPOSED)
         return conv(plan, stage, parameters, run);
     if (stage->op == SCP_OP_CONCAT) return concat(plan, stage, run);

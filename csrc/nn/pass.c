@@ -111,6 +111,35 @@ void scp_pass_curve_backward(const struct scp_pass *p, struct scp_line at) {
         }
 }
 
+void scp_pass_log_softmax(const struct scp_pass *p, struct scp_line at) {
+    float *row = scp_map_row(&p->out, at.image, at.y);
+    const size_t channels = p->out.channels;
+    scp_pass_copy(p, at);
+    for (size_t x = 0; x < p->out.width; x++, row += p->out.stride) {
+        float most = row[0];
+        double sum = 0;
+        for (size_t c = 1; c < channels; c++) most = row[c] > most ? row[c] : most;
+        for (size_t c = 0; c < channels; c++) sum += exp((double)(row[c] - most));
+        const float rest = (float)log(sum);
+        for (size_t c = 0; c < channels; c++) row[c] = row[c] - most - rest;
+    }
+}
+
+void scp_pass_log_softmax_backward(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *values = &p->values;
+    const size_t channels = values->channels, lanes = scp_lanes_up(channels);
+    float *to = scp_map_row(&p->out, at.image, at.y);
+    const float *dy = scp_map_row(&p->gradient, at.image, at.y);
+    const float *v = scp_map_row(values, at.image, at.y);
+    for (size_t x = 0; x < values->width; x++) {
+        double sum = 0;
+        for (size_t c = 0; c < channels; c++) sum += (double)dy[c];
+        for (size_t c = 0; c < lanes; c++)
+            put(to + c, p->accumulate, c < channels ? dy[c] - expf(v[c]) * (float)sum : 0);
+        to += p->out.stride, dy += p->gradient.stride, v += values->stride;
+    }
+}
+
 /* The words of a stream four at a time: a row of a map has one of its own. */
 void scp_pass_dropout(const struct scp_pass *p, struct scp_line at) {
     const struct scp_map *in = &p->in.map, *out = &p->out;

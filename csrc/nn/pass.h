@@ -44,6 +44,10 @@ void scp_pass_zero(const struct scp_pass *pass, struct scp_line at);
 void scp_pass_curve(const struct scp_pass *pass, struct scp_line at);
 void scp_pass_curve_backward(const struct scp_pass *pass, struct scp_line at);
 
+/* out = z(in) - log sum exp z(in), over the channels of each pixel; backward from its values. */
+void scp_pass_log_softmax(const struct scp_pass *pass, struct scp_line at);
+void scp_pass_log_softmax_backward(const struct scp_pass *pass, struct scp_line at);
+
 /* out (+)= in * other, as they are stored. */
 void scp_pass_multiply(const struct scp_pass *pass, struct scp_line at);
 

@@ -12,7 +12,7 @@ from .. import _core
 if TYPE_CHECKING:
     from .network import Network
 
-INITS = ("torch", "he", "he_normal", "small")
+INITS = ("torch", "he", "he_normal", "small", "normal", "normal_out")
 STREAM = 0x6E65_7400_0000_0000  # this + layer number
 CUT = 2.0  # of a cut normal distribution, in deviations
 CUT_DEVIATION = 0.87962566103423978  # what is left of a deviation of 1
@@ -32,9 +32,17 @@ def initial(network: Network, seed: int) -> tuple[np.ndarray, np.ndarray]:
         elif n:
             fan = l.channels if l.op == "transposed" else network.channels[l.inputs[0]]
             fan *= l.kernel_y * l.kernel_x
-            words = _core.random_words(seed, STREAM + i, int(n))
+            words = _core.random_words(seed, STREAM + i, int(n) + int(n) % 2)
             u = ((words >> 8).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23) - 1
             init = network.inits[i]
+            if init.startswith("normal"):
+                if init == "normal_out":
+                    fan = l.kernel_y * l.kernel_x * l.channels
+                u = _normal(u)[:n] * np.float32(np.sqrt(2 / fan))
+                u[n - l.bias * l.channels :] = 0
+                parameters[at : at + n] = u
+                continue
+            u = u[:n]
             if init == "torch":
                 u *= np.float32(1 / np.sqrt(fan))
             elif init == "he":
@@ -46,6 +54,14 @@ def initial(network: Network, seed: int) -> tuple[np.ndarray, np.ndarray]:
                 u[n - l.bias * l.channels :] = 0
             parameters[at : at + n] = u
     return parameters, state
+
+
+def _normal(u: np.ndarray) -> np.ndarray:
+    """Normally distributed numbers from an even number of uniform ones between -1 and 1: Box and
+    Muller."""
+    a, b = np.split(u.astype(np.float64), 2)
+    radius, angle = np.sqrt(-2 * np.log((a + 1) / 2)), np.pi * b
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)]).astype(np.float32)
 
 
 def _cut_normal(u: np.ndarray) -> np.ndarray:

@@ -44,6 +44,7 @@ OPS = (
     "average_pool",
     "upsample",
     "multiply",
+    "log_softmax",
 )
 OP = {name: number for number, name in enumerate(OPS)}
 KINDS = {"linear": 2, "cubic": 4}  # of upsampling: taps
@@ -86,7 +87,10 @@ class Network:
             weights and biases, what PyTorch does by default; "he", U(+-sqrt(6 / fan in)) for
             weights and zero for biases (He et al., ICCV 2015); "he_normal", a normal distribution
             cut at two deviations, of the same variance; "small", one whose deviation is 1e-4
-            before it is cut. May be set between layers: it holds for those that follow.
+            before it is cut; "normal", one that is not cut, of variance 2 / fan in, and
+            "normal_out", 2 / (kernel * channels of the output), both with zero biases (fan in of a
+            transposed convolution: as PyTorch's, the latter). May be set between layers: it holds
+            for those that follow.
 
     Attributes:
         layers: list of Layer. names: their names. outputs: numbers of the layers that are read.
@@ -226,6 +230,10 @@ class Network:
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
         return self._map(name, x, "dropout", rate=float(rate))
+
+    def log_softmax(self, x: int, name: str | None = None) -> int:
+        """x - log(sum(exp(x))) over the channels of each pixel."""
+        return self._map(name, x, "log_softmax")
 
     def output(self, x: int) -> int:
         """Marks a layer as read by the caller. Outputs come in the order of their layers."""

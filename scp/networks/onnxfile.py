@@ -118,6 +118,8 @@ def _append(layer: Layer, name: str, inputs, width: int, tensors, constant, node
             pads=[spare] * 4,
             group=width,
         )
+    elif layer.op == "log_softmax":
+        node("LogSoftmax", inputs, name, axis=1)
     elif layer.op == "max_pool":
         node("MaxPool", inputs, name, kernel_shape=[2, 2], strides=[2, 2])
     elif layer.op == "average_pool":

@@ -128,6 +128,9 @@ class Twin:
                 x = 1 / (1 + np.exp(-x))
             elif layer.op == "tanh":
                 x = np.tanh(x)
+            elif layer.op == "log_softmax":
+                x = x - x.max(3, keepdims=True)
+                x = x - np.log(np.exp(x).sum(3, keepdims=True))
             elif layer.op == "max_pool":
                 x = self._quads(x).max(3)
             elif layer.op == "resize":
@@ -203,6 +206,8 @@ class Twin:
                 dx = dy * self.maps[i] * (1 - self.maps[i])
             elif layer.op == "tanh":
                 dx = dy * (1 - self.maps[i] ** 2)
+            elif layer.op == "log_softmax":
+                dx = dy - np.exp(self.maps[i]) * dy.sum(3, keepdims=True)
             elif layer.op == "max_pool":
                 dx = self._pool_pull(dy, x)
             elif layer.op == "resize":

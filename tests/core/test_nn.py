@@ -81,6 +81,18 @@ NETWORKS = {
     "upsample 3": lambda n, x: n.upsample(n.conv(x, 20, 3), 3),
     "upsample by cubic": lambda n, x: n.upsample(n.relu(n.conv(x, 4, 3)), 4, "cubic"),
     "upsample 3 by cubic": lambda n, x: n.upsample(x, 3, "cubic"),
+    "transposed from a pixel": lambda n, x: n.transposed(
+        n.relu(n.transposed(n.mean(n.conv(x, 17, 3)), 9, 4, stride=1, padding=0)), 3, 4, bias=False
+    ),
+    "generator": lambda n, x: n.tanh(
+        n.transposed(n.leaky(n.batch_norm(n.transposed(x, 20, 4, bias=False)), 0.95), 3, 4)
+    ),
+    "critic": lambda n, x: n.sigmoid(
+        n.mean(n.conv(n.leaky(n.batch_norm(n.conv(x, 18, 4, 2, 1, 1, False)), 0.2), 1, 4, 2, 1, 1))
+    ),
+    "all pixels to one": lambda n, x: n.conv(n.relu(n.conv(x, 16, 4, 2, 1, 1)), 5, (4, 4), 1, 1, 0),
+    "log softmax": lambda n, x: n.log_softmax(n.relu(n.conv(x, 21, 3))),
+    "log softmax, twice": lambda n, x: n.log_softmax(n.log_softmax(n.linear(n.mean(x), 150))),
     "multiply": lambda n, x: n.multiply(n.relu(n.conv(x, 17, 3)), n.tanh(n.conv(x, 17, 1))),
     "square": lambda n, x: (lambda c: n.multiply(c, c))(n.relu(n.conv(x, 16, 3))),
     "product with the input": lambda n, x: n.multiply(n.conv(x, 3, 3), x),
@@ -157,7 +169,7 @@ def test_twin_backward_is_the_derivative(name):
         assert abs(got - want) <= 1e-4 * max(abs(want), np.abs(gradient).max())
 
 
-@pytest.mark.parametrize("name", ["unet", "rfb", "norm, relu, conv"])
+@pytest.mark.parametrize("name", ["unet", "rfb", "norm, relu, conv", "generator", "critic"])
 def test_eval_uses_running_statistics(name):
     net = chain(NETWORKS[name])
     parameters, state, images, rng = problem(net, (1, 16, 16))
@@ -194,7 +206,14 @@ def run_network(build):
     return [*outputs, gradients, state]
 
 
-@pytest.mark.parametrize("build", [unet, configuration])
+def adversaries(net, x):
+    """A generator, and beside it a critic that ends in classes."""
+    net.output(NETWORKS["generator"](net, x))
+    net.output(NETWORKS["transposed from a pixel"](net, x))
+    return net.log_softmax(net.conv(NETWORKS["critic"](net, x), 150, 1))
+
+
+@pytest.mark.parametrize("build", [unet, configuration, adversaries])
 def test_same_bits_at_any_number_of_threads(build):
     runs = []
     for n in (1, 2, 3):
@@ -205,7 +224,7 @@ def test_same_bits_at_any_number_of_threads(build):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("build", [unet, configuration])
+@pytest.mark.parametrize("build", [unet, configuration, adversaries])
 def test_instruction_sets_agree(build):
     runs = {}
     for isa in _core.isas():

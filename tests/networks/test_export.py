@@ -34,7 +34,7 @@ def everything() -> Network:
     net.output(net.transposed(c, 9, 4))
     net.output(net.conv(net.multiply(g, f), 8, 1))
     net.output(net.upsample(net.average_pool(g), 2, "cubic"))
-    net.output(net.upsample(net.average_pool(g, 4), 4, "linear"))
+    net.output(net.log_softmax(net.upsample(net.average_pool(g, 4), 4, "linear")))
     net.output(net.linear(net.mean(g), 5))
     return net
 

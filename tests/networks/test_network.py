@@ -75,6 +75,21 @@ def test_shapes():
         small().shapes(1, 1)
 
 
+@pytest.mark.parametrize("init", ["normal", "normal_out"])
+def test_first_weights_of_a_whole_normal_distribution(init):
+    net = Network(init)
+    c = net.conv(net.input(64), 127, 3, name="c")
+    net.output(net.transposed(c, 33, 5, stride=1, name="t"))
+    parameters, state = net.initial(7)
+    assert parameters.tobytes() == net.initial(7)[0].tobytes()
+    tensors = net.tensors(parameters, state)
+    for name, fan in (("c", 9 * (64 if init == "normal" else 127)), ("t", 25 * 33)):
+        w, deviation = tensors[f"{name}.weight"].ravel(), np.sqrt(2 / fan)
+        assert abs(w.mean()) < 0.02 * deviation and abs(w.std() - deviation) < 0.01 * deviation
+        assert 0.03 < (np.abs(w) > 2 * deviation).mean() < 0.06  # 4.6 %
+        assert not tensors[f"{name}.bias"].any()
+
+
 @pytest.mark.parametrize("init", ["torch", "he", "he_normal", "small"])
 def test_first_weights(init):
     net = Network(init)

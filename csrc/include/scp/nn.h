@@ -37,6 +37,7 @@ enum scp_op {
                             kernel_y = kernel_x = 2 * factor: linear; 4 * factor: Keys' cubic, a = -1/2
                             (IEEE Trans. ASSP 29, 1981) */
     SCP_OP_MULTIPLY,     /* 2 inputs */
+    SCP_OP_LOG_SOFTMAX,  /* over the channels of each pixel */
     SCP_OP_COUNT
 };
 
