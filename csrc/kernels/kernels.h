@@ -11,6 +11,7 @@
 #include "maps.h"
 #include "objective.h"
 #include "passes.h"
+#include "plane.h"
 #include "tree.h"
 #include "winograd.h"
 
@@ -24,6 +25,7 @@ struct scp_kernels {
     struct scp_maps_kernels maps;
     struct scp_winograd_kernels winograd;
     struct scp_passes_kernels passes;
+    struct scp_plane_kernels plane;
 };
 
 /* The table of the instruction set in use (scp/cpu.h). */

@@ -2,6 +2,7 @@
  * named SCP_KERNELS_TABLE. */
 #include "kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 SCP_SIMD_BEGIN
@@ -13,6 +14,7 @@ SCP_SIMD_BEGIN
 #include "maps_body.h"
 #include "winograd_body.h"
 #include "passes_body.h"
+#include "plane_body.h"
 SCP_SIMD_END
 
 const struct scp_kernels SCP_KERNELS_TABLE = {
@@ -67,4 +69,8 @@ const struct scp_kernels SCP_KERNELS_TABLE = {
                .blend = pass_blend,
                .stretch = pass_stretch,
                .add = pass_add},
+    .plane = {.nearest = plane_nearest,
+              .distances = plane_distances,
+              .shares = plane_shares,
+              .subtract = plane_subtract},
 };

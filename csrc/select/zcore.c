@@ -1,19 +1,19 @@
 /* ZCore's scores, draw by draw (scp/zcore.h): one pass over a draw's two dimensions finds the
- * nearest image, three share the penalty out. Minima are exact in any order, so they have lanes of
- * their own. */
+ * nearest image, three share the penalty out (kernels/plane.h). */
 #include "scp/zcore.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "../kernels/kernels.h"
 #include "scp/alloc.h"
 #include "scp/random.h"
 
-#define LANES 16 /* of minima */
 #define POLL 256 /* draws between two looks at the control */
 
 struct zcore {
     const struct scp_zcore_input *in;
+    const struct scp_plane_kernels *plane;
     double *sums;   /* [parts][n] */
     float *scratch; /* [workers][n] */
     uint64_t seed;
@@ -21,60 +21,21 @@ struct zcore {
     const struct scp_control *control;
 };
 
-/* distance[n] to a point of two dimensions; returns the smallest. */
-static float distances(float *distance, const float *a, const float *b, float pa, float pb,
-                       size_t n) {
-    float low[LANES];
-    size_t i = 0;
-    for (size_t j = 0; j < LANES; j++) low[j] = INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++) {
-            const float r = fabsf(a[i + j] - pa) + fabsf(b[i + j] - pb);
-            distance[i + j] = r;
-            low[j] = r < low[j] ? r : low[j];
-        }
-    for (; i < n; i++) {
-        distance[i] = fabsf(a[i] - pa) + fabsf(b[i] - pb);
-        low[0] = distance[i] < low[0] ? distance[i] : low[0];
-    }
-    for (size_t j = 1; j < LANES; j++) low[0] = low[j] < low[0] ? low[j] : low[0];
-    return low[0];
-}
-
-static size_t first_equal(const float *values, float value) {
-    size_t i = 0;
-    while (values[i] != value) i++;
-    return i;
-}
-
-static float fourth(float ratio) {
-    return (ratio * ratio) * (ratio * ratio);
-}
-
-/* Takes 1 from the neighbours of image h, together. r[n]: their distances from it. */
-static void penalise(double *sums, float *r, size_t h, size_t n) {
-    float low[LANES];
-    size_t equal = 0, i = 0;
+/* Takes 1 from the neighbours of image h, together. */
+static void penalise(const struct scp_plane_kernels *plane, double *sums, float *r, const float *a,
+                     const float *b, size_t h, size_t n) {
+    const float before = plane->distances(r, a, b, a[h], b[h], h);
+    const float after = plane->distances(r + h + 1, a + h + 1, b + h + 1, a[h], b[h], n - h - 1);
+    const float min = before < after ? before : after;
     r[h] = INFINITY;
-    for (size_t j = 0; j < LANES; j++) low[j] = INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++) low[j] = r[i + j] < low[j] ? r[i + j] : low[j];
-    for (; i < n; i++) low[0] = r[i] < low[0] ? r[i] : low[0];
-    for (size_t j = 1; j < LANES; j++) low[0] = low[j] < low[0] ? low[j] : low[0];
-    if (low[0] == 0) {
-        for (i = 0; i < n; i++) equal += r[i] == 0;
-        for (i = 0; i < n; i++)
-            if (r[i] == 0) sums[i] -= 1.0 / (double)equal;
+    if (min > 0) {
+        plane->subtract(sums, r, 1 / plane->shares(r, min, n), n);
         return;
     }
-    double total[8] = {0};
-    for (i = 0; i + 8 <= n; i += 8)
-        for (size_t j = 0; j < 8; j++) total[j] += r[i + j] = fourth(low[0] / r[i + j]);
-    for (; i < n; i++) total[i % 8] += r[i] = fourth(low[0] / r[i]);
-    for (size_t half = 4; half; half /= 2)
-        for (size_t j = 0; j < half; j++) total[j] += total[j + half];
-    const double share = 1 / total[0];
-    for (i = 0; i < n; i++) sums[i] -= share * r[i];
+    size_t equal = 0;
+    for (size_t i = 0; i < n; i++) equal += r[i] == 0;
+    for (size_t i = 0; i < n; i++)
+        if (r[i] == 0) sums[i] -= 1.0 / (double)equal;
 }
 
 static float triangular(const float shape[3], double u) {
@@ -93,11 +54,9 @@ static void draw(const struct zcore *z, double *sums, float *scratch, size_t str
     const float pa = triangular(in->shape + 3 * a, scp_rng_uniform(&rng));
     const float pb = triangular(in->shape + 3 * b, scp_rng_uniform(&rng));
     const float *va = in->columns + a * in->n, *vb = in->columns + b * in->n;
-    const size_t h = first_equal(scratch, distances(scratch, va, vb, pa, pb, in->n));
+    const size_t h = z->plane->nearest(va, vb, pa, pb, in->n);
     sums[h] += 1;
-    if (in->n == 1) return;
-    distances(scratch, va, vb, va[h], vb[h], in->n);
-    penalise(sums, scratch, h, in->n);
+    if (in->n > 1) penalise(z->plane, sums, scratch, va, vb, h, in->n);
 }
 
 static enum scp_status run_part(void *context, size_t task, size_t worker) {
@@ -129,7 +88,11 @@ enum scp_status scp_zcore(double *scores, const struct scp_zcore_input *input, u
         if (!isfinite(input->columns[i]))
             return scp_invalid(control, "columns", i, "must be finite");
     enum scp_status status = SCP_ENOMEM;
-    struct zcore z = {.in = input, .seed = seed, .draws = draws, .control = control};
+    struct zcore z = {.in = input,
+                      .plane = &scp_kernels()->plane,
+                      .seed = seed,
+                      .draws = draws,
+                      .control = control};
     z.sums = scp_calloc(n, parts * sizeof *z.sums);
     z.scratch = scp_alloc(n, scp_threads() * sizeof *z.scratch);
     if (z.sums && z.scratch) status = scp_parallel(parts, run_part, &z, control);

@@ -28,8 +28,9 @@ def activeft(images: Candidates, m: int) -> None:
     start = images.rng.choice(np.flatnonzero(images.allowed), new, replace=False)
     v = images.x[start].astype(np.float64)
     first, second = np.zeros_like(v), np.zeros_like(v)
+    sums = NearestSums(images.x, len(fixed) + new)
     for step in range(1, STEPS + 1):
-        g = gradient(images.x, np.concatenate([fixed, v]))[len(fixed) :]
+        g = gradient(images.x, np.concatenate([fixed, v]), sums)[len(fixed) :]
         first += (1 - DECAY[0]) * (g - first)
         second += (1 - DECAY[1]) * (g * g - second)
         rate = RATE * np.sqrt(1 - DECAY[1] ** step) / (1 - DECAY[0] ** step)
@@ -46,12 +47,28 @@ def objective(x: np.ndarray, v: np.ndarray) -> float:
     return float(np.log(_apart(v).sum(axis=1)).mean() - fit) if len(v) > 1 else float(-fit)
 
 
-def gradient(x: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Of `objective` by v, float64 [m][d]."""
-    nearest = (x @ v.astype(x.dtype).T).argmax(axis=1)
-    out = np.zeros_like(v, np.float64)
-    for j in np.unique(nearest):
-        out[j] = -x[nearest == j].sum(axis=0, dtype=np.float64) / (len(x) * TEMPERATURE)
+class NearestSums:
+    """Sums of the images nearest each of m vectors. From step to step few images change sides, so
+    only the sums of those sides are made again."""
+
+    def __init__(self, x: np.ndarray, m: int):
+        self.x, self.sums = x, np.zeros((m, x.shape[1]))
+        self._nearest = np.full(len(x), -1, np.intp)
+
+    def of(self, v: np.ndarray) -> np.ndarray:
+        """float64 [m][d], to be read only."""
+        nearest = (self.x @ v.astype(self.x.dtype).T).argmax(axis=1)
+        moved = nearest != self._nearest
+        for j in {*nearest[moved].tolist(), *self._nearest[moved].tolist()} - {-1}:
+            self.sums[j] = self.x[nearest == j].sum(axis=0, dtype=np.float64)
+        self._nearest = nearest
+        return self.sums
+
+
+def gradient(x: np.ndarray, v: np.ndarray, sums: NearestSums | None = None) -> np.ndarray:
+    """Of `objective` by v, float64 [m][d]. sums: kept from step to step."""
+    sums = NearestSums(x, len(v)) if sums is None else sums
+    out = sums.of(v) / -(len(x) * TEMPERATURE)
     if len(v) > 1:
         apart = _apart(v)
         share = apart / apart.sum(axis=1, keepdims=True)

@@ -15,7 +15,7 @@ from .activeft import activeft
 from .candidates import Candidates
 from .clusters import kmeans, pixels, typiclust
 from .cover import kcenter, probcover
-from .distances import unit
+from .distances import one_thread, unit
 from .facility import facility, repdiv
 from .patterns import freesel
 from .zcore import zcore
@@ -74,7 +74,8 @@ def pick(
             f"{size} images cannot be chosen: include names {len(images.taken)}, and initial, "
             f"exclude and groups leave {images.most}"
         )
-    RULES[method](images, size)
+    with one_thread():
+        RULES[method](images, size)
     assert len(images.taken) == size
     return np.array(images.taken, np.int64)
 

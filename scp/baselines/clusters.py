@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import warn
 from .candidates import Candidates
-from .distances import squared
+from .distances import one_thread, squared
 
 TYPICLUST_MOST = 500  # clusters
 TYPICLUST_SMALL = 5  # members of a cluster that is left out, at most
@@ -57,17 +57,16 @@ def centres(x: np.ndarray, count: int) -> np.ndarray:
 
 
 def _fit(x: np.ndarray, count: int, seed: int):
-    """scikit-learn's k-means, on one thread so that its sums have one order."""
+    """scikit-learn's k-means, started once."""
     try:
         from sklearn.cluster import KMeans
-        from threadpoolctl import threadpool_limits
     except ImportError:
         raise ImportError(
             "k-means needs scikit-learn: pip install 'sample-choosing-policy[baselines]'"
         ) from None
     if count > 1:
         count = min(count, len(np.unique(x, axis=0)))
-    with threadpool_limits(1):
+    with one_thread():  # `centres` is called outside of `pick`
         return KMeans(count, n_init=1, random_state=seed % 2**32).fit(x)
 
 

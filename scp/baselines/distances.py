@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 BLOCK = 1 << 24  # distances in memory at a time, 64 MiB
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keeps matrix products and k-means on one thread, where threadpoolctl (of scikit-learn) is
+    there: their sums have one order then, and products as small as these lose time on several."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1)
 
 
 def unit(x: np.ndarray) -> np.ndarray:

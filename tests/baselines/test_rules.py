@@ -1,5 +1,7 @@
 """What the rules take, against their definitions in a few lines of NumPy."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,30 @@ def test_activeft_gradient_and_end():
             assert g[j, k] == pytest.approx(slope, rel=1e-4, abs=1e-6)
     found = baselines.pick(x, 3, "activeft")
     assert len(set(found.tolist())) == 3
+
+
+def test_sums_of_the_nearest_follow_the_vectors():
+    x, _ = blobs(5)
+    y, rng = unit(x), np.random.default_rng(1)
+    v = unit(rng.standard_normal((7, 8))).astype(np.float64)
+    kept = activeft.NearestSums(y, 7)
+    for _ in range(5):
+        nearest = (y @ v.astype(np.float32).T).argmax(axis=1)
+        wanted = [y[nearest == j].sum(axis=0, dtype=np.float64) for j in range(7)]
+        assert np.array_equal(kept.of(v), wanted)
+        v += 0.2 * rng.standard_normal(v.shape)
+
+
+def test_rules_run_on_one_thread_of_the_linear_algebra(monkeypatch):
+    from threadpoolctl import threadpool_info
+
+    def rule(images, m):
+        assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+        images.take(0)
+
+    rules = sys.modules["scp.baselines.choose"].RULES  # the module has the name of a function
+    monkeypatch.setitem(rules, "kcenter", rule)
+    assert baselines.pick(blobs()[0], 1, "kcenter").tolist() == [0]
 
 
 def test_errors_name_what_is_wrong():

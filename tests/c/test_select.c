@@ -154,6 +154,50 @@ static void kernels_are_the_same_everywhere(void) {
     scp_isa_set(NULL);
 }
 
+static void planes_are_the_same_everywhere(void) {
+    enum { MOST = 600 };
+    static float a[MOST], b[MOST], r[MOST], first_r[MOST];
+    static double sums[MOST], first_sums[MOST];
+    const size_t lengths[] = {1, 7, 8, 15, 16, 17, 33, 255, 256, 257, 600};
+    struct scp_rng rng;
+    scp_rng_init(&rng, 6, 0);
+    for (size_t i = 0; i < MOST; i++) { /* many are equally near */
+        a[i] = (float)scp_rng_below(&rng, 9) / 4;
+        b[i] = (float)scp_rng_below(&rng, 9) / 4;
+    }
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        const size_t n = lengths[l];
+        size_t nearest = 0;
+        double first_total = 0;
+        for (size_t i = 1; i < n; i++)
+            if (fabsf(a[i] - 1.1f) + fabsf(b[i] - 0.7f) <
+                fabsf(a[nearest] - 1.1f) + fabsf(b[nearest] - 0.7f))
+                nearest = i;
+        for (int isa = 0; isa < SCP_ISA_COUNT; isa++) {
+            if (!scp_isa_available((enum scp_isa)isa)) continue;
+            scp_isa_set(scp_isa_name((enum scp_isa)isa));
+            const struct scp_plane_kernels *k = &scp_kernels()->plane;
+            CHECK(k->nearest(a, b, 1.1f, 0.7f, n) == nearest);
+            CHECK(k->distances(r, a, b, 1.1f, 0.7f, 0) == INFINITY);
+            const float min = k->distances(r, a, b, 1.1f, 0.7f, n);
+            CHECK(min == r[nearest]);
+            const double total = k->shares(r, min, n);
+            CHECK(r[nearest] == 1 && total >= 1 && total <= (double)n);
+            for (size_t i = 0; i < n; i++) sums[i] = (double)i / 7;
+            k->subtract(sums, r, 1 / total, n);
+            if (isa == SCP_ISA_PORTABLE) {
+                first_total = total;
+                memcpy(first_r, r, sizeof r);
+                memcpy(first_sums, sums, sizeof sums);
+            }
+            CHECK(memcmp(&total, &first_total, sizeof total) == 0);
+            CHECK(memcmp(first_r, r, n * sizeof *r) == 0);
+            CHECK(memcmp(first_sums, sums, n * sizeof *sums) == 0);
+        }
+    }
+    scp_isa_set(NULL);
+}
+
 /* ---- methods ---- */
 
 /* Runs every method; the answers are checked against the best set by enumeration. */
@@ -467,6 +511,7 @@ static void every_poll_can_stop_the_work(void) {
 
 int main(void) {
     RUN(kernels_are_the_same_everywhere);
+    RUN(planes_are_the_same_everywhere);
     RUN(methods_agree_with_enumeration);
     RUN(rules_are_kept);
     RUN(ties_go_to_the_smallest_set);

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scp import _core
+from scp import _core, _testing
 from scp.reference import zcore as reference
 
 
@@ -12,25 +12,34 @@ def scores(x, seed, draws):
     return _core.zcore(np.ascontiguousarray(x.T), shape, seed, draws, None)
 
 
-@pytest.mark.parametrize(("n", "d", "seed"), [(1, 2, 0), (2, 2, 1), (37, 3, 2), (130, 9, 2**63)])
+SHAPES = [(1, 2, 0), (2, 2, 1), (37, 3, 2), (130, 9, 2**63), (700, 4, 3)]
+
+
+@pytest.mark.parametrize(("n", "d", "seed"), SHAPES)
 def test_equal_to_their_twin(n, d, seed):
     x = np.random.default_rng(n).standard_normal((n, d)).astype(np.float32)
-    np.testing.assert_allclose(scores(x, seed, 300), reference.scores(x, seed, 300), atol=1e-4)
+    for vectors in (x, np.round(3 * x)):  # of which many are equal, and equally near
+        wanted = reference.scores(vectors, seed, 300)
+        for isa in _core.isas():
+            _testing.set_isa(isa)
+            assert np.array_equal(scores(vectors, seed, 300), wanted)
 
 
 def test_images_in_one_place_share_the_penalty():
     x = np.zeros((5, 2), np.float32)
     x[3:] = 1
-    np.testing.assert_allclose(scores(x, 0, 50), reference.scores(x, 0, 50), atol=1e-9)
+    found = scores(x, 0, 50)
+    near = found[:3].sum() - found[3:].sum()  # each draw adds 1 and takes 1 in the same place
+    assert found.sum() == pytest.approx(0, abs=1e-9) and near == pytest.approx(0, abs=1e-9)
+    assert found[0] > 0 > found[1] == pytest.approx(found[2])
 
 
 def test_same_bits_at_any_number_of_threads():
     x = np.random.default_rng(0).standard_normal((61, 6)).astype(np.float32)
-    before, found = _core.threads(), []
+    found = []
     for count in (1, 2, 5):
         _core.set_threads(count)
         found.append(scores(x, 4, 1000))
-    _core.set_threads(before)
     assert all(np.array_equal(found[0], other) for other in found)
 
 
