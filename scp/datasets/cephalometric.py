@@ -61,7 +61,7 @@ def cephalometric(
     if annotator not in (None, *ANNOTATORS):
         raise ValueError(f"annotator must be one of {', '.join(ANNOTATORS)}; got {annotator!r}")
     root = folder_at(root)
-    images = _folder(root, "RawImage")
+    images = find_folder(root, "RawImage")
     if images is None:
         raise DatasetError(f"{root}: no folder RawImage in it")
     files, others = _images(images, split)
@@ -91,7 +91,7 @@ def cephalometric(
     )
 
 
-def _folder(root: Path, name: str) -> Path | None:
+def find_folder(root: Path, name: str) -> Path | None:
     """The folder of this name, in any case, at most DEPTH levels below root; the uppermost."""
     level = [root]
     for _ in range(DEPTH):
@@ -111,7 +111,7 @@ def _images(images: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, 
     files: dict[str, Path] = {}
     others = []
     for name in SPLITS if split == "all" else [split]:
-        part = _folder(images, SPLITS[name])
+        part = find_folder(images, SPLITS[name])
         if part is None:
             if split == "all":
                 continue
@@ -140,7 +140,7 @@ def _rank(path: Path) -> int:
 
 def _annotators(root: Path, annotator: str | None) -> list[Path]:
     """The folders whose landmarks are averaged; none where there is none and none was asked for."""
-    folders = {name: _folder(root, name) for name in ANNOTATORS[annotator or "mean"]}
+    folders = {name: find_folder(root, name) for name in ANNOTATORS[annotator or "mean"]}
     if annotator is None and not any(folders.values()):
         return []
     for name, path in folders.items():

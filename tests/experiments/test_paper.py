@@ -351,7 +351,7 @@ def _chosen(run):
     [
         (["table1", *SMALL, "-m", "7"], "M = 7: the pool holds 6 images"),
         (["table2", *SMALL], "M = 25: the pool holds 6 images"),
-        (["fig4", *SMALL, "--evaluation", "paper"], "figure 4 shows test images"),
+        (["fig4", *SMALL, "--evaluation", "paper"], "fig4 shows test images"),
         (["fig1", *SMALL[:-4], "--minutes", "0"], "--minutes must be above 0"),
         (["table1"], "--root"),
         (["table1", "--dataset", "phantom", "--root", "x"], "--root"),

@@ -1,0 +1,54 @@
+"""Table 4: other objectives, other key points."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from ...progress import LINE_SECONDS
+from .part import Part
+
+MINUTES = 10.0  # of each training
+
+
+def _make(job):
+    from ...experiments import Trainings, table4
+
+    args, trainings = job.args, None
+    if args.features == "trained":
+        trainings = Trainings(
+            minutes=MINUTES if args.minutes is None else args.minutes,
+            seeds=job.seeds("table4"),
+            preset=args.preset,
+            size=args.size,
+        )
+    watch = None if args.quiet else _watch()
+    return table4(job.study, job.sizes("table4"), trainings=trainings, callback=watch)
+
+
+def _watch():
+    """A line when a training begins, and now and then."""
+    last = time.monotonic()
+
+    def watch(event):
+        nonlocal last
+        about = f"table4, training {event['number']} of {event['count']} ({event['objective']}, "
+        about += f"seed {event['seed']})"
+        if event["event"] == "start":
+            print(f"{about}: from step {event['step']}", file=sys.stderr, flush=True)
+        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            left = event["seconds_left"]
+            print(f"{about}: {text}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return watch
+
+
+TABLE4 = Part(
+    "table4",
+    "other trainings of the features, other key points",
+    _make,
+    seeds=("of the trainings", 2),
+    own_features=True,
+)
