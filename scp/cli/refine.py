@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 from ..landmarks.names import visible
-from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
 from ..training import hardly_trained
 from .arguments import add_data, add_output, add_which_features, open_data, run_path, shell_of, size
@@ -20,7 +18,7 @@ from .detect import (
     template_words,
     templates_said,
 )
-from .train import add_length, settings
+from .train import add_length, say, settings, watched
 
 
 def add_refine(commands) -> None:
@@ -117,7 +115,7 @@ def _refine(args, run, refiner, images, given) -> int:
     watch, losses = _watch(args, refiner, len(pool))
     for text in run.image_warnings():
         print(f"warning: {visible(text)}", file=sys.stderr)
-    _say(args, f"matching {templates_said(images)} in {len(pool)} images")
+    say(args, f"matching {templates_said(images)} in {len(pool)} images")
     matched = run.detect(given, pseudo_templates=args.pseudo_templates, write=False)
     refiner.fit(
         pool,
@@ -147,35 +145,23 @@ def _refine(args, run, refiner, images, given) -> int:
     return 0
 
 
-def _say(args, text: str) -> None:
-    if not args.json and not args.quiet:
-        print(text, flush=True)
-
-
 def _watch(args, refiner, count: int):
     """What takes the events of the training, and the losses that it is told, the first first."""
-    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
     losses: list[float] = []
 
-    def watch(event):
-        nonlocal last
+    def begin(event):
+        start = f"step {event['step']}" if event["step"] else refiner.start_
+        return f"round {event['round']} of {event['rounds']} on {count} images, from {start}"
+
+    def line(event):
+        heat, x, y = event["levels"]
+        return f"heat maps {heat:.4f}, offsets {x:.3f} {y:.3f}"
+
+    watch = watched(args, begin, line)
+
+    def and_losses(event):
+        watch(event)
         if event["event"] == "step":
             losses.append(event["loss"])
-        if event["event"] == "start":
-            begin = f"step {event['step']}" if event["step"] else refiner.start_
-            _say(
-                args,
-                f"round {event['round']} of {event['rounds']} on {count} images, from "
-                f"{begin}; {event['bytes'] / 2**20:.0f} MiB of memory",
-            )
-        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            heat, x, y = event["levels"]
-            print(
-                f"step {event['step']}: heat maps {heat:.4f}, offsets {x:.3f} {y:.3f}, "
-                f"{event['seconds_left']:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
 
-    return watch, losses
+    return and_losses, losses

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 from ..landmarks.names import visible
-from ..progress import LINE_SECONDS
 from ..runs.folder import LANDMARKS
 from .arguments import add_data, add_output, open_data, run_path, shell_of, size
 from .detect import add_templates, keep_templates, open_templates, tell_found, template_words
-from .train import add_length, settings
+from .train import add_length, settings, watched
 
 
 def add_supervise(commands) -> None:
@@ -129,24 +127,9 @@ def _supervise(args, run, detector, images, given) -> int:
 
 def _watch(args, count: int):
     """What takes the events of the training."""
-    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
 
-    def watch(event):
-        nonlocal last
-        if event["event"] == "start" and not args.json and not args.quiet:
-            begin = f"step {event['step']}" if event["step"] else "random weights"
-            print(
-                f"{args.network} on {count} labelled images, from {begin}; "
-                f"{event['bytes'] / 2**20:.0f} MiB of memory",
-                flush=True,
-            )
-        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            print(
-                f"step {event['step']}: heat maps {event['levels'][0]:.1f}, "
-                f"{event['seconds_left']:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+    def begin(event):
+        start = f"step {event['step']}" if event["step"] else "random weights"
+        return f"{args.network} on {count} labelled images, from {start}"
 
-    return watch
+    return watched(args, begin, lambda event: f"heat maps {event['levels'][0]:.1f}")

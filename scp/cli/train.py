@@ -180,47 +180,66 @@ def run_train(args) -> int:
 
 def fit(extractor, pool, run, args, **length) -> bool:
     """Trains and tells how it goes; False when it was stopped."""
-    quiet, json_only = args.quiet, args.json
-    last, lines = time.monotonic(), not quiet and not sys.stderr.isatty()
-
-    def say(text):
-        if not json_only:
-            print(text, flush=True)
-
     first = True
 
-    def watch(event):
-        nonlocal last, first
-        if event["event"] == "start":
-            start = f"from step {event['step']}" if event["step"] else f"from {extractor.start_}"
-            height, width = extractor.grid_size
-            say(
-                f"training {extractor.preset} on {len(pool)} images of {height} x {width} pixels, "
-                f"{start}; {event['bytes'] / 2**20:.0f} MiB of memory"
-            )
-        elif event["event"] == "step" and first and length.get("steps"):
+    def begin(event):
+        start = f"from step {event['step']}" if event["step"] else f"from {extractor.start_}"
+        height, width = extractor.grid_size
+        what = f"{len(pool)} images of {height} x {width} pixels"
+        return f"training {extractor.preset} on {what}, {start}"
+
+    watch = watched(args, begin, _line)
+
+    def and_how_long(event):
+        nonlocal first
+        watch(event)
+        if event["event"] == "step" and first and length.get("steps"):
             first = False
-            say(f"{length['steps']} steps, about {event['seconds_left']:.0f} s to go")
-        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            print(_line(event), file=sys.stderr, flush=True)
+            say(args, f"{length['steps']} steps, about {event['seconds_left']:.0f} s to go")
 
     try:
-        extractor.fit(pool, run=run, progress=False if quiet else None, callback=watch, **length)
+        extractor.fit(
+            pool, run=run, progress=False if args.quiet else None, callback=and_how_long, **length
+        )
     except KeyboardInterrupt:
         if not hasattr(extractor, "trained_"):  # before its checkpoint was written
             raise
     trained = extractor.trained_
     losses = " ".join(f"{v:.3f}" for v in trained.losses)
-    say(f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}")
+    say(
+        args,
+        f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}",
+    )
     return trained.finished
 
 
 def _line(event: dict) -> str:
     losses = " ".join(f"{v:.2f}" for v in event["levels"])
-    left = event.get("seconds_left")
-    more = f", {left:.0f} s left" if left is not None else ""
-    return f"step {event['step']}: loss {event['loss']:.3f} ({losses}){more}"
+    return f"loss {event['loss']:.3f} ({losses})"
+
+
+def say(args, text: str) -> None:
+    """What a person reads and a program does not."""
+    if not args.json:
+        print(text, flush=True)
+
+
+def watched(args, begin, line):
+    """What takes the events of a training. begin(event): what is trained, from where, said with its
+    memory when it starts; line(event): how it stands, every half minute where there is no bar."""
+    last, lines = time.monotonic(), not args.quiet and not sys.stderr.isatty()
+
+    def watch(event: dict) -> None:
+        nonlocal last
+        if event["event"] == "start":
+            say(args, f"{begin(event)}; {event['bytes'] / 2**20:.0f} MiB of memory")
+        elif event["event"] == "step" and lines and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            left = event.get("seconds_left")
+            more = f", {left:.0f} s left" if left is not None else ""
+            print(f"step {event['step']}: {line(event)}{more}", file=sys.stderr, flush=True)
+
+    return watch
 
 
 def run_import(args) -> int:

@@ -19,11 +19,12 @@ from ..estimator import training_options
 from ..networks import PRESETS, Network, build, preset
 from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
-from ..networks.model import Model, load_model, load_trained, save_model
-from ..progress import Progress, of_training
+from ..networks.model import load_model, load_trained
+from ..progress import Progress
 from ..runs import holding, keeps_start, read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import HardlyTrainedWarning, TrainingOptions, hardly_trained
+from ..training.estimator import NetworkEstimator
 from ..training.loop import with_length
 from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned, cell_offsets
@@ -43,7 +44,7 @@ class _Settings:
     channels: int  # of the network's outputs
 
 
-class FeatureExtractor(BaseExtractor):
+class FeatureExtractor(NetworkEstimator, BaseExtractor):
     """A network that gives feature pyramids, and its training.
 
         extractor = scp.FeatureExtractor(preset="laptop").fit(images, minutes=10)
@@ -73,6 +74,7 @@ class FeatureExtractor(BaseExtractor):
     """
 
     name = "trained"
+    _noun, _weights = "extractor", WEIGHTS
     _known: tuple[tuple, _Settings] | None = None  # of which arguments, and what they come to
 
     def __init__(
@@ -204,15 +206,6 @@ class FeatureExtractor(BaseExtractor):
     def _fit(self, images, settings, options, run, resume, progress, callback) -> FeatureExtractor:
         """See `fit`, which checked the arguments."""
         grids = self._pool(images)
-        bar, take = of_training(progress, "training")
-
-        def watch(event):
-            if event["event"] == "start" and event["step"] == 0 and run is not None:
-                Path(run, WEIGHTS).unlink(missing_ok=True)  # of a training that starts anew
-            take(event)
-            if callback is not None:
-                callback(event)
-
         self.trained_ = train(
             grids,
             settings.network,
@@ -220,27 +213,12 @@ class FeatureExtractor(BaseExtractor):
             run,
             initial=self._initial(),
             resume=resume,
-            progress=bar,
-            callback=watch,
+            **self._events("training", run, progress, callback),
         )
-        facts = {
-            "images": len(grids),
-            "steps": int(self.trained_.step),
-            "seconds": round(float(self.trained_.seconds), 3),
-            "losses": [round(float(v), 6) for v in self.trained_.losses],
-            "start": self.start_,
-            "options": options.to_dict(),
-        }
         named = not isinstance(self.network, Network)
-        self.model_ = Model(
-            settings.network,
-            settings.size,
-            self.trained_.parameters,
-            self.trained_.state,
-            self.preset if named else "",
-            dict(self.network or {}) if named else {},
-            facts,
-        )
+        made_of = (self.preset, self.network) if named else ("", None)
+        facts = {"images": len(grids), "start": self.start_}
+        self._keep(settings.network, settings.size, made_of, options, **facts)
         self.trained_.raise_if_stopped()
         if run is not None:
             self.save(Path(run) / WEIGHTS)
@@ -341,17 +319,7 @@ class FeatureExtractor(BaseExtractor):
         self._trained()  # an error now, not at the first pyramid
         return super().transform(images, max_memory=max_memory, folder=folder)
 
-    def _trained(self) -> Model:
-        model = getattr(self, "model_", None)
-        if model is None:
-            raise RuntimeError("the extractor is not trained yet: call fit or load")
-        return model
-
     # ---- files ----
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one safetensors file (docs/files.md)."""
-        save_model(path, self._trained())
 
     def export(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the network for others, as a PyTorch module (.py) or ONNX: see

@@ -13,18 +13,19 @@ from .. import _core
 from ..datasets import Dataset, to_original
 from ..datasets.base import check_size
 from ..detection import as_dataset
-from ..estimator import Estimator, training_options
+from ..estimator import training_options
 from ..features import FeatureExtractor
 from ..landmarks import Landmarks
 from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
-from ..networks.model import Model, load_model, load_trained, save_model
+from ..networks.model import Model, load_model, load_trained
 from ..networks.refine import HEAD, build_refinement, rare_discs, refinement
-from ..progress import Progress, of_training, watch
+from ..progress import Progress, watch
 from ..runs import holding, keeps_start, read_safetensors
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, run_job
+from ..training.estimator import NetworkEstimator
 from ..training.loop import as_pool, with_length
 from ..values import array, whole
 from .labels import _core_labels, confidence_weights, factor_of, pseudo_labels, true_labels
@@ -34,7 +35,7 @@ ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
 
 
-class LandmarkRefiner(Estimator):
+class LandmarkRefiner(NetworkEstimator):
     """A network that finds landmarks, taught by pseudo labels and labelled templates (the paper,
     section 3.3).
 
@@ -59,6 +60,8 @@ class LandmarkRefiner(Estimator):
         trained_: what the last round's training returned, after `fit`. start_: what the weights
             started from, in words.
     """
+
+    _noun, _weights = "refiner", REFINED
 
     def __init__(
         self,
@@ -203,19 +206,23 @@ class LandmarkRefiner(Estimator):
             for path in [*Path(run).glob("refine*.checkpoint.safetensors"), Path(run, REFINED)]:
                 path.unlink(missing_ok=True)
         for number in range(1, rounds + 1):
-            bar, take = of_training(progress, f"refinement, round {number}")
             labels = _core_labels(images, size, xy, weights, rows, truth)
-
-            def tell(event, number=number, take=take):
-                if event["event"] == "start" and event["step"] == 0 and run is not None:
-                    Path(run, REFINED).unlink(missing_ok=True)  # of a training that starts anew
-                take(event)
-                if callback is not None:
-                    callback({**event, "round": number, "rounds": rounds})
-
             job = self._job(network, initial, grids, labels, options, number)
-            self.trained_ = run_job(job, options, run, resume=resume, progress=bar, callback=tell)
-            self._keep(network, size, len(images), rows, number, options)
+            stage, which = f"refinement, round {number}", {"round": number, "rounds": rounds}
+            events = self._events(stage, run, progress, callback, **which)
+            self.trained_ = run_job(job, options, run, resume=resume, **events)
+            self._keep(
+                network,
+                size,
+                (self.preset, self.network),
+                options,
+                refinement=True,
+                names=self.names_,
+                images=len(images),
+                templates=len(rows),
+                rounds=number,
+                start=self.start_,
+            )
             self.trained_.raise_if_stopped()
             if number < rounds:
                 initial = self.trained_.parameters, self.trained_.state
@@ -245,29 +252,6 @@ class LandmarkRefiner(Estimator):
             verb=f"refine {number}",
             checkpoint=f"refine{number}.checkpoint.safetensors",
             log=f"refine{number}.jsonl",
-        )
-
-    def _keep(self, network, size, images, rows, number, options) -> None:
-        facts = {
-            "refinement": True,
-            "names": self.names_,
-            "images": images,
-            "templates": len(rows),
-            "rounds": number,
-            "steps": int(self.trained_.step),
-            "seconds": round(float(self.trained_.seconds), 3),
-            "losses": [round(float(v), 6) for v in self.trained_.losses],
-            "start": self.start_,
-            "options": options.to_dict(),
-        }
-        self.model_ = Model(
-            network,
-            size,
-            self.trained_.parameters,
-            self.trained_.state,
-            self.preset,
-            dict(self.network or {}),
-            facts,
         )
 
     def _features(self) -> Model | None:
@@ -401,17 +385,7 @@ class LandmarkRefiner(Estimator):
         )
         return to_original(xy, shape, grid.shape), confidence
 
-    def _trained(self) -> Model:
-        model = getattr(self, "model_", None)
-        if model is None:
-            raise RuntimeError("the refiner is not trained yet: call fit or load")
-        return model
-
     # ---- files ----
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one safetensors file."""
-        save_model(path, self._trained())
 
     def export(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the network for others, as a PyTorch module (.py) or ONNX: see

@@ -14,15 +14,16 @@ from .. import _core
 from ..datasets import Dataset
 from ..datasets.base import check_size
 from ..detection import as_dataset
-from ..estimator import Estimator, training_options
+from ..estimator import training_options
 from ..landmarks import Landmarks
 from ..networks.configuration import build_supervised, supervised
-from ..networks.model import Model, load_trained, save_model
-from ..progress import Progress, of_training, watch
+from ..networks.model import load_trained
+from ..progress import Progress, watch
 from ..runs import holding
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import SUPERVISED
 from ..training import Job, run_job
+from ..training.estimator import NetworkEstimator
 from ..training.loop import with_length
 from ..values import whole
 from .canvas import from_canvas, on_canvas, peaks, to_canvas
@@ -34,7 +35,7 @@ LOSSES = ["the heat maps", "the weight decay", "the sigmas"]
 MOST_TIMED, TIMED_SECONDS = 100, 60.0  # of an estimate: steps, and when it ends before
 
 
-class SupervisedDetector(Estimator):
+class SupervisedDetector(NetworkEstimator):
     """A network that learns heat maps from labelled images alone (Payer et al., 2019).
 
         detector = scp.SupervisedDetector(network="scn-reduced").fit(labelled, steps=5000)
@@ -54,6 +55,8 @@ class SupervisedDetector(Estimator):
         sigmas_: deviations of the targets, as trained, float64 [L], pixels of the canvas.
         trained_: what the training returned, after `fit`.
     """
+
+    _noun, _weights = "detector", SUPERVISED
 
     def __init__(
         self,
@@ -132,17 +135,9 @@ class SupervisedDetector(Estimator):
             if run is not None and not resume:
                 for name in (CHECKPOINT, SUPERVISED):
                     Path(run, name).unlink(missing_ok=True)
-            bar, take = of_training(progress, "supervised training")
-
-            def tell(event):
-                if event["event"] == "start" and event["step"] == 0 and run is not None:
-                    Path(run, SUPERVISED).unlink(missing_ok=True)  # of a training before
-                take(event)
-                if callback is not None:
-                    callback(event)
-
-            self.trained_ = run_job(job, options, run, resume=resume, progress=bar, callback=tell)
-            self._keep(network, len(images), options)
+            events = self._events("supervised training", run, progress, callback)
+            self.trained_ = run_job(job, options, run, resume=resume, **events)
+            self._found(network, len(images), options)
             self.trained_.raise_if_stopped()
             if run is not None:
                 self.save(Path(run, SUPERVISED))
@@ -220,27 +215,18 @@ class SupervisedDetector(Estimator):
         )
         return job, network
 
-    def _keep(self, network, images: int, options) -> None:
-        count = network.n_parameters
-        self.sigmas_ = self.trained_.parameters[count:].astype(np.float64)
-        facts = {
-            "supervised": True,
-            "names": self.names_,
-            "images": images,
-            "steps": int(self.trained_.step),
-            "seconds": round(float(self.trained_.seconds), 3),
-            "losses": [round(float(v), 6) for v in self.trained_.losses],
-            "sigmas": self.sigmas_.tolist(),
-            "options": options.to_dict(),
-        }
-        self.model_ = Model(
+    def _found(self, network, images: int, options) -> None:
+        """model_ and sigmas_, of what was trained."""
+        self.sigmas_ = self.trained_.parameters[network.n_parameters :].astype(np.float64)
+        self._keep(
             network,
             self.grid_size,
-            self.trained_.parameters[:count].copy(),
-            np.zeros(network.n_state, np.float32),
-            self.network,
-            dict(self.options or {}),
-            facts,
+            (self.network, self.options),
+            options,
+            supervised=True,
+            names=self.names_,
+            images=images,
+            sigmas=self.sigmas_.tolist(),
         )
 
     # ---- inference ----
@@ -269,17 +255,7 @@ class SupervisedDetector(Estimator):
         """The heat maps float32 [H][W][L] of one image on the canvas, [H][W] in 0..1."""
         return self._trained().run((255 * canvas - np.float32(128)) / np.float32(128))[0]
 
-    def _trained(self) -> Model:
-        model = getattr(self, "model_", None)
-        if model is None:
-            raise RuntimeError("the detector is not trained yet: call fit or load")
-        return model
-
     # ---- files ----
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one safetensors file."""
-        save_model(path, self._trained())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SupervisedDetector:
