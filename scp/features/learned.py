@@ -17,6 +17,7 @@ from ..datasets.base import check_size
 from ..errors import warn
 from ..estimator import training_options
 from ..networks import PRESETS, Network, build, preset
+from ..networks.estimator import NetworkEstimator
 from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import load_model, load_trained
@@ -24,7 +25,6 @@ from ..progress import Progress
 from ..runs import holding, keeps_start, read_safetensors
 from ..runs.folder import WEIGHTS
 from ..training import HardlyTrainedWarning, TrainingOptions, hardly_trained
-from ..training.estimator import NetworkEstimator
 from ..training.loop import with_length
 from .base import BaseExtractor, on_grid_of
 from .pyramid import FeaturePyramid, aligned, cell_offsets

@@ -16,6 +16,7 @@ from ..detection import as_dataset
 from ..estimator import training_options
 from ..features import FeatureExtractor
 from ..landmarks import Landmarks
+from ..networks.estimator import NetworkEstimator
 from ..networks.export import export_model
 from ..networks.imagenet import put_vgg19, stored_vgg19
 from ..networks.model import Model, load_model, load_trained
@@ -25,7 +26,6 @@ from ..runs import holding, keeps_start, read_safetensors
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import REFINED, WEIGHTS
 from ..training import Job, run_job
-from ..training.estimator import NetworkEstimator
 from ..training.loop import as_pool, with_length
 from ..values import array, whole
 from .labels import _core_labels, confidence_weights, factor_of, pseudo_labels, true_labels

@@ -17,13 +17,13 @@ from ..detection import as_dataset
 from ..estimator import training_options
 from ..landmarks import Landmarks
 from ..networks.configuration import build_supervised, supervised
+from ..networks.estimator import NetworkEstimator
 from ..networks.model import load_trained
 from ..progress import Progress, watch
 from ..runs import holding
 from ..runs.fingerprints import of_arrays
 from ..runs.folder import SUPERVISED
 from ..training import Job, run_job
-from ..training.estimator import NetworkEstimator
 from ..training.loop import with_length
 from ..values import whole
 from .canvas import from_canvas, on_canvas, peaks, to_canvas

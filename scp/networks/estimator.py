@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..estimator import Estimator
-from ..networks.model import Model, save_model
-from ..networks.network import Network
 from ..progress import Progress, of_training
-from .loop import TrainedState
+from ..training import TrainedState
+from .model import Model, save_model
+from .network import Network
 
 
 class NetworkEstimator(Estimator):
