@@ -63,7 +63,7 @@ def pick(
     """
     if method not in RULES:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    x = _vectors(vectors, method)
+    x = checked_vectors(vectors, method)
     size = whole(m, "m", 1)
     if size > len(x):
         raise ValueError(f"m must be at most {len(x)}, the number of images, got {size}")
@@ -100,13 +100,14 @@ def choose(
     """
     rows = pick(vectors, m, method, **rules)
     if values is None:
-        x = unit(_vectors(vectors, method).reshape(len(vectors), -1))
+        x = unit(checked_vectors(vectors, method).reshape(len(vectors), -1))
         values = np.maximum(x @ x.T, 0)
     seed = rules.pop("random_state", 0)
     return Problem(values, weights, device=device, **rules).judge(rows, method, seed)
 
 
-def _vectors(vectors: ArrayLike, method: str) -> np.ndarray:
+def checked_vectors(vectors: ArrayLike, method: str) -> np.ndarray:
+    """Vectors as a rule takes them, float32 [N][d] or [N][P][d]; ValueError names what is wrong."""
     x = array(vectors, "vectors", np.float32)
     if x.ndim not in ((2, 3) if method == "freesel" else (2,)) or x.size == 0:
         raise ValueError(f"vectors must have shape [N][d] and not be empty, got {list(x.shape)}")

@@ -16,14 +16,14 @@ NEIGHBOURS = 20
 def kmeans(images: Candidates, m: int) -> None:
     """The image nearest each of m centres (with initial rows: of as many centres more, and those of
     the initial rows are left out)."""
-    labels, centres = clusters(images, m + len(images.covering))
+    labels, centres = clusters(images.x, m + len(images.covering), images.seed)
     near = -squared(images.x, centres)[np.arange(len(images)), labels]
     _walk(images, m, labels, lambda row_of: near)
 
 
 def pixels(images: Candidates, m: int) -> None:
     """As `kmeans`, but any image of the cluster, by chance (DeepLabCut on thumbnails)."""
-    labels, _ = clusters(images, m + len(images.covering))
+    labels, _ = clusters(images.x, m + len(images.covering), images.seed)
     chance = images.rng.random(len(images))
     _walk(images, m, labels, lambda row_of: chance)
 
@@ -31,22 +31,27 @@ def pixels(images: Candidates, m: int) -> None:
 def typiclust(images: Candidates, m: int) -> None:
     """TypiClust: of each cluster the image whose neighbours in it are nearest, large clusters
     first."""
-    labels, _ = clusters(images, min(m + len(images.covering), TYPICLUST_MOST))
+    count = min(m + len(images.covering), TYPICLUST_MOST)
+    labels, _ = clusters(images.x, count, images.seed)
     large = np.bincount(labels)[labels] > TYPICLUST_SMALL
+
+    def walk(some: np.ndarray) -> None:
+        _walk(images, m, some, lambda inside: _typicality(images.x, inside))
+
     if large.any():
-        labels = np.where(large, labels, -1)
-    else:
+        walk(np.where(large, labels, -1))
+    if len(images.taken) < m:
+        few = "no cluster has" if not large.any() else "too few images are in clusters of"
         warn(
-            f"typiclust: no cluster has more than {TYPICLUST_SMALL} images, so the small ones are "
-            "not left out; with so few images for m another method says more"
+            f"typiclust: {few} more than {TYPICLUST_SMALL} images, so the small ones are not left "
+            "out; with so few images for m another method says more"
         )
+        walk(labels)
 
-    _walk(images, m, labels, lambda inside: _typicality(images.x, inside))
 
-
-def clusters(images: Candidates, count: int) -> tuple[np.ndarray, np.ndarray]:
+def clusters(x: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(labels int [N], centres float32 [count][d]) of k-means; fewer where vectors are equal."""
-    fit = _fit(images.x, count, images.seed)
+    fit = _fit(x, count, seed)
     return fit.labels_.astype(np.intp), fit.cluster_centers_.astype(np.float32)
 
 

@@ -27,10 +27,10 @@ def probcover(images: Candidates, m: int) -> None:
     """ProbCover: the ball of radius delta that covers most of what is not covered, m times. delta
     is the largest with which 95 % of the balls hold images of one k-means cluster only. Once
     all is covered, the image farthest from what was chosen is taken."""
-    labels, _ = clusters(images, m + len(images.covering))
-    reach = _reach(images.x, labels)
+    labels, _ = clusters(images.x, m + len(images.covering), images.seed)
+    limit = reach(images.x, labels)
     inside = [  # rows in the ball of each row
-        np.flatnonzero(row) for _, block in rows(images.x) for row in block < reach
+        np.flatnonzero(row) for _, block in rows(images.x) for row in block < limit
     ]
     count = np.array([len(ball) for ball in inside], np.float64)
     covered = np.zeros(len(images), bool)
@@ -50,7 +50,7 @@ def probcover(images: Candidates, m: int) -> None:
         cover(images.take_best(count))
 
 
-def _reach(x: np.ndarray, labels: np.ndarray) -> float:
+def reach(x: np.ndarray, labels: np.ndarray) -> float:
     """delta^2: a ball is pure below the distance to the nearest image of another cluster, so the
     largest delta of which 95 % are pure is a quantile of these distances."""
     other = np.concatenate(

@@ -7,11 +7,12 @@ import numpy as np
 from ..datasets import Dataset
 from ..features import Extractor, FeaturePyramid
 from ..keypoints import Pool
+from ..networks.pretrained import Pool5
 from ..progress import Progress, watch
 from .clusters import centres
 from .patterns import PATTERNS
 
-KINDS = ("levels", "keypoints", "pixels", "patterns")
+KINDS = ("levels", "keypoints", "pixels", "patterns", "vgg")
 FINEST = 3  # levels that "levels" averages
 WIDE = 30  # pixels of a thumbnail
 PATTERN_CELLS = 24  # of the coarsest level that is as wide: where patterns come from
@@ -32,21 +33,28 @@ def vectors(
         kind: "levels", means of the three finest levels of the features, one after the other;
             "keypoints", the mean of the vectors of the key points, all levels; "pixels",
             the image at 30 x 30 pixels; "patterns", [N][5][C] for "freesel", k-means centres of
-            the cells of one level.
-        extractor: of the features; not needed for "pixels".
+            the cells of one level; "vgg", the mean of the last pooled map of VGG-19 as ImageNet has
+            trained it, 512 numbers (`scp weights import FILE` first).
+        extractor: of the features; not needed for "pixels" and "vgg".
         points: key points, `scp.Run.points`; "keypoints" finds SIFT key points without it.
+
+    Raises:
+        FileNotFoundError: "vgg" without weights; says how they are imported.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    if kind != "pixels" and extractor is None:
+    if kind not in ("pixels", "vgg") and extractor is None:
         raise ValueError(f"extractor: {kind} vectors need one")
     if kind == "keypoints" and points is None:
         points = Pool(dataset, extractor, progress=progress)
+    pool5 = Pool5() if kind == "vgg" else None
     bar = watch(progress, "vectors", len(dataset))
     out = []
     for i in range(len(dataset)):
         if kind == "pixels":
             out.append(dataset.grid(i, (WIDE, WIDE)).ravel())
+        elif pool5 is not None:
+            out.append(pool5.vector(dataset.grid(i, pool5.size)))
         else:
             pyramid = extractor.pyramid(dataset.grid(i, extractor.grid_size))
             out.append(_of(pyramid, kind, points.points[i] if points else None))

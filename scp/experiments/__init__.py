@@ -10,6 +10,7 @@
 from .data import Data, load
 from .figures import fig1, fig4, fig5, fig6
 from .objectives import Trainings, table4
+from .others import choices, others
 from .output import Result, Table
 from .records import Record, record
 from .refined import Refinement, table2
@@ -28,11 +29,13 @@ __all__ = [
     "Supervision",
     "Table",
     "Trainings",
+    "choices",
     "fig1",
     "fig4",
     "fig5",
     "fig6",
     "load",
+    "others",
     "record",
     "table1",
     "table2",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..baselines import vectors
 from ..detection import usual_views
 from ..keypoints import detect
 from ..progress import Progress, watch
@@ -225,17 +226,34 @@ class Study:
         """Similarity of key points, float32 [N][Q], and weights [Q], as the options ask for."""
         return self._once("matrix", self._matrix)
 
+    def _stages(self) -> Run:
+        """The stages of a choice; those of `scp select` are in the study's run folder."""
+        return self._once(
+            "stages",
+            lambda: Run(
+                self.data.train,
+                None if self.options.keypoints_of == "first" else self.run.path,
+                features=self.extractor,
+                keypoints=self.keypoints,
+                random_state=self.options.random_state,
+                progress=self.progress,
+            ),
+        )
+
+    def vectors(self, kind: str) -> np.ndarray:
+        """A vector of each image of the pool, see `scp.baselines.vectors`."""
+
+        def make():
+            points = self._stages().points() if kind == "keypoints" else None
+            return vectors(
+                self.data.train, kind, self.extractor, points=points, progress=self.progress
+            )
+
+        return self._once(("vectors", kind), make)
+
     def _matrix(self):
         train, first = self.data.train, self.options.keypoints_of == "first"
-        folder = None if first else self.run.path
-        run = Run(
-            train,
-            folder,
-            features=self.extractor,
-            keypoints=self.keypoints,
-            random_state=self.options.random_state,
-            progress=self.progress,
-        )
+        run = self._stages()
         pool = run.points()
         if first:
             folder = RunFolder(self.folder / "keypoints-of-first").path

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..baselines import KINDS, METHODS, choose, vectors
 from ..features import ImageVectors
+from ..networks.pretrained import weights_digest, weights_file
 from ..selection import Selection
 from ..values import array
 
@@ -38,6 +39,8 @@ def check_other(method: str, m: Any, given: Given, rules: dict[str, Any]) -> Non
             )
     if given is not None and not isinstance(given, str | os.PathLike):
         array(given, "vectors", np.float32)
+    elif given == "vgg":
+        weights_file()
     elif given is not None and given not in KINDS and not os.path.isfile(given):
         raise ValueError(f"vectors: {given} is no file and none of {', '.join(KINDS)}")
 
@@ -80,6 +83,8 @@ def _vectors(run: Run, method: str, given: Given) -> np.ndarray:
 
 def said(given: Given) -> str:
     """Vectors as config.toml names them: their kind, their file, or the digest of an array."""
+    if given == "vgg":
+        return f"vgg, sha256 {weights_digest()}"
     if isinstance(given, str) and given in KINDS:
         return given
     if isinstance(given, str | os.PathLike):

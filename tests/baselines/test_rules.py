@@ -11,6 +11,7 @@ from scp.baselines import activeft, cover
 from scp.baselines.candidates import Candidates
 from scp.baselines.distances import unit
 from scp.reference.selection import greedy
+from scp.runs import write_safetensors
 
 pytest.importorskip("sklearn", reason="k-means is scikit-learn's")
 
@@ -84,6 +85,9 @@ def test_typiclust_takes_the_most_typical_of_the_largest():
         assert inside[mean.argmin()] == row
     with pytest.warns(UserWarning, match="no cluster has more than 5"):
         baselines.pick(x[:8], 4, "typiclust")
+    few = np.concatenate([x[:7] * 0 + x[0], unit(np.eye(8, dtype=np.float32)[:6])])
+    with pytest.warns(UserWarning, match="too few images are in clusters of more than 5"):
+        assert len(set(baselines.pick(few, 9, "typiclust").tolist())) == 9
 
 
 def test_kcenter_is_farthest_first():
@@ -99,8 +103,8 @@ def test_kcenter_is_farthest_first():
 def test_probcover_covers_greedily():
     x, _ = blobs(2, spread=0.6)
     images = Candidates(unit(x))
-    labels, _ = cover.clusters(images, 10)
-    reach = cover._reach(images.x, labels)
+    labels, _ = cover.clusters(images.x, 10, images.seed)
+    reach = cover.reach(images.x, labels)
     d = np.linalg.norm(images.x[:, None].astype(np.float64) - images.x, axis=2) ** 2
     pure = [(labels[row < reach * (1 - 1e-5)] == labels[i]).all() for i, row in enumerate(d)]
     assert np.mean(pure) >= 0.95
@@ -213,6 +217,92 @@ def test_choose_is_judged_like_any_choice():
     best = scp.select(np.maximum(y @ y.T, 0), 6, exclude=[7])
     assert found.score <= best.score + 1e-9 <= found.upper_bound + 2e-9
     assert found.score == pytest.approx(np.maximum(y @ y.T, 0)[rows].max(0).mean(), rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:typiclust")
+@pytest.mark.parametrize("method", ["kmeans", "kcenter", "facility", "freesel", "zcore"])
+def test_rules_take_more_of_what_they_make_large_than_chance(method):
+    x, _ = blobs(6, spread=0.5)
+    rng = np.random.default_rng(0)
+    sets = np.stack([rng.choice(len(x), 6, replace=False) for _ in range(40)])
+    chance = baselines.objective(x, sets, method)
+    taken = baselines.objective(x, baselines.pick(x, 6, method)[None], method)
+    assert chance.shape == (40,) and taken[0] > np.quantile(chance, 0.9)
+
+
+def test_objectives_are_what_their_table_says():
+    x, _ = blobs(7, n=30, d=4, k=3)
+    y, rows = unit(x).astype(np.float64), [4, 9, 11]
+    d2 = ((y[:, None] - y[rows]) ** 2).sum(2)
+    near, kernel = d2.min(1), np.exp(-d2)
+    among = kernel[rows] - np.eye(3)
+    apart = np.sort(np.linalg.norm(y[:, None] - y, axis=2), axis=1)[:, 1:21].mean(1)
+    wanted = {
+        "kmeans": -near.mean(),
+        "kcenter": -np.sqrt(near.max()),
+        "typiclust": (1 / (apart[rows] + 1e-5)).mean(),
+        "facility": kernel.max(1).mean(),
+        "repdiv": kernel.max(1).mean() + (1 - among.max(1)).mean(),
+        "freesel": -((1 - (y @ y[rows].T).max(1)) ** 2).mean(),
+        "activeft": -activeft.objective(y, y[rows]),
+    }
+    for method, value in wanted.items():
+        found = baselines.objective(x, [rows], method)
+        assert found[0] == pytest.approx(value, rel=1e-4, abs=1e-5), method
+    all_rows = np.arange(30)[None]
+    assert baselines.objective(x, all_rows, "probcover")[0] == 1
+    scores = baselines.objective(x, np.arange(30)[:, None], "zcore")
+    assert scores.argmax() == baselines.pick(x, 1, "zcore")[0]
+    for sets in ([[30]], [[-1]], [0], np.zeros((0, 2), int)):
+        with pytest.raises(ValueError, match="sets must"):
+            baselines.objective(x, sets)
+
+
+def test_vgg_vectors_need_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCP_WEIGHTS", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"scp weights import vgg19-dcbb9e9d\.pth"):
+        baselines.vectors(scp.datasets.phantom(2), "vgg")
+    run = scp.Run(scp.datasets.phantom(4), features=scp.GradientExtractor(size=(96, 96)))
+    with pytest.raises(FileNotFoundError, match=r"scp weights import"):
+        run.select(2, method="kmeans", vectors="vgg")
+    assert "points" not in vars(run) and "_pool" not in vars(run)  # before any work
+
+
+def test_vgg_vectors_are_means_of_the_last_map(monkeypatch, tmp_path):
+    shallow = ((4, 1), (6, 2))
+    monkeypatch.setattr("scp.networks.vgg.VGG19", shallow)
+    monkeypatch.setattr("scp.networks.imagenet.VGG19", shallow)
+    monkeypatch.setenv("SCP_WEIGHTS", str(tmp_path))
+    rng, inputs, weights = np.random.default_rng(0), 3, {}
+    for theirs, channels in ((0, 4), (3, 6), (5, 6)):
+        weights[f"features.{theirs}.weight"] = rng.standard_normal((channels, inputs, 3, 3))
+        weights[f"features.{theirs}.bias"] = rng.standard_normal(channels)
+        inputs = channels
+    weights = {k: v.astype(np.float32) for k, v in weights.items()}
+    write_safetensors(tmp_path / "given", {}, weights)
+    scp.networks.import_vgg19(tmp_path / "given")
+    images = scp.datasets.phantom(2)
+    found = baselines.vectors(images, "vgg")
+    assert found.shape == (2, 6) and found.dtype == np.float32
+    grid = images.grid(1, (224, 224)).astype(np.float64)
+    x = [
+        (grid - mean) / sd
+        for mean, sd in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
+    ]
+    for theirs, pooled in ((0, True), (3, False), (5, True)):
+        x = convolved(x, weights[f"features.{theirs}.weight"], weights[f"features.{theirs}.bias"])
+        x = np.maximum(x, 0)
+        if pooled:
+            c, h, w = x.shape
+            x = x.reshape(c, h // 2, 2, w // 2, 2).max((2, 4))
+    np.testing.assert_allclose(found[1], x.mean((1, 2)), rtol=1e-4)
+
+
+def convolved(x, weight, bias):
+    """A 3 x 3 convolution with zeros around, as torchvision's weights [out][in][3][3] mean it."""
+    x = np.pad(np.asarray(x, np.float64), ((0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    return np.einsum("chwij,ocij->ohw", windows, weight, optimize=True) + bias[:, None, None]
 
 
 def test_vectors_of_images():

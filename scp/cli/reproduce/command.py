@@ -9,7 +9,7 @@ import shlex
 from ...runs.folder import WEIGHTS
 from ..arguments import add_output, counts, given_words, no_effect, say_next, size, usual
 from .job import MINUTES, Job
-from .parts import PARTS
+from .parts import ALL, PARTS
 from .places import PAPER, place_of
 
 
@@ -155,7 +155,7 @@ def _kinds() -> list[str]:
 
 def run_reproduce(args) -> int:
     everything = "all" in args.what
-    check_options(args, list(PARTS) if everything else args.what)
+    check_options(args, [part.name for part in ALL] if everything else args.what)
     made = []
     for job in _jobs(args, everything):
         with job.run.holding():
@@ -179,7 +179,7 @@ def _jobs(args, everything: bool) -> list[Job]:
     jobs = []
     for kind in [args.dataset] if args.dataset else PAPER:
         if place_of(kind, args.root) is None and not args.dataset:
-            parts = [p.name for p in PARTS.values() if kind in p.paper]
+            parts = [p.name for p in ALL if kind in p.paper]
             if parts:
                 text = f"not {', '.join(parts)} of {kind}: no {PAPER[kind]} below {args.root}"
                 print(text, flush=True)
@@ -201,7 +201,7 @@ def _job(args, kind: str, run: str | None, everything: bool) -> Job:
     wanted = list(dict.fromkeys(args.what))
     if everything:
         named = args.dataset is not None
-        wanted = [p.name for p in PARTS.values() if named or kind in p.paper]
+        wanted = [p.name for p in ALL if named or kind in p.paper]
     folder = RunFolder(run or os.path.join("runs", f"reproduce-{kind}"))
     return Job(own, folder, wanted, _options(args))
 
@@ -300,7 +300,7 @@ def _next(job: Job, made: list[str]) -> list[tuple[str, str]]:
     args, run, folder = job.args, job.run, job.folder.path
     files = ", ".join(f"{name}.md" for name in made)
     steps = [(f"Read the tables beside the paper's: {files} in {folder}.", "")]
-    rest = [name for name in PARTS if not (folder / f"{name}.md").is_file()]
+    rest = [p.name for p in ALL if not (folder / f"{p.name}.md").is_file()]
     rest = [name for name in rest if name not in job.wanted and not _why_not(job, name)]
     if rest and "all" not in args.what:
         common = ["dataset", "root", "images", "features", "size", "evaluation", "rule", "views"]

@@ -56,6 +56,7 @@ class Part:
         shows_test: it shows test images, so there is none with --evaluation paper.
         kinds: of data sets that it can be made of; None: all with landmarks. paper: of those, the
             ones that the paper shows it of: `all` without --dataset makes these.
+        beside: it is none of the paper's, so `all` leaves it out.
         own_features: it trains all its features itself, where --features is not gradient.
         cost: (job) -> `Cost`, before anything is made.
     """
@@ -72,6 +73,7 @@ class Part:
     shows_test: bool = False
     kinds: Sequence[str] | None = None
     paper: Sequence[str] = ("cephalometric",)
+    beside: bool = False
     own_features: bool = False
     cost: Callable[[Job], Cost] = nothing
 
