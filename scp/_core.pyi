@@ -622,6 +622,99 @@ def supervise_trainer(
     -> object: Trainer
     """
 
+def vaal_measure(
+    encoder: Graph,
+    decoder: Graph,
+    discriminator: Graph,
+    pool: NDArray[np.float32],
+    labelled: NDArray[np.uint32],
+    unlabelled: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of VAAL will hold, and its arrays.
+
+    encoder: Graph
+    decoder: Graph
+    discriminator: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    labelled: uint32 [n_labelled]; rows of the pool
+    unlabelled: uint32 [n_unlabelled]; rows of the pool
+    options: dict of options
+    -> bytes: int64; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def vaal_trainer(
+    encoder: Graph,
+    decoder: Graph,
+    discriminator: Graph,
+    pool: NDArray[np.float32],
+    labelled: NDArray[np.uint32],
+    unlabelled: NDArray[np.uint32],
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of VAAL; its losses: reconstruction, divergence, adversary, discriminator.
+
+    encoder: Graph
+    decoder: Graph
+    discriminator: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    labelled: uint32 [n_labelled]; rows of the pool
+    unlabelled: uint32 [n_unlabelled]; rows of the pool
+    options: dict of options
+    -> object: Trainer
+    """
+
+def instances_measure(
+    encoder: Graph,
+    head: Graph,
+    pool: NDArray[np.float32],
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of two classifiers will hold, and its arrays.
+
+    encoder: Graph
+    head: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> bytes: int64; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def instances_trainer(
+    encoder: Graph,
+    head: Graph,
+    pool: NDArray[np.float32],
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of two classifiers; its losses: of the first, the second, their distance.
+
+    encoder: Graph
+    head: Graph
+    pool: float32 [images][height][width]; 0 .. 1
+    options: dict of options
+    -> object: Trainer
+    """
+
+def crops(
+    pool: NDArray[np.float32],
+    sources: NDArray[np.uint32],
+    options: dict[str, Any],
+    channels: SupportsIndex,
+    first: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.float32]:
+    """Crops of images, -1 to 1, as the networks of these trainings see them.
+
+    pool: float32 [images][height][width]; 0 .. 1
+    sources: uint32 [items]; rows of the pool
+    options: dict of options
+    channels: int from 1 to 16
+    first: int from 0 to UINT64_MAX; stream of the first item
+    progress: callable(done, total) or None
+    -> views: float32 [items][size][size][channels]
+    """
+
 def refine_vote(
     map: NDArray[np.float32],
     landmarks: SupportsIndex,

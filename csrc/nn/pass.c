@@ -116,12 +116,12 @@ void scp_pass_log_softmax(const struct scp_pass *p, struct scp_line at) {
     const size_t channels = p->out.channels;
     scp_pass_copy(p, at);
     for (size_t x = 0; x < p->out.width; x++, row += p->out.stride) {
-        float most = row[0];
+        float max = row[0];
         double sum = 0;
-        for (size_t c = 1; c < channels; c++) most = row[c] > most ? row[c] : most;
-        for (size_t c = 0; c < channels; c++) sum += exp((double)(row[c] - most));
-        const float rest = (float)log(sum);
-        for (size_t c = 0; c < channels; c++) row[c] = row[c] - most - rest;
+        for (size_t c = 1; c < channels; c++) max = row[c] > max ? row[c] : max;
+        for (size_t c = 0; c < channels; c++) sum += exp((double)(row[c] - max));
+        const float log_sum = (float)log(sum);
+        for (size_t c = 0; c < channels; c++) row[c] = row[c] - max - log_sum;
     }
 }
 

@@ -145,7 +145,7 @@ READER(OBJECT) {
     const struct scp_object *o = (const struct scp_object *)object;
     const char *sizes = row->type->sizes;
     scp_word word;
-    for (size_t i = 0; scp_shape_next(&sizes, word); i++)
+    for (size_t i = 0; !(row->flags & APART) && scp_shape_next(&sizes, word); i++)
         if (scp_bind(in, word, o->sizes[i], row->name)) return -1;
     value->data = o->core;
     return 0;

@@ -57,11 +57,12 @@ enum scp_kind {
 
 enum {
     OPTIONAL = 1,
-    NONE = 2,  /* None is allowed, for a null pointer */
-    WRITE = 4, /* the array is changed in place */
-    KEEP = 8,  /* the object that this call makes keeps it alive */
-    LEND = 16, /* argument 0 keeps it alive until something else is lent */
-    BUSY = 32, /* argument 0 serves one call at a time */
+    NONE = 2,   /* None is allowed, for a null pointer */
+    WRITE = 4,  /* the array is changed in place */
+    KEEP = 8,   /* the object that this call makes keeps it alive */
+    LEND = 16,  /* argument 0 keeps it alive until something else is lent */
+    BUSY = 32,  /* argument 0 serves one call at a time */
+    APART = 64, /* the sizes of this object give names no lengths */
 };
 
 enum { float32 = NPY_FLOAT32, float64 = NPY_FLOAT64, boolean = NPY_BOOL };

@@ -160,6 +160,68 @@ FUNCTION(supervise_trainer, "A supervised trainer; its losses: heat maps, weight
     return make_trainer(in, supervise);
 }
 
+/* ---- which images to label ---- */
+
+#define GRAPH(name) OBJECT(name, &scp_py_graph, .flags = KEEP | APART)
+#define VAAL_ARGS                                                                                  \
+    GRAPH("encoder"), GRAPH("decoder"), GRAPH("discriminator"), POOL_ARG,                          \
+        ARRAY("labelled", uint32, "[n_labelled]", .flags = KEEP, .note = "rows of the pool"),      \
+        ARRAY("unlabelled", uint32, "[n_unlabelled]", .flags = KEEP, .note = "rows of the pool"),  \
+        OPTIONS("options", &scp_vaal_table)
+
+static enum scp_status vaal(struct scp_training *training, const struct scp_args *in,
+                            enum scp_making making) {
+    const struct scp_pool pool = POOL;
+    const struct scp_vaal_graphs graphs = {DATA(encoder), DATA(decoder), DATA(discriminator)};
+    const struct scp_vaal_rows rows = {DATA(labelled), DATA(unlabelled), SIZE(n_labelled),
+                                       SIZE(n_unlabelled)};
+    return scp_vaal_training(training, &graphs, &pool, &rows, DATA(options), making, in->control);
+}
+
+FUNCTION(vaal_measure, "What a trainer of VAAL will hold, and its arrays.", VAAL_ARGS, MEASURED) {
+    return measure(in, vaal);
+}
+
+FUNCTION(vaal_trainer,
+         "A trainer of VAAL; its losses: reconstruction, divergence, adversary, discriminator.",
+         VAAL_ARGS, NEW(&scp_py_trainer)) {
+    return make_trainer(in, vaal);
+}
+
+#define INSTANCES_ARGS                                                                             \
+    GRAPH("encoder"), GRAPH("head"), POOL_ARG, OPTIONS("options", &scp_instances_table)
+
+static enum scp_status instances(struct scp_training *training, const struct scp_args *in,
+                                 enum scp_making making) {
+    const struct scp_pool pool = POOL;
+    return scp_instances_training(training, DATA(encoder), DATA(head), &pool, DATA(options), making,
+                                  in->control);
+}
+
+FUNCTION(instances_measure, "What a trainer of two classifiers will hold, and its arrays.",
+         INSTANCES_ARGS, MEASURED) {
+    return measure(in, instances);
+}
+
+FUNCTION(instances_trainer,
+         "A trainer of two classifiers; its losses: of the first, the second, their distance.",
+         INSTANCES_ARGS, NEW(&scp_py_trainer)) {
+    return make_trainer(in, instances);
+}
+
+FUNCTION(crops, "Crops of images, -1 to 1, as the networks of these trainings see them.", POOL_ARG,
+         ARRAY("sources", uint32, "[items]", .note = "rows of the pool"),
+         OPTIONS("options", &scp_instances_table), COUNT("channels", 1, 16),
+         COUNT("first", 0, UINT64_MAX, .note = "stream of the first item"), PROGRESS,
+         OUT("views", float32, "[items][size][size][channels]")) {
+    const struct scp_instances_options *options = DATA(options);
+    const struct scp_pool pool = POOL;
+    const enum scp_status status = scp_options_check(&scp_instances_table, options, in->control);
+    if (status != SCP_OK) return status;
+    const struct scp_crops made = {DATA(views), DATA(sources), SIZE(items), SIZE(channels)};
+    return scp_crops(&made, &pool, &options->crop, options->train.seed, SIZE(first), in->control);
+}
+
 _Static_assert(sizeof SCP_VOTE_NAMES(SCP_CHOICE_NAME) == sizeof "count weighted ", "votes");
 
 FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",

@@ -3,6 +3,7 @@
 #define SCP_PYTHON_TRAININGS_H
 
 #include "args.h"
+#include "scp/active.h"
 #include "scp/contrast.h"
 #include "scp/refine.h"
 #include "scp/supervise.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "scp/active.h"
 #include "scp/contrast.h"
 #include "scp/refine.h"
 #include "scp/supervise.h"
@@ -109,6 +110,34 @@ static const struct scp_option supervise_rows[] = {
 };
 #undef ROW_STRUCT
 
+#define ROW_STRUCT struct scp_vaal_options
+static const struct scp_option vaal_rows[] = {
+#define ROW_MEMBER train.
+    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW)
+#undef ROW_MEMBER
+#define ROW_MEMBER crop.
+        SCP_CROP_ROWS(ROW)
+#undef ROW_MEMBER
+#define ROW_MEMBER
+            SCP_VAAL_ROWS(ROW)
+#undef ROW_MEMBER
+};
+#undef ROW_STRUCT
+
+#define ROW_STRUCT struct scp_instances_options
+static const struct scp_option instances_rows[] = {
+#define ROW_MEMBER train.
+    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW)
+#undef ROW_MEMBER
+#define ROW_MEMBER crop.
+        SCP_CROP_ROWS(ROW)
+#undef ROW_MEMBER
+#define ROW_MEMBER
+            SCP_INSTANCES_ROWS(ROW)
+#undef ROW_MEMBER
+};
+#undef ROW_STRUCT
+
 #define LENGTH(rows) (sizeof(rows) / sizeof(rows)[0])
 
 const struct scp_option_table scp_contrast_table = {"train", contrast_rows, LENGTH(contrast_rows),
@@ -117,8 +146,13 @@ const struct scp_option_table scp_refine_table = {"refine", refine_rows, LENGTH(
                                                   sizeof(struct scp_refine_options)};
 const struct scp_option_table scp_supervise_table = {
     "supervise", supervise_rows, LENGTH(supervise_rows), sizeof(struct scp_supervise_options)};
+const struct scp_option_table scp_vaal_table = {"vaal", vaal_rows, LENGTH(vaal_rows),
+                                                sizeof(struct scp_vaal_options)};
+const struct scp_option_table scp_instances_table = {
+    "instances", instances_rows, LENGTH(instances_rows), sizeof(struct scp_instances_options)};
 const struct scp_option_table *const scp_option_tables[] = {&scp_contrast_table, &scp_refine_table,
-                                                            &scp_supervise_table};
+                                                            &scp_supervise_table, &scp_vaal_table,
+                                                            &scp_instances_table};
 const size_t scp_option_tables_count = LENGTH(scp_option_tables);
 
 /* A field of the row's type. */

@@ -9,7 +9,7 @@ static double spread(struct scp_rng *rng) { /* uniform in [-1, 1) */
     return 2 * scp_rng_uniform(rng) - 1;
 }
 
-static double normal(struct scp_rng *rng) { /* Box and Muller */
+double view_normal(struct scp_rng *rng) {
     const double radius = sqrt(-2 * log(1 - scp_rng_uniform(rng)));
     return radius * cos(2 * PI * scp_rng_uniform(rng));
 }
@@ -20,7 +20,7 @@ static void field_draw(struct field *field, struct scp_rng *rng, size_t nodes, s
     field->width = width;
     field->height = height;
     for (size_t j = 0; j < nodes; j++)
-        for (size_t i = 0; i < nodes; i++) field->value[j][i] = scale * normal(rng);
+        for (size_t i = 0; i < nodes; i++) field->value[j][i] = scale * view_normal(rng);
 }
 
 /* Draws the same number of words whatever is switched on, so that one strength does not change what

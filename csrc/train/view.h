@@ -50,6 +50,9 @@ void view_warp(float *out, float *scratch, const struct view *view, const float 
 /* The photometric part, in place; scratch: (height + 2) * width floats. */
 void view_photo(float *pixels, float *scratch, const struct view *view);
 
+/* Normally distributed (Box and Muller). */
+double view_normal(struct scp_rng *rng);
+
 /* sources[batch], of the endless sequence of shuffled passes through `count` numbers: item i is
  * number i % count of the shuffled pass i / count. order[count]: scratch. */
 void shuffled_passes(uint32_t *sources, uint32_t *order, size_t count, size_t batch, uint64_t seed,

@@ -91,6 +91,7 @@
 #include "scp/contrast.h"
 #include "scp/refine.h"
 #include "scp/supervise.h"
+#include "scp/active.h"
 
 #include "scp/cuda.h"
 
