@@ -253,7 +253,7 @@ _OPTIONS = (
         KINDS,
         None,
         "mm per pixel of the original images, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header "
-        "image,sy,sx; default: what the data set knows",
+        "image,sy,sx; hand: wrist or payer, docs/datasets.md; default: what the data set knows",
     ),
     (
         "unmatched",
@@ -317,7 +317,7 @@ def file_options(args, file: str = "") -> dict[str, str | None]:
 def open_data(args):
     """The data set that the arguments name; of a run folder, the one that it is of."""
     _recall(args)
-    spacing = spacing_argument(args.spacing)
+    spacing = None if by_wrist(args) else spacing_argument(args.spacing)
     data = _opened(args, spacing)
     data.opened = _arguments(args)
     if spacing is None:
@@ -330,12 +330,20 @@ def open_data(args):
         raise ValueError(f"--{error}") from None
 
 
+def by_wrist(args) -> bool:
+    """Whether --spacing is the name of a way to take it from the wrists of hands."""
+    from ..datasets.hand import WRISTS
+
+    return args.dataset == "hand" and args.spacing in WRISTS
+
+
 def _arguments(args) -> dict[str, object]:
     """What opens these images again, in another folder too; the spacing is kept by the run."""
     said = {"images": os.path.abspath(args.images), "dataset": args.dataset}
     for name, kinds, default, _ in _OPTIONS:
         value = getattr(args, name)
-        if args.dataset in kinds and name != "spacing" and value != default:
+        named = name != "spacing" or by_wrist(args)
+        if args.dataset in kinds and named and value != default:
             value = list(value) if isinstance(value, tuple) else value
             said[name] = os.path.abspath(value) if name == "annotations" else value
     return said | ({"on_error": args.on_error} if args.on_error != "raise" else {})
@@ -357,6 +365,7 @@ def _recall(args) -> None:
         raise ValueError(f"--run: {folder} is a run folder already; name the images instead")
     args.run = folder
     given = FILE_OPTIONS.keys() & set(getattr(args, "given", ()))
+    given |= {"spacing"} & set(getattr(args, "given", ()))
     for name, value in said.items():
         if name in ({"images", "dataset", "on_error", *(n for n, *_ in _OPTIONS)} - given):
             setattr(args, name, tuple(value) if isinstance(value, list) else value)
@@ -381,7 +390,8 @@ def _opened(args, spacing):
         if args.dataset in kinds and (default is not None or getattr(args, name) is not None)
     }
     given["on_error"] = args.on_error
-    given.pop("spacing", None)
+    if not by_wrist(args):
+        given.pop("spacing", None)
     if present:
         given.pop("format", None)  # of the file of the verb
     file = given.pop("annotations", None)

@@ -157,7 +157,7 @@ def _truth(args):
                 "the file of the true ones instead, or --dataset table --annotations FILE"
             )
         if args.dataset == "hand" and args.grid is not None:
-            rest = _wrist(truth, args.grid)
+            rest = _wrist(truth, args)
         return truth, rest
     from ..datasets.spacing import spacing_of
 
@@ -182,12 +182,14 @@ def _predicted(args, truth):
     return read_landmarks(args.landmarks, images=truth if needed else None, **options)
 
 
-def _wrist(truth, grid) -> dict:
+def _wrist(truth, args) -> dict:
     """How the released code measures hands on its grid."""
+    from ..datasets.hand import WRISTS
     from ..evaluation.metrics import wrist_spacing
 
+    pair, grid = WRISTS.get(args.spacing, WRISTS["wrist"]), args.grid
     shapes = [truth.shape(n) for n in range(len(truth))]
-    spacing = wrist_spacing(truth.landmarks, way="grid", shape=shapes, size=grid)
+    spacing = wrist_spacing(truth.landmarks, pair=pair, way="grid", shape=shapes, size=grid)
     return {"rule": "round", "grid_spacing": spacing}
 
 

@@ -23,8 +23,10 @@ COUNT = 37
 NAMES = tuple(str(k) for k in range(COUNT))
 SPLITS = ("train", "test", "all")
 SIZES = (609, 300)
-WRIST = (0, 4)  # the landmarks at the two sides of the wrist
 WRIST_MM = 50.0
+# Between which two landmarks the wrist is taken to be WRIST_MM wide. "wrist": as the paper's code
+# and its relatives do; "payer": as the code and the sample files of Payer et al. do, 8 % more mm.
+WRISTS = {"wrist": (0, 4), "payer": (1, 5)}
 _PLACES = ("all.csv", "setup/all.csv")
 _LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 
@@ -50,8 +52,9 @@ def hand(
         root: the folder of the images.
         split: "train", "test" or "all".
         table: the file of landmarks; by default all.csv or setup/all.csv below the root.
-        spacing: "wrist": an image's landmarks 0 and 4 are 50 mm apart, measured in its original
-            pixels; None: no spacing.
+        spacing: which two landmarks of an image are 50 mm apart, measured in its original pixels:
+            "wrist": 0 and 4, as in the code of the paper and of its relatives; "payer": 1 and 5, as
+            in the code of Payer et al. (the same pixels are 8 % more mm); None: no spacing.
         sizes: images to train and to test.
         unmatched: what a line without an image and an image without a line do: "raise", or "skip"
             (listed in `skipped`).
@@ -63,8 +66,10 @@ def hand(
     check_on_error(on_error)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
-    if spacing not in ("wrist", None):
-        raise ValueError(f"spacing must be 'wrist' or None, got {spacing!r}")
+    if spacing not in (*WRISTS, None):
+        known = ", ".join(map(repr, WRISTS))
+        raise ValueError(f"spacing must be {known} or None, got {spacing!r}")
+    wrist = None if spacing is None else WRISTS[spacing]
     root = folder_at(root)
     table = _find_table(root) if table is None else Path(table)
     rows = read_table(table)
@@ -86,14 +91,15 @@ def hand(
     def check(i: int, shape: tuple[int, int]) -> None:
         where = f"{table}, line {rows[ids[i]][0]}"
         check_inside(points[i], shape, where, NAMES)
-        if spacing is not None and not _wrist(points[i]) > 0:
-            raise DatasetError(f"{where}: landmarks 0 and 4 are the same point, no wrist width")
+        if wrist is not None and not _width(points[i], wrist) > 0:
+            a, b = wrist
+            raise DatasetError(f"{where}: landmarks {a} and {b} are the same point, no wrist width")
 
     keep, headers, damaged = check_files(ids, [files[v] for v in ids], on_error, check)
     if not keep:
         raise DatasetError(f"{root}: none of {len(ids)} images is usable; {damaged[0][1]}")
     kept, points = [ids[i] for i in keep], points[keep]
-    scale = np.array([WRIST_MM / _wrist(p) for p in points]) if spacing is not None else None
+    scale = None if wrist is None else np.array([WRIST_MM / _width(p, wrist) for p in points])
     return Dataset(
         "hand",
         kept,
@@ -166,6 +172,7 @@ def _part(ids: Sequence[str], split: str, sizes: tuple[int, int]) -> list[str]:
     return list(ids[first:last])
 
 
-def _wrist(points: np.ndarray) -> float:
+def _width(points: np.ndarray, wrist: tuple[int, int]) -> float:
     """Pixels between the landmarks of the wrist."""
-    return float(np.hypot(*(points[WRIST[0]] - points[WRIST[1]])))
+    a, b = wrist
+    return float(np.hypot(*(points[a] - points[b])))

@@ -13,12 +13,11 @@ from ..report.axes import Frame, span, ticks
 from ..report.pictures import Pictures
 from ..report.plots import landmark_picture
 from ..report.svg import Drawing, grid
-from . import paper
 from .output import Result, Table, number
 from .statistics import shares, spread
 from .study import Case, Study
 
-BIN = 0.1  # mm, of histograms
+BIN = 0.1  # mm, of histograms, where the paper has some
 SIMILARITY, SCORE = "landmark similarity (Eq. 6)", "key-point score (Eq. 9)"
 
 
@@ -52,7 +51,7 @@ def fig1(study: Study) -> Result:
     values = [singles(study, case) for case in cases]
     panels, rows = [], []
     for case, (mre, _) in zip(cases, values, strict=True):
-        panels.append(_histogram(mre, pick))
+        panels.append(_histogram(mre, pick, _edges(mre, study), study.unit))
         of = spread(mre)
         rows.append(
             (
@@ -65,16 +64,29 @@ def fig1(study: Study) -> Result:
                 f"{of.share_below(mre[pick]):.1f} %",
             )
         )
-    row = paper.TABLE1[1]
-    rows.insert(
-        0, ("the paper", *map(number, (*row.random_mre, row.best, row.worst, row.mre)), "-")
-    )
+    numbers, unit = study.data.numbers, study.unit
+    row = numbers.table1.get(1)
+    if row is not None:
+        given = map(number, (*row.random_mre, row.best, row.worst, row.mre))
+        rows.insert(0, ("the paper", *given, "-"))
     figure = grid(panels, 2, [_title(case) for case in cases])
     result = Result("fig1", "Figure 1: errors of single templates", figure=figure)
-    columns = ("evaluation", "mean (mm)", "deviation", "best", "worst", "SCP's pick", "better ones")
+    columns = (
+        "evaluation",
+        f"mean ({unit})",
+        "deviation",
+        "best",
+        "worst",
+        "SCP's pick",
+        "better ones",
+    )
     result.tables.append(Table("templates alone", columns, rows))
-    bins = [100 * shares(mre, paper.FIG1_EDGES) for mre, _ in values]
-    e = paper.FIG1_EDGES[1:-1]
+    result.notes.append(f"Errors are in {study.data.unit.words}.")
+    result.records = _records(study, cases, values, study.scores())
+    if not numbers.fig1:
+        return result
+    bins = [100 * shares(mre, numbers.fig1) for mre, _ in values]
+    e = numbers.fig1[1:-1]
     names = [f"<= {e[0]}", *(f"{a} .. {b}" for a, b in pairwise(e)), f"> {e[-1]}"]
     result.tables.append(
         Table(
@@ -83,7 +95,6 @@ def fig1(study: Study) -> Result:
             [(name, *(f"{b[k]:.1f}" for b in bins)) for k, name in enumerate(names)],
         )
     )
-    result.records = _records(study, cases, values, study.scores())
     return result
 
 
@@ -91,7 +102,9 @@ def fig5(study: Study) -> Result:
     """Key-point score (what SCP sees) against landmark similarity (what it stands for)."""
     cases, scores = _shown(study), study.scores()
     values = [singles(study, case) for case in cases]
-    panels, titles, rows = [], [], [("the paper", number(paper.FIG5_PEARSON))]
+    given = study.data.numbers.fig5
+    panels, titles = [], []
+    rows = [] if given is None else [("the paper", number(given))]
     for case, (_, similarity) in zip(cases, values, strict=True):
         r = pearson(similarity, scores)
         panels.append(_scatter(study, similarity, scores, SIMILARITY, SCORE))
@@ -109,12 +122,13 @@ def fig6(study: Study) -> Result:
     cases, scores = _shown(study), study.scores()
     values = [singles(study, case) for case in cases]
     panels, titles = [], []
-    rows = [("the paper", number(paper.FIG6_PEARSON), "-")]
+    given = study.data.numbers.fig6
+    rows = [] if given is None else [("the paper", number(given), "-")]
     for case, (mre, similarity) in zip(cases, values, strict=True):
         r = []
         for x, name in ((similarity, SIMILARITY), (scores, SCORE)):
             r.append(pearson(x, mre))
-            panels.append(_scatter(study, x, mre, name, "mean radial error (mm)"))
+            panels.append(_scatter(study, x, mre, name, f"mean radial error ({study.unit})"))
             titles.append(_title(case, r[-1]))
         rows.append((case.title, *map(number, r)))
     figure = grid(panels, 2, titles)
@@ -157,14 +171,14 @@ def fig4(study: Study, m: int = 5) -> Result:
             xy = case.record.matches.of(chosen, case.rule)[0][i]
             error = np.nanmean(case.record.errors(chosen, case.rule)[i])
             panels.append(landmark_picture(reader, i, xy, case.record.truth[i]))
-            titles.append(f"{name}\n{images.ids[i]}: {error:.2f} mm")
+            titles.append(f"{name}\n{images.ids[i]}: {error:.2f} {study.unit}")
             line.append(number(error))
             result.records.append(
                 {"image": images.ids[i], "templates": study.names(chosen), "mre": float(error)}
             )
         rows.append((images.ids[i], *line))
     result.figure = grid(panels, len(sets), titles)
-    result.tables.append(Table("MRE in mm of the examples", ("image", *sets), rows))
+    result.tables.append(Table(f"MRE in {study.unit} of the examples", ("image", *sets), rows))
     result.notes.append(
         "Rings: true landmarks, crosses: found. The images stand at 25, 50 and 75 % of "
         f"the error of SCP's M = {m}; {case.title}."
@@ -180,23 +194,28 @@ def _title(case: Case, r: float | None = None) -> str:
     return lines if r is None else f"{lines}\nr = {r:.3f}"
 
 
-def _edges(mre: np.ndarray) -> np.ndarray:
-    """Bins of 0.1 mm that hold all; at most 40 (the last holds what is above)."""
-    low = np.floor(mre.min() / BIN) * BIN
-    count = int(min(max(np.ceil((mre.max() - low) / BIN), 1), 40))
-    return low + BIN * np.arange(count + 1)
+def _edges(mre: np.ndarray, study: Study) -> np.ndarray:
+    """Bins that hold all; at most 40 (the last holds what is above). Of 0.1 mm where the paper has
+    such, else round ones, about twenty."""
+    step = BIN
+    if not study.data.numbers.fig1:
+        marks = ticks(float(mre.min()), float(np.quantile(mre, 0.98)), 20)
+        step = float(marks[1] - marks[0]) if len(marks) > 1 else max(float(np.ptp(mre)), 1e-3)
+    low = np.floor(mre.min() / step) * step
+    count = int(min(max(np.ceil((mre.max() - low) / step), 1), 40))
+    return low + step * np.arange(count + 1)
 
 
-def _histogram(mre: np.ndarray, pick: int) -> Drawing:
+def _histogram(mre: np.ndarray, pick: int, edges: np.ndarray, unit: str) -> Drawing:
     """Templates by their error, with the mean and SCP's pick marked."""
-    edges = _edges(mre)
+    step = edges[1] - edges[0]
     part = 100 * shares(mre, edges)
-    frame = Frame(x=(edges[0] - BIN, edges[-1] + BIN), y=(0.0, 1.1 * part.max()))
+    frame = Frame(x=(edges[0] - step, edges[-1] + step), y=(0.0, 1.1 * part.max()))
     frame.y_axis("templates (%)")
-    frame.x_axis("mean radial error of one template (mm)", ticks(*frame.x, 8))
+    frame.x_axis(f"mean radial error of one template ({unit})", ticks(*frame.x, 8))
     for (low, high), share in zip(pairwise(edges), part, strict=True):
         if share:
-            said = f"{low:.1f} to {high:.1f} mm: {share:.1f} %"
+            said = f"{low:.3g} to {high:.3g} {unit}: {share:.1f} %"
             frame.bar((low, high), (0.0, share), "bar t0", said, 0.5)
     frame.upright(mre.mean(), "line dashed")
     frame.upright(mre[pick], "line t1")

@@ -90,7 +90,8 @@ def table4(
         ways.append(_Way("key points", kind, study.options.random_state, _with(first, kind)))
     picks = [way.study.picks(sizes) for way in ways]
     result = Result("table4", "Table 4: other trainings of the features, other key points")
-    result.tables.append(_of_paper(sizes))
+    if study.data.numbers.table4_objectives:
+        result.tables.append(_of_paper(study.data.numbers, sizes))
 
     chosen = sorted({int(i) for found in picks for m in sizes for i in found[m].selected})
     cases = {id(first): (first.cases(chosen), chosen)}
@@ -103,7 +104,8 @@ def table4(
             part = "choice only" if way.part == "features" else "key points"
             _add(result, lines, part, way, found, case.key, cases[id(first)])
         for part, rows in lines.items():
-            result.tables.append(_table(f"{TITLES[part]}: {case.title}", rows, sizes))
+            title = f"{TITLES[part]}: {case.title}"
+            result.tables.append(_table(title, rows, sizes, study.unit))
     _notes(result, study, ways, trainings)
     return result
 
@@ -162,7 +164,8 @@ def _add(result: Result, lines, part: str, way: _Way, found, key: str, measured)
     case = next(c for c in cases if c.key == key)
     place = {row: k for k, row in enumerate(rows)}
     line = lines.setdefault(part, {}).setdefault(way.name, {})
-    known = paper.TABLE4_KEYPOINTS if part == "key points" else paper.TABLE4_OBJECTIVES
+    numbers = way.study.data.numbers
+    known = numbers.table4_keypoints if part == "key points" else numbers.table4_objectives
     for m, pick in found.items():
         error = None  # where no image is left
         if not (case.others and m == len(way.study.ids)):
@@ -184,7 +187,7 @@ def _add(result: Result, lines, part: str, way: _Way, found, key: str, measured)
         )
 
 
-def _table(title: str, rows, sizes) -> Table:
+def _table(title: str, rows, sizes, unit: str) -> Table:
     lines = []
     for name, found in rows.items():
         cells = []
@@ -193,14 +196,14 @@ def _table(title: str, rows, sizes) -> Table:
             alone = len(errors) == 1 or errors[0] is None
             cells.append(number(errors[0]) if alone else mean_sd(np.mean(errors), np.std(errors)))
         lines.append((name, *cells))
-    return Table(title, ("MRE (mm)", *(f"M = {m}" for m in sizes)), lines)
+    return Table(title, (f"MRE ({unit})", *(f"M = {m}" for m in sizes)), lines)
 
 
-def _of_paper(sizes) -> Table:
+def _of_paper(numbers: paper.Numbers, sizes) -> Table:
     known = [m for m in sizes if m <= len(SIZES4)]
     lines = [
         (name, *(number(values[m - 1]) for m in known))
-        for rows in (paper.TABLE4_OBJECTIVES, paper.TABLE4_KEYPOINTS)
+        for rows in (numbers.table4_objectives, numbers.table4_keypoints)
         for name, values in rows.items()
     ]
     return Table("the paper", ("MRE (mm)", *(f"M = {m}" for m in known)), lines)

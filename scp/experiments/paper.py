@@ -1,4 +1,4 @@
-"""The numbers of the paper on cephalograms, as data.
+"""The numbers of the paper, as data; on cephalograms where nothing else is said.
 
 Quan, Yao, Li, Zhou, "Which images to label for few-shot medical landmark detection?", CVPR 2022.
 Errors are mean radial errors in mm. The paper calls its images "testsets"; the code that the
@@ -8,7 +8,8 @@ included, on whole pixels of a grid of 384 x 384.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ TABLE1 = {
     5: SetRow(0.709, (0.690, 0.007), 2.571, (2.850, 0.141), 2.486, 3.458),
 }
 
+# Table 1, the part of the hand radiographs. (Abstract and text have 2.653 mm at M = 1.)
+TABLE1_HAND = {
+    1: SetRow(0.363, (0.288, 0.052), 2.635, (4.114, 3.566), 2.468, 43.81),
+    5: SetRow(0.532, (0.482, 0.021), 2.891, (3.188, 0.493), 2.377, 6.268),
+    10: SetRow(0.601, (0.547, 0.013), 2.769, (3.070, 0.346), 2.289, 4.808),
+    15: SetRow(0.615, (0.581, 0.011), 2.664, (2.989, 0.311), 2.259, 4.245),
+    50: SetRow(0.690, (0.673, 0.006), 2.524, (2.740, 0.219), 2.240, 3.775),
+}
 
 # Table 2: M: (MRE, detection rates below RADII in percent), refined, templates chosen by SCP.
 TABLE2 = {
@@ -90,3 +99,42 @@ FIG1_EDGES = tuple(round(2.9 + 0.1 * k, 1) for k in range(17))
 
 FIG5_PEARSON = 0.462  # of key-point score and landmark similarity over single templates
 FIG6_PEARSON = -0.675  # of landmark similarity and MRE over single templates
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the paper says of one kind of images; a study puts it beside its own numbers.
+
+    of: the images, in words; "": the paper has none such. The others as above: table1 by M; table2
+    and table2_without by M; table4 by name; table5 by the number of searches, and of key points;
+    fig1: the edges of its bins; fig5, fig6: Pearson's r.
+    """
+
+    of: str = ""
+    table1: Mapping[int, SetRow] = field(default_factory=dict)
+    table2: Mapping[int, tuple[float, tuple[float, ...]]] = field(default_factory=dict)
+    table2_without: Mapping[int, float] = field(default_factory=dict)
+    table4_objectives: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    table4_keypoints: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    table5_searches: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    table5_keypoints: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    fig1: tuple[float, ...] = ()
+    fig5: float | None = None
+    fig6: float | None = None
+
+
+CEPHALOGRAMS = Numbers(
+    "cephalograms",
+    TABLE1,
+    TABLE2,
+    TABLE2_WITHOUT,
+    TABLE4_OBJECTIVES,
+    TABLE4_KEYPOINTS,
+    TABLE5_SEARCHES,
+    TABLE5_KEYPOINTS,
+    FIG1_EDGES,
+    FIG5_PEARSON,
+    FIG6_PEARSON,
+)
+HANDS = Numbers("hand radiographs", TABLE1_HAND)
+NONE = Numbers()

@@ -18,6 +18,7 @@ from ..progress import Progress, renamed
 from ..runs import Rows, RunFolder, holding
 from ..runs.arrays import read_npz
 from ..runs.fingerprints import of_dataset
+from .units import MM, Unit
 
 WAYS = ("original", "grid")
 
@@ -28,10 +29,13 @@ class Record:
 
     Attributes:
         matches: from `match_templates`.
-        truth: float64 [N][L][2], original pixels. spacing: [N][2], mm. shapes: [N][2].
+        truth: float64 [N][L][2], original pixels. spacing: [N][2], of the unit of the errors (mm)
+            per original pixel. shapes: [N][2].
         way: "original": distances in the original image; "grid": on whole pixels of the grid of
             `size`, as the released code measures.
         own: int64 [T], the image that is the template itself; -1 if it is not among the images.
+        grid_spacing: of "grid", where the spacing of its pixels does not follow from that of the
+            image: [N][2]; the truth is then rounded, as the code does it with hands.
     """
 
     matches: Matches
@@ -41,6 +45,7 @@ class Record:
     size: tuple[int, int]
     way: str
     own: np.ndarray
+    grid_spacing: np.ndarray | None = None
     votes: np.ndarray = field(init=False, repr=False)  # errors of single votes, [T][V][N][L]
 
     def __post_init__(self):
@@ -58,13 +63,16 @@ class Record:
         return replace(self, matches=self.matches.first_view())
 
     def measure(self, xy: np.ndarray) -> np.ndarray:
-        """Radial errors in mm, float64 [...][N][L], of points [...][N][L][2]."""
+        """Radial errors in the unit, float64 [...][N][L], of points [...][N][L][2]."""
         if self.way == "original":
             return radial_errors(xy, self.truth, self.spacing)
-        return paper_errors(xy, self.truth, self.shapes, self.spacing, size=self.size)
+        if self.grid_spacing is None:
+            return paper_errors(xy, self.truth, self.shapes, self.spacing, size=self.size)
+        how = {"size": self.size, "rule": "round", "grid_spacing": self.grid_spacing}
+        return paper_errors(xy, self.truth, self.shapes, **how)
 
     def errors(self, rows: Sequence[int], rule: str = "confident") -> np.ndarray:
-        """Radial errors [N][L] in mm of a set of templates, combined by a rule of
+        """Radial errors [N][L] of a set of templates, combined by a rule of
         `scp.detection.combine`."""
         rows = np.asarray(rows, np.int64)
         if rule != "confident":
@@ -74,11 +82,11 @@ class Record:
         return np.take_along_axis(errors, rank.argmax(axis=0)[None], axis=0)[0]
 
     def mre(self, rows: Sequence[int], rule: str = "confident", others: bool = False) -> float:
-        """Mean radial error of a set, mm. others: in the images that are not among the set."""
+        """Mean radial error of a set. others: in the images that are not among the set."""
         errors = self.errors(rows, rule)
-        return mean_radial_error(errors[self._images(rows)] if others else errors)
+        return mean_radial_error(errors[self.images_of(rows)] if others else errors)
 
-    def _images(self, rows: Sequence[int]) -> np.ndarray:
+    def images_of(self, rows: Sequence[int]) -> np.ndarray:
         """The images that are not among the templates, bool [N]."""
         keep = np.ones(len(self.truth), bool)
         own = self.own[np.asarray(rows, np.int64)]
@@ -90,7 +98,7 @@ class Record:
         the most similar template's similarity (Eq. 4). others: see `mre`."""
         best = self._rank[np.asarray(rows, np.int64)].max(axis=(0, 1)).astype(np.float64)
         best = np.where(best < 0, np.nan, best)
-        return mean_radial_error(best[self._images(rows)] if others else best)
+        return mean_radial_error(best[self.images_of(rows)] if others else best)
 
 
 def record(
@@ -101,6 +109,8 @@ def record(
     mode: str = "bilinear",
     way: str = "original",
     views: int = 1,
+    unit: Unit = MM,
+    grid_spacing: np.ndarray | None = None,
     folder: str | os.PathLike[str] | None = None,
     name: str = "matches",
     progress: Progress = None,
@@ -109,7 +119,7 @@ def record(
 
     Args:
         extractor: of features. mode, views: see `scp.LandmarkDetector`.
-        way: see `Record`.
+        way, grid_spacing: see `Record`. unit: of the errors.
         folder, name: the matches are kept in NAME.npz there; one of other features, images or
             landmarks is made again. NAME.ledger and its arrays hold them image by image until all
             are found, so what was stopped goes on.
@@ -118,8 +128,10 @@ def record(
     for dataset, which in ((templates, "templates"), (images, "images")):
         if dataset.landmarks is None:
             raise ValueError(f"{which}: these images have no landmarks")
-        if dataset.spacing is None or np.isnan(dataset.spacing).any():
-            raise ValueError(f"{which}: mm per pixel are not known of all images")
+    try:
+        spacing = unit.of(images)
+    except ValueError as error:
+        raise ValueError(f"images: {error}") from None
     key = json.dumps(
         {
             **extractor.parameters(),
@@ -138,11 +150,12 @@ def record(
     return Record(
         found,
         np.asarray(images.landmarks, np.float64),
-        images.spacing,
+        spacing,
         shapes,
         tuple(extractor.grid_size),
         way,
         own,
+        grid_spacing if way == "grid" else None,
     )
 
 

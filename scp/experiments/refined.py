@@ -15,7 +15,6 @@ from ..progress import renamed
 from ..refinement import REFINED, LandmarkRefiner
 from ..runs import RunFolder, read_json
 from ..runs.fingerprints import of_dataset
-from . import paper
 from .output import Result, Table, number
 from .records import Record, record
 from .study import Study
@@ -59,7 +58,7 @@ def table2(
     place = {row: k for k, row in enumerate(chosen)}
     templates, test = study.data.train.subset(chosen), study.data.test
     views = study.options.views
-    rest = {"folder": study.folder, "progress": study.progress}
+    rest = {"folder": study.folder, "progress": study.progress, "unit": study.data.unit}
     honest = record(study.extractor, templates, test, views=views, name="matches-table2", **rest)
     as_paper = record(
         study.extractor,
@@ -68,6 +67,7 @@ def table2(
         mode="paper",
         way="grid",
         name="matches-table2-paper",
+        grid_spacing=study.data.grid_spacing(test, study.extractor.grid_size),
         **rest,
     )
     result = Result("table2", "Table 2: matching alone, and refined")
@@ -107,12 +107,15 @@ def table2(
         lines = []
         for m in sorted(found):
             lines += _lines(result, study, m, way, rows, found[m], labelled[m])
-        columns = ("", "MRE (mm)", *(f"SDR {r:g} mm" for r in RADII))
+        unit = study.unit
+        columns = ("", f"MRE ({unit})", *(f"SDR {r:g} {unit}" for r in study.radii))
         result.tables.append(Table(title, columns, lines))
     result.notes.append(
-        f"{study.data.name}; templates chosen by SCP from {len(study.ids)} images. The paper's "
-        "rows are of its own test images and backbone."
+        f"{study.data.name}; templates chosen by SCP from {len(study.ids)} images. Errors are in "
+        f"{study.data.unit.words}."
     )
+    if study.data.numbers.table2:
+        result.notes.append("The paper's rows are of its own test images and backbone.")
     if supervision is None:
         result.notes.append("SCN, the paper's comparator, was not asked for.")
     if refinement is None:
@@ -140,19 +143,22 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
     def line(name, mre, rates):
         return (f"M = {m}, {name}", number(mre, 2), *(number(r, 2) for r in rates))
 
-    out = []
-    if m in paper.TABLE2:
-        out.append(line("paper, SCP", *paper.TABLE2[m]))
-        out.append(line("paper, without SCP", paper.TABLE2_WITHOUT[m], [None] * 4))
+    out, numbers = [], study.data.numbers
+    if m in numbers.table2:
+        mre, rates = numbers.table2[m]
+        known = dict(zip(RADII, rates, strict=True))
+        out.append(line("paper, SCP", mre, [known.get(r) for r in study.radii]))
+        without = numbers.table2_without[m]
+        out.append(line("paper, without SCP", without, [None] * len(study.radii)))
     for name, errors in found.items():
         errors = errors[way][rows]
-        rates = detection_rates(errors, RADII)
+        rates = detection_rates(errors, study.radii)
         low, high = bootstrap_interval(
             np.nanmean(errors, axis=1), random_state=study.options.random_state
         )
         mre = mean_radial_error(errors)
         out.append(line(name, mre, rates))
-        given = paper.TABLE2.get(m)
+        given = numbers.table2.get(m)
         result.records.append(
             {
                 "m": m,
@@ -162,7 +168,7 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
                 "mre": mre,
                 "mre_low": float(low),
                 "mre_high": float(high),
-                **{f"sdr_{r:g}": float(v) for r, v in zip(RADII, rates, strict=True)},
+                **{f"sdr_{r:g}": float(v) for r, v in zip(study.radii, rates, strict=True)},
                 "chosen": study.names(selected),
                 "paper_mre": given[0] if given else None,
             }

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..baselines import vectors
 from ..detection import usual_views
+from ..evaluation.metrics import check_radii
 from ..keypoints import detect
 from ..progress import Progress, watch
 from ..run import Run
@@ -39,6 +40,7 @@ class Options:
         them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
         original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
     rule, views: of `scp.LandmarkDetector`; views None: as many as usual with these features.
+    radii: of success rates, in the unit of the errors; None: those of the data.
     draws: random sets of templates. random_state: of these and of random searches.
     method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
     direction: "paper": key points of an image searched in the templates; "code": key points of
@@ -50,6 +52,7 @@ class Options:
     evaluation: str = "both"
     rule: str = "agreeing"
     views: int | None = None
+    radii: Sequence[float] | None = None
     draws: int = 1000
     random_state: int = 0
     method: str = "swap"
@@ -71,6 +74,8 @@ class Options:
                 raise ValueError(
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
+        if self.radii is not None:
+            check_radii(self.radii)
 
     def of_the_code(self) -> list[str]:
         """The choices of the released code that are on, in words."""
@@ -95,7 +100,7 @@ class Case:
     others: bool = False
 
     def mre(self, rows: Sequence[int]) -> float:
-        """Mean radial error of a set of templates, mm."""
+        """Mean radial error of a set of templates, in the unit of the data."""
         return self.record.mre(rows, self.rule, self.others)
 
     def similarity(self, rows: Sequence[int]) -> float:
@@ -136,6 +141,16 @@ class Study:
     def ids(self) -> list[str]:
         return self.data.train.ids
 
+    @property
+    def unit(self) -> str:
+        """Of errors: "mm", "px" or "%"."""
+        return self.data.unit.short
+
+    @property
+    def radii(self) -> tuple[float, ...]:
+        """Of success rates, in the unit."""
+        return tuple(self.data.radii if self.options.radii is None else self.options.radii)
+
     def check_sizes(self, sizes: Sequence[int]) -> None:
         """ValueError for an M that the pool cannot give."""
         for m in sizes:
@@ -165,11 +180,17 @@ class Study:
         train = self.data.train
         templates = train if rows is None else train.subset(list(rows))
         some = "" if rows is None else "-some"
-        rest = {"folder": self.folder, "progress": self.progress}
+        rest = {"folder": self.folder, "progress": self.progress, "unit": self.data.unit}
         if way == "paper":
-            name = f"matches-paper{some}"
             found = record(
-                self.extractor, templates, train, mode="paper", way="grid", name=name, **rest
+                self.extractor,
+                templates,
+                train,
+                mode="paper",
+                way="grid",
+                name=f"matches-paper{some}",
+                grid_spacing=self.data.grid_spacing(train, self.extractor.grid_size),
+                **rest,
             )
             return found if rows is None else replace(found, own=np.array(rows, np.int64))
         if self.data.test is None:
@@ -222,6 +243,11 @@ class Study:
 
     # ---- choosing ----
 
+    @property
+    def keypoint_options(self) -> dict:
+        """Of the detector, for such images; detectors other than SIFT are asked as usual."""
+        return dict(self.data.keypoint_options) if self.keypoints == "sift" else {}
+
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity of key points, float32 [N][Q], and weights [Q], as the options ask for."""
         return self._once("matrix", self._matrix)
@@ -235,6 +261,7 @@ class Study:
                 None if self.options.keypoints_of == "first" else self.run.path,
                 features=self.extractor,
                 keypoints=self.keypoints,
+                keypoint_options=self.keypoint_options,
                 random_state=self.options.random_state,
                 progress=self.progress,
             ),
@@ -322,8 +349,9 @@ class Study:
         for i in range(len(train)):
             image = train.grid(i, size)
             place: dict[tuple[float, float], int] = {}
+            options = {**self.keypoint_options, "label": train.ids[i], "count": 1 << 20}
             spread = {
-                d: detect(image, count=1 << 20, min_distance=d**0.5, label=train.ids[i]).xy
+                d: detect(image, **{**options, "min_distance": d**0.5}).xy
                 for d in {*distances, 100}
             }
             for kind in kinds:

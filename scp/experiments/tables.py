@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _core
-from ..evaluation.metrics import bootstrap_interval
+from ..evaluation.metrics import bootstrap_interval, detection_rates
 from ..selection import Problem, Selection
 from . import paper
 from .output import Result, Table, mean_sd, number
@@ -30,28 +30,22 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
     cases, picks = study.cases(), study.picks(sizes)
     sets = {m: random_subsets(len(study.ids), m, o.draws, o.random_state) for m in sizes}
     result = Result("table1", "Table 1: templates chosen by SCP beside random ones")
-    known = [m for m in sizes if m in paper.TABLE1]
+    unit, numbers = study.unit, study.data.numbers
     columns = (
         "M",
         "similarity SCP",
         "similarity random",
-        "MRE SCP (mm)",
+        f"MRE SCP ({unit})",
         "MRE random",
         "best",
         "worst",
         "below random",
         "better random sets",
     )
-    rows = [_paper_row(m) for m in known]
+    rows = [_paper_row(m, numbers.table1[m]) for m in sizes if m in numbers.table1]
     if rows:
-        result.tables.append(Table("the paper (mm)", columns, rows))
-    short = {
-        m: [
-            number(paper.TABLE1[m].mre) if m in paper.TABLE1 else "-",
-            number(paper.TABLE1[m].random_mre[0]) if m in paper.TABLE1 else "-",
-        ]
-        for m in sizes
-    }
+        result.tables.append(Table(f"the paper, {numbers.of} (mm)", columns, rows))
+    short = {m: _of_paper(numbers.table1.get(m)) if numbers.table1 else [] for m in sizes}
     total = sum(map(len, sets.values()))
     for case in cases:
         bar, rows, done = study.bar(f"sets, {case.key}", total), [], 0
@@ -69,19 +63,35 @@ def table1(study: Study, sizes: Sequence[int] = SIZES1) -> Result:
             short[m] += [number(entry["mre"]), number(entry["mre_random_mean"])]
             rows.append(_row(entry))
         result.tables.append(Table(case.title, columns, rows))
-    head = ["M", "paper SCP", "paper random"]
+    head = ["M", *(["the paper, SCP", "random"] if numbers.table1 else [])]
     head += [f"{case.key} {who}" for case in cases for who in ("SCP", "random")]
-    result.tables.insert(
-        0,
-        Table("mean radial errors in mm, beside each other", head, [(m, *short[m]) for m in sizes]),
-    )
+    title = f"mean radial errors in {unit}, beside each other"
+    result.tables.insert(0, Table(title, head, [(m, *short[m]) for m in sizes]))
+    result.tables.append(_rates(study, result))
     result.tables.append(_choices(study, sizes, picks))
     result.notes += _notes(study, sizes)
     return result
 
 
-def _paper_row(m: int) -> tuple:
-    row = paper.TABLE1[m]
+def _of_paper(row: paper.SetRow | None) -> list[str]:
+    """The errors of a row, for the table of all."""
+    return ["-", "-"] if row is None else [number(row.mre), number(row.random_mre[0])]
+
+
+def _rates(study: Study, result: Result) -> Table:
+    """Success rates of SCP's choice."""
+    columns = ("", *(f"< {r:g} {study.unit}" for r in study.radii))
+    rows = [
+        (
+            f"M = {entry['m']}, {entry['evaluation']}",
+            *(number(entry[f"sdr_{r:g}"], 1) for r in study.radii),
+        )
+        for entry in sorted(result.records, key=lambda e: e["m"])
+    ]
+    return Table("success rates of SCP's choice, percent", columns, rows)
+
+
+def _paper_row(m: int, row: paper.SetRow) -> tuple:
     return (
         m,
         number(row.similarity),
@@ -118,12 +128,15 @@ def _entry(
     low, high = bootstrap_interval(
         np.nanmean(errors, axis=1), random_state=study.options.random_state
     )
-    row = paper.TABLE1.get(m)
+    row = study.data.numbers.table1.get(m)
+    measured = errors[case.record.images_of(pick.selected)] if case.others else errors
+    rates = detection_rates(measured, study.radii)
     return {
         "m": m,
         "evaluation": case.key,
         "rule": case.rule,
         "images": len(case.record.truth),
+        "unit": study.unit,
         "similarity": case.similarity(pick.selected),
         "similarity_random_mean": alike.mean,
         "similarity_random_sd": alike.sd,
@@ -136,6 +149,7 @@ def _entry(
         "mre_worst": random.high,
         "percent_below_random": 100 * (1 - ours / random.mean),
         "percent_of_random_better": random.share_below(ours),
+        **{f"sdr_{r:g}": float(v) for r, v in zip(study.radii, rates, strict=True)},
         "sets": len(sets),
         "score": pick.score,
         "upper_bound": pick.upper_bound,
@@ -170,7 +184,8 @@ def _notes(study: Study, sizes) -> list[str]:
     out = [
         f"{study.data.name}; pool of {n} images; random: {o.draws} sets (all sets where there are "
         f"no more), seed {o.random_state}; mean ± standard deviation (population); best and worst: "
-        "of these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks."
+        "of these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks.",
+        f"Errors are in {study.data.unit.words}.",
     ]
     if o.views > 1:
         out.append(f"{o.views} sizes of each image vote by the rule {o.rule!r}, one by Eq. 3.")
@@ -240,7 +255,7 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
             errors[k, s] = [case.mre(found) for case in cases]
         bar(s + 1, seeds)
     for k, draws in enumerate(searches):
-        given = paper.TABLE5_SEARCHES.get(draws) if m == 5 else None
+        given = study.data.numbers.table5_searches.get(draws) if m == 5 else None
         rows.append(
             (
                 f"{draws:,} draws",
@@ -280,7 +295,9 @@ def _searches(study: Study, result, cases, m, searches, seeds, exact) -> Table:
                 {f"mre_{case.key}": e for case, e in zip(cases, found, strict=True)},
             )
         )
-    title = f"searches: mean ± deviation over {seeds} seeds; similarity (Eq. 9) and MRE in mm"
+    title = (
+        f"searches: mean ± deviation over {seeds} seeds; similarity (Eq. 9), MRE in {study.unit}"
+    )
     return Table(
         title,
         (
@@ -307,7 +324,7 @@ def _keypoints(study: Study, result, cases, m) -> list[Table]:
             if kind != part:
                 continue
             k = setting if kind == "count" else paper.DISTANCES[setting]
-            given = paper.TABLE5_KEYPOINTS[k] if m == 5 else None
+            given = study.data.numbers.table5_keypoints.get(k) if m == 5 else None
             pick = problem.solve(m, "swap", study.options.random_state, 0)
             found = [case.mre(pick.selected) for case in cases]
             name = f"K = {setting}" if kind == "count" else f"{setting} (K = {k} in the paper)"

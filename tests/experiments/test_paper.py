@@ -170,7 +170,7 @@ def test_table1_is_what_its_parts_say(study):
         assert row["chosen"] == [study.ids[pick]] and row["mre"] == single[pick]
         assert rows[2, key]["score"] <= rows[2, key]["upper_bound"]
     assert rows[1, "paper"]["mre_low"] <= rows[1, "paper"]["mre"] <= rows[1, "paper"]["mre_high"]
-    assert [t.title for t in result.tables][1] == "the paper (mm)"
+    assert [t.title for t in result.tables][1] == "the paper, cephalograms (mm)"
     # the templates themselves make the paper's way look better
     assert rows[1, "paper"]["mre_random_mean"] < rows[1, "paper-others"]["mre_random_mean"]
 

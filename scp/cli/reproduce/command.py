@@ -8,6 +8,8 @@ import shlex
 
 from ...runs.folder import WEIGHTS
 from ..arguments import add_output, counts, given_words, no_effect, say_next, size, usual
+from ..evaluate import numbers
+from .data import WORDS, add_data
 from .job import MINUTES, Job
 from .parts import ALL, PARTS
 from .places import PAPER, place_of
@@ -33,19 +35,7 @@ def add_reproduce(commands) -> None:
     verb.add_argument(
         "what", nargs="+", choices=[*PARTS, "all"], metavar="WHAT", help=f"{_list()}; or all"
     )
-    data = verb.add_argument_group("data")
-    data.add_argument(
-        "--dataset",
-        choices=_kinds(),
-        help="default: what the parts are made of; all: every data set of the paper below --root",
-    )
-    data.add_argument("--root", metavar="DIR", help="of the data set, or a folder above it")
-    data.add_argument(
-        "--images",
-        type=int,
-        metavar="N",
-        help="phantom: training images, and as many test images (default 40)",
-    )
+    add_data(verb, _kinds())
     features = verb.add_argument_group("features")
     features.add_argument("--preset", default="laptop", choices=list(PRESETS))
     features.add_argument("--features", default="trained", choices=["trained", "gradient"])
@@ -71,6 +61,13 @@ def add_reproduce(commands) -> None:
         type=_sizes,
         metavar="M,M",
         help=f"numbers of templates (default: {_default_sizes()})",
+    )
+    how.add_argument(
+        "--radii",
+        type=numbers,
+        metavar="R,R,...",
+        help="of success rates, in the unit of the errors (default 2,2.5,3,4 mm; hands 2,4,7,10 "
+        "mm; 5,10,20,40 px; 1,2,3,5 %% of the side; 2,5,8,10 %% of a distance)",
     )
     how.add_argument(
         "--draws", type=int, default=default["draws"], help="random sets (default 1000)"
@@ -221,6 +218,7 @@ def _options(args):
         evaluation=args.evaluation,
         rule=args.rule,
         views=args.views,
+        radii=args.radii,
         draws=args.draws,
         random_state=args.seed,
         method=args.method,
@@ -303,8 +301,8 @@ def _next(job: Job, made: list[str]) -> list[tuple[str, str]]:
     rest = [p.name for p in ALL if not (folder / f"{p.name}.md").is_file()]
     rest = [name for name in rest if name not in job.wanted and not _why_not(job, name)]
     if rest and "all" not in args.what:
-        common = ["dataset", "root", "images", "features", "size", "evaluation", "rule", "views"]
-        common += ["method", "direction", "keypoints_of", "run"]
+        common = [*WORDS, "features", "size", "evaluation", "rule", "views", "radii", "method"]
+        common += ["direction", "keypoints_of", "run"]
         common += [] if args.features == "gradient" else ["preset"]
         common += [] if all(PARTS[name].single for name in rest) else ["m", "candidates"]
         command = shlex.join(["scp", "reproduce", *rest, *given_words(args, *common)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...runs.folder import WEIGHTS
 from ..train import fit
+from .data import load_data
 from .parts import PARTS
 
 if TYPE_CHECKING:
@@ -54,17 +55,8 @@ class Job:
 
     @cached_property
     def data(self) -> Data:
-        from ...experiments import load
-
-        args = self.args
-        return load(
-            args.dataset,
-            args.root,
-            images=args.images,
-            test=any(PARTS[name].needs_test(args) for name in self.wanted),
-            folder=self.folder,
-            progress=self.progress,
-        )
+        test = any(PARTS[name].needs_test(self.args) for name in self.wanted)
+        return load_data(self.args, test, self.folder, self.progress)
 
     @cached_property
     def study(self) -> Study:
