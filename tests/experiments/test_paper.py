@@ -357,7 +357,7 @@ def _chosen(run):
         (["table1", "--dataset", "phantom", "--root", "x"], "--root"),
         (["table1", "--root", "nowhere"], "nowhere: no such folder"),
         (["table1", "--root", "nowhere", "--images", "5"], "--images"),
-        (["table1", *SMALL, "--seeds", "10"], "--seeds has no effect without table4 and table5"),
+        (["table1", *SMALL, "--seeds", "10"], "--seeds has no effect without table"),
         (["table1", *SMALL, "--rounds", "1"], "--rounds has no effect without table2"),
         (["table2", *SMALL, "--refine-minutes", "0", "--rounds", "2"], "--rounds has no effect"),
         (["table5", *SMALL, "--searches", "9"], "--searches has no effect"),
