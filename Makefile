@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NATIVE := $(shell find csrc -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh') setup.py
 
-.PHONY: help demo test lint format types cuda sanitize tsan portable neon ctest package bench clean
+.PHONY: help demo test lint format types docs cuda sanitize tsan portable neon ctest package bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -46,6 +46,10 @@ format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 
 types: $(VENV)/stamp-types $(VENV)/stamp-build ## types of what scp exports are complete
 	$(BIN)/python tools/check_types.py
+
+docs: $(VENV)/stamp-docs $(VENV)/stamp-build ## the site, in build/site; warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "open build/site/index.html"
 
 ctest: ## C tests, warnings are errors; CC=clang for another compiler
 	$(if $(filter command% environment%,$(origin CC)),CC="$(CC)") tests/c/run.sh plain
@@ -98,7 +102,7 @@ bench: $(VENV)/stamp-build ## every script in benchmarks
 	    echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist *.egg-info scp/*.so .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/reference/generated *.egg-info scp/*.so .pytest_cache .ruff_cache .hypothesis
 	find scp tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- set-up; stamps are newer than what they were made from ----
@@ -127,7 +131,7 @@ $(VENV)/stamp-build: $(VENV)/stamp-install $(NATIVE)
 	    $(BIN)/python setup.py --quiet build_ext --inplace; fi
 	@touch $@
 
-$(VENV)/stamp-lint $(VENV)/stamp-types: $(VENV)/stamp-%: $(VENV)/stamp-venv pyproject.toml
+$(VENV)/stamp-lint $(VENV)/stamp-types $(VENV)/stamp-docs: $(VENV)/stamp-%: $(VENV)/stamp-venv pyproject.toml
 	$(PIP) $$($(BIN)/python -c 'import tomllib; \
 	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"])')
 	@touch $@

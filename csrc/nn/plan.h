@@ -54,8 +54,7 @@ struct scp_plan {
     struct scp_value *values;
     struct scp_stage *stages;
     size_t n_values, n_stages;
-    size_t *outputs;       /* value of each output */
-    unsigned char *frozen; /* [layers]: their parameters do not move */
+    size_t *outputs; /* value of each output */
     float *slab;
     size_t slab_floats, workspace_floats, threads;
     float *workspace;

@@ -230,9 +230,12 @@ class LandmarkDetector(Estimator):
         """Take some images of a data set as templates and find their landmarks in all of it; the
         templates keep their own (`Landmarks.source` says which is which).
 
-        templates: their rows or ids, or their landmarks, see `templates_among`.
-        pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
-            `usual_pseudo_templates`.
+        Args:
+            images: all of them.
+            templates: their rows or ids, or their landmarks, see `templates_among`.
+            pseudo_templates: how many of the others vote too, see `add_pseudo_templates`; None:
+                `usual_pseudo_templates`.
+            progress: see `scp.progress`.
         """
         if not isinstance(images, Dataset):
             raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")

@@ -25,14 +25,15 @@ def combine(
 
     Args:
         xy: float [M][...][2]. similarity: float [M][...], NaN where there is no vote.
-        rule:
-            "confident": the most similar vote alone, ties to the first (the paper, Eq. 3 and
-                Eq. 4);
-            "weighted": the mean, weights similarity^8;
-            "median": of each coordinate;
-            "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with r
-            from the vote to the answer, repeated until a step moves neither of its coordinates by
-            more than distance / 1000. So the templates that agree decide.
+        rule: which.
+
+            - "confident": the most similar vote alone, ties to the first (the paper, Eq. 3 and
+              Eq. 4);
+            - "weighted": the mean, weights similarity^8;
+            - "median": of each coordinate;
+            - "agreeing": the weighted mean again, each weight divided by 1 + (r / distance)^2 with
+              r from the vote to the answer, repeated until a step moves neither of its coordinates
+              by more than distance / 1000. So the templates that agree decide.
         distance: see "agreeing"; [...] or a number, in the unit of xy.
         weights: [M], how much each vote counts in both means; None: alike.
 

@@ -42,22 +42,27 @@ def write_report(
 ) -> Path:
     """Write the HTML report of a selection and return its path.
 
-    dataset: N images with `ids`, `image(i)` and `shape(i)`; an image that cannot be read is shown
-        as a placeholder and listed.
-    keypoints_xy: float32 [Q][2], (x, y) in original pixels, image by image.
-    offsets: int64 [N+1]; the key points of image n are offsets[n] .. offsets[n+1]-1. An image may
-        have none.
-    values: float [N][Q], similarity of every key point (column) in every image (row). May be a
-        memmap: it is read in blocks of rows.
-    selection: the Selection to explain.
-    curve: Selections for increasing M, for the curve of score and bound.
-    notes: optional `parameters` (nested mapping), `warnings` (texts), `skipped` ((id, reason)
-        pairs), `duplicates` ((id, id, kind) triples), `next` ((sentence, command) pairs), `elapsed`
-        (stage -> seconds), `command` (text) and `versions` (mapping).
-    title: heading above the report; the dataset's name if None.
-    landmarks: found in the images, a `scp.Landmarks`, or None: `show_landmarks` can add them later.
+    The file appears whole or not at all.
 
-    The file appears whole or not at all. Raises ValueError when shapes do not agree.
+    Args:
+        dataset: N images with `ids`, `image(i)` and `shape(i)`; an image that cannot be read is
+            shown as a placeholder and listed.
+        keypoints_xy: float32 [Q][2], (x, y) in original pixels, image by image.
+        offsets: int64 [N+1]; the key points of image n are offsets[n] .. offsets[n+1]-1. An image
+            may have none.
+        values: float [N][Q], similarity of every key point (column) in every image (row). May be a
+            memmap: it is read in blocks of rows.
+        selection: the Selection to explain.
+        curve: Selections for increasing M, for the curve of score and bound.
+        notes: optional `parameters` (nested mapping), `warnings` (texts), `skipped` ((id, reason)
+            pairs), `duplicates` ((id, id, kind) triples), `next` ((sentence, command) pairs),
+            `elapsed` (stage -> seconds), `command` (text) and `versions` (mapping).
+        title: heading above the report; the dataset's name if None.
+        landmarks: found in the images, a `scp.Landmarks`, or None: `show_landmarks` can add
+            them later.
+
+    Raises:
+        ValueError: shapes do not agree.
     """
     if not hasattr(values, "shape") or not hasattr(values, "dtype"):  # else read in blocks of rows
         values = array(values, "values", None, 2)
