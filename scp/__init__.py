@@ -20,7 +20,8 @@ When the images chosen are annotated, their landmarks are found in all the other
 The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtractor` (with `networks`,
 `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and `match`; `select` and
 `verify`; `Run` and `choose` for all of these; `baselines`, other ways to choose;
-`LandmarkDetector`, `LandmarkRefiner`, `evaluate`, `measure`; `report.write_report`.
+`LandmarkDetector`, `LandmarkRefiner`, `evaluate`, `measure`; `report.write_report`. Of faces:
+`FaceAutoencoder` and `FaceDetector`.
 """
 
 # ruff: noqa: E402
@@ -30,12 +31,13 @@ signal_of_import(True)  # before what takes long
 
 from importlib import import_module
 
-from . import baselines, datasets, devices, keypoints, networks
+from . import baselines, datasets, devices, faces, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .detection import Detections, LandmarkDetector, combine, match_templates
 from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
+from .faces import FaceAutoencoder, FaceDetector
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
 from .landmarks import Landmarks, convert_landmarks, read_landmarks, write_landmarks
 from .measures import Measurements, measure, read_definitions
@@ -56,6 +58,8 @@ __all__ = [
     "Choice",
     "Detections",
     "Evaluation",
+    "FaceAutoencoder",
+    "FaceDetector",
     "FeatureExtractor",
     "FeaturePyramid",
     "GradientExtractor",
@@ -82,6 +86,7 @@ __all__ = [
     "devices",
     "evaluate",
     "experiments",
+    "faces",
     "get_threads",
     "image_distances",
     "keypoints",

@@ -498,7 +498,7 @@ def cuda_match(
 def options(table: str | os.PathLike[str]) -> list[Any]:
     """Every option of a training (scp/options.h).
 
-    table: str or path; train, refine or supervise
+    table: str or path; of a training, such as train or refine
     -> rows: list of dicts: name, type, default (of a choice its number), min, max, ...
     """
 
@@ -715,6 +715,96 @@ def crops(
     -> views: float32 [items][size][size][channels]
     """
 
+def autoencode_measure(
+    encoder: Graph,
+    generator: Graph,
+    latent_discriminator: Graph,
+    discriminator: Graph,
+    faces: NDArray[np.uint8],
+    side: SupportsIndex,
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of an auto-encoder will hold, and its arrays.
+
+    encoder: Graph
+    generator: Graph
+    latent_discriminator: Graph
+    discriminator: Graph
+    faces: uint8 [images][rows][rows][3]; red, green, blue
+    side: int from 1 to SCP_FACE_MAX_SIDE; of the views
+    options: dict of options
+    -> bytes: int64; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def autoencode_trainer(
+    encoder: Graph,
+    generator: Graph,
+    latent_discriminator: Graph,
+    discriminator: Graph,
+    faces: NDArray[np.uint8],
+    side: SupportsIndex,
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of an adversarial auto-encoder (scp/autoencode.h).
+
+    encoder: Graph
+    generator: Graph
+    latent_discriminator: Graph
+    discriminator: Graph
+    faces: uint8 [images][rows][rows][3]; red, green, blue
+    side: int from 1 to SCP_FACE_MAX_SIDE; of the views
+    options: dict of options
+    -> object: Trainer
+    """
+
+def transfer_measure(
+    features: Graph,
+    head: Graph,
+    moving: NDArray[np.uint32],
+    faces: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    swaps: NDArray[np.uint32],
+    side: SupportsIndex,
+    options: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    """What a trainer of transfer layers will hold, and its arrays.
+
+    features: Graph
+    head: Graph
+    moving: uint32 [moving_layers]; layers of the head that learn
+    faces: uint8 [images][rows][rows][3]; red, green, blue
+    points: float32 [images][landmarks][2]; pixels of the faces
+    swaps: uint32 [landmarks]; what a landmark is in a mirror
+    side: int from 1 to SCP_FACE_MAX_SIDE; of the views
+    options: dict of options
+    -> bytes: int64; with the present number of threads
+    -> arrays: dict from names to lengths
+    """
+
+def transfer_trainer(
+    features: Graph,
+    head: Graph,
+    moving: NDArray[np.uint32],
+    faces: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    swaps: NDArray[np.uint32],
+    side: SupportsIndex,
+    options: dict[str, Any],
+) -> Trainer:
+    """A trainer of transfer layers (scp/transfer.h); its loss: heat maps.
+
+    features: Graph
+    head: Graph
+    moving: uint32 [moving_layers]; layers of the head that learn
+    faces: uint8 [images][rows][rows][3]; red, green, blue
+    points: float32 [images][landmarks][2]; pixels of the faces
+    swaps: uint32 [landmarks]; what a landmark is in a mirror
+    side: int from 1 to SCP_FACE_MAX_SIDE; of the views
+    options: dict of options
+    -> object: Trainer
+    """
+
 def refine_vote(
     map: NDArray[np.float32],
     landmarks: SupportsIndex,
@@ -733,6 +823,20 @@ def refine_vote(
     candidates: int from 1 to UINT32_MAX
     radius: float; pixels of the image
     window: float; pixels of the image
+    -> xy: float64 [landmarks][2]
+    -> confidence: float64 [landmarks]
+    """
+
+def heat_peaks(
+    map: NDArray[np.float32],
+    landmarks: SupportsIndex,
+    side: SupportsIndex,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where heat maps of one face are highest after a box blur of 9 x 9 pixels.
+
+    map: float32 [height][width][channels]
+    landmarks: int from 1 to SCP_FACE_MAX_LANDMARKS
+    side: int from 1 to SCP_FACE_MAX_SIDE; of the face
     -> xy: float64 [landmarks][2]
     -> confidence: float64 [landmarks]
     """

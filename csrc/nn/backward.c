@@ -27,7 +27,7 @@ static enum scp_status norm_backward(struct scp_plan *plan, const struct scp_val
             const double slope = gamma * inverse,
                          mean = (double)scp_value_coef(v, SCP_CENTRE)[at + c];
             const double k = -slope * inverse * inverse * product[from + c] / n;
-            if (batch_norm && b == 0) {
+            if (batch_norm && b == 0 && gradients) {
                 gradients[block->parameters + c] += (float)(inverse * product[c]);
                 gradients[block->parameters + channels + c] += (float)sum[c];
             }
@@ -46,9 +46,13 @@ static enum scp_status conv_backward(struct scp_plan *plan, const struct scp_sta
     const struct scp_value *value = plan->values + stage->inputs[0];
     const struct scp_source in = scp_value_source(value);
     const struct scp_source out = scp_value_gradient(plan->values + stage->value);
-    float *weights = gradients + plan->graph->blocks[stage->layer].parameters;
-    float *bias = plan->graph->layers[stage->layer].bias ? weights + scp_conv_weights(&conv) : NULL;
-    const enum scp_status status = scp_conv_backward_weights(weights, bias, &in, &out, &conv, run);
+    enum scp_status status = SCP_OK;
+    if (gradients && !plan->frozen[stage->layer]) {
+        float *weights = gradients + plan->graph->blocks[stage->layer].parameters;
+        float *bias =
+            plan->graph->layers[stage->layer].bias ? weights + scp_conv_weights(&conv) : NULL;
+        status = scp_conv_backward_weights(weights, bias, &in, &out, &conv, run);
+    }
     if (status != SCP_OK || (stage->inputs[0] == 0 && !input_gradient)) return status;
     return scp_conv_backward_data(&value->grad, stage->accumulate[0], &out,
                                   parameters + plan->graph->blocks[stage->layer].parameters, &conv,

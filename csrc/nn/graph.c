@@ -60,6 +60,8 @@ static int legal(const struct scp_layer *layers, size_t i) {
         return l->slope >= 0 && l->slope <= 1;
     case SCP_OP_RESIZE:
         return within(l->factor, 1, 64) && l->align <= 1;
+    case SCP_OP_MAX_POOL:
+        return l->kernel_y == l->kernel_x && (l->kernel_y == 0 || l->kernel_y == 3);
     case SCP_OP_DROPOUT:
         return l->rate >= 0 && l->rate < 1;
     case SCP_OP_AVERAGE_POOL:

@@ -21,8 +21,8 @@ static int shape_layer(struct scp_plan *plan, size_t i) {
         break;
     }
     case SCP_OP_MAX_POOL:
-        shape->height /= 2;
-        shape->width /= 2;
+        shape->height = (shape->height + (l->kernel_y == 3)) / 2;
+        shape->width = (shape->width + (l->kernel_x == 3)) / 2;
         break;
     case SCP_OP_AVERAGE_POOL:
         shape->height /= l->factor;
@@ -199,7 +199,9 @@ enum scp_status scp_plan_create(struct scp_plan **out, size_t *bytes, size_t *ba
     plan->values = scp_calloc(max_stages, sizeof *plan->values);
     plan->stages = scp_calloc(max_stages, sizeof *plan->stages);
     plan->outputs = scp_calloc(graph->n_outputs, sizeof *plan->outputs);
-    if (!plan->shapes || !plan->value_of || !plan->values || !plan->stages || !plan->outputs)
+    plan->frozen = scp_calloc(n, 1);
+    if (!plan->shapes || !plan->value_of || !plan->values || !plan->stages || !plan->outputs ||
+        !plan->frozen)
         goto done;
     for (size_t i = 0, outputs = 0; i < n; i++) {
         *bad = i;
@@ -230,10 +232,15 @@ void scp_plan_free(struct scp_plan *plan) {
     scp_free(plan->values);
     scp_free(plan->stages);
     scp_free(plan->outputs);
+    scp_free(plan->frozen);
     scp_free(plan->slab);
     scp_free(plan->workspace);
     scp_free(plan->statistics);
     scp_free(plan);
+}
+
+void scp_plan_freeze(struct scp_plan *plan, size_t layer) {
+    plan->frozen[layer] = 1;
 }
 
 void scp_plan_shape(struct scp_shape *shape, const struct scp_plan *plan, size_t layer) {

@@ -17,7 +17,7 @@ struct scp_pass {
     enum { SCP_SIGMOID, SCP_TANH } curve;
     int align;             /* resize: corners fall on corners; else pixel areas match */
     float rate;            /* dropout */
-    size_t factor, taps;   /* average pool, upsample */
+    size_t factor, taps;   /* average pool, upsample; max pool: 3, or 0 for 2 x 2 */
     uint64_t seed, stream; /* of its draws */
     size_t first;          /* zero */
     float *scratch;        /* for the lines: the workspace behind the identity */

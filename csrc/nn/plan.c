@@ -31,7 +31,8 @@ struct scp_pass scp_stage_pass(const struct scp_plan *plan, const struct scp_sta
                              .align = (int)layer->align,
                              .rate = layer->rate,
                              .factor = layer->factor,
-                             .taps = layer->factor ? layer->kernel_x / layer->factor : 0,
+                             .taps =
+                                 layer->factor ? layer->kernel_x / layer->factor : layer->kernel_x,
                              .seed = plan->seed,
                              .stream = (uint64_t)stage->layer << 32};
 }

@@ -54,7 +54,8 @@ struct scp_plan {
     struct scp_value *values;
     struct scp_stage *stages;
     size_t n_values, n_stages;
-    size_t *outputs; /* value of each output */
+    size_t *outputs;       /* value of each output */
+    unsigned char *frozen; /* [layers]: their parameters do not move */
     float *slab;
     size_t slab_floats, workspace_floats, threads;
     float *workspace;

@@ -1,11 +1,44 @@
 /* Passes between maps of different size. */
 #include "resample.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../kernels/kernels.h"
 
+/* The largest of up to nine values z(in) around (2y, 2x), SCP_LANES channels from `first` on: best,
+ * and which of the nine it was, the first of equals. */
+static void window(float *best, int *where, const struct scp_pass *p, size_t image, size_t y,
+                   size_t x, size_t first) {
+    const struct scp_map *in = &p->in.map;
+    const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, image, first);
+    for (size_t c = 0; c < SCP_LANES; c++) best[c] = -INFINITY, where[c] = 0;
+    for (int tap = 0; tap < 9; tap++) {
+        const size_t row = 2 * y + (size_t)tap / 3, column = 2 * x + (size_t)tap % 3; /* + 1 */
+        if (row == 0 || row > in->height || column == 0 || column > in->width) continue;
+        const float *from = scp_map_row(in, image, row - 1) + (column - 1) * in->stride + first;
+        for (size_t c = 0; c < SCP_LANES; c++) {
+            const float t = d.scale[c] * from[c] + d.shift[c], z = t > 0 ? t : d.slope[c] * t;
+            where[c] = z > best[c] ? tap : where[c];
+            best[c] = z > best[c] ? z : best[c];
+        }
+    }
+}
+
+static void overlapping(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *out = &p->out;
+    float *to = scp_map_row(out, at.image, at.y);
+    int where[SCP_LANES];
+    for (size_t x = 0; x < out->width; x++)
+        for (size_t c = 0; c < scp_lanes_up(out->channels); c += SCP_LANES)
+            window(to + x * out->stride + c, where, p, at.image, at.y, x, c);
+}
+
 void scp_pass_pool(const struct scp_pass *p, struct scp_line at) {
+    if (p->taps) {
+        overlapping(p, at);
+        return;
+    }
     const struct scp_map *in = &p->in.map, *out = &p->out;
     const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
     scp_kernels()->passes.pool(scp_map_row(out, at.image, at.y), out->stride,
@@ -20,8 +53,32 @@ static void zero_pixels(const struct scp_map *map, size_t image, size_t y, size_
         memset(row + x * map->stride, 0, scp_lanes_up(map->channels) * sizeof *row);
 }
 
+/* A row of the input lies in the windows of up to two rows of the output. */
+static void overlapping_backward(const struct scp_pass *p, struct scp_line at) {
+    const struct scp_map *to = &p->out, *from = &p->gradient;
+    float *row = scp_map_row(to, at.image, at.y), best[SCP_LANES];
+    int where[SCP_LANES];
+    if (!p->accumulate) zero_pixels(to, at.image, at.y, 0);
+    for (size_t y = at.y / 2; y <= (at.y + 1) / 2 && y < from->height; y++) {
+        const int line = (int)(at.y + 1 - 2 * y); /* of the window */
+        const float *gradient = scp_map_row(from, at.image, y);
+        for (size_t x = 0; x < from->width; x++)
+            for (size_t c = 0; c < scp_lanes_up(to->channels); c += SCP_LANES) {
+                window(best, where, p, at.image, y, x, c);
+                for (size_t k = 0; k < SCP_LANES; k++)
+                    if (where[k] / 3 == line)
+                        row[(2 * x + (size_t)where[k] % 3 - 1) * to->stride + c + k] +=
+                            gradient[x * from->stride + c + k];
+            }
+    }
+}
+
 /* Two rows of the gradient at once, or the last that pooling dropped. */
 void scp_pass_pool_backward(const struct scp_pass *p, struct scp_line at) {
+    if (p->taps) {
+        overlapping_backward(p, at);
+        return;
+    }
     const struct scp_map *in = &p->in.map, *from = &p->gradient, *to = &p->out;
     const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
     const int whole = at.y / 2 < from->height;

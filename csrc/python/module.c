@@ -16,7 +16,9 @@ int scp_testing_add(void); /* csrc/testing */
         F(cuda_devices), F(cuda_matcher), F(cuda_match), F(options), F(trainer_run),               \
         F(contrast_measure), F(contrast_trainer), F(refine_measure), F(refine_trainer),            \
         F(supervise_measure), F(supervise_trainer), F(vaal_measure), F(vaal_trainer),              \
-        F(instances_measure), F(instances_trainer), F(crops), F(refine_vote)
+        F(instances_measure), F(instances_trainer), F(crops), F(autoencode_measure),               \
+        F(autoencode_trainer), F(transfer_measure), F(transfer_trainer), F(refine_vote),           \
+        F(heat_peaks)
 
 #define F(f) scp_function_##f
 extern struct scp_function FUNCTIONS;

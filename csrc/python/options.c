@@ -118,8 +118,7 @@ static PyObject *make_rows(struct scp_args *in) {
     size_t t = 0;
     while (t < scp_option_tables_count && strcmp(scp_option_tables[t]->name, name) != 0) t++;
     if (t == scp_option_tables_count)
-        return PyErr_Format(PyExc_ValueError, "table must be train, refine or supervise, got '%s'",
-                            name);
+        return PyErr_Format(PyExc_ValueError, "table must be that of a training, got '%s'", name);
     PyObject *rows = PyList_New(0);
     for (size_t i = 0; i < scp_option_tables[t]->count; i++) {
         const struct scp_option *o = &scp_option_tables[t]->rows[i];
@@ -134,6 +133,6 @@ static PyObject *make_rows(struct scp_args *in) {
 }
 
 MAKER(options, "Every option of a training (scp/options.h).",
-      TEXT("table", .note = "train, refine or supervise"),
+      TEXT("table", .note = "of a training, such as train or refine"),
       MADE("rows", make_rows,
            "list of dicts: name, type, default (of a choice its number), min, max, ..."))

@@ -222,6 +222,74 @@ FUNCTION(crops, "Crops of images, -1 to 1, as the networks of these trainings se
     return scp_crops(&made, &pool, &options->crop, options->train.seed, SIZE(first), in->control);
 }
 
+/* ---- 3FabRec ---- */
+
+#define AUTOENCODE_ARGS                                                                            \
+    GRAPH("encoder"), GRAPH("generator"), GRAPH("latent_discriminator"), GRAPH("discriminator"),   \
+        FACES_ARG, COUNT("side", 1, SCP_FACE_MAX_SIDE, .note = "of the views"),                    \
+        OPTIONS("options", &scp_autoencode_table)
+
+static enum scp_status autoencode(struct scp_training *training, const struct scp_args *in,
+                                  enum scp_making making) {
+    const struct scp_faces faces = FACES;
+    const struct scp_graph *const graphs[] = {DATA(encoder), DATA(generator),
+                                              DATA(latent_discriminator), DATA(discriminator)};
+    return scp_autoencode_training(training, graphs, SIZE(side), &faces, DATA(options), making,
+                                   in->control);
+}
+
+FUNCTION(autoencode_measure, "What a trainer of an auto-encoder will hold, and its arrays.",
+         AUTOENCODE_ARGS, MEASURED) {
+    return measure(in, autoencode);
+}
+
+FUNCTION(autoencode_trainer, "A trainer of an adversarial auto-encoder (scp/autoencode.h).",
+         AUTOENCODE_ARGS, NEW(&scp_py_trainer)) {
+    return make_trainer(in, autoencode);
+}
+
+#define TRANSFER_ARGS                                                                              \
+    GRAPH("features"), GRAPH("head"),                                                              \
+        ARRAY("moving", uint32, "[moving_layers]", .flags = KEEP,                                  \
+              .note = "layers of the head that learn"),                                            \
+        FACES_ARG, FACE_LABEL_ARGS, COUNT("side", 1, SCP_FACE_MAX_SIDE, .note = "of the views"),   \
+        OPTIONS("options", &scp_transfer_table)
+
+static enum scp_status transfer(struct scp_training *training, const struct scp_args *in,
+                                enum scp_making making) {
+    const struct scp_faces faces = FACES;
+    const struct scp_face_labels labels = FACE_LABELS;
+    const struct scp_transfer all = {.features = DATA(features),
+                                     .head = DATA(head),
+                                     .moving = DATA(moving),
+                                     .moving_count = SIZE(moving_layers),
+                                     .side = SIZE(side),
+                                     .faces = &faces,
+                                     .labels = &labels};
+    return scp_transfer_training(training, &all, DATA(options), making, in->control);
+}
+
+FUNCTION(transfer_measure, "What a trainer of transfer layers will hold, and its arrays.",
+         TRANSFER_ARGS, MEASURED) {
+    return measure(in, transfer);
+}
+
+FUNCTION(transfer_trainer, "A trainer of transfer layers (scp/transfer.h); its loss: heat maps.",
+         TRANSFER_ARGS, NEW(&scp_py_trainer)) {
+    return make_trainer(in, transfer);
+}
+
+FUNCTION(heat_peaks, "Where heat maps of one face are highest after a box blur of 9 x 9 pixels.",
+         ARRAY("map", float32, "[height][width][channels]"),
+         COUNT("landmarks", 1, SCP_FACE_MAX_LANDMARKS),
+         COUNT("side", 1, SCP_FACE_MAX_SIDE, .note = "of the face"),
+         OUT("xy", float64, "[landmarks][2]"), OUT("confidence", float64, "[landmarks]")) {
+    const struct scp_output map = {DATA(map),   NULL,           SIZE(height),
+                                   SIZE(width), SIZE(channels), SIZE(channels)};
+    return scp_heat_peaks(DATA(xy), DATA(confidence), &map, SIZE(landmarks), SIZE(side),
+                          in->control);
+}
+
 _Static_assert(sizeof SCP_VOTE_NAMES(SCP_CHOICE_NAME) == sizeof "count weighted ", "votes");
 
 FUNCTION(refine_vote, "Landmarks of one image, in its pixels, from the network's output.",

@@ -6,7 +6,8 @@
     F(set_isa), F(alloc_state), F(alloc_fail_at), F(pool_probe), F(graph_blocks), F(plan_shapes),  \
         F(plan_backward), F(functions), F(train_adam), F(train_sgd), F(train_average),             \
         F(contrast_sample), F(contrast_objective), F(refine_sample), F(refine_objective),          \
-        F(supervise_sample), F(supervise_objective)
+        F(supervise_sample), F(supervise_objective), F(face_sample), F(structure),                 \
+        F(transfer_objective)
 
 #define F(f) scp_function_##f
 extern struct scp_function FUNCTIONS;

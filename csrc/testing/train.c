@@ -1,4 +1,6 @@
 /* scp._testing: optimisers, and the parts of a step of training. */
+#include <string.h>
+
 #include "../python/trainings.h"
 
 /* ---- optimisers ---- */
@@ -190,4 +192,45 @@ FUNCTION(supervise_objective, "Losses of a batch and their gradients in the map 
     losses[1] = 0;
     return scp_supervise_objective(losses, DATA(sigma_gradient), &map, DATA(sigmas), &batch,
                                    NUMBER(integral), NUMBER(sigma_weight), in->control);
+}
+
+/* ---- faces ---- */
+
+FUNCTION(face_sample, "The views of one step of the second stage of 3FabRec.", FACES_ARG,
+         FACE_LABEL_ARGS, OPTIONS("options", &scp_transfer_table),
+         COUNT("items", 1, 4096, .note = "of the batch"), COUNT("side", 1, SCP_FACE_MAX_SIDE), STEP,
+         OUT("views", float32, "[items][side][side][3]"),
+         OUT("view_points", float32, "[items][landmarks][2]"), OUT("sources", uint32, "[items]")) {
+    const struct scp_faces given = FACES;
+    const struct scp_face_labels labels = FACE_LABELS;
+    const struct scp_transfer_options *options = DATA(options);
+    struct scp_face_batch batch = {.items = SIZE(items),
+                                   .side = SIZE(side),
+                                   .images = DATA(views),
+                                   .points = DATA(view_points),
+                                   .sources = DATA(sources)};
+    return scp_face_sample(&batch, &given, &labels, &options->view, options->train.seed, SIZE(step),
+                           in->control);
+}
+
+FUNCTION(structure, "1 - the contrast and structure term of SSIM, and its gradient.",
+         ARRAY("images", float32, "[items][side][side][3]"),
+         ARRAY("reconstructions", float32, "[items][side][side][3]"), REAL("scale"),
+         OUT("gradient", float32, "[items][side][side][3]", .note = "with respect to the second"),
+         VALUE("loss", float64)) {
+    memset(DATA(gradient), 0, SIZE(items) * SIZE(side) * SIZE(side) * 3 * sizeof(float));
+    return scp_structure(TO(loss), DATA(gradient), DATA(images), DATA(reconstructions), SIZE(items),
+                         SIZE(side), NUMBER(scale), in->control);
+}
+
+FUNCTION(transfer_objective, "The loss of heat maps and its gradient (scp/transfer.h).",
+         ARRAY("map", float32, "[items][height][width][channels]"),
+         ARRAY("points", float32, "[items][landmarks][2]"),
+         COUNT("side", 1, SCP_FACE_MAX_SIDE, .note = "of the views"),
+         OPTIONS("options", &scp_transfer_table),
+         OUT("gradient", float32, "[items][height][width][channels]"), VALUE("loss", float64)) {
+    const struct scp_output map = {DATA(map),   DATA(gradient), SIZE(height),
+                                   SIZE(width), SIZE(channels), SIZE(channels)};
+    return scp_transfer_objective(TO(loss), &map, DATA(points), SIZE(items), SIZE(landmarks),
+                                  SIZE(side), DATA(options), in->control);
 }

@@ -7,6 +7,7 @@
 #include "scp/contrast.h"
 #include "scp/refine.h"
 #include "scp/supervise.h"
+#include "scp/transfer.h"
 
 /* A row in the struct ROW_STRUCT, its field in the member ROW_MEMBER. */
 #define ROW(type, ...) ROW_##type(__VA_ARGS__)
@@ -138,6 +139,34 @@ static const struct scp_option instances_rows[] = {
 };
 #undef ROW_STRUCT
 
+#define ROW_STRUCT struct scp_autoencode_options
+static const struct scp_option autoencode_rows[] = {
+#define ROW_MEMBER train.
+    SCP_RUN_ROWS(ROW, 60) SCP_FACE_TRAIN_ROWS(ROW, 2e-5, 0)
+#undef ROW_MEMBER
+#define ROW_MEMBER view.
+        SCP_FACE_VIEW_ROWS(ROW, 0, 0, 0, 0, 0)
+#undef ROW_MEMBER
+#define ROW_MEMBER
+            SCP_AUTOENCODE_ROWS(ROW)
+#undef ROW_MEMBER
+};
+#undef ROW_STRUCT
+
+#define ROW_STRUCT struct scp_transfer_options
+static const struct scp_option transfer_rows[] = {
+#define ROW_MEMBER train.
+    SCP_RUN_ROWS(ROW, 10) SCP_FACE_TRAIN_ROWS(ROW, 1e-3, 0.9)
+#undef ROW_MEMBER
+#define ROW_MEMBER view.
+        SCP_FACE_VIEW_ROWS(ROW, 30, 0.04, 0.06, 0.05, 5)
+#undef ROW_MEMBER
+#define ROW_MEMBER
+            SCP_TRANSFER_ROWS(ROW)
+#undef ROW_MEMBER
+};
+#undef ROW_STRUCT
+
 #define LENGTH(rows) (sizeof(rows) / sizeof(rows)[0])
 
 const struct scp_option_table scp_contrast_table = {"train", contrast_rows, LENGTH(contrast_rows),
@@ -150,9 +179,13 @@ const struct scp_option_table scp_vaal_table = {"vaal", vaal_rows, LENGTH(vaal_r
                                                 sizeof(struct scp_vaal_options)};
 const struct scp_option_table scp_instances_table = {
     "instances", instances_rows, LENGTH(instances_rows), sizeof(struct scp_instances_options)};
-const struct scp_option_table *const scp_option_tables[] = {&scp_contrast_table, &scp_refine_table,
-                                                            &scp_supervise_table, &scp_vaal_table,
-                                                            &scp_instances_table};
+const struct scp_option_table scp_autoencode_table = {
+    "autoencode", autoencode_rows, LENGTH(autoencode_rows), sizeof(struct scp_autoencode_options)};
+const struct scp_option_table scp_transfer_table = {
+    "transfer", transfer_rows, LENGTH(transfer_rows), sizeof(struct scp_transfer_options)};
+const struct scp_option_table *const scp_option_tables[] = {
+    &scp_contrast_table,  &scp_refine_table,     &scp_supervise_table, &scp_vaal_table,
+    &scp_instances_table, &scp_autoencode_table, &scp_transfer_table};
 const size_t scp_option_tables_count = LENGTH(scp_option_tables);
 
 /* A field of the row's type. */

@@ -290,17 +290,20 @@ def from_crop(xy, place, size: int) -> np.ndarray:
     return (xy + begin + 0.5) * (place[..., 2:] / side) - 0.5 + place[..., :2]
 
 
-def crop(photograph: np.ndarray, place, size: int) -> np.ndarray:
-    """The crop [size][size] of a photograph [H][W], bicubic, black outside."""
+def crop(photograph: np.ndarray, place, size: int, whole: int | None = None) -> np.ndarray:
+    """The crop [size][size] of a photograph [H][W] or [H][W][C], bicubic, black outside; or, of
+    that side, its whole square."""
     import cv2
 
     left, top, length = (int(v) for v in place)
-    cut = np.zeros((length, length), photograph.dtype)
-    height, width = photograph.shape
+    cut = np.zeros((length, length, *photograph.shape[2:]), photograph.dtype)
+    height, width = photograph.shape[:2]
     x0, x1 = max(left, 0), min(left + length, width)
     y0, y1 = max(top, 0), min(top + length, height)
     if x0 < x1 and y0 < y1:
         cut[y0 - top : y1 - top, x0 - left : x1 - left] = photograph[y0:y1, x0:x1]
     side, begin = margin(size)
     full = cv2.resize(cut, (side, side), interpolation=cv2.INTER_CUBIC)
+    if whole == side:
+        return full
     return np.ascontiguousarray(full[begin : begin + size, begin : begin + size])

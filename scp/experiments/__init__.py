@@ -8,6 +8,8 @@
 """
 
 from .data import Data, load
+from .face_choice import Asked
+from .faces import FaceData, load_faces
 from .figures import fig1, fig4, fig5, fig6
 from .objectives import Trainings, table4
 from .others import choices, others
@@ -16,11 +18,15 @@ from .records import Record, record
 from .refined import Refinement, table2
 from .study import Case, Options, Study
 from .supervised import Supervision
+from .table3 import FaceTrainings, table3
 from .tables import table1, table5
 
 __all__ = [
+    "Asked",
     "Case",
     "Data",
+    "FaceData",
+    "FaceTrainings",
     "Options",
     "Record",
     "Refinement",
@@ -35,10 +41,12 @@ __all__ = [
     "fig5",
     "fig6",
     "load",
+    "load_faces",
     "others",
     "record",
     "table1",
     "table2",
+    "table3",
     "table4",
     "table5",
 ]

@@ -16,6 +16,7 @@ from ..values import Result
 from .network import Network
 
 FORMAT, VERSION = "model", 1
+KINDS = ("refinement", "supervised", "autoencoder", "transfer")  # flags; none: features
 MOST_MISSING = 1 << 24  # weights of a layer that is missing, which is named then
 
 
@@ -113,14 +114,14 @@ def load_trained(path: str | os.PathLike[str], name: str, options: type, kind: s
 
     Args:
         path: a file of `save_model`, or a run folder with one called `name`.
-        options: their class. kind: "features", "refinement" or "supervised".
+        options: their class. kind: "features" or one of KINDS.
 
     Raises:
         ValueError: as `load_model`, and for a model of the other kind, or options that are wrong.
     """
     path = Path(path, name) if Path(path).is_dir() else Path(path)
     model = load_model(path)
-    flags = [name for name in ("refinement", "supervised") if model.training.get(name)]
+    flags = [name for name in KINDS if model.training.get(name)]
     if (found := "".join(flags) or "features") != kind:
         raise ValueError(f"{path}: a model of {found}, not of {kind}")
     try:

@@ -181,9 +181,13 @@ class Network:
     def tanh(self, x: int, name: str | None = None) -> int:
         return self._map(name, x, "tanh")
 
-    def max_pool(self, x: int, name: str | None = None) -> int:
-        """2 x 2 with stride 2; an odd last row or column is left out."""
-        return self._map(name, x, "max_pool")
+    def max_pool(self, x: int, kernel: int = 2, name: str | None = None) -> int:
+        """2 x 2 with stride 2, an odd last row or column is left out; or kernel 3, stride 2 and a
+        border of one pixel that no window takes its maximum from."""
+        if kernel not in (2, 3):
+            raise ValueError(f"kernel must be 2 or 3, got {kernel!r}")
+        side = 3 if kernel == 3 else 0
+        return self._map(name, x, "max_pool", kernel_y=side, kernel_x=side)
 
     def resize(self, x: int, factor: int = 2, align: bool = True, name: str | None = None) -> int:
         """Bilinear, `factor` times larger. align: corner pixels keep their place, as PyTorch's
@@ -435,6 +439,7 @@ class Network:
                 "batch_norm": {"epsilon": l.epsilon, "momentum": l.momentum},
                 "instance_norm": {"epsilon": l.epsilon},
                 "leaky": {"slope": l.slope},
+                "max_pool": {"kernel": l.kernel_y or 2},
                 "resize": {"factor": l.factor, "align": l.align},
                 "dropout": {"rate": l.rate},
                 "average_pool": {"factor": l.factor},

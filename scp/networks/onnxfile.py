@@ -121,7 +121,8 @@ def _append(layer: Layer, name: str, inputs, width: int, tensors, constant, node
     elif layer.op == "log_softmax":
         node("LogSoftmax", inputs, name, axis=1)
     elif layer.op == "max_pool":
-        node("MaxPool", inputs, name, kernel_shape=[2, 2], strides=[2, 2])
+        side, pad = (3, 1) if layer.kernel_y == 3 else (2, 0)
+        node("MaxPool", inputs, name, kernel_shape=[side] * 2, strides=[2, 2], pads=[pad] * 4)
     elif layer.op == "average_pool":
         sides = [layer.factor] * 2
         node("AveragePool", inputs, name, kernel_shape=sides, strides=sides)

@@ -33,7 +33,7 @@ def shapes(network: Network, height: int, width: int) -> np.ndarray:
                 )
             macs = before * l.kernel_y * l.kernel_x * network.channels[l.inputs[0]] * l.channels
         elif l.op == "max_pool":
-            h, w = h // 2, w // 2
+            h, w = (h + (l.kernel_y == 3)) // 2, (w + (l.kernel_y == 3)) // 2
         elif l.op == "average_pool":
             h, w = h // l.factor, w // l.factor
         elif l.op in ("resize", "upsample"):

@@ -151,7 +151,7 @@ def _step(layer: Layer, own: str, inputs: list[str]) -> str:
         "sigmoid": f"torch.sigmoid({x})",
         "tanh": f"torch.tanh({x})",
         "log_softmax": f"F.log_softmax({x}, dim=1)",
-        "max_pool": f"F.max_pool2d({x}, 2)",
+        "max_pool": f"F.max_pool2d({x}, 3, 2, 1)" if layer.kernel_y else f"F.max_pool2d({x}, 2)",
         "resize": f"F.interpolate({x}, scale_factor={layer.factor}, {align})",
         "concat": f"torch.cat([{', '.join(inputs)}], dim=1)",
         "add": " + ".join(inputs),

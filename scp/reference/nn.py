@@ -132,7 +132,7 @@ class Twin:
                 x = x - x.max(3, keepdims=True)
                 x = x - np.log(np.exp(x).sum(3, keepdims=True))
             elif layer.op == "max_pool":
-                x = self._quads(x).max(3)
+                x = self._windows(x).max(3) if layer.kernel_y else self._quads(x).max(3)
             elif layer.op == "resize":
                 h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
                 x = np.einsum("yi,xj,bijc->byxc", h, w, x, optimize=True).astype(x.dtype)
@@ -173,6 +173,21 @@ class Twin:
         x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c)
         return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4, c)
 
+    @staticmethod
+    def _windows(x: np.ndarray) -> np.ndarray:
+        """3 x 3 with stride 2, as [b][h][w][9][c]; -inf beyond the border."""
+        h, w = ((s + 1) // 2 for s in x.shape[1:3])
+        wide = np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)), constant_values=-np.inf)
+        taps = [wide[:, j : j + 2 * h : 2, i : i + 2 * w : 2] for j in range(3) for i in range(3)]
+        return np.stack(taps, 3)
+
+    def _window_pull(self, dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+        first = self._windows(x).argmax(3)  # the first of equal ones
+        wide = np.zeros((x.shape[0], x.shape[1] + 3, x.shape[2] + 3, x.shape[3]), x.dtype)
+        b, y, c_x, c = np.indices(dy.shape)
+        np.add.at(wide, (b, 2 * y + first // 3, 2 * c_x + first % 3, c), dy)
+        return wide[:, 1 : x.shape[1] + 1, 1 : x.shape[2] + 1]
+
     def _pool_pull(self, dy: np.ndarray, x: np.ndarray) -> np.ndarray:
         first = self._quads(x).argmax(3)  # the first of equal ones
         dx = np.zeros_like(x)
@@ -209,7 +224,7 @@ class Twin:
             elif layer.op == "log_softmax":
                 dx = dy - np.exp(self.maps[i]) * dy.sum(3, keepdims=True)
             elif layer.op == "max_pool":
-                dx = self._pool_pull(dy, x)
+                dx = self._window_pull(dy, x) if layer.kernel_y else self._pool_pull(dy, x)
             elif layer.op == "resize":
                 h, w = (taps(s * layer.factor, s, layer.align) for s in x.shape[1:3])
                 dx = np.einsum("yi,xj,byxc->bijc", h, w, dy, optimize=True)

@@ -66,6 +66,8 @@ NETWORKS = {
     "two activations": lambda n, x: n.relu(n.leaky(n.conv(x, 8, 3), 0.5)),
     "curves": lambda n, x: n.add(n.sigmoid(n.relu(n.conv(x, 8, 3))), n.tanh(n.conv(x, 8, 1))),
     "pool": lambda n, x: n.max_pool(n.max_pool(n.relu(n.conv(x, 16, 3)))),
+    "pool 3": lambda n, x: n.max_pool(n.max_pool(n.relu(n.batch_norm(n.conv(x, 17, 3))), 3), 3),
+    "pool 3 of the input": lambda n, x: n.max_pool(x, 3),
     "pool of the input": lambda n, x: n.max_pool(x),
     "resize 3": lambda n, x: n.resize(n.relu(n.conv(x, 20, 3)), 3, align=False),
     "concat": lambda n, x: n.concat(n.conv(x, 3, 1), x, n.relu(n.conv(x, 18, 3)), x),

@@ -1,6 +1,7 @@
 """The contract of everything with `fit`: parameters, clones, copies, what is fitted."""
 
 import copy
+import functools
 import pickle
 import signal
 import sys
@@ -40,8 +41,21 @@ def trained():
     )
 
 
+def faces():
+    return scp.FaceAutoencoder(latent=4, width=2, training={"batch": 2})
+
+
+@functools.cache
+def trained_on_faces():
+    return faces().fit(scp.datasets.phantom(2, seed=4, size=(96, 96)), steps=1, progress=False)
+
+
 # How each is made, fitted to a pool, and what it then says of images.
 MAKE = {
+    "FaceAutoencoder": faces,
+    "FaceDetector": lambda: scp.FaceDetector(
+        autoencoder=trained_on_faces(), training={"batch": 2, "flip": 0.0}
+    ),
     "FeatureExtractor": trained,
     "GradientExtractor": gradient,
     "LandmarkDetector": lambda: scp.LandmarkDetector(extractor=gradient(), views=2),
@@ -53,8 +67,14 @@ MAKE = {
     ),
     "TemplateSelector": lambda: scp.TemplateSelector(n_templates=2, method="exact"),
 }
-FIRST = {"LandmarkDetector": "extractor", "TemplateSelector": "n_templates"}  # without its name
+FIRST = {
+    "FaceDetector": "autoencoder",
+    "LandmarkDetector": "extractor",
+    "TemplateSelector": "n_templates",
+}  # without its name
 FIT = {
+    "FaceAutoencoder": lambda e, pool: e.fit(pool, steps=2, progress=False),
+    "FaceDetector": lambda e, pool: e.fit(pool.subset([0, 1]), steps=2, progress=False),
     "FeatureExtractor": lambda e, pool: e.fit(pool, steps=2, progress=False),
     "GradientExtractor": lambda e, pool: e.fit(pool),
     "LandmarkDetector": lambda e, pool: e.fit(pool.subset([0])),
@@ -71,6 +91,8 @@ def answer(estimator, pool) -> list[np.ndarray]:
     if hasattr(estimator, "pyramid"):
         pyramids = estimator.transform(pool)
         return [a for p in pyramids for a in (p.features, p.norms)]
+    if hasattr(estimator, "reconstruct"):
+        return [estimator.transform(pool)]
     if hasattr(estimator, "predict"):
         found = estimator.predict(pool)
         assert isinstance(found, scp.Landmarks)

@@ -110,7 +110,7 @@ def test_rows_say_what_the_checks_do(kind):
 
 
 def test_an_unknown_table_is_refused():
-    with pytest.raises(ValueError, match="table must be train, refine or supervise, got 'select'"):
+    with pytest.raises(ValueError, match="table must be that of a training, got 'select'"):
         _core.options("select")
 
 

@@ -26,7 +26,7 @@ enum scp_op {
     SCP_OP_LEAKY,         /* value > 0 ? value : slope * value; slope 0 is ReLU */
     SCP_OP_SIGMOID,
     SCP_OP_TANH,
-    SCP_OP_MAX_POOL,     /* 2 x 2, stride 2, floor */
+    SCP_OP_MAX_POOL,     /* kernel 0: 2 x 2, stride 2, floor; 3: 3 x 3, stride 2, pad 1 */
     SCP_OP_RESIZE,       /* bilinear, `factor` times larger; align: align_corners */
     SCP_OP_CONCAT,       /* 2 to 4 inputs along the channels */
     SCP_OP_ADD,          /* 2 inputs */
@@ -113,9 +113,13 @@ enum scp_status scp_plan_forward(struct scp_plan *plan, const float *parameters,
                                  const float *images, uint64_t seed, uint64_t step,
                                  const struct scp_control *control);
 
-/* gradients += d(loss)/d(parameters), from the gradients of the outputs. After the forward of the
- * same plan and parameters. input_gradient: NULL, or [batch][height][width][channels], overwritten.
- */
+/* The parameters of a layer do not move: backward leaves their gradients alone and saves the work.
+ * For a plan of SCP_PLAN_TRAIN; a layer without weights ignores it. */
+void scp_plan_freeze(struct scp_plan *plan, size_t layer);
+
+/* gradients += d(loss)/d(parameters), from the gradients of the outputs; NULL: none are wanted.
+ * After the forward of the same plan and parameters. input_gradient: NULL, or
+ * [batch][height][width][channels], overwritten. */
 enum scp_status scp_plan_backward(struct scp_plan *plan, float *gradients, float *input_gradient,
                                   const float *parameters, const struct scp_control *control);
 

@@ -12,6 +12,7 @@
  *     options, nn, views, train               networks, and the loop of every training
  *     contrast                                Eq. 11: learning the features
  *     refine                                  landmarks found again, refined
+ *     faces, autoencode, transfer             landmarks on an auto-encoder of faces (Table 3)
  *     cuda                                    the same on a GPU
  *
  * Conventions. What can fail returns enum scp_status; outputs come first in the arguments and are
@@ -92,6 +93,9 @@
 #include "scp/refine.h"
 #include "scp/supervise.h"
 #include "scp/active.h"
+#include "scp/faces.h"
+#include "scp/autoencode.h"
+#include "scp/transfer.h"
 
 #include "scp/cuda.h"
 

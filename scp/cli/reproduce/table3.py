@@ -1,0 +1,120 @@
+"""Table 3: faces, landmarks by 3FabRec."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from ...progress import LINE_SECONDS
+from .part import Part
+
+MINUTES, STEPS, LABELLED, ASKED = 60.0, 300, 50, 300
+
+
+def _options(parser) -> None:
+    faces = parser.add_argument_group("faces (table3)")
+    faces.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help=f"of the auto-encoder, instead of --minutes (default {MINUTES:g} minutes)",
+    )
+    faces.add_argument(
+        "--head-steps",
+        type=int,
+        default=STEPS,
+        metavar="N",
+        help=f"of each training of landmarks (default {STEPS})",
+    )
+    faces.add_argument(
+        "--face-size",
+        type=int,
+        default=128,
+        choices=(128, 256),
+        help="pixels that the networks see (default 128; published: 256)",
+    )
+    faces.add_argument(
+        "--labelled",
+        type=int,
+        default=LABELLED,
+        metavar="M",
+        help=f"faces (default {LABELLED})",
+    )
+    faces.add_argument(
+        "--asked",
+        type=int,
+        default=ASKED,
+        metavar="N",
+        help=f"faces whose key points are searched in all others (default {ASKED})",
+    )
+    faces.add_argument(
+        "--published",
+        action="store_true",
+        help="train the auto-encoder with the published options, which want millions of faces",
+    )
+    faces.add_argument(
+        "--batch", type=int, metavar="N", help="of the trainings of landmarks (default 40)"
+    )
+
+
+def _make(job):
+    from ...experiments import FaceTrainings, load_faces, table3
+    from ...experiments.face_choice import Asked
+
+    args = job.args
+    if args.root is None:
+        raise ValueError("--root: the folder of the faces is needed")
+    how = FaceTrainings(
+        size=args.face_size,
+        minutes=MINUTES if args.minutes is None else args.minutes,
+        steps=args.steps,
+        published=args.published,
+        m=args.labelled,
+        seeds=job.seeds("table3"),
+        head_steps=args.head_steps,
+        batch=args.batch,
+        random_state=args.seed,
+        asked=Asked(faces=args.asked, random_state=args.seed),
+    )
+    how.check()
+    data = load_faces(args.root)
+    watch = None if args.quiet else _watch()
+    return table3(data, job.run, how, progress=False if args.quiet else None, callback=watch)
+
+
+def _watch():
+    """A line when a training begins, and now and then."""
+    last = time.monotonic()
+
+    def watch(event):
+        nonlocal last
+        about = "table3, auto-encoder"
+        if event["stage"] == "landmarks":
+            about = f"table3, training {event['number']} of {event['count']} ({event['way']}, "
+            about += f"seed {event['seed']})"
+        if event["event"] == "start":
+            held = (event["bytes"] + event["image_bytes"]) / 2**20
+            begin = f"from step {event['step']}; {held:.0f} MiB of memory"
+            print(f"{about}: {begin}", file=sys.stderr, flush=True)
+        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            losses = " ".join(f"{v:.2f}" for v in event["levels"])
+            text = f"step {event['step']}, losses {losses}, {event['seconds_left']:.0f} s left"
+            print(f"{about}: {text}", file=sys.stderr, flush=True)
+
+    return watch
+
+
+TABLE3 = Part(
+    "table3",
+    "landmarks of faces by 3FabRec, from few labelled ones",
+    _make,
+    options=_options,
+    uses=("steps", "head_steps", "face_size", "labelled", "asked", "published", "batch"),
+    seeds=("of the trainings of each way", 5),
+    sizes={},
+    test="never",
+    kinds=("faces",),
+    paper=("faces",),
+    own_features=True,
+)
