@@ -35,8 +35,9 @@ def add_info(commands) -> None:
         "--options",
         nargs="?",
         const="train",
-        choices=["train", "refine", "supervise"],
-        help="the options of the training, for --set of scp train, refine or supervise",
+        choices=["train", "refine", "supervise", "autoencode", "transfer"],
+        help="the options of the training, for --set of the verb of that name; transfer: of scp "
+        "supervise --network fabrec",
     )
     info.add_argument("--json", action="store_true", help="print JSON")
 
@@ -103,6 +104,7 @@ def _some(texts: list[str]) -> str:
 def show_options(args) -> int:
     """scp info --options: every option of a training, its value in the usual preset
     (unless --model names another), the legal ones, its meaning."""
+    from ..faces import AutoencoderOptions, TransferOptions
     from ..networks import preset
     from ..networks.configuration import supervised
     from ..networks.refine import refinement
@@ -115,6 +117,10 @@ def show_options(args) -> int:
     elif args.options == "supervise":
         kind, entry, usual = SupervisedOptions, supervised, "scn-reduced"
     rows = kind().set(**entry(args.model or usual).training).rows()
+    faces = {"autoencode": AutoencoderOptions, "transfer": TransferOptions}
+    if args.options in faces:
+        no_effect(args, f"with --options {args.options}", "model")
+        rows = faces[args.options]().rows()
     if args.json:
         print(json.dumps({row.name: row.facts(value) for row, value in rows}, indent=1))
         return 0

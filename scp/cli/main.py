@@ -17,6 +17,7 @@ from ..signals import Stopped, as_interrupts
 from ..training import HardlyTrainedWarning
 from .annotate import add_annotate
 from .arguments import program
+from .autoencode import add_autoencode
 from .convert import add_convert
 from .demo import add_demo
 from .detect import add_detect, images_last
@@ -137,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     add_detect(commands)
     add_refine(commands)
     add_supervise(commands)
+    add_autoencode(commands)
 
     add_demo(commands)
     add_evaluate(commands)

@@ -7,9 +7,11 @@ import sys
 
 from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS
-from .arguments import add_data, add_output, open_data, run_path, shell_of, size
+from .arguments import add_data, add_output, no_effect, open_data, run_path, shell_of, size
 from .detect import add_templates, keep_templates, open_templates, tell_found, template_words
 from .train import add_length, settings, watched
+
+FABREC = "fabrec"
 
 
 def add_supervise(commands) -> None:
@@ -29,7 +31,14 @@ def add_supervise(commands) -> None:
     add_templates(verb)
     how = verb.add_argument_group("training")
     networks = "; ".join(f"{n}: {p.summary}" for n, p in SUPERVISED.items())
-    how.add_argument("--network", default="scn-reduced", choices=list(SUPERVISED), help=networks)
+    networks += f"; {FABREC}: faces, on an auto-encoder that saw many without labels (3FabRec)"
+    names = [*SUPERVISED, FABREC]
+    how.add_argument("--network", default="scn-reduced", choices=names, help=networks)
+    how.add_argument(
+        "--autoencoder",
+        metavar="FILE",
+        help=f"{FABREC}: its file or run folder (scp autoencode), or the released file",
+    )
     add_length(how, "supervise")
     how.add_argument(
         "--size", type=size, metavar="S", help="of the canvas in pixels; default: the network's"
@@ -48,17 +57,9 @@ def add_supervise(commands) -> None:
 
 def run_supervise(args) -> int:
     from ..features import GradientExtractor
-    from ..refinement import SupervisedDetector
     from ..run import Run
 
-    training, options = settings(args.set)
-    detector = SupervisedDetector(
-        network=args.network,
-        size=args.size,
-        options=options,
-        training=training,
-        random_state=args.seed,
-    ).check()
+    detector = _detector(args).check()
     pool = open_data(args)
     folder = run_path(args, pool)
     if args.estimate is None:
@@ -71,6 +72,28 @@ def run_supervise(args) -> int:
     pool.rows(images.ids, "templates")
     with run.holding():
         return _supervise(args, run, detector, images, given)
+
+
+def _detector(args):
+    from ..faces import FaceDetector
+    from ..refinement import SupervisedDetector
+
+    training, options = settings(args.set)
+    if args.network != FABREC:
+        no_effect(args, f"without --network {FABREC}", "autoencoder")
+        return SupervisedDetector(
+            network=args.network,
+            size=args.size,
+            options=options,
+            training=training,
+            random_state=args.seed,
+        )
+    no_effect(args, f"with --network {FABREC}", "size", "estimate")
+    if options:
+        raise ValueError(f"--set network.{next(iter(options))}: the auto-encoder has them")
+    if args.autoencoder is None:
+        raise ValueError(f"--autoencoder: --network {FABREC} needs one, made by scp autoencode")
+    return FaceDetector(args.autoencoder, training=training, random_state=args.seed)
 
 
 def _estimate(args, detector, images) -> int:

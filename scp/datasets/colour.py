@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DatasetError
 from .base import Dataset
 from .reading import _quiet, inspect, read_grey
-from .wflw import Faces, crop, margin
+from .wflw import Faces, crop
 
 COLOURED = ("JPEG", "PNG", "BMP")
 
@@ -42,22 +42,16 @@ def face_square(dataset: Dataset, i: int, side: int, size: int) -> tuple[np.ndar
     """Face i with its surroundings, uint8 [side][side][3], and its landmarks [L][2] in pixels of it
     (NaN where there are none).
 
-    The faces of WFLW are cut out anew from their photographs, the middle `size` pixels being their
-    crop (`scp.datasets.wflw`); any other image is stretched to the side.
+    The faces of WFLW are cut out anew from their photographs, side being that of
+    `scp.datasets.wflw.margin(size)`; any other image is stretched to the side.
     """
     import cv2
 
-    marks = None if dataset.landmarks is None else np.asarray(dataset.landmarks[i], np.float64)
     if isinstance(dataset, Faces):
-        whole, begin = margin(size)
-        photograph = read_colour(dataset.sources[i])
-        image = crop(photograph, dataset.squares[i], size, whole)
-        scale = size / dataset.size
-        marks = None if marks is None else (marks + 0.5) * scale - 0.5 + begin
-        if whole != side:
-            image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-            marks = None if marks is None else (marks + 0.5) * (side / whole) - 0.5
-        return image, _none(marks)
+        place, photograph = dataset.squares[i], read_colour(dataset.sources[i])
+        marks = (dataset.original_landmarks[i] - place[:2] + 0.5) * (side / place[2]) - 0.5
+        return crop(photograph, place, size, side), marks
+    marks = None if dataset.landmarks is None else np.asarray(dataset.landmarks[i], np.float64)
     path = dataset.path(i)
     if path is not None:
         image = read_colour(path)

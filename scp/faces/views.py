@@ -6,7 +6,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.colour import face_square
-from ..datasets.wflw import Faces, margin
+from ..datasets.wflw import Faces, margin, to_crop
 from ..progress import Progress, watch
 
 MEANS = np.array([0.518, 0.418, 0.361])  # red, green, blue (SCP_FACE_MEANS)
@@ -45,17 +45,12 @@ def pixels(views: np.ndarray) -> np.ndarray:
     return np.clip(np.rint((views + MEANS) * 255), 0, 255).astype(np.uint8)
 
 
-def in_view(xy: np.ndarray, side: int, size: int) -> np.ndarray:
-    """Points in squares as points in the view."""
-    return xy - (side - size) // 2
-
-
 def to_image(xy: np.ndarray, images: Dataset, i: int, side: int, size: int) -> np.ndarray:
     """Points [L][2] of a view as points of image i."""
     xy = xy + (side - size) // 2
     if isinstance(images, Faces):
-        whole, begin = margin(size)
-        xy = (xy + 0.5) * (whole / side) - 0.5 - begin
-        return (xy + 0.5) * (images.size / size) - 0.5
+        place = images.squares[i]
+        xy = (xy + 0.5) * (place[2] / side) - 0.5 + place[:2]
+        return to_crop(xy, place, images.size)
     height, width = images.shape(i)
     return (xy + 0.5) * np.array([width / side, height / side]) - 0.5
