@@ -29,25 +29,40 @@ ANNOTATIONS = ("landmarks.csv", "landmarks.json", "annotations.json")
 HAND_RADII = (2.0, 4.0, 7.0, 10.0)  # mm, of hands in the code of the paper's relatives
 
 
-class NoTestImages(DatasetError):
+class NoTestImagesError(DatasetError):
     """The data set has none, or none are told apart."""
 
 
 class Remembered(Subset):
-    """A data set whose resized images are kept in memory once made."""
+    """A data set whose resized images are kept in memory once made; of images that have no files,
+    which are made anew each time, the images too."""
 
-    def __init__(self, whole: Dataset, rows: Sequence[int] | None = None, grids=None):
+    def __init__(self, whole: Dataset, rows: Sequence[int] | None = None, kept=None):
         super().__init__(whole, list(range(len(whole)) if rows is None else rows))
-        self._grids = {} if grids is None else grids
+        self._grids, self._images = ({}, {}) if kept is None else kept
+
+    def image(self, i):
+        row = self._rows[self._check(i)]
+        if self._whole.path(row) is not None:
+            return super().image(i)
+        if row not in self._images:
+            self._images[row] = super().image(i)
+        return self._images[row].copy()
+
+    def grids(self, i, sizes):
+        made = self._whole.path(self._rows[self._check(i)]) is None
+        return Dataset.grids(self, i, sizes) if made else super().grids(i, sizes)
 
     def grid(self, i, size=(384, 384)):
         key = self._rows[self._check(i)], tuple(size)
         if key not in self._grids:
-            self._grids[key] = super().grid(i, size)
+            self._grids[key] = next(iter(self.grids(i, [size])))
         return self._grids[key].copy()
 
     def subset(self, rows):
-        return Remembered(self._whole, [self._rows[self._check(i)] for i in rows], self._grids)
+        return Remembered(
+            self._whole, [self._rows[self._check(i)] for i in rows], (self._grids, self._images)
+        )
 
 
 @dataclass(frozen=True)
@@ -149,11 +164,11 @@ def load(
         "read": read or None,
     }
     for option, value in given.items():
-        if value is not None and name not in _GOES_WITH[option]:
+        if value is not None and name not in GOES_WITH[option]:
             if name == "phantom" and option == "root":
                 raise ValueError("--root: the phantom has no folder")
             word = "a file of landmarks" if option == "read" else f"--{option.replace('_', '-')}"
-            raise ValueError(f"{word}: goes with --dataset {', '.join(_GOES_WITH[option])}")
+            raise ValueError(f"{word}: goes with --dataset {', '.join(GOES_WITH[option])}")
     if name == "phantom":
         train, other, whole, more = _phantom(40 if images is None else images, test)
     elif root is None:
@@ -167,7 +182,7 @@ def load(
             name, root, annotations, train_split, test_split, splits, dict(read or {})
         )
         if test and other is None:
-            raise NoTestImages(
+            raise NoTestImagesError(
                 f"{root}: which images are measured on? --test-split says it, --evaluation paper "
                 "needs none"
             )
@@ -194,7 +209,7 @@ def load(
 
 # What goes with which data set, of the arguments of `load`.
 _LISTED = ("table", "coco", "folder")
-_GOES_WITH = {
+GOES_WITH = {
     "images": ("phantom",),
     "root": ("cephalometric", "hand", *_LISTED),
     "annotations": ("hand", *_LISTED),
@@ -223,7 +238,7 @@ def _cephalometric(root, test: bool, train_split, test_split):
         try:
             other = datasets.cephalometric(root, split=test_split)
         except DatasetError as error:
-            raise NoTestImages(
+            raise NoTestImagesError(
                 f"{error}; real test images are measured there, --evaluation paper needs none"
             ) from None
         _need_landmarks(other)
@@ -244,7 +259,7 @@ def _hand(root, test: bool, annotations, sizes, spacing):
         try:
             other = datasets.hand(root, "test", **how)
         except DatasetError as error:
-            raise NoTestImages(
+            raise NoTestImagesError(
                 f"{error}; see --sizes: real test images are measured there, --evaluation paper "
                 "needs none"
             ) from None

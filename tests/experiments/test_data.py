@@ -2,16 +2,21 @@
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from phantoms import write_cephalometric
 
 import scp
 from scp import datasets
 from scp.cli import main
+from scp.cli.reproduce.parts import PARTS
 from scp.datasets import DatasetError
-from scp.experiments import Options, Study, fig1, load, paper, table1, units
+from scp.experiments import Options, Result, Study, fig1, load, paper, table1, units
+from scp.experiments.costs import Costs
 
 N = 6  # images to train and to test
 QUICK = ["--features", "gradient", "--size", "64", "--views", "1", "--draws", "4", "--quiet"]
@@ -264,3 +269,68 @@ def test_errors(argv, message, table, tmp_path, capsys):
     argv = [word.format(table) for word in argv]
     assert main(["reproduce", "table1", *argv, *QUICK, "--run", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
+
+
+# ---- all ----
+
+
+@pytest.fixture
+def nothing_is_made(monkeypatch):
+    """The parts give empty results: what `all` plans and says is looked at."""
+    made = []
+    for name, part in PARTS.items():
+
+        def make(job, name=name):
+            made.append((name, job.args.dataset, job.args.evaluation, job.args.root))
+            return Result(name, name)
+
+        monkeypatch.setitem(PARTS, name, replace(part, make=make))
+    return made
+
+
+def test_all_finds_the_data_sets_and_says_what_each_part_takes(
+    hands, tmp_path, capsys, nothing_is_made
+):
+    """Hands and cephalograms below one folder; the cephalograms have no test images."""
+    root = tmp_path / "data"
+    write_cephalometric(root / "isbi", datasets.phantom(5, size=(96, 80)))
+    shutil.copytree(hands, root / "hand")
+    run = tmp_path / "run"
+    argv = ["reproduce", "all", "--root", str(root), "--run", str(run), *QUICK]
+    assert main([*argv, "--sizes", f"{N},{N}", "-m", "2", "--refine-minutes", "0"]) == 0
+    text = capsys.readouterr().out
+    ours = [name for name, *_ in nothing_is_made if name != "table3"]
+    heads = [("table1", "cephalometric", "paper", str(root)), ("table1", "hand", "both")]
+    assert nothing_is_made[0] == heads[0] and nothing_is_made[-1][:3] == heads[1]
+    assert nothing_is_made[-1][3] == str(root / "hand")
+    assert "table2" not in ours and "fig4" not in ours and "table5" in ours
+    assert "no honest evaluation" in text and "'test1' is missing" in text
+    assert "of faces: no WFLW_annotations, or landmarks.csv beside images below" in text or (
+        "table3" not in PARTS
+    )
+    lines = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
+    assert [name for name in ours if name in lines] == ours
+    for folder in (run, run / "hand"):
+        assert (folder / "reproduce" / "table1.md").is_file()
+        assert f"table1.md{', ' if folder is run else ' in'}" in text
+    assert text.count("together about") == 2 and "MiB" in text
+
+
+def test_all_says_when_there_is_nothing(tmp_path, capsys):
+    assert main(["reproduce", "all", "--root", str(tmp_path), *QUICK]) == 2
+    out, err = capsys.readouterr()
+    assert "no a folder" not in out and "not table1 of hand: no all.csv below" in out
+    assert "nothing could be made" in err
+
+
+def test_what_is_there_costs_nothing(hands, tmp_path):
+    data = load("hand", hands, sizes=(N, N))
+    extractor = scp.GradientExtractor(size=(64, 64), channels=16)
+    costs = Costs(data, Options(views=1), tmp_path, extractor)
+    parts = [costs.similarity(), costs.paper(), costs.honest()]
+    assert all(cost.seconds > 0 for cost in parts)
+    assert parts[1].memory == 28 * N * N * 37
+    study = Study(data, extractor, tmp_path, Options(views=1))
+    study.cases(), study.matrix()
+    again = Costs(data, Options(views=1), tmp_path, extractor)
+    assert [c.seconds for c in (again.similarity(), again.paper(), again.honest())] == [0, 0, 0]

@@ -6,6 +6,8 @@ import argparse
 import os
 import shlex
 
+from ...errors import DatasetError
+from ...landmarks.names import visible
 from ...runs.folder import WEIGHTS
 from ..arguments import add_output, counts, given_words, no_effect, say_next, size, usual
 from ..evaluate import numbers
@@ -13,6 +15,7 @@ from .data import WORDS, add_data
 from .job import MINUTES, Job
 from .parts import ALL, PARTS
 from .places import PAPER, place_of
+from .plan import plan
 
 
 def add_reproduce(commands) -> None:
@@ -156,7 +159,8 @@ def run_reproduce(args) -> int:
     made = []
     for job in _jobs(args, everything):
         with job.run.holding():
-            names = _make(job, everything)
+            job = _with_data(job, everything)
+            names = _make(job, everything) if job else []
         if names:
             made.append((job, names))
     if not made:
@@ -189,10 +193,15 @@ def _jobs(args, everything: bool) -> list[Job]:
 
 
 def _job(args, kind: str, run: str | None, everything: bool) -> Job:
+    from ...experiments.data import GOES_WITH
     from ...runs import RunFolder
 
     own = argparse.Namespace(**vars(args))
     own.dataset = kind
+    if everything and args.dataset is None:  # an option is for the data sets that it goes with
+        for name, kinds in GOES_WITH.items():
+            if kind not in kinds and name != "read" and name != "root":
+                setattr(own, name, None)
     if kind in PAPER and args.root is not None:
         own.root = place_of(kind, args.root) or args.root
     wanted = list(dict.fromkeys(args.what))
@@ -200,7 +209,7 @@ def _job(args, kind: str, run: str | None, everything: bool) -> Job:
         named = args.dataset is not None
         wanted = [p.name for p in ALL if named or kind in p.paper]
     folder = RunFolder(run or os.path.join("runs", f"reproduce-{kind}"))
-    return Job(own, folder, wanted, _options(args))
+    return Job(own, folder, wanted, _options(own))
 
 
 def _kind_of(names: list[str]) -> str:
@@ -260,22 +269,47 @@ def check_options(args, wanted: list[str]) -> None:
 
 
 def _make(job: Job, everything: bool) -> list[str]:
-    """Makes the parts; the names of those. everything: what cannot be made is left out, with a
-    line that says why."""
+    """Makes the parts; the names of those. everything: says first what each takes, and leaves out
+    what cannot be made, with a line that says why."""
     reasons = {name: _why_not(job, name) for name in job.wanted}
     for name, reason in reasons.items():
         if reason and not everything:
             raise ValueError(reason)
         if reason:
             print(f"not {name}: {reason}", flush=True)
-    made = []
-    for name in (name for name, reason in reasons.items() if not reason):
+    names = [name for name, reason in reasons.items() if not reason]
+    if everything and names:
+        print("\n".join(map(visible, plan(job, names))) + "\n", flush=True)
+    for name in names:
         result = PARTS[name].make(job)
         files = result.write(job.folder)
         print(result.text())
         print(f"written to {job.folder.path}: {', '.join(files)}\n", flush=True)
-        made.append(name)
-    return made
+    return names
+
+
+def _with_data(job: Job, everything: bool) -> Job | None:
+    """The job, without an evaluation that its data set has no images for; None where it cannot be
+    opened (and others may)."""
+    if not everything:
+        return job
+    from ...experiments.data import NoTestImagesError
+
+    try:
+        if any(PARTS[name].sizes for name in job.wanted):
+            _ = job.data
+    except NoTestImagesError as error:
+        args = argparse.Namespace(**{**vars(job.args), "evaluation": "paper"})
+        left_out = [n for n in job.wanted if PARTS[n].test == "always" or PARTS[n].shows_test]
+        print(f"not {', '.join(left_out)}, and no honest evaluation: {error}", flush=True)
+        wanted = [name for name in job.wanted if name not in left_out]
+        return Job(args, job.run, wanted, _options(args))
+    except DatasetError as error:
+        if job.args.given.get("dataset"):
+            raise
+        print(f"not {', '.join(job.wanted)} of {job.args.dataset}: {error}", flush=True)
+        return None
+    return job
 
 
 def _why_not(job: Job, name: str) -> str:

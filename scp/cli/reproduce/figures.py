@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from .part import FIVE, SINGLE, Part
+from .part import FIVE, SINGLE, Part, Work
+
+
+def _work(job):
+    return Work(2 * job.costs.sets(1, len(job.data.train)), FIGURES[0].shared(job.args))
+
+
+def _work4(job):
+    seconds = job.costs.sets(1, len(job.data.train)) + 12 * job.costs.speeds.image
+    return Work(seconds, ("similarity", "honest"))
 
 
 def _fig1(job):
@@ -30,7 +39,7 @@ def _fig6(job):
 
 
 FIGURES = (
-    Part("fig1", "errors of all single templates", _fig1, sizes=SINGLE),
+    Part("fig1", "errors of all single templates", _fig1, sizes=SINGLE, work=_work),
     Part(
         "fig4",
         "examples of landmarks found",
@@ -39,7 +48,8 @@ FIGURES = (
         largest=True,
         test="always",
         shows_test=True,
+        work=_work4,
     ),
-    Part("fig5", "key-point score and landmark similarity", _fig5, sizes=SINGLE),
-    Part("fig6", "error and similarity of single templates", _fig6, sizes=SINGLE),
+    Part("fig5", "key-point score and landmark similarity", _fig5, sizes=SINGLE, work=_work),
+    Part("fig6", "error and similarity of single templates", _fig6, sizes=SINGLE, work=_work),
 )

@@ -14,6 +14,7 @@ from .parts import PARTS
 
 if TYPE_CHECKING:
     from ...experiments import Data, Options, Study
+    from ...experiments.costs import Costs
     from ...runs import RunFolder
 
 MINUTES = 60.0  # of training where the run folder has no features
@@ -59,6 +60,33 @@ class Job:
         return load_data(self.args, test, self.folder, self.progress)
 
     @cached_property
+    def costs(self) -> Costs:
+        """What its parts take here."""
+        from ...experiments.costs import Costs
+
+        return Costs(
+            self.data,
+            self.options,
+            self.run,
+            None if self.needs_training() else self._features(),
+            self.args.size or (384, 384),
+        )
+
+    def needs_training(self) -> bool:
+        """Whether features are to be trained for the study."""
+        return self.args.features == "trained" and not (self.run / WEIGHTS).is_file()
+
+    def own_features(self) -> bool:
+        """Whether all parts train their own features."""
+        trained = self.args.features == "trained"
+        return trained and all(PARTS[name].own_features for name in self.wanted)
+
+    @property
+    def minutes(self) -> float:
+        """Of that training."""
+        return MINUTES if self.args.minutes is None else self.args.minutes
+
+    @cached_property
     def study(self) -> Study:
         from ...experiments import Study
 
@@ -71,8 +99,8 @@ class Job:
         args = self.args
         if args.features == "gradient":
             return GradientExtractor(size=args.size or (384, 384))
-        if all(PARTS[name].own_features for name in self.wanted):
-            return FeatureExtractor(preset=args.preset, size=args.size)  # they train their own
+        if self.own_features():
+            return FeatureExtractor(preset=args.preset, size=args.size)
         if (self.run / WEIGHTS).is_file():
             extractor = FeatureExtractor.load(self.run.path)
             if args.size not in (None, extractor.grid_size):
@@ -84,11 +112,10 @@ class Job:
                     f"--preset: the features in {self.run.path} are of preset {extractor.preset}"
                 )
             return extractor
-        minutes = MINUTES if args.minutes is None else args.minutes
-        if not minutes > 0:
+        if not self.minutes > 0:
             raise ValueError(f"--minutes must be above 0: there are no features in {self.run.path}")
         extractor = FeatureExtractor(preset=args.preset, random_state=args.seed, size=args.size)
         args.json = False
-        if not fit(extractor, self.data.train, self.run.path, args, minutes=minutes):
+        if not fit(extractor, self.data.train, self.run.path, args, minutes=self.minutes):
             raise KeyboardInterrupt
         return FeatureExtractor.load(self.run.path)

@@ -19,20 +19,17 @@ FIVE: Mapping[str, Sequence[int]] = {"": (5,)}
 
 
 @dataclass(frozen=True)
-class Cost:
+class Work:
     """What a part takes here.
 
-    seconds: of its own work. memory: bytes at most. shared: names of what it shares with other
-    parts and is made once ("similarity", "paper", "honest": see `costs.py`).
+    seconds: of its own. shared: what of `scp.experiments.costs.Costs` it needs, which is made once
+    for all parts: "similarity", "paper", "honest". memory: bytes of its own. note: what else.
     """
 
     seconds: float = 0.0
-    memory: int = 0
     shared: tuple[str, ...] = ()
-
-
-def nothing(job: Job) -> Cost:
-    return Cost()
+    memory: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Part:
             ones that the paper shows it of: `all` without --dataset makes these.
         beside: it is none of the paper's, so `all` leaves it out.
         own_features: it trains all its features itself, where --features is not gradient.
-        cost: (job) -> `Cost`, before anything is made.
+        work: (job) -> `Work`, before anything is made; None: not known.
     """
 
     name: str
@@ -75,7 +72,7 @@ class Part:
     paper: Sequence[str] = ("cephalometric",)
     beside: bool = False
     own_features: bool = False
-    cost: Callable[[Job], Cost] = nothing
+    work: Callable[[Job], Work] | None = None
 
     @property
     def single(self) -> bool:
@@ -94,6 +91,11 @@ class Part:
         """How many seeds are asked for."""
         assert self.seeds is not None
         return self.seeds[1] if args.seeds is None else args.seeds
+
+    def shared(self, args) -> tuple[str, ...]:
+        """Records and similarity of a study by the evaluation that is asked for."""
+        ways = {"both": ("paper", "honest"), "paper": ("paper",), "honest": ("honest",)}
+        return ("similarity", *ways[args.evaluation])
 
     def needs_test(self, args) -> bool:
         return self.test == "always" or (self.test == "honest" and args.evaluation != "paper")

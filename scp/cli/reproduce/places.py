@@ -7,7 +7,7 @@ from pathlib import Path
 
 # What a data set is known by, and its usual folders; the paper's, in its order.
 PAPER = {
-    "cephalometric": "a folder RawImage",
+    "cephalometric": "folder RawImage",
     "hand": "all.csv",
     "faces": "WFLW_annotations, or landmarks.csv beside images",
 }

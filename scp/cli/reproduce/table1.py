@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .part import Part
+from .part import Part, Work
+
+
+def _work(job):
+    sizes = job.sizes("table1")
+    n, draws = len(job.data.train), job.args.draws
+    seconds = sum(job.costs.sets(m, n if m == 1 else draws) for m in sizes)
+    return Work(seconds, TABLE1.shared(job.args))
 
 
 def _make(job):
@@ -18,4 +25,5 @@ TABLE1 = Part(
     uses=("draws",),
     sizes={"": (1, 2, 3, 4, 5), "hand": (1, 5, 10, 15, 50)},
     paper=("cephalometric", "hand"),
+    work=_work,
 )

@@ -6,7 +6,7 @@ import sys
 import time
 
 from ...progress import LINE_SECONDS
-from .part import Part
+from .part import Part, Work
 
 MINUTES = 10.0  # of each training
 
@@ -28,6 +28,20 @@ def _options(parser) -> None:
         help="train this network on M labelled images alone, for each M and for all images; hours",
     )
     scn.add_argument("--scn-steps", type=int, metavar="N", help="default: the network's")
+
+
+def _work(job):
+    from ...runs.folder import REFINED
+
+    args = job.args
+    missing = [
+        m for m in job.sizes("table2") if not (job.folder / f"refined-{m}" / REFINED).is_file()
+    ]
+    seconds = 60 * args.refine_minutes * len(missing) + job.costs.honest().seconds / 10
+    note = ""
+    if args.scn is not None:
+        note = f"and the trainings of {args.scn}: scp supervise --estimate says how long"
+    return Work(seconds, ("similarity",), note=note)
 
 
 def _make(job):
@@ -69,4 +83,5 @@ TABLE2 = Part(
     uses=("refine_minutes", "rounds", "scn", "scn_steps"),
     sizes={"": (1, 5, 10, 25)},
     test="always",
+    work=_work,
 )

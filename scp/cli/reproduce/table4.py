@@ -6,9 +6,30 @@ import sys
 import time
 
 from ...progress import LINE_SECONDS
-from .part import Part
+from .part import Part, Work
 
 MINUTES = 10.0  # of each training
+
+
+def _minutes(args) -> float:
+    return MINUTES if args.minutes is None else args.minutes
+
+
+def _work(job):
+    from ...experiments.objectives import FOLDER, OBJECTIVES
+    from ...runs.folder import WEIGHTS
+
+    own, trainings = job.costs.similarity().seconds, 0
+    if job.args.features == "trained":
+        first = job.args.seed
+        folders = [
+            job.folder / FOLDER / f"{objective}-{first + k}"
+            for objective in OBJECTIVES
+            for k in range(job.seeds("table4"))
+        ]
+        trainings = sum(not (folder / WEIGHTS).is_file() for folder in folders)
+    seconds = 60 * _minutes(job.args) * trainings + (trainings + 3) * own
+    return Work(seconds, () if trainings else ("similarity",))
 
 
 def _make(job):
@@ -17,7 +38,7 @@ def _make(job):
     args, trainings = job.args, None
     if args.features == "trained":
         trainings = Trainings(
-            minutes=MINUTES if args.minutes is None else args.minutes,
+            minutes=_minutes(args),
             seeds=job.seeds("table4"),
             preset=args.preset,
             size=args.size,
@@ -51,4 +72,5 @@ TABLE4 = Part(
     _make,
     seeds=("of the trainings", 2),
     own_features=True,
+    work=_work,
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .part import FIVE, Part
+from .part import FIVE, Part, Work
+
+
+def _work(job):
+    from ...experiments.tables import SEARCHES
+
+    (m,) = job.sizes("table5")
+    draws = job.seeds("table5") * sum(SEARCHES)
+    more = job.costs.similarity()  # of all key points that images have, about three times as many
+    return Work(
+        3 * more.seconds + job.costs.draws(m, draws), TABLE5.shared(job.args), 3 * more.memory
+    )
 
 
 def _make(job):
@@ -19,4 +30,5 @@ TABLE5 = Part(
     seeds=("of the searches", 10),
     sizes=FIVE,
     largest=True,
+    work=_work,
 )
