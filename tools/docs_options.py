@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from scp.faces import AutoencoderOptions, TransferOptions
 from scp.refinement import RefinementOptions, SupervisedOptions
 from scp.training import TrainingOptions
 
@@ -18,6 +19,7 @@ PAGES = {
     "training.md": ("train", TrainingOptions),
     "refinement.md": ("refine", RefinementOptions),
     "supervised.md": ("supervise", SupervisedOptions),
+    "faces.md": ("autoencode", AutoencoderOptions, "transfer", TransferOptions),
 }
 
 
@@ -31,15 +33,20 @@ def rendered(options) -> str:
 
 def page(name: str) -> tuple[str, str]:
     """The page as it is, and as it should be."""
-    table, options = PAGES[name]
-    text = (DOCS / name).read_text(encoding="utf-8")
+    text = new = (DOCS / name).read_text(encoding="utf-8")
+    for table, options in zip(PAGES[name][::2], PAGES[name][1::2], strict=True):
+        new = _with_table(name, new, table, options)
+    return text, new
+
+
+def _with_table(name: str, text: str, table: str, options) -> str:
     marks = f"<!-- options {table} -->\n", "\n<!-- end of options -->"
     pattern = re.escape(marks[0]) + ".*?" + re.escape(marks[1])
     whole = marks[0] + rendered(options) + marks[1]
     new, count = re.subn(pattern, lambda _: whole, text, flags=re.DOTALL)
     if count != 1:
         raise SystemExit(f"docs/{name}: {marks[0].strip()} must stand there once")
-    return text, new
+    return new
 
 
 def main(check: bool) -> int:
