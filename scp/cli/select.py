@@ -109,8 +109,8 @@ def add_method(parser) -> None:
     method.add_argument(
         "--vectors",
         metavar="KIND|FILE",
-        help=f"one per image, for the other ways to choose: {', '.join(KINDS)}, or a .npy or .npz "
-        "file (docs/pipelines.md)",
+        help=f"one per image, for the other ways to choose: {', '.join(KINDS)}, or a .npy, .npz, "
+        ".csv or .safetensors file (docs/baselines.md)",
     )
     method.add_argument(
         "--keypoints", default=default["keypoints"], choices=DETECTORS, help="their detector"

@@ -36,8 +36,9 @@ def own_features(
 
     Args:
         features: an extractor or `ImageVectors`, as they are; vectors [N][d]; maps [N][C][H][W], or
-            several such, a level each; a file of either (.npy, .npz); a folder of .npy files, maps
-            by image; a function from an image to its maps; or "FILE.py:NAME", such a function.
+            several such, a level each; a file of either (.npy, .npz, .csv, .safetensors); a folder
+            of .npy files, maps by image; a function from an image to its maps; or "FILE.py:NAME",
+            such a function.
         size: (H, W) that images are resized to, see `MapExtractor`.
         ids: image ids of the rows, or a file with one a line; None: those in the file; without any,
             the rows are the images in their order.
@@ -58,8 +59,9 @@ def own_features(
             return MapExtractor(features, ids=ids, **more)
         if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
             raise ValueError(
-                "features must be one of auto, trained, gradient, or a .npy or .npz file, a folder "
-                f"of .npy files or FILE.py:NAME, got {str(features)!r}"
+                "features must be one of auto, trained, gradient, or a file "
+                f"({', '.join(SUFFIXES)}), a folder of .npy files or FILE.py:NAME, "
+                f"got {str(features)!r}"
             )
         stored = read_stored(path, ids)
         if stored.arrays and stored.arrays[0].ndim == 2:

@@ -15,8 +15,9 @@ from ..errors import DatasetError, warn
 from ..landmarks.lists import read_ids
 from ..landmarks.names import Index, twice
 from ..runs.arrays import map_npy, unpack_npz
+from .tables import read_csv, read_tensors
 
-SUFFIXES = (".npy", ".npz")
+SUFFIXES = (".npy", ".npz", ".csv", ".safetensors")
 _LEVEL = re.compile(r"(.+)\.([0-9]{1,2})", re.S)
 
 
@@ -119,7 +120,7 @@ def _check_all(there: Index, ids: Sequence[str], where: str) -> None:
         raise ValueError(f"{where}: {error}") from None
     missing = [name for name, row in zip(ids, rows, strict=True) if row < 0]
     if missing:
-        some = f"{there.names[0]!r}" if there.names else "none"
+        some = f"{there.names[0][:60]!r}" if there.names else "none"
         raise ValueError(
             f"{where}: no features of image {missing[0]!r} ({len(missing)} of {len(ids)} images "
             f"have none); the first that it names is {some}"
@@ -127,21 +128,23 @@ def _check_all(there: Index, ids: Sequence[str], where: str) -> None:
     used: dict[int, str] = {}
     for name, row in zip(ids, rows, strict=True):
         if used.setdefault(row, name) != name:
-            raise ValueError(f"{where}: {there.names[row]!r} could be {used[row]!r} or {name!r}")
+            both = f"{used[row]!r} or {name!r}"
+            raise ValueError(f"{where}: {there.names[row][:60]!r} could be {both}")
     unused = [name for k, name in enumerate(there.names) if k not in used]
     if unused:
-        warn(f"{where}: {len(unused)} entries are of no image, the first is {unused[0]!r}")
+        warn(f"{where}: {len(unused)} entries are of no image, the first is {unused[0][:60]!r}")
 
 
 def read_stored(
     path: str | os.PathLike[str], ids: str | os.PathLike[str] | Sequence[str] | None = None
 ) -> Stored:
-    """Features in a .npy or .npz file, or a folder of .npy files.
+    """Features in a file (.npy, .npz, .csv, .safetensors), or a folder of .npy files.
 
     Args:
         path: FILE.npy, an array whose first axis is the images; FILE.npz, the same with `ids` [N]
-            beside it; maps of several levels are its arrays in the order of their names; a folder
-            of ID.npy or ID.LEVEL.npy.
+            beside it; maps of several levels are its arrays in the order of their names; FILE.csv,
+            lines id,number,...; FILE.safetensors, tensors as in .npz, or vectors [d] named by their
+            images; a folder of ID.npy or ID.LEVEL.npy.
         ids: of the rows, or a file with one id a line.
 
     Raises:
@@ -154,11 +157,21 @@ def read_stored(
         return Stored(str(path), files=[[f] for f in _npy_files(path)])
     if not path.exists():
         raise FileNotFoundError(f"features: there is no file or folder {path}")
-    if path.suffix.lower() == ".npy":
+    suffix, named, own = path.suffix.lower(), None, None
+    if suffix == ".npy":
         arrays = {"": map_npy(path)}
-    else:
+    elif suffix == ".npz":
         arrays = unpack_npz(path)
-    own = arrays.pop("ids", None)
+        own = arrays.pop("ids", None)
+    elif suffix == ".csv":
+        named, vectors = read_csv(path)
+        arrays = {"": vectors}
+    elif suffix == ".safetensors":
+        named, arrays = read_tensors(path)
+    else:
+        raise ValueError(f"{path}: features are read from {', '.join(SUFFIXES)} files")
+    if named is not None and ids is not None:
+        raise ValueError(f"feature-ids: {path} has the ids of its rows itself")
     if not arrays:
         raise ValueError(f"{path}: there is no array of features in it")
     for name, array in arrays.items():
@@ -170,6 +183,7 @@ def read_stored(
             )
     if own is not None and ids is None:
         ids = _texts(own, f"{path}: ids")
+    ids = named if named is not None else ids
     list_file = ""
     if isinstance(ids, (str, os.PathLike)):
         list_file, ids = str(ids), read_ids(ids)
@@ -189,7 +203,7 @@ def of_arrays(
     if names is not None and len(names) != counts[0]:
         raise ValueError(f"{where}: {len(names)} ids for {counts[0]} rows")
     if names is not None and (same := twice(names)) is not None:
-        raise ValueError(f"{where}: the id {same!r} is there twice")
+        raise ValueError(f"{where}: the id {same[:60]!r} is there twice")
     return Stored(source, list(arrays), names, ordered=names is None)
 
 

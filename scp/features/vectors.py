@@ -26,7 +26,7 @@ class ImageVectors:
     chosen by such features, landmarks cannot be found.
 
     Args:
-        vectors: [N][d], or a file: .npy, or .npz with `vectors` and `ids`.
+        vectors: [N][d], or a file: .npy; .npz with `vectors` and `ids`; .csv, .safetensors.
         ids: image ids of the rows, or a file with one a line; None: those of the .npz; without any,
             the rows are the images in their order.
     """

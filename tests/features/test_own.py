@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from phantoms import write_images
+from safetensors.numpy import save_file
 
 import scp
 from scp.cli import main
@@ -62,8 +63,20 @@ def test_rows_go_by_id_where_there_are_ids(tmp_path):
     np.savez_compressed(tmp_path / "v.npz", ids=np.array(ids), vectors=VECTORS[order])
     np.save(tmp_path / "v.npy", np.asfortranarray(VECTORS[order].astype(">f8")))
     (tmp_path / "ids.txt").write_text("image\n" + "\n".join(f"{i}.png" for i in ids))
+    lines = [
+        ",".join([name, *map(repr, row.tolist())])
+        for name, row in zip(ids, VECTORS[order], strict=True)
+    ]
+    (tmp_path / "v.csv").write_text("\n".join(["image,a,b,c,d,e", *lines]))
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    save_file(dict(zip(ids, VECTORS[order], strict=True)), tmp_path / "v.safetensors")
+    save_file({"vectors": VECTORS}, tmp_path / "rows.safetensors")
     for given in (
         ImageVectors(VECTORS[order], ids=ids),
+        own_features(tmp_path / "v.csv"),
+        own_features(tmp_path / "plain.csv"),
+        own_features(tmp_path / "v.safetensors"),
+        own_features(tmp_path / "rows.safetensors"),
         own_features(tmp_path / "v.npz"),
         own_features(str(tmp_path / "v.npy"), ids=tmp_path / "ids.txt"),
     ):
@@ -248,6 +261,43 @@ def test_damaged_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"vectors .* or maps"):
         np.save(file, np.zeros((3, 4, 5)))
         own_features(file)
+
+
+def test_tables_of_vectors_name_the_line_that_is_wrong(tmp_path):
+    file = tmp_path / "v.csv"
+    for text, said in (
+        ("", "there are no vectors in it"),
+        ("image,a,b\n", "there are no vectors in it"),
+        ("image,a,b\nid,c,d\n", "line 2: a second line without numbers"),
+        ("p0,1,2\np1,1\n", "line 2: 1 numbers, 2 in lines before"),
+        ("p0,1,2\np1,1,\n", "line 2: column 3 is empty"),
+        ("p0,1,2\np1,1,x\n", "line 2: column 3: 'x' is not a number"),
+        ("p0,1,inf\n", "line 1: column 3: 'inf' is infinite"),
+        ("p0,1\n,2\n", "line 2: the id is empty"),
+        ("p0\np1\n", "line 1: an id and numbers are needed"),
+        ("p0,1\np0,2\n", "the id 'p0' is there twice"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=rf"v\.csv.*{said}"):
+            own_features(file)
+    file.write_text("\n".join(f"{name},1,{k}" for k, name in enumerate(POOL.ids[1:])))
+    with pytest.raises(ValueError, match=rf"v\.csv: no features of image '{POOL.ids[0]}'"):
+        own_features(file).of_images(POOL)
+    with pytest.raises(ValueError, match="has the ids of its rows itself"):
+        own_features(file, ids=POOL.ids)
+    file = tmp_path / "v.safetensors"
+    save_file({"a": np.ones(3), "b": np.ones(4)}, file)
+    with pytest.raises(ValueError, match=r"v\.safetensors: vectors of 3 and of 4 numbers"):
+        own_features(file)
+    save_file({"a": np.ones((3, 4, 5))}, file)
+    with pytest.raises(ValueError, match=r"v\.safetensors: a must be vectors \[N\]\[d\] or maps"):
+        own_features(file)
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"v\.safetensors: not a readable safetensors file"):
+        own_features(file)
+    with pytest.raises(ValueError, match=r"v\.txt: features are read from \.npy, .* files"):
+        (tmp_path / "v.txt").write_text("1 2")
+        ImageVectors(tmp_path / "v.txt")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from fuzzing import Target
+from safetensors.numpy import save
 
 import scp
+from scp.datasets import DatasetError
 from scp.features import MapExtractor, own_features
 
 IMAGES = scp.datasets.arrays([np.zeros((8, 8), np.uint8)] * 3, ids=["a", "b", "c"])
@@ -80,6 +82,26 @@ def _npz_growing(size: int):
     yield file.getvalue()
 
 
+def _csv_growing(size: int):
+    yield b"image,x\n" + b"a,1\n" * (size // 4)
+    yield b"a" + b",1" * (size // 2)
+    yield b"a," + b"1" * size
+    yield b'a,"' + b"1" * size
+    yield b"a;1,5\n" * (size // 6)
+    yield b"\n" * size + b"a,1\nb,2\nc,3"
+
+
+def _tensors_growing(size: int):
+    for text in (
+        b'{"a":' * (size // 5),
+        b'{"a":{"dtype":"F32","shape":[' + b"1," * (size // 2) + b'1],"data_offsets":[0,4]}}',
+        b'{"a":{"dtype":"F32","shape":[99999999999],"data_offsets":[0,4]}}',
+        b"{" + b" " * size + b"}",
+    ):
+        yield len(text).to_bytes(8, "little") + text + bytes(4)
+    yield (size * 1000).to_bytes(8, "little") + bytes(size)
+
+
 IDS = np.array(["c", "a", "b"])
 TARGETS = [
     Target(
@@ -101,5 +123,30 @@ TARGETS = [
         file="case.npz",
         words=(b"PK\x05\x06", b"PK\x01\x02", b"ids.npy", b"|O", b"<U1"),
         grow=_npz_growing,
+    ),
+    Target(
+        "features.csv",
+        lambda: [
+            b"image,x,y\nc,1,2\na,3,4e-1\nb,5,6\n",
+            b"c,1,2\r\na,3,4\r\nb,5,-6",
+            "\ufeffimage;x\nc;1,5\na;2\nb;3\n".encode(),
+        ],
+        _read,
+        file="case.csv",
+        words=(b",", b"\n", b"nan", b"inf", b"1e999", b'"', b";", b"\xff\xfe", b"\x00"),
+        grow=_csv_growing,
+        errors=(ValueError, DatasetError),
+    ),
+    Target(
+        "features.safetensors",
+        lambda: [
+            save({"vectors": VECTORS}),
+            save({name: np.arange(1, 5, dtype=np.float32) + k for k, name in enumerate("cab")}),
+            save({"maps": MAPS}),
+        ],
+        _read,
+        file="case.safetensors",
+        words=(b'"F32"', b'"F64"', b'"BF16"', b"[3,4]", b'"__metadata__"', b"{", b"\xff" * 8),
+        grow=_tensors_growing,
     ),
 ]
