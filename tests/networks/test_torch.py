@@ -61,7 +61,7 @@ def test_numbers_survive_the_way_there_and_back():
     ("network", "batch", "size", "tolerance"),
     [
         (everything, 3, (24, 40), 2e-4),
-        (lambda: build("laptop"), 2, (64, 96), 2e-3),
+        (lambda: build("laptop"), 2, (64, 96), 2e-4),
         pytest.param(lambda: build("paper"), 2, (128, 64), 5e-3, marks=pytest.mark.slow),
     ],
     ids=["everything", "laptop", "paper"],
@@ -71,7 +71,9 @@ def test_forward_backward_and_running_statistics(network, batch, size, tolerance
     twin, parameters, state = pair(net)
     rng = np.random.default_rng(0)
     images = rng.random((batch, *size, net.image_channels), np.float32)
-    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).requires_grad_()
+    # In float64: in float32 PyTorch's own gradients differ by 6 % where a ReLU is near 0.
+    twin = twin.double()
+    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float64)).requires_grad_()
     plan = _core.plan_create(net.graph(), batch, *size, True)
     ours = _core.plan_forward(plan, parameters, state, images, 0, 0, None)
     theirs = twin.train()(inputs)
