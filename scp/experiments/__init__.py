@@ -7,6 +7,7 @@
 `paper` holds the numbers of the paper; `Options` says how is chosen and measured.
 """
 
+from .costs import Costs
 from .data import Data, load
 from .face_choice import Asked
 from .faces import FaceData, load_faces
@@ -20,10 +21,12 @@ from .study import Case, Options, Study
 from .supervised import Supervision
 from .table3 import FaceTrainings, table3
 from .tables import table1, table5
+from .units import Unit
 
 __all__ = [
     "Asked",
     "Case",
+    "Costs",
     "Data",
     "FaceData",
     "FaceTrainings",
@@ -35,6 +38,7 @@ __all__ = [
     "Supervision",
     "Table",
     "Trainings",
+    "Unit",
     "choices",
     "fig1",
     "fig4",

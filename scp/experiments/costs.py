@@ -1,8 +1,8 @@
 """What the parts of a study take here, before they are made: seconds and bytes.
 
 Times come from a few operations that are timed on an image of the pool; where there are no features
-yet, on gradient features, which match more slowly than trained ones. They are right to a factor of
-two, not to a minute.
+yet, on gradient features, which match more slowly than trained ones: the times are upper bounds
+then. Else they are right to a factor of two, not to a minute.
 """
 
 from __future__ import annotations

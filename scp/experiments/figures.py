@@ -81,7 +81,7 @@ def fig1(study: Study) -> Result:
         "better ones",
     )
     result.tables.append(Table("templates alone", columns, rows))
-    result.notes.append(f"Errors are in {study.data.unit.words}.")
+    result.notes.append(study.about)
     result.records = _records(study, cases, values, study.scores())
     if not numbers.fig1:
         return result
@@ -113,6 +113,7 @@ def fig5(study: Study) -> Result:
     figure = grid(panels, 2, titles)
     result = Result("fig5", "Figure 5: key-point score and landmark similarity", figure=figure)
     result.tables.append(Table("Pearson's r over single templates", ("evaluation", "r"), rows))
+    result.notes.append(study.about)
     result.records = _records(study, cases, values, scores)
     return result
 
@@ -135,6 +136,7 @@ def fig6(study: Study) -> Result:
     result = Result("fig6", "Figure 6: error and similarity of single templates", figure=figure)
     columns = ("evaluation", "r, landmark similarity", "r, key-point score")
     result.tables.append(Table("Pearson's r with the MRE", columns, rows))
+    result.notes.append(study.about)
     result.notes.append(
         "The paper shows landmark similarity, which needs the true landmarks; the "
         "key-point score is what can be known before annotation."
@@ -179,6 +181,7 @@ def fig4(study: Study, m: int = 5) -> Result:
         rows.append((images.ids[i], *line))
     result.figure = grid(panels, len(sets), titles)
     result.tables.append(Table(f"MRE in {study.unit} of the examples", ("image", *sets), rows))
+    result.notes.append(study.about)
     result.notes.append(
         "Rings: true landmarks, crosses: found. The images stand at 25, 50 and 75 % of "
         f"the error of SCP's M = {m}; {case.title}."

@@ -210,7 +210,7 @@ def _of_paper(numbers: paper.Numbers, sizes) -> Table:
 
 
 def _notes(result: Result, study: Study, ways, trainings: Trainings | None) -> None:
-    result.notes.append(f"{study.data.name}; chosen from {len(study.ids)} images.")
+    result.notes.append(f"{study.about} Chosen from {len(study.ids)} images.")
     if trainings is None:
         result.notes.append("Only key points: nothing was trained for it.")
         return

@@ -110,10 +110,7 @@ def table2(
         unit = study.unit
         columns = ("", f"MRE ({unit})", *(f"SDR {r:g} {unit}" for r in study.radii))
         result.tables.append(Table(title, columns, lines))
-    result.notes.append(
-        f"{study.data.name}; templates chosen by SCP from {len(study.ids)} images. Errors are in "
-        f"{study.data.unit.words}."
-    )
+    result.notes.append(f"{study.about} Templates are chosen by SCP from {len(study.ids)} images.")
     if study.data.numbers.table2:
         result.notes.append("The paper's rows are of its own test images and backbone.")
     if supervision is None:

@@ -147,6 +147,14 @@ class Study:
         return self.data.unit.short
 
     @property
+    def about(self) -> str:
+        """A sentence for notes: which images, and what errors are counted in."""
+        text = f"{self.data.name}. Errors are in {self.data.unit.words}."
+        if self.data.wrist is not None and self.options.evaluation != "honest":
+            text += " 'paper' measures the wrist on the grid, as the code of the paper's relatives."
+        return text
+
+    @property
     def radii(self) -> tuple[float, ...]:
         """Of success rates, in the unit."""
         return tuple(self.data.radii if self.options.radii is None else self.options.radii)

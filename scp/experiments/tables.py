@@ -182,10 +182,9 @@ def _choices(study: Study, sizes, picks: dict[int, Selection]) -> Table:
 def _notes(study: Study, sizes) -> list[str]:
     o, n = study.options, len(study.ids)
     out = [
-        f"{study.data.name}; pool of {n} images; random: {o.draws} sets (all sets where there are "
+        f"{study.about} Pool of {n} images; random: {o.draws} sets (all sets where there are "
         f"no more), seed {o.random_state}; mean ± standard deviation (population); best and worst: "
         "of these sets. Similarity: of landmarks (Eq. 6), measured with the true landmarks.",
-        f"Errors are in {study.data.unit.words}.",
     ]
     if o.views > 1:
         out.append(f"{o.views} sizes of each image vote by the rule {o.rule!r}, one by Eq. 3.")

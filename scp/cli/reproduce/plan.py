@@ -12,7 +12,7 @@ def plan(job: Job, names: Sequence[str]) -> list[str]:
     """Lines: each part, how long it takes here, and what it shows; then all together."""
     if not any(PARTS[name].sizes for name in names):  # images of their own
         head = f"{job.args.root}; into {job.folder.path}:"
-        return [head, *(_line(n, _seconds(job, n), PARTS[n].shows) for n in names)]
+        return [head, *(_of_own_images(job, name) for name in names)]
     costs, lines, total, done = job.costs, [], 0.0, set()
     images = costs.images()
     memory, own = images.memory, 0
@@ -39,9 +39,13 @@ def plan(job: Job, names: Sequence[str]) -> list[str]:
     return [head, *lines, f"{last}{(memory + own) / 2**20:.0f} MiB beside that of the trainings"]
 
 
-def _seconds(job: Job, name: str) -> float | None:
-    work = PARTS[name].work
-    return None if work is None else work(job).seconds
+def _of_own_images(job: Job, name: str) -> str:
+    """The line of a part that opens its images itself."""
+    part = PARTS[name]
+    if part.work is None:
+        return _line(name, None, part.shows)
+    work = part.work(job)
+    return _line(name, work.seconds, part.shows + (f", {work.note}" if work.note else ""))
 
 
 def _line(name: str, seconds: float | None, shows: str) -> str:

@@ -6,7 +6,7 @@ import sys
 import time
 
 from ...progress import LINE_SECONDS
-from .part import Part
+from .part import Part, Work
 
 MINUTES, STEPS, LABELLED, ASKED = 60.0, 300, 50, 300
 
@@ -55,6 +55,20 @@ def _options(parser) -> None:
     faces.add_argument(
         "--batch", type=int, metavar="N", help="of the trainings of landmarks (default 40)"
     )
+
+
+def _work(job):
+    from ...experiments.table3 import WAYS
+    from ...faces import AUTOENCODER
+
+    args = job.args
+    trainings = f"{len(WAYS) * job.seeds('table3')} trainings of landmarks"
+    if (job.run / AUTOENCODER).is_file():
+        return Work(note=f"and {trainings}")
+    if args.steps is not None:
+        trainings = f"{args.steps:,} steps of the auto-encoder, {trainings}"
+    minutes = MINUTES if args.minutes is None else args.minutes
+    return Work(60 * minutes * (args.steps is None), note=f"and {trainings}")
 
 
 def _make(job):
@@ -117,4 +131,5 @@ TABLE3 = Part(
     kinds=("faces",),
     paper=("faces",),
     own_features=True,
+    work=_work,
 )
