@@ -1,22 +1,7 @@
-"""Other ways to choose: what people use today, on one vector per image; and active learning."""
+"""Other ways to choose: what people use today, on one vector per image."""
 
-from .active import ACTIVE, ActiveNetworks, InstanceOptions, Ranking, VaalOptions, rank, suggest
 from .choose import METHODS, choose, pick
 from .objectives import objective
 from .vectors import KINDS, vectors
 
-__all__ = [
-    "ACTIVE",
-    "KINDS",
-    "METHODS",
-    "ActiveNetworks",
-    "InstanceOptions",
-    "Ranking",
-    "VaalOptions",
-    "choose",
-    "objective",
-    "pick",
-    "rank",
-    "suggest",
-    "vectors",
-]
+__all__ = ["KINDS", "METHODS", "choose", "objective", "pick", "vectors"]

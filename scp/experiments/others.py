@@ -156,7 +156,7 @@ def others(
             for m in usable
             for k, error in enumerate(errors[name][m])
         ]
-        tables.append(_error_table(case, usable, errors, random))
+        tables.append(_error_table(study, case, usable, errors, random))
         tables.append(_better_table(case, usable, errors, random))
         tables.append(_predicts(study, case, usable, objectives, random, sets))
         panels.append((case, usable, errors, random))
@@ -179,13 +179,13 @@ def _better(random: np.ndarray, error: float) -> float:
     return float(100 * ((random < error).mean() + 0.5 * (random == error).mean()))
 
 
-def _error_table(case: Case, sizes, errors, random) -> Table:
+def _error_table(study: Study, case: Case, sizes, errors, random) -> Table:
     lines = []
     for name, of in errors.items():
         cells = [number(e[0]) if len(e) == 1 else mean_sd(e.mean(), e.std()) for e in of.values()]
         lines.append((name, *cells))
     lines.insert(1, (RANDOM, *(mean_sd(e.mean(), e.std()) for e in random.values())))
-    return Table(f"MRE, {case.title}", ("", *(f"M = {m}" for m in sizes)), lines)
+    return Table(f"MRE ({study.unit}), {case.title}", ("", *(f"M = {m}" for m in sizes)), lines)
 
 
 def _better_table(case: Case, sizes, errors, random) -> Table:
@@ -311,7 +311,7 @@ def _key(width: float) -> Drawing:
 def _notes(study: Study, seeds: int, kinds, said: Sequence[str]) -> list[str]:
     o, n = study.options, len(study.ids)
     out = [
-        f"{study.data.name}; chosen from {n} images, without labels. Mean ± deviation over {seeds} "
+        f"{study.about} Chosen from {n} images, without labels. Mean ± deviation over {seeds} "
         f"seeds ({', '.join(FIXED)} and {SCP} draw nothing); random: {o.draws} sets (all of M = 1)."
     ]
     if "vgg" not in kinds:
