@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from scp.baselines import InstanceOptions, VaalOptions
 from scp.faces import AutoencoderOptions, TransferOptions
 from scp.refinement import RefinementOptions, SupervisedOptions
 from scp.training import TrainingOptions
@@ -20,6 +21,7 @@ PAGES = {
     "refinement.md": ("refine", RefinementOptions),
     "supervised.md": ("supervise", SupervisedOptions),
     "faces.md": ("autoencode", AutoencoderOptions, "transfer", TransferOptions),
+    "active.md": ("vaal", VaalOptions, "instances", InstanceOptions),
 }
 
 

@@ -35,9 +35,9 @@ def add_info(commands) -> None:
         "--options",
         nargs="?",
         const="train",
-        choices=["train", "refine", "supervise", "autoencode", "transfer"],
+        choices=["train", "refine", "supervise", "autoencode", "transfer", "vaal", "instances"],
         help="the options of the training, for --set of the verb of that name; transfer: of scp "
-        "supervise --network fabrec",
+        "supervise --network fabrec; vaal, instances: of scp reproduce table6",
     )
     info.add_argument("--json", action="store_true", help="print JSON")
 
@@ -104,6 +104,7 @@ def _some(texts: list[str]) -> str:
 def show_options(args) -> int:
     """scp info --options: every option of a training, its value in the usual preset
     (unless --model names another), the legal ones, its meaning."""
+    from ..baselines.active import OPTIONS
     from ..faces import AutoencoderOptions, TransferOptions
     from ..networks import preset
     from ..networks.configuration import supervised
@@ -116,11 +117,12 @@ def show_options(args) -> int:
         kind, entry = RefinementOptions, refinement
     elif args.options == "supervise":
         kind, entry, usual = SupervisedOptions, supervised, "scn-reduced"
-    rows = kind().set(**entry(args.model or usual).training).rows()
-    faces = {"autoencode": AutoencoderOptions, "transfer": TransferOptions}
-    if args.options in faces:
+    more = {"autoencode": AutoencoderOptions, "transfer": TransferOptions, **OPTIONS}
+    if args.options in more:
         no_effect(args, f"with --options {args.options}", "model")
-        rows = faces[args.options]().rows()
+        rows = more[args.options]().rows()
+    else:
+        rows = kind().set(**entry(args.model or usual).training).rows()
     if args.json:
         print(json.dumps({row.name: row.facts(value) for row, value in rows}, indent=1))
         return 0

@@ -7,6 +7,7 @@
 `paper` holds the numbers of the paper; `Options` says how is chosen and measured.
 """
 
+from .active import ActiveTrainings, table6
 from .costs import Costs
 from .data import Data, load
 from .face_choice import Asked
@@ -24,6 +25,7 @@ from .tables import table1, table5
 from .units import Unit
 
 __all__ = [
+    "ActiveTrainings",
     "Asked",
     "Case",
     "Costs",
@@ -53,4 +55,5 @@ __all__ = [
     "table3",
     "table4",
     "table5",
+    "table6",
 ]

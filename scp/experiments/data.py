@@ -293,12 +293,14 @@ def _own(kind: str, root, annotations, train_split, test_split, splits, read: di
         whole = datasets.coco(annotations, at, **read)
     else:
         whole = datasets.table(annotations, at, unmatched="skip", **read)
-    whole = _labelled(whole)
+    known, whole = len(whole) + len(whole.skipped), _labelled(whole)
     places = [root, Path(annotations).parent]
     first, last = splits_of(whole, places, train_split, test_split, splits)
     train = whole.subset(first.rows)
     other = None if last is None else whole.subset(last.rows)
     more = {"name": f"{annotations}, {first.name}", "kind": kind}
+    if left_out := known - len(whole):
+        more["name"] += f" (left out, without landmarks: {left_out})"
     if last is not None:
         more["test_name"] = last.name
         whole = whole.subset([*first.rows, *last.rows])

@@ -316,6 +316,34 @@ def test_all_finds_the_data_sets_and_says_what_each_part_takes(
     assert text.count("together about") == 2 and "MiB" in text
 
 
+def test_all_of_ones_own_images(table, tmp_path, capsys, nothing_is_made):
+    argv = ["reproduce", "all", "--dataset", "table", "--root", str(table), "-m", "1", *QUICK]
+    assert main([*argv, "--run", str(tmp_path)]) == 0
+    names = [name for name, *_ in nothing_is_made]
+    assert "table2" in names and "fig6" in names and "table3" not in names
+    assert "not table3: table3 is made of faces, not of table" in capsys.readouterr().out
+
+
+def test_landmarks_that_are_absent(pool, tmp_path):
+    """An image without any is left out; a template without some says nothing of these."""
+    lines = ["image,landmark,x,y"]
+    for i, name in enumerate(pool.ids[:7]):
+        part = "train" if i < 4 else "val"
+        write(tmp_path / part, pool.subset([i]))
+        for k in range(5):
+            if i != 3 and (i != 1 or k == 0):
+                x, y = pool.landmarks[i, k]
+                lines.append(f"{part}/{name}.png,{k},{x:g},{y:g}")
+    (tmp_path / "landmarks.csv").write_text("\n".join(lines) + "\n")
+    data = load("folder", tmp_path)
+    assert len(data.train) == 3 and "(left out, without landmarks: 1)" in data.name
+    extractor = scp.GradientExtractor(size=(64, 64), channels=16)
+    study = Study(data, extractor, tmp_path / "run", Options(views=1, draws=3))
+    errors = study.record("honest").errors([1])
+    assert np.isfinite(errors[:, 0]).all() and np.isnan(errors[:, 1:]).all()
+    assert all(np.isfinite(r["mre"]) for r in table1(study, [1, 2]).records)
+
+
 def test_all_says_when_there_is_nothing(tmp_path, capsys):
     assert main(["reproduce", "all", "--root", str(tmp_path), *QUICK]) == 2
     out, err = capsys.readouterr()

@@ -179,7 +179,7 @@ def _jobs(args, everything: bool) -> list[Job]:
         raise ValueError(f"--root: {args.root}: no such folder")
     jobs = []
     for kind in [args.dataset] if args.dataset else PAPER:
-        if place_of(kind, args.root) is None and not args.dataset:
+        if not args.dataset and place_of(kind, args.root) is None:
             parts = [p.name for p in ALL if kind in p.paper]
             if parts:
                 text = f"not {', '.join(parts)} of {kind}: no {PAPER[kind]} below {args.root}"

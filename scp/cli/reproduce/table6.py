@@ -1,0 +1,95 @@
+"""Table 6: active learning beside SCP."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from ...progress import LINE_SECONDS
+from ..arguments import counts
+from .part import FIVE, Part
+
+
+def _options(parser) -> None:
+    group = parser.add_argument_group("active learning (table6)")
+    for kind, what in (("vaal", "VAAL"), ("instances", "the two classifiers")):
+        group.add_argument(
+            f"--{kind}-set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"option of the training of {what}; scp info --options {kind} prints them",
+        )
+    group.add_argument(
+        "--active-widths",
+        type=_widths,
+        metavar="N,N",
+        help="channels of the encoder's convolutions (default: as published)",
+    )
+
+
+def _widths(text: str) -> list[int]:
+    widths = [counts(part) for part in text.split(",")]
+    if not all(w and len(w) == 1 for w in widths):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 128,256,512,1024")
+    return [w[0] for w in widths]
+
+
+def _changes(kind: str, pairs: list[str]) -> dict[str, str]:
+    changes = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--{kind}-set: expected NAME=VALUE, got {pair!r}")
+        if name == "seed":
+            raise ValueError(f"--{kind}-set seed: use --seed")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def _make(job):
+    from ...baselines import ActiveNetworks
+    from ...experiments import ActiveTrainings, table6
+
+    args = job.args
+    trainings = ActiveTrainings(
+        seeds=job.seeds("table6"),
+        vaal=_changes("vaal", args.vaal_set),
+        instances=_changes("instances", args.instances_set),
+        **({"sizes": ActiveNetworks(args.active_widths)} if args.active_widths else {}),
+    )
+    watch = None if args.quiet else _watch()
+    return table6(job.study, max(job.sizes("table6")), trainings, callback=watch)
+
+
+def _watch():
+    """A line when a training begins, with its memory, and now and then."""
+    last = time.monotonic()
+
+    def watch(event):
+        nonlocal last
+        about = f"table6, training {event['number']} of {event['count']} ({event['method']}, seed "
+        about += f"{event['seed']})"
+        if event["event"] == "start":
+            text = f"from step {event['step']} of {event['steps']}, {event['bytes'] / 1e9:.1f} GB"
+            print(f"{about}: {text}", file=sys.stderr, flush=True)
+        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            left = event["seconds_left"]
+            print(f"{about}: {text}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return watch
+
+
+TABLE6 = Part(
+    "table6",
+    "active learning beside SCP",
+    _make,
+    options=_options,
+    uses=("draws", "vaal_set", "instances_set", "active_widths"),
+    seeds=("of the trainings", 10),
+    sizes=FIVE,
+    largest=True,
+)
