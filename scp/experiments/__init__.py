@@ -14,7 +14,7 @@ from .face_choice import Asked
 from .faces import FaceData, load_faces
 from .figures import fig1, fig4, fig5, fig6
 from .objectives import Trainings, table4
-from .others import choices, others
+from .others import choices, other_ways, others
 from .output import Result, Table
 from .records import Record, record
 from .refined import Refinement, table2
@@ -48,6 +48,7 @@ __all__ = [
     "fig6",
     "load",
     "load_faces",
+    "other_ways",
     "others",
     "record",
     "table1",

@@ -13,6 +13,7 @@ from ..evaluation.metrics import spearman
 from ..networks.imagenet import stored_vgg19
 from ..report.axes import Frame, span
 from ..report.svg import Drawing, grid, tag, text
+from . import active
 from .output import Result, Table, mean_sd, number
 from .statistics import random_subsets
 from .study import Case, Study
@@ -103,6 +104,14 @@ def _of_seed(study: Study, way: Way, x: np.ndarray, sizes, seed: int) -> dict[in
         found[m] = baselines.pick(x, m, way.method, exclude=excluded, random_state=seed)
         largest = excluded, found[m]
     return found
+
+
+def other_ways(
+    study: Study, m: int, seeds: int = SEEDS, kinds: Sequence[str] | None = None
+) -> list[active.Way]:
+    """The ten rules as lines of Table 6, see `choices`. kinds: None: all that can be made here."""
+    found = choices(study, [m], seeds, usual_kinds() if kinds is None else kinds)
+    return [active.Way(way.name, of[m]) for way, of in found.rows.items()]
 
 
 def others(

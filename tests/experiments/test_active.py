@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -64,6 +65,21 @@ def test_all_ways_are_judged_alike(data, tmp_path):
     assert ours["chosen"] == s.names(pick.selected) and ours["score"] == pytest.approx(pick.score)
 
 
+@pytest.mark.filterwarnings("ignore:typiclust")
+def test_the_ten_other_ways_stand_beside_them(data, tmp_path):
+    pytest.importorskip("sklearn", reason="k-means is scikit-learn's")
+    s = study(data, tmp_path, evaluation="honest")
+    more = experiments.other_ways(s, M, 2, ("levels",))
+    assert [way.name.split(",")[0] for way in more] == list(scp.baselines.METHODS)
+    result = table6(s, M, TINY, more)
+    case = s.cases()[0]
+    for way in more:
+        found = [r for r in result.records if (r["way"], r["evaluation"]) == (way.name, case.key)]
+        assert [r["mre"] for r in found] == [case.mre(rows) for rows in way.rows]
+    kcenter = scp.baselines.pick(s.vectors("levels"), M, "kcenter")
+    assert next(w for w in more if w.name == "kcenter, levels").rows[0].tolist() == kcenter.tolist()
+
+
 def test_a_stopped_table_goes_on(data, tmp_path):
     def stop(event):
         if event["number"] == 3 and event["event"] == "step" and event["step"] == 2:
@@ -92,6 +108,10 @@ def test_the_command(tmp_path, capsys):
     with (run / "reproduce" / "table6.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {r["way"] for r in rows} == {*ACTIVE, "SCP"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # typiclust: there are few images
+        assert main([*argv, "--more", "--quiet"]) == 0
+    assert "kcenter, keypoints" in (run / "reproduce" / "table6.md").read_text()
     for words, message in (
         (["--vaal-set", "size"], "--vaal-set: expected NAME=VALUE, got 'size'"),
         (["--vaal-set", "seed=3"], "--vaal-set seed: use --seed"),

@@ -27,6 +27,12 @@ def _options(parser) -> None:
         metavar="N,N",
         help="channels of the encoder's convolutions (default: as published)",
     )
+    group.add_argument(
+        "--more",
+        action="store_true",
+        default=None,
+        help="beside them the ten other ways to choose, each --seeds times (docs/baselines.md)",
+    )
 
 
 def _widths(text: str) -> list[int]:
@@ -50,7 +56,7 @@ def _changes(kind: str, pairs: list[str]) -> dict[str, str]:
 
 def _make(job):
     from ...baselines import ActiveNetworks
-    from ...experiments import ActiveTrainings, table6
+    from ...experiments import ActiveTrainings, other_ways, table6
 
     args = job.args
     trainings = ActiveTrainings(
@@ -60,7 +66,9 @@ def _make(job):
         **({"sizes": ActiveNetworks(args.active_widths)} if args.active_widths else {}),
     )
     watch = None if args.quiet else _watch()
-    return table6(job.study, max(job.sizes("table6")), trainings, callback=watch)
+    m = max(job.sizes("table6"))
+    more = other_ways(job.study, m, job.seeds("table6")) if args.more else ()
+    return table6(job.study, m, trainings, more, callback=watch)
 
 
 def _watch():
@@ -88,7 +96,7 @@ TABLE6 = Part(
     "active learning beside SCP",
     _make,
     options=_options,
-    uses=("draws", "vaal_set", "instances_set", "active_widths"),
+    uses=("draws", "vaal_set", "instances_set", "active_widths", "more"),
     seeds=("of the trainings", 10),
     sizes=FIVE,
     largest=True,
