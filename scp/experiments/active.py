@@ -79,8 +79,8 @@ def table6(
     ways.append(Way(SCP, [picks[m].selected]))
     sets = random_subsets(len(study.ids), m, study.options.draws, study.options.random_state)
     result = Result("table6", f"Table 6: active learning beside SCP, M = {m}")
-    if m == M:
-        result.tables.append(_of_paper())
+    if m == M and study.data.numbers.table6:
+        result.tables.append(_of_paper(study.data.numbers))
     values, weights = study.matrix()
     for case in study.cases():
         random = _measured(study, case, sets, f"random sets, {case.key}")
@@ -105,7 +105,7 @@ def table6(
                         "chosen": study.names(rows),
                     }
                 )
-        columns = ("", "choices", "similarity", "MRE (mm)", "better random sets")
+        columns = ("", "choices", "similarity", f"MRE ({study.unit})", "better random sets")
         result.tables.append(Table(case.title, columns, lines))
     result.notes += _notes(study, trainings, m)
     return result
@@ -170,9 +170,9 @@ def _spread(values: np.ndarray) -> str:
     return mean_sd(float(values.mean()), float(values.std()))
 
 
-def _of_paper() -> Table:
-    row = paper.TABLE1[M]
-    lines = [(n, mean_sd(*alike), mean_sd(*mre)) for n, (alike, mre) in paper.TABLE6.items()]
+def _of_paper(numbers: paper.Numbers) -> Table:
+    row = numbers.table1[M]
+    lines = [(n, mean_sd(*alike), mean_sd(*mre)) for n, (alike, mre) in numbers.table6.items()]
     lines.append((RANDOM, mean_sd(*row.random_similarity), mean_sd(*row.random_mre)))
     lines.append((SCP, number(row.similarity), number(row.mre)))
     return Table("the paper", ("", "similarity", "MRE (mm)"), lines)
@@ -183,7 +183,7 @@ def _notes(study: Study, trainings: ActiveTrainings, m: int) -> list[str]:
     vaal = active.settings("vaal", n, trainings.vaal)
     heads = active.settings("loss", n, trainings.instances)
     return [
-        f"{study.data.name}; chosen from {n} images, each method anew with seeds "
+        f"{study.about} Chosen from {n} images, each method anew with seeds "
         f"{o.random_state} to {o.random_state + trainings.seeds - 1}; random: {o.draws} sets. Mean "
         "± deviation (population).",
         f"VAAL: {active.INITIAL} random images count as labelled, {vaal.steps} steps of "

@@ -126,8 +126,8 @@ class Numbers:
     """What the paper says of one kind of images; a study puts it beside its own numbers.
 
     of: the images, in words; "": the paper has none such. The others as above: table1 by M; table2
-    and table2_without by M; table4 by name; table5 by the number of searches, and of key points;
-    fig1: the edges of its bins; fig5, fig6: Pearson's r.
+    and table2_without by M; table4 by name; table5 by the number of searches, and of key
+    points; table6 by name; fig1: the edges of its bins; fig5, fig6: Pearson's r.
     """
 
     of: str = ""
@@ -138,6 +138,9 @@ class Numbers:
     table4_keypoints: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     table5_searches: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     table5_keypoints: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    table6: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = field(
+        default_factory=dict
+    )
     fig1: tuple[float, ...] = ()
     fig5: float | None = None
     fig6: float | None = None
@@ -152,6 +155,7 @@ CEPHALOGRAMS = Numbers(
     TABLE4_KEYPOINTS,
     TABLE5_SEARCHES,
     TABLE5_KEYPOINTS,
+    TABLE6,
     FIG1_EDGES,
     FIG5_PEARSON,
     FIG6_PEARSON,

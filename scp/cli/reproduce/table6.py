@@ -8,7 +8,7 @@ import time
 
 from ...progress import LINE_SECONDS
 from ..arguments import counts
-from .part import FIVE, Part
+from .part import FIVE, Part, Work
 
 
 def _options(parser) -> None:
@@ -52,6 +52,14 @@ def _changes(kind: str, pairs: list[str]) -> dict[str, str]:
             raise ValueError(f"--{kind}-set seed: use --seed")
         changes[name.strip()] = value.strip()
     return changes
+
+
+def _work(job):
+    (m,) = job.sizes("table6")
+    count = 2 * job.seeds("table6")
+    seconds = job.costs.sets(m, job.args.draws + 2 * count)
+    note = f"and {count} trainings, which say how long they take when they begin"
+    return Work(seconds, TABLE6.shared(job.args), note=note)
 
 
 def _make(job):
@@ -100,4 +108,5 @@ TABLE6 = Part(
     seeds=("of the trainings", 10),
     sizes=FIVE,
     largest=True,
+    work=_work,
 )
