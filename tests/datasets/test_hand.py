@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scp
 from scp import datasets
+from scp.cli import main
+from scp.cli.arguments import open_data
+from scp.cli.main import _parser
 from scp.datasets import DatasetError
 from scp.datasets.hand import read_table
 
@@ -46,6 +52,54 @@ def test_images_and_lines_are_joined_by_id(tmp_path):
         assert data.shape(i) == (80, 70 + k) and data.path(i).endswith(f"{name}.jpg")
         np.testing.assert_array_equal(data.spacing[i], [50 / (5 * (k + 1))] * 2)
     assert datasets.hand(tmp_path, "all", spacing=None).spacing is None
+
+
+def test_two_conventions_of_the_wrist(tmp_path):
+    """50 mm between landmarks 0 and 4, or 1 and 5, which are 4 pixels apart here."""
+    data = datasets.hand(made(tmp_path), "all", spacing="payer")
+    np.testing.assert_array_equal(data.spacing, np.full((4, 2), 12.5))
+    with pytest.raises(ValueError, match=r"spacing must be 'wrist', 'payer' or None, got 'wide'"):
+        datasets.hand(tmp_path, spacing="wide")
+    lines = (tmp_path / "all.csv").read_text().splitlines()
+    cells = lines[2].split(",")
+    cells[11:13] = cells[3:5]  # landmark 5 where 1 is
+    (tmp_path / "all.csv").write_text("\n".join([*lines[:2], ",".join(cells), lines[3]]))
+    with pytest.raises(DatasetError, match="line 3: landmarks 1 and 5 are the same point"):
+        datasets.hand(tmp_path, spacing="payer")
+
+
+def test_the_wrist_by_the_command(tmp_path, capsys):
+    """scp evaluate, in the original pixels and on the grid; a run folder keeps the convention."""
+    root, run = made(tmp_path / "hands"), tmp_path / "run"
+    truth = datasets.hand(root, "all", spacing=None)
+    moved = scp.Landmarks(truth.ids, truth.landmark_names, truth.landmarks + np.array([2.0, 0]))
+    scp.write_landmarks(tmp_path / "found.csv", moved)
+    argv = ["evaluate", str(tmp_path / "found.csv"), str(root), "--dataset", "hand", "--json"]
+    argv += ["--split", "all"]
+    found = {}
+    for words in ("wrist", "payer", "0.5", "wrist --grid 40", "payer --grid 40"):
+        assert main([*argv, "--spacing", *words.split()]) == 0
+        found[words] = json.loads(capsys.readouterr().out)["mre"]
+    widths = [np.hypot(*(xy[0] - xy[4])) for xy in truth.landmarks]
+    assert found["wrist"] == pytest.approx(np.mean([2 * 50 / w for w in widths]))
+    assert found["payer"] == pytest.approx(2 * 50 / 4) and found["0.5"] == pytest.approx(1.0)
+    assert found["wrist --grid 40"] != found["payer --grid 40"]
+    argv = ["select", str(root), "--dataset", "hand", "--split", "all", "-m", "1", "--no-report"]
+    argv += [
+        "--spacing",
+        "payer",
+        "--run",
+        str(run),
+        "--size",
+        "64",
+        "--quiet",
+        "--keypoints",
+        "random",
+    ]
+    assert main(argv) == 0
+    again = _parser().parse_args(["select", str(run)])
+    again.given = {}
+    assert open_data(again).spacing[0, 0] == 12.5
 
 
 def test_what_is_left_out_is_counted(tmp_path):
