@@ -120,7 +120,7 @@ class TorchNetwork(nn.Module):
             elif op == LOG_SOFTMAX:
                 y = F.log_softmax(xs[0], 1)
             elif op == MAX_POOL:
-                y = F.max_pool2d(xs[0], 2)
+                y = F.max_pool2d(xs[0], 3, 2, 1) if row[6] else F.max_pool2d(xs[0], 2)
             elif op == RESIZE:
                 y = F.interpolate(
                     xs[0], scale_factor=row[13], mode="bilinear", align_corners=bool(row[14])
