@@ -93,7 +93,8 @@ static void place(const struct work *w, const struct scp_face_labels *labels, si
     const struct drawn *d = w->drawn + item;
     const size_t source = w->batch->sources[item] * labels->landmarks;
     for (size_t l = 0; l < labels->landmarks; l++) {
-        const size_t from = source + (d->mirrored ? labels->swaps[l] : l);
+        const size_t swap = d->mirrored ? labels->swaps[l] : l; /* checked, but not ours */
+        const size_t from = source + (swap < labels->landmarks ? swap : l);
         double x = (double)labels->points[2 * from], y = (double)labels->points[2 * from + 1];
         if (d->mirrored) x = (double)w->faces->side - 1 - x;
         if (!d->plain) {

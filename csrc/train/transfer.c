@@ -18,6 +18,7 @@ struct transfer {
     struct scp_output features, map;
     struct scp_face_batch batch;
     float *dense; /* what the head reads */
+    uint32_t moving[SCP_TRANSFER_MAX_LAYERS];
 };
 
 static void release(void *self) {
@@ -185,6 +186,9 @@ enum scp_status scp_transfer_training(struct scp_training *training,
                            .labels = *transfer->labels,
                            .options = *options,
                            .batch = {.items = options->batch, .side = transfer->side}};
+    if (transfer->moving_count <= SCP_TRANSFER_MAX_LAYERS)
+        memcpy(t->moving, transfer->moving, transfer->moving_count * sizeof *t->moving);
+    t->is.moving = t->moving;
     *training = (struct scp_training){.losses = SCP_TRANSFER_LOSSES,
                                       .bytes = sizeof *t,
                                       .forward = forward,

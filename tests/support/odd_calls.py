@@ -222,6 +222,8 @@ def changed_afterwards():
             (_core.contrast_trainer, PLAIN["contrast_trainer"]()),
             (_core.refine_trainer, PLAIN["refine_trainer"]()),
             (_core.supervise_trainer, PLAIN["supervise_trainer"]()),
+            (_core.autoencode_trainer, PLAIN["autoencode_trainer"]()),
+            (_core.transfer_trainer, PLAIN["transfer_trainer"]()),
         ):
             measure = getattr(_core, make.__name__.replace("_trainer", "_measure"))
             lengths = measure(**arguments)[1]

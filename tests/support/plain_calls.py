@@ -19,6 +19,52 @@ def unit(*shape) -> np.ndarray:
     return (v / np.linalg.norm(v, axis=-1, keepdims=True)).astype(F)
 
 
+def network(*rows) -> np.ndarray:
+    """A graph from (operator, channels, kernel, stride, pad) after its input's channels."""
+    table = np.zeros((len(rows), 20), np.int32)
+    table[:, 1:5] = -1
+    table[1:, 1] = range(len(rows) - 1)
+    for i, (op, channels, kernel, stride, pad) in enumerate(rows):
+        table[i, [0, 5, 6, 7, 8]] = op, channels, kernel, kernel, stride
+        table[i, 9], table[i, 10:12] = kernel > 0, pad
+    table[-1, 15] = 1
+    return _core.graph_create(table)
+
+
+def faces(images=3, side=40) -> np.ndarray:
+    return RNG.integers(0, 256, (images, side, side, 3), dtype=np.uint8)
+
+
+def face_labels(images=3) -> dict:
+    return {"points": real(images, 2, 2) * 30, "swaps": np.array([1, 0], np.uint32)}
+
+
+def autoencode() -> dict:
+    conv, up, sigmoid, mean = 1, 2, 6, 12
+    return {
+        "encoder": network((0, 3, 0, 0, 0), (conv, 4, 8, 8, 0), (mean, 0, 0, 0, 0)),
+        "generator": network((0, 4, 0, 0, 0), (up, 3, 32, 1, 0), (7, 0, 0, 0, 0)),
+        "latent_discriminator": network((0, 4, 0, 0, 0), (conv, 1, 1, 1, 0), (sigmoid, *[0] * 4)),
+        "discriminator": network((0, 3, 0, 0, 0), (conv, 1, 32, 1, 0), (sigmoid, *[0] * 4)),
+        "faces": faces(),
+        "side": 32,
+        "options": {"batch": 2},
+    }
+
+
+def transfer() -> dict:
+    conv, up = 1, 2
+    return {
+        "features": network((0, 3, 0, 0, 0), (conv, 4, 8, 8, 0)),
+        "head": network((0, 4, 0, 0, 0), (conv, 4, 1, 1, 0), (up, 2, 4, 2, 1)),
+        "moving": np.array([1, 2], np.uint32),
+        "faces": faces(),
+        **face_labels(),
+        "side": 32,
+        "options": {"batch": 2},
+    }
+
+
 # ---- a call of each function that works: it gets past the first checks ----
 
 
@@ -274,6 +320,11 @@ PLAIN = {  # name: the arguments, made afresh for each call
     },
     "supervise_measure": supervise,
     "supervise_trainer": supervise,
+    "autoencode_measure": autoencode,
+    "autoencode_trainer": autoencode,
+    "transfer_measure": transfer,
+    "transfer_trainer": transfer,
+    "heat_peaks": lambda: {"map": real(12, 12, 2), "landmarks": 2, "side": 24},
     "refine_vote": lambda: {
         "map": real(6, 7, 6),
         "landmarks": 2,
@@ -358,6 +409,25 @@ PLAIN = {  # name: the arguments, made afresh for each call
         **{k: v for k, v in supervise().items() if k != "graph"},
         "items": 2,
         "step": 3,
+    },
+    "face_sample": lambda: {
+        "faces": faces(),
+        **face_labels(),
+        "options": {"sigma": 2.0},
+        "items": 2,
+        "side": 32,
+        "step": 3,
+    },
+    "structure": lambda: {
+        "images": real(2, 32, 32, 3),
+        "reconstructions": real(2, 32, 32, 3),
+        "scale": 1.0,
+    },
+    "transfer_objective": lambda: {
+        "map": real(2, 8, 8, 2),
+        "points": real(2, 2, 2) * 16,
+        "side": 16,
+        "options": {"sigma": 2.0},
     },
     "supervise_objective": lambda: {
         "map": real(2, 8, 8, 2),

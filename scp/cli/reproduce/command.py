@@ -207,7 +207,8 @@ def _job(args, kind: str, run: str | None, everything: bool) -> Job:
     wanted = list(dict.fromkeys(args.what))
     if everything:
         named = args.dataset is not None
-        wanted = [p.name for p in ALL if named or kind in p.paper]
+        fits = [p for p in ALL if p.kinds is None or kind in p.kinds]
+        wanted = [p.name for p in fits if named or kind in p.paper]
     folder = RunFolder(run or os.path.join("runs", f"reproduce-{kind}"))
     return Job(own, folder, wanted, _options(own))
 
