@@ -191,6 +191,26 @@ def settings(
     return how.set(seed=seed)
 
 
+def told(training: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments options, sizes and views of `rank`, from one mapping of them all by name
+    (options; widths, latent, hidden; views), numbers or text."""
+    left, sizes = dict(training or {}), {}
+    for name in ("widths", "latent", "hidden", "views"):
+        value = left.pop(name, None)
+        if value is None:
+            continue
+        parts = value.split(",") if isinstance(value, str) else np.atleast_1d(value).tolist()
+        try:
+            numbers = [int(part) for part in parts]
+        except ValueError:
+            raise ValueError(f"{name} must be whole numbers, got {value!r}") from None
+        if name != "widths" and len(numbers) != 1:
+            raise ValueError(f"{name} must be one whole number, got {value!r}")
+        sizes[name] = numbers if name == "widths" else numbers[0]
+    views = sizes.pop("views", VIEWS)
+    return {"options": left, "sizes": ActiveNetworks(**sizes), "views": views}
+
+
 def needs(
     method: str,
     images: int,

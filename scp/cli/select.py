@@ -90,7 +90,7 @@ def marked_or_names(text: str) -> list[str] | Path:
 
 def add_method(parser) -> None:
     """How the images are chosen; `open_run` and `choose` read it."""
-    from ..baselines import KINDS
+    from ..baselines import ACTIVE, KINDS
     from ..baselines import METHODS as OTHERS
     from ..keypoints import METHODS as DETECTORS
     from ..run import SCORES, Run
@@ -103,14 +103,23 @@ def add_method(parser) -> None:
     method.add_argument(
         "--method",
         default=default["method"],
-        choices=(*METHODS, *OTHERS),
-        help="of the search; from kmeans on: other ways to choose, which go by --vectors",
+        choices=(*METHODS, *OTHERS, *ACTIVE),
+        help="of the search; from kmeans on: other ways to choose, which go by --vectors; from "
+        "vaal on: active learning, which trains networks (docs/active.md)",
     )
     method.add_argument(
         "--vectors",
         metavar="KIND|FILE",
         help=f"one per image, for the other ways to choose: {', '.join(KINDS)}, or a .npy, .npz, "
         ".csv or .safetensors file (docs/baselines.md)",
+    )
+    method.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"of the training of {', '.join(ACTIVE)}: an option (scp info --options vaal, or "
+        "instances), widths, latent, hidden or views",
     )
     method.add_argument(
         "--keypoints", default=default["keypoints"], choices=DETECTORS, help="their detector"
@@ -207,8 +216,11 @@ def patients_of(pool) -> list[int | None]:
 
 def check_choice(args) -> None:
     """ValueError names an option that would do nothing."""
+    from ..baselines import ACTIVE
     from ..baselines import METHODS as OTHERS
 
+    if args.method not in ACTIVE:
+        no_effect(args, f"where --method is none of {', '.join(ACTIVE)}", "set")
     if args.method != "random":
         no_effect(args, "where --method is not random", "draws")
     if args.method not in OTHERS:
@@ -249,6 +261,7 @@ def open_run(args, pool, folder: Path, duplicates: bool = True):
 
 def choose(args, run, rules: dict):
     """Chooses and tells; the Choice, or None after --estimate."""
+    from ..baselines import ACTIVE
 
     def say(text=""):
         if not args.json:
@@ -261,6 +274,8 @@ def choose(args, run, rules: dict):
         rules["vectors"] = args.vectors
     if args.max_nodes is not None:
         rules["max_nodes"] = args.max_nodes
+    if args.set:
+        rules["training"] = _training(args.set)
     n = len(run.dataset)
     run.check(args.m, rules)
     with run.holding():
@@ -269,6 +284,8 @@ def choose(args, run, rules: dict):
         if run.dataset.range_note():
             say(run.dataset.range_note())
         say(f"similarity: {run.estimate()}")
+        if args.method in ACTIVE:
+            say(_active_said(args.method, n, rules.get("training")))
         if args.estimate:
             return None
         choice = run.select(args.m, method=args.method, **rules)
@@ -302,6 +319,29 @@ def choose(args, run, rules: dict):
     if run.shell is not None:
         say_next(run.next_steps())
     return choice
+
+
+def _training(pairs: list[str]) -> dict[str, str]:
+    """Of --set."""
+    out = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not value or any(c.isspace() for c in pair):
+            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        if name == "seed":
+            raise ValueError("--set seed: use --seed")
+        out[name] = value
+    return out
+
+
+def _active_said(method: str, images: int, training: dict[str, str] | None) -> str:
+    """Steps and memory of the training that a method takes."""
+    from ..baselines import active
+
+    how = active.told(training)
+    needs = active.needs(method, images, how["options"], how["sizes"])
+    length = f"{needs['steps']} steps" if needs["steps"] else "by minutes"
+    return f"{method}: {length} of training, {needs['bytes'] / 1e9:.2f} GB of memory"
 
 
 def _features_said(run) -> list[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..baselines import KINDS, METHODS, choose, vectors
+from ..baselines import ACTIVE, KINDS, METHODS, active, choose, vectors
 from ..features import ImageVectors
 from ..networks.pretrained import weights_digest, weights_file
-from ..selection import Selection
+from ..selection import Problem, Selection
 from ..values import array
 
 if TYPE_CHECKING:
@@ -23,12 +24,24 @@ OWN = {"pixels": "pixels", "freesel": "patterns"}  # vectors of these methods; e
 TAKEN = ("initial", "include", "exclude", "groups", "quota", "random_state", "weights", "device")
 
 
-def check_other(method: str, m: Any, given: Given, rules: dict[str, Any]) -> None:
+def check_other(
+    method: str,
+    m: Any,
+    given: Given,
+    training: Mapping[str, Any] | None,
+    images: int,
+    rules: dict[str, Any],
+) -> None:
     """ValueError names what does not go with the method, before any work."""
-    if method not in METHODS:
-        if given is not None:
-            raise ValueError(f"vectors goes with another way to choose, not with method {method!r}")
+    if method not in METHODS and given is not None:
+        raise ValueError(f"vectors goes with another way to choose, not with method {method!r}")
+    if method not in ACTIVE and training is not None:
+        raise ValueError(f"training goes with {', '.join(ACTIVE)}, not with method {method!r}")
+    if method not in (*METHODS, *ACTIVE):
         return
+    if method in ACTIVE:
+        how = active.told(training)
+        active.needs(method, images, how["options"], how["sizes"])
     if m is None:
         raise ValueError(f"m: method {method!r} needs a number of images")
     for name, value in rules.items():
@@ -62,6 +75,41 @@ def chosen_by(
     if len(x) != len(run.dataset):
         raise ValueError(f"vectors must have {len(run.dataset)} rows, one per image, got {len(x)}")
     return [choose(x, m, method, values=values, **rules) for m in sizes]
+
+
+def asked_by(
+    run: Run,
+    method: str,
+    sizes: list[int],
+    training: Mapping[str, Any] | None,
+    values: np.ndarray,
+    rules: dict[str, Any],
+) -> list[Selection]:
+    """Likewise, by networks that are trained on the images.
+
+    training: see `scp.baselines.active.told`."""
+    rules = dict(rules)
+    judged = {name: rules.pop(name) for name in ("weights", "device")}
+    found = active.rank(
+        run.dataset,
+        method,
+        **rules,
+        **active.told(training),
+        run=run.path,
+        progress=run.progress,
+    )
+    seed = rules.pop("random_state")
+    problem = Problem(values, judged["weights"], device=judged["device"], **rules)
+    return [problem.judge(found.pick(m, method), method, seed) for m in sizes]
+
+
+def words(training: Mapping[str, Any]) -> str:
+    """The mapping as config.toml has it; `asked_for` reads it."""
+    parts = []
+    for name, value in training.items():
+        many = isinstance(value, list | tuple)
+        parts.append(f"{name}={','.join(map(str, value)) if many else value}")
+    return " ".join(parts)
 
 
 def _vectors(run: Run, method: str, given: Given) -> np.ndarray:

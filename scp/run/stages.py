@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from .. import devices
 from .._version import versions
+from ..baselines import ACTIVE
 from ..baselines import METHODS as OTHERS
 from ..datasets import Dataset, find_duplicates, find_inverted, pictures
 from ..datasets import folder as open_folder
@@ -53,7 +54,7 @@ from .finding import Finding
 from .held import held
 from .measuring import Measuring
 from .next import Shell
-from .other import check_other, chosen_by, said
+from .other import asked_by, check_other, chosen_by, said, words
 from .spacing import keep_spacing, spacing_entry
 
 SCORES = ("similarity", "cycle")
@@ -314,6 +315,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         *,
         method: str = "swap",
         vectors: str | os.PathLike[str] | ArrayLike | None = None,
+        training: Mapping[str, Any] | None = None,
         min_distance: float | None = None,
         **rules: Any,
     ) -> Choice:
@@ -327,12 +329,17 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 own rule; score and bound are SCP's.
             vectors: for those: a kind of `scp.baselines.vectors`, float [N][d], or a file of
                 `scp.features.ImageVectors`; None: what the method mostly uses.
+            training: of active learning (docs/active.md): its options by name, and widths, latent,
+                hidden and views. What was trained in the run folder is used again.
         """
         sizes, rules = self.check(m, rules)
-        check_other(method, m, vectors, {**rules, "min_distance": min_distance})
+        limits = {**rules, "min_distance": min_distance}
+        check_other(method, m, vectors, training, len(self.dataset), limits)
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
         if vectors is not None:
             asked["vectors"] = vectors
+        if training is not None:
+            asked["training"] = training
         with self.holding():
             choice = self._choose(**asked)
             self._choice, self._asked = choice, asked
@@ -345,7 +352,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 self.marks_to_fill()
         return choice
 
-    def _choose(self, m, method, min_distance, vectors=None, **rules) -> Choice:
+    def _choose(self, m, method, min_distance, vectors=None, training=None, **rules) -> Choice:
         """See `select`; m and rules as `check` gives them."""
         pairs, pool = self.duplicate_pairs, self._pool
         matrix, distances = self._scored
@@ -353,6 +360,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
             options = self._options(min_distance, rules)
             if method in OTHERS:
                 found = chosen_by(self, method, m, vectors, matrix, options)
+            elif method in ACTIVE:
+                found = asked_by(self, method, m, training, matrix, options)
             else:
                 found = select(matrix, m, method=method, progress=self.progress, **options)
             curve = found if isinstance(found, list) else [found]
@@ -392,7 +401,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         bar = watch(self.progress, "report", 1)
         with self._stage("report"):
             found, problems = landmarks_in(self.folder / LANDMARKS, self.dataset.ids)
-            own = ("m", "method", "vectors")
+            own = ("m", "method", "vectors", "training")
             rules = {k: v for k, v in self._asked.items() if k not in own}
             options = self._options(rules.pop("min_distance", None), rules)
             write_report(
@@ -465,6 +474,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 "method": asked.get("method", "swap"),
                 "m": asked.get("m"),
                 **({"vectors": said(asked["vectors"])} if "vectors" in asked else {}),
+                **({"training": words(asked["training"])} if "training" in asked else {}),
                 "min_distance": asked.get("min_distance"),
                 "random_state": self.random_state,
             },

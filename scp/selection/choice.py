@@ -172,6 +172,8 @@ def asked_for(path: Path) -> dict[str, Any]:
             if vectors.startswith("given"):
                 raise ValueError("vectors that were given are not kept")
             asked["vectors"] = vectors.removeprefix("file ")
+        if (training := settings.get("training")) is not None:
+            asked["training"] = dict(word.split("=", 1) for word in training.split())
         if asked["method"] == "random":
             given["draws"] = content["history"][-1][0]
         for name, value in given.items():

@@ -8,6 +8,7 @@ import pytest
 
 import scp
 from scp.baselines import ACTIVE, ActiveNetworks, Ranking, VaalOptions, active, rank, suggest
+from scp.cli import main
 
 SIZES = ActiveNetworks((8, 8), latent=4, hidden=16)
 COUNT = 14
@@ -144,3 +145,52 @@ def test_bad_calls_name_the_argument(images, change, error, text):
         rank(**given)
     with pytest.raises(ValueError, match="widths"):
         ActiveNetworks((0,))
+
+
+def test_a_run_chooses_by_it(tmp_path):
+    """With files, score and bound as any other method."""
+    pool = scp.datasets.phantom(10, seed=2, size=(96, 80))
+    training = {"size": 16, "passes": 1, "widths": [8, 8], "latent": 4, "hidden": 8, "views": 2}
+    how = {"features": scp.GradientExtractor(size=(64, 64), channels=16), "progress": False}
+    run = scp.Run(pool, tmp_path / "a", random_state=3, duplicates=False, **how)
+    choice = run.select([2, 3], method="vaal", exclude=[pool.ids[0]], training=training)
+    told = active.told(training)
+    rows = suggest(pool, 3, "vaal", exclude=[0], random_state=3, progress=False, **told)
+    assert choice.ids == [pool.ids[i] for i in rows] and choice.selection.method == "vaal"
+    assert choice.selection.score <= choice.selection.upper_bound
+    text = (tmp_path / "a" / "config.toml").read_text()
+    assert 'training = "size=16 passes=1 widths=8,8 latent=4 hidden=8 views=2"' in text
+    log = (tmp_path / "a" / "active-vaal.jsonl").read_bytes()
+    again = scp.Run(pool, tmp_path / "a", random_state=3, duplicates=False, **how)
+    again.report()  # by what selection.json says, without a training
+    assert "vaal" in (tmp_path / "a" / "report.html").read_text()
+    assert (tmp_path / "a" / "active-vaal.jsonl").read_bytes() == log
+    for wrong, text in (
+        ({"method": "swap", "training": training}, "training goes with vaal, loss"),
+        ({"method": "vaal", "vectors": "levels"}, "vectors goes with another way"),
+        ({"method": "vaal", "training": {"widht": 3}}, "no training option is called 'widht'"),
+        ({"method": "vaal", "training": {"latent": "a"}}, "latent must be whole numbers"),
+        ({"method": "loss", "costs": [1.0] * 10, "budget": 3.0}, "does not know it"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            run.select(2, **wrong)
+
+
+def test_the_command_chooses_by_it(tmp_path, capsys):
+    cv2 = pytest.importorskip("cv2")
+    pool = scp.datasets.phantom(8, seed=2, size=(96, 80))
+    (tmp_path / "images").mkdir()
+    for i, name in enumerate(pool.ids):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.rint(255 * pool.grid(i, (96, 80))))
+    argv = ["select", str(tmp_path / "images"), "-m", "2", "--method", "entropy", "--size", "64"]
+    argv += ["--features", "gradient", "--channels", "16", "--run", str(tmp_path / "run")]
+    argv += ["--no-duplicates", "--quiet"]
+    for word in ("size=16", "steps=2", "widths=8,8", "hidden=8", "views=2"):
+        argv += ["--set", word]
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    assert "entropy: 2 steps of training, 0.00 GB of memory" in out and "Annotate these 2" in out
+    assert main([*argv, "--set", "sizes"]) == 2
+    assert "--set: expected NAME=VALUE, got 'sizes'" in capsys.readouterr().err
+    assert main([*argv[:5], "swap", *argv[6:]]) == 2
+    assert "--set has no effect where --method is none of vaal" in capsys.readouterr().err
