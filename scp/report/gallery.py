@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import overlay, poolmap, words
+from .along import Along
 from .pictures import Picture, Pictures
 from .stats import Map, Pool
 from .svg import COLOURS
@@ -16,6 +17,7 @@ SMALL = 60  # further chosen images shown small
 GALLERIES = 12  # templates with a gallery
 PER_GALLERY = 15
 WORST = 8
+HOVERS, HOVER_SIDE = 600, 96  # images at most with a picture on the map, and its longer side
 GIVEN = 200  # rows of the table of already annotated images
 
 
@@ -193,13 +195,21 @@ class Gallery:
         name = f"{('upper', 'middle', 'lower')[row]} {('left', 'centre', 'right')[column]}"
         return "centre" if name == "middle centre" else name
 
-    def map(self, where: Map | None) -> dict[str, Any] | None:
-        """The drawing of the pool and how much of it two axes can show."""
+    def map(self, where: Map | None, values: Any) -> dict[str, Any] | None:
+        """The drawing of the pool, how much of it two axes can show, and what its slider says."""
         if where is None:
             return None
         thumbs = poolmap.thumbnails(self.pool, where, self.pictures)
+        several = self.pool.chosen > 1
+        along = Along(values, self.offsets, self.selection, self.pool) if several else None
+        hovers = []
+        if len(self.ids) <= HOVERS:
+            hovers = self.pictures.many(range(len(self.ids)), HOVER_SIDE)
         return {
-            "svg": poolmap.pool_map(self.pool, where, self.ids, thumbs),
+            "svg": poolmap.pool_map(self.pool, where, self.ids, thumbs, along, hovers),
+            "steps": [] if along is None else list(zip(along.steps, along.said, strict=True)),
+            "shapes": poolmap.SHAPES,
+            "hovers": bool(hovers),
             "share": f"{100 * where.share:.0f}",
             "absent": int(np.isnan(where.xy[:, 0]).sum()),
             "colours": len(self.pool.templates) > COLOURS,

@@ -9,63 +9,10 @@ import numpy as np
 
 from . import charts, words
 from .found import next_steps, section
-from .frame import ROWS, page
+from .frame import ROWS, asset, page
 from .gallery import Gallery
 from .pictures import Pictures
 from .stats import Pool, measure, project
-
-# The report works without it: it reveals the copy button where the clipboard can be used, and
-# enlarges pictures.
-SCRIPT = """
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  const source = document.getElementById(button.dataset.copy);
-  if (!source || !navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(source.textContent.trim());
-    button.textContent = "Copied";
-  });
-}
-const zoom = document.getElementById("zoom");
-const shots = [...document.querySelectorAll("figure.zooms")].filter((f) => f.querySelector("img"));
-let at = -1;
-function enlarge(k) {
-  if (k < 0 || k >= shots.length) return;
-  at = k;
-  const frame = shots[k].querySelector(".frame").cloneNode(true);
-  const image = frame.querySelector("img");
-  for (const name of ["role", "tabindex", "aria-label"]) frame.removeAttribute(name);
-  const share = (82 * image.getAttribute("width")) / image.getAttribute("height");
-  frame.style.width = `min(92vw, ${share.toFixed(2)}vh)`;
-  zoom.querySelector(".frame").replaceWith(frame);
-  const name = shots[k].querySelector("figcaption .id");
-  zoom.querySelector("p").textContent = name ? name.textContent : "";
-  if (!zoom.open) zoom.showModal();
-}
-for (const [k, shot] of shots.entries()) {
-  const frame = shot.querySelector(".frame");
-  frame.tabIndex = 0;
-  frame.setAttribute("role", "button");
-  frame.setAttribute("aria-label", "Enlarge: " + frame.querySelector("img").alt);
-  frame.addEventListener("click", () => enlarge(k));
-  frame.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    enlarge(k);
-  });
-}
-zoom.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowRight") enlarge(at + 1);
-  if (event.key === "ArrowLeft") enlarge(at - 1);
-});
-for (const button of zoom.querySelectorAll("button")) {
-  button.addEventListener("click", () => {
-    if (button.dataset.move) enlarge(at + Number(button.dataset.move));
-    else zoom.close();
-  });
-}
-zoom.addEventListener("click", (event) => { if (event.target === zoom) zoom.close(); });
-"""
 
 
 def render(
@@ -99,7 +46,7 @@ def render(
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
         "regions": gallery.regions(),
-        "map": gallery.map(where),
+        "map": gallery.map(where, values),
         "spread": _spread(pool),
         "features": _features(notes),
         "notes": _notes(gallery, notes),
@@ -110,7 +57,7 @@ def render(
     context["unread"] = [(ids[i], why) for i, why in sorted(pictures.problems.items())]
     context["windowed"] = pictures.windowed
 
-    return page("report.html", context, SCRIPT)
+    return page("report.html", context, asset("report.js"))
 
 
 def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:

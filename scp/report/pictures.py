@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..devices import get_threads
 from .words import clean
 
 
@@ -51,6 +54,11 @@ class Pictures:
             raise RuntimeError("OpenCV could not encode a JPEG thumbnail")
         uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
         return Picture(uri, thumb[0], thumb[1], (h, w))
+
+    def many(self, rows: Sequence[int], size: int, quality: int = 60) -> list[Picture]:
+        """`small` of several images, which are decoded on as many threads as scp has."""
+        with ThreadPoolExecutor(get_threads()) as threads:
+            return list(threads.map(lambda i: self.small(i, size, quality), rows))
 
     def _grey(self, image: np.ndarray, i: int) -> np.ndarray:
         """uint8 [H][W]; deeper images are shown between their 0.5 and 99.5 percentiles."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .along import Along
 from .pictures import Picture, Pictures
 from .stats import Map, Pool
 from .svg import COLOURS, Drawing, circle, fixed, line, rect, tag, text
@@ -15,10 +16,18 @@ SIDE, WIDE, TALL, MARGIN = 92.0, 620.0, 470.0, 20.0
 THUMBS = 12  # templates with a picture beside the map
 
 
-def pool_map(pool: Pool, where: Map, ids: Sequence[str], thumbs: dict[int, Picture]) -> Drawing:
+def pool_map(
+    pool: Pool,
+    where: Map,
+    ids: Sequence[str],
+    thumbs: dict[int, Picture],
+    along: Along | None = None,
+    hovers: Sequence[Picture | None] = (),
+) -> Drawing:
     """The pool in the plane: spokes to the owning template, templates with their rank.
 
-    thumbs: position among the templates -> picture, drawn in the side columns with leaders.
+    thumbs: position among the templates -> picture, drawn in the side columns with leaders. along:
+    what a slider moves through. hovers: of each image, shown under the pointer.
     """
     side = SIDE if thumbs else 0.0
     place = _place(where.xy, side)
@@ -30,9 +39,12 @@ def pool_map(pool: Pool, where: Map, ids: Sequence[str], thumbs: dict[int, Pictu
         if n == t:
             continue
         if drawn[t]:
-            spokes.append(line(*place[n], *place[t], f"spoke t{k % COLOURS}"))
+            spokes.append(line(*place[n], *place[t], f"spoke t{k % COLOURS}", data_n=int(n)))
         said = f"coverage {number(pool.coverage[n])}, represented by {label(pool, k)}"
-        marks.append(_marker(*place[n], k, f"{clean(ids[n])}: {said}"))
+        data = {"data_n": int(n), "data_owner": along.of(n) if along else None}
+        if hovers and hovers[n] and hovers[n].uri:
+            data["data_picture"] = hovers[n].uri
+        marks.append(_marker(*place[n], k, f"{clean(ids[n])}: {said}", data))
     for k, n in reversed(list(enumerate(pool.templates))):
         if drawn[n]:
             discs.append(_disc(*place[n], pool, k, ids[n]))
@@ -63,15 +75,23 @@ def _place(xy: np.ndarray, side: float) -> np.ndarray:
     return centre + (xy - (low + high) / 2) * scale * np.array([1.0, -1.0])
 
 
-def _marker(x: float, y: float, k: int, said: str) -> str:
-    """An image's mark: the shape changes when the colours come round again."""
-    shape = ("circle", "square", "diamond")[k // COLOURS % 3]
-    class_ = f"mark-{shape} point t{k % COLOURS}"
-    if shape == "circle":
-        return circle(x, y, 4.2, class_, said)
-    if shape == "square":
-        return rect(x - 3.8, y - 3.8, 7.6, 7.6, class_, said)
-    return tag("path", d=f"M{fixed(x)} {fixed(y - 5)}l5 5l-5 5l-5 -5z", class_=class_, said=said)
+SHAPES = (  # of the marks, around 0, 0: they change when the colours come round again
+    "M-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0z",
+    "M-3.8 -3.8h7.6v7.6h-7.6z",
+    "M0 -5l5 5l-5 5l-5 -5z",
+)
+
+
+def _marker(x: float, y: float, k: int, said: str, data: dict[str, object]) -> str:
+    """An image's mark."""
+    return tag(
+        "path",
+        d=SHAPES[k // COLOURS % len(SHAPES)],
+        transform=f"translate({fixed(x)} {fixed(y)})",
+        class_=f"image point t{k % COLOURS}",
+        said=said,
+        **data,
+    )
 
 
 def _disc(x: float, y: float, pool: Pool, k: int, id: str) -> str:
@@ -82,6 +102,10 @@ def _disc(x: float, y: float, pool: Pool, k: int, id: str) -> str:
         circle(x, y, 11 if len(name) < 3 else 14, f"pick {colour}"),
         text(name, x, y + 4.5, f"rank {colour}", "middle"),
         said=f"{name}: {clean(id)}, covers {count(int(pool.images[k]), 'image')}",
+        class_="template",
+        data_k=k,
+        data_at=f"{fixed(x)} {fixed(y)}",
+        data_later=int(k < pool.chosen),
     )
 
 
@@ -101,7 +125,10 @@ def _side_columns(
             w, h = picture.width * scale, picture.height * scale
             x = side - 10 - w if left else side + WIDE + 10
             y = slot * (row + 0.5) - h / 2
-            parts.append(line(x + w if left else x, y + h / 2, *spots[k], f"leader {colour}"))
+            start = x + w if left else x, y + h / 2
+            later = {"data_k": k, "data_later": int(k < pool.chosen)}
+            leader = line(*start, *spots[k], f"leader {colour}", **later)
+            parts.append(leader)
             if picture.uri:
                 at = {"x": float(x), "y": float(y), "width": float(w), "height": float(h)}
                 parts.append(tag("image", href=picture.uri, **at))

@@ -56,9 +56,11 @@ def text(content: object, x: float, y: float, class_: str, anchor: str = "start"
     )
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str, said: str = "") -> str:
+def line(
+    x1: float, y1: float, x2: float, y2: float, class_: str, said: str = "", **other: object
+) -> str:
     at = {"x1": float(x1), "y1": float(y1), "x2": float(x2), "y2": float(y2)}
-    return tag("line", **at, class_=class_, said=said)
+    return tag("line", **at, **other, class_=class_, said=said)
 
 
 def rect(x: float, y: float, width: float, height: float, class_: str, said: str = "") -> str:

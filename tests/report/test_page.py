@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scp.report import plots, words, write_report
+from scp.report.along import Along
 from scp.report.stats import image_means, measure, project
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -310,7 +311,7 @@ def test_two_thousand_images(tmp_path):
     assert len(html) < 6_000_000
     assert dataset.reads < 300
     assert "not shown" in page.text and "without a gallery" in page.text
-    assert len(re.findall(r'class="mark-', html)) == 1980
+    assert len(re.findall(r'class="image point', html)) == 1980
 
 
 class Guarded:
@@ -519,3 +520,29 @@ def test_drawings_name_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match=r"path: a drawing is written as \.svg, not x\.png"):
         plots.coverage_curve(one).save(tmp_path / "x.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_slider_shows_what_the_first_picks_would_represent_alone():
+    _, offsets, values = pool(30, 5)
+    whole = choose(values, [3, 7, 21, 11], initial=[2])
+    share = measure(values, offsets, whole)
+    along = Along(values, offsets, whole, share)
+    assert along.steps == [1, 2, 3, 4] and len(along.said) == 4
+    for k, owner in zip(along.steps, along.owner, strict=True):
+        alone = measure(values, offsets, choose(values, whole.selected[:k], initial=[2]))
+        images = np.append(alone.templates, -1)  # the last for those without an owner
+        assert np.array_equal(np.append(share.templates, -1)[owner], images[alone.owner])
+    assert along.of(3).split() == ["0"] * 4
+    _, offsets, values = pool(60, 2)
+    many = choose(values, range(60))
+    steps = Along(values, offsets, many, measure(values, offsets, many)).steps
+    assert len(steps) == 40 and steps[0] == 1 and steps[-1] == 60
+
+
+def test_the_map_has_a_slider_and_pictures_where_there_is_something_to_see(tmp_path):
+    several = report(tmp_path, n=12, selected=(3, 7))
+    assert 'id="step"' in several and several.count("data-picture=") == 10
+    one = report(tmp_path, n=12, selected=(3,))
+    assert 'id="step"' not in one and "data-owner=" not in one
+    large = report(tmp_path, n=601, selected=(3, 7), counts=2, dataset=Dataset(601))
+    assert "data-picture=" not in large and 'id="hover"' not in large
