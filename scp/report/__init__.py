@@ -36,6 +36,7 @@ def write_report(
     values: np.ndarray,
     selection: Any,
     curve: Sequence[Any] = (),
+    second: Any = None,
     notes: Mapping[str, Any] | None = None,
     title: str | None = None,
     landmarks: Any = None,
@@ -54,6 +55,7 @@ def write_report(
             memmap: it is read in blocks of rows.
         selection: the Selection to explain.
         curve: Selections for increasing M, for the curve of score and bound.
+        second: the Selection of a second round, after this one, or None.
         notes: optional `parameters` (nested mapping), `warnings` (texts), `skipped` ((id, reason)
             pairs), `duplicates` ((id, id, kind) triples), `next` ((sentence, command) pairs),
             `elapsed` (stage -> seconds), `command` (text) and `versions` (mapping).
@@ -69,7 +71,9 @@ def write_report(
     offsets = array(offsets, "offsets", np.int64, 1)
     points = array(keypoints_xy, "keypoints_xy", np.float32).reshape(-1, 2)
     _check(len(dataset), points, offsets, values, selection)
-    html = render(dataset, points, offsets, values, selection, curve, notes or {}, title, landmarks)
+    html = render(
+        dataset, points, offsets, values, selection, curve, notes or {}, title, landmarks, second
+    )
     target = Path(path)
     with writing(target) as beside:
         beside.write_bytes(html.encode("utf-8"))

@@ -17,6 +17,7 @@ SMALL = 60  # further chosen images shown small
 GALLERIES = 12  # templates with a gallery
 PER_GALLERY = 15
 WORST = 8
+SECOND = 16  # images of a second round
 HOVERS, HOVER_SIDE = 600, 96  # images at most with a picture on the map, and its longer side
 GIVEN = 200  # rows of the table of already annotated images
 
@@ -70,6 +71,21 @@ class Gallery:
                 item["overlay"] = self.key_points(i, item["picture"], None)
             (large if k < LARGE else small).append(item)
         return {"large": large, "small": small, "more": max(0, self.pool.chosen - LARGE - SMALL)}
+
+    def second(self, found: Any) -> dict[str, Any] | None:
+        """The images of a second round: pictures, gains, score."""
+        if found is None or not len(found.selected):
+            return None
+        tiles = [
+            self.tile(int(i), 180) | {"gain": words.signed(float(gain))}
+            for i, gain in zip(found.selected[:SECOND], found.gains, strict=False)
+        ]
+        return {
+            "tiles": tiles,
+            "total": len(found.selected),
+            "more": len(found.selected) - len(tiles),
+            "score": words.number(found.score),
+        }
 
     def given(self) -> list[dict[str, Any]]:
         """Images annotated before: name on the map, id, what they cover."""

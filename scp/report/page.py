@@ -25,6 +25,7 @@ def render(
     notes: Mapping[str, Any],
     title: str | None,
     landmarks: Any = None,
+    second: Any = None,
 ) -> str:
     """The whole page. Arguments as in `write_report`, already checked."""
     from markupsafe import Markup
@@ -43,6 +44,7 @@ def render(
         "landmarks": Markup(marks),
         "next": Markup(next_steps(notes.get("next") or ())),
         "growth": _growth(selection, curve, len(pool.templates) > pool.chosen),
+        "second": gallery.second(second),
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
         "regions": gallery.regions(),

@@ -31,6 +31,7 @@ from ..selection import (
     image_warnings,
     more_sizes,
     row_numbers,
+    second_round,
     select,
     warnings_of,
     write_selection,
@@ -412,6 +413,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 values=choice.values,
                 selection=choice.selection,
                 curve=more_sizes(choice.values, choice.curve, options),
+                second=second_round(choice.values, choice.selection, options),
                 landmarks=found,
                 notes={
                     "parameters": self.parameters(),

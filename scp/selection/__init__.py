@@ -14,7 +14,7 @@ from .choice import (
 from .estimator import TemplateSelector
 from .kept import write_selection
 from .problem import Problem
-from .solve import METHODS, more_sizes, select
+from .solve import METHODS, more_sizes, second_round, select
 from .verdict import Verdict, verify, verify_run
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "image_warnings",
     "more_sizes",
     "row_numbers",
+    "second_round",
     "select",
     "verify",
     "verify_run",

@@ -154,3 +154,17 @@ def more_sizes(values, curve: list[Selection], options: dict) -> list[Selection]
     largest = min(max(CURVE, 2 * curve[0].m), free)
     more = select(values, range(1, largest + 1), method="swap", progress=False, **options)
     return sorted([*(c for c in more if c.m != curve[0].m), curve[0]], key=lambda c: c.m)
+
+
+def second_round(values, found: Selection, options: dict) -> Selection | None:
+    """As many rows again, chosen after an answer; None where there is none or where rules of the
+    whole choice (costs, groups, distances) do not say what a second one may take. options: those
+    of `select` that gave the answer."""
+    restricted = ("costs", "budget", "groups", "min_distance", "include")
+    if not found.m or any(options.get(k) is not None for k in restricted):
+        return None
+    given = [int(i) for i in [*(options.get("initial") or ()), *found.selected]]
+    m = min(found.m, len(values) - len(set(given) | {int(i) for i in options.get("exclude") or ()}))
+    if m < 1:
+        return None
+    return select(values, m, method="swap", progress=False, **{**options, "initial": given})
