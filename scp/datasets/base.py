@@ -6,6 +6,7 @@ import operator
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_alike, check_name, known_groups, twice, writable
+from ..report.cells import tiles
 from ..values import array, entries, whole, whole_numbers
 from . import levels, reading
 from .extents import Extents
@@ -163,6 +165,10 @@ class Dataset:
         if self._range_found() and self.range_note():
             parts.append(self.range_note())
         return f"<{self.name} data set: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        shown = tiles(self, range(len(self)), self.ids) if len(self) else ""
+        return f"<p>{escape(repr(self)[1:-1])}</p>{shown}"
 
     def _check(self, i: int) -> int:
         index = whole(i, "image index")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,10 @@ class Run(Finding, Annotating, Measuring, Exporting):
     def __repr__(self) -> str:
         where = "nothing is written" if self.path is None else self.path
         return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
+
+    def _repr_html_(self) -> str:
+        shown = f"<p>{escape(repr(self)[1:-1])}</p>"
+        return shown if self._choice is None else shown + self._choice._repr_html_()
 
     def check(
         self, m: int | Sequence[int] | None, rules: dict[str, Any]
@@ -385,6 +390,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
             self._job.dots,
             self._job.brute,
             error,
+            self.dataset,
         )
 
     @held

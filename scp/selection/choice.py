@@ -7,17 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
 from ..landmarks import Landmarks, marked_ids
 from ..landmarks.names import Index
+from ..report import plots
+from ..report.cells import tiles
 from ..runs import RunFolder, brief, read_json
 from ..runs.folder import MARKS
 from ..values import Result, entries, whole_numbers
 from .answer import Selection, listed
+
+if TYPE_CHECKING:
+    from ..report.svg import Drawing
 
 NEXT = (
     "next: mark their landmarks in a table (marks.csv); then Run.detect(scp.read_landmarks("
@@ -46,6 +51,7 @@ class Choice(Result):
         dots, brute: dot products done, and those of brute force.
         expected_error: of the choice, pixels of the grid (`scp.similarity.expected_error`); None
             unless the score is "cycle".
+        images: the data set that it was chosen from.
     """
 
     selection: Selection
@@ -62,6 +68,7 @@ class Choice(Result):
     dots: int = field(default=0, compare=False)
     brute: int = field(default=0, compare=False)
     expected_error: float | None = None
+    images: Any = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """A few lines: the images, score and bound, warnings, what comes next."""
@@ -84,15 +91,22 @@ class Choice(Result):
         return f"<Choice: {self}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{rank}</td><td>{escape(str(name))}</td><td>{gain:.4f}</td></tr>"
-            for rank, (name, gain) in enumerate(zip(self.ids, self.selection.gains, strict=True), 1)
-        )
+        gains = self.selection.gains
+        captions = [
+            f"{rank}. {name}, gain {gain:.4f}"
+            for rank, (name, gain) in enumerate(zip(self.ids, gains, strict=True), 1)
+        ]
+        if self.images is None:
+            shown = "".join(f"<li>{escape(caption)}</li>" for caption in captions)
+            shown = f'<ol style="list-style:none">{shown}</ol>'
+        else:
+            shown = tiles(self.images, self.selection.selected, captions)
         lines = "".join(f"<p>{escape(line)}</p>" for line in str(self).split("\n")[1:])
-        return (
-            f"<table><thead><tr><th>pick</th><th>image</th><th>gain</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>{lines}"
-        )
+        return shown + lines
+
+    def plot(self) -> Drawing:
+        """Score against M with the bound, as a `Drawing` for notebooks and .svg files."""
+        return plots.coverage_curve(self.curve)
 
 
 def _gap(s: Selection) -> float | None:

@@ -1,6 +1,7 @@
 """Results are values: compared by content, and shown in a few lines."""
 
 import copy
+import dataclasses
 import pickle
 import re
 
@@ -101,7 +102,7 @@ def test_a_choice_says_what_comes_next(tmp_path):
     assert len(eval(line, {"scp": scp, "images": POOL}).ids) == len(POOL)
     assert "read_landmarks" in str(scp.choose(POOL, 2, features=gradient(), count=10))
     page = made._repr_html_()
-    assert page.count("<tr>") == 3 and all(f"<td>{name}</td>" in page for name in made.ids)
+    assert page.count("<figure") == 2 and all(f". {name}, gain" in page for name in made.ids)
     made.warnings = ["<b>" + "w" * 5000] * 30
     assert "30 warnings" in str(made) and "<b>" not in made._repr_html_()
     made.ids = [f"image {i}" for i in range(500)]
@@ -125,3 +126,18 @@ def test_a_run_goes_to_other_processes(tmp_path):
         made = run.select(2)
         for copied in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
             assert copied.select(2) == made and repr(copied) == repr(run)
+
+
+def test_what_was_chosen_is_seen_in_a_notebook():
+    images = scp.datasets.phantom(16, seed=2, size=(96, 80))
+    assert images._repr_html_().count("<img ") == 12 and "and 4 more" in images._repr_html_()
+    run = scp.Run(images, features=scp.GradientExtractor(size=(64, 64)), progress=False)
+    before = run._repr_html_()
+    choice = run.select(3)
+    page = choice._repr_html_()
+    assert page.count("<img ") == 3 and all(f'alt="{name}"' in page for name in choice.ids)
+    assert f"gain {choice.selection.gains[0]:.4f}" in page and "can exceed" in page
+    assert "<img " not in before and run._repr_html_().endswith(page)
+    assert str(choice.plot()).startswith("<svg")
+    alone = dataclasses.replace(choice, images=None, ids=["<b>", "b", "c"])._repr_html_()
+    assert "<img " not in alone and "<b>" not in alone and "&lt;b&gt;" in alone
