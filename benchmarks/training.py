@@ -3,6 +3,7 @@
     python benchmarks/training.py laptop --json
     python benchmarks/training.py paper --batch 2 --steps 2 --json
     python benchmarks/training.py laptop --part extract
+    python benchmarks/training.py --what vaal --steps 2 --json
     python benchmarks/training.py --what fabrec-1 --batch 16 --size 128 --json
     python benchmarks/training.py laptop --what byol --json
 
@@ -11,7 +12,8 @@ backward, Adam; ours additionally samples the points and crops. It is timed with
 preset's augmentation, which the peer leaves out; the ratio is that without. extract: one image to
 its feature maps. network: forward and backward of both views alone, through the binding.
 --what byol: a step by BYOL at every level (objective byol-levels) in place of InfoNCE; fabrec-1,
-fabrec-2: a step of either stage of 3FabRec (benchmarks/fabrec.py).
+fabrec-2: a step of either stage of 3FabRec (benchmarks/fabrec.py); vaal: of VAAL
+(benchmarks/vaal.py).
 
 The peer is tried contiguous and channels_last, with the loss over all cells and over gathered
 windows, float32 and bfloat16 autocast; the fastest form of each precision is then measured in turn
@@ -26,6 +28,7 @@ from pathlib import Path
 
 import fabrec
 import numpy as np
+import vaal
 from common import arguments, finish, header
 from peers import Session, interpreter
 
@@ -76,7 +79,7 @@ for line in sys.stdin:
     print(json.dumps({"seconds": times[fresh:], "torch": torch.__version__}), flush=True)
 """
 
-WHAT = ("infonce", "byol", "fabrec-1", "fabrec-2")
+WHAT = ("infonce", "byol", "fabrec-1", "fabrec-2", "vaal")
 LAYOUTS = ("contiguous", "channels_last")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -166,8 +169,8 @@ def main():
     parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), default="laptop")
     parser.add_argument("--part", choices=("step", "network", "extract"), default="step")
     parser.add_argument("--what", choices=WHAT, default="infonce")
-    parser.add_argument("--batch", type=int, help="default 4; of fabrec 16")
-    parser.add_argument("--size", type=int, help="default 384; of fabrec 128")
+    parser.add_argument("--batch", type=int, help="default 4; of fabrec 16, of vaal 2")
+    parser.add_argument("--size", type=int, help="default 384; of fabrec 128, of vaal 192")
     parser.add_argument("--points", type=int, default=64)
     parser.add_argument("--steps", type=int, default=5, help="steps measured in a turn")
     parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
@@ -176,6 +179,9 @@ def main():
     options = parser.parse_args()
     if options.what in ("fabrec-1", "fabrec-2"):
         fabrec.main(options)
+        return
+    if options.what == "vaal":
+        vaal.main(options)
         return
     options.batch, options.size = options.batch or 4, options.size or 384
     if options.what == "byol" and options.part != "step":

@@ -217,14 +217,29 @@ def needs(
     options: Options | Mapping[str, Any] | None = None,
     sizes: ActiveNetworks | None = None,
 ) -> dict[str, int]:
-    """What training on so many images takes: "steps" (0: by minutes), and "bytes" of memory."""
+    """What training on so many images takes: "steps" (0: by minutes), "bytes" of memory, and
+    "macs", multiply-adds with those of the scores."""
     how, kind = settings(method, images, options), KINDS[method]
     blank = np.zeros((images, 1, 1), np.float32)  # what a crop is drawn from counts little
     labelled = np.arange(min(int(how.batch), images))
     training = _Training(kind, blank, labelled, how, sizes or ActiveNetworks(), 1)
     held, arrays = training.measure()
     pixels = images * (POOL * int(how.size)) ** 2
-    return {"steps": int(how.steps), "bytes": held + 4 * (sum(arrays.values()) + pixels)}
+    steps, batch, size = int(how.steps), int(how.batch), int(how.size)
+    macs = {
+        name: int(net.shapes(*((size, size) if name == "encoder" else (1, 1)))[:, 3].sum())
+        for name, net in training.networks.items()
+    }
+    if kind == "vaal":  # forward and twice that backward; the discriminator's move is forward only
+        once = macs["encoder"] + macs["decoder"]
+        total = steps * 2 * batch * (3 * int(how.moves) * once + macs["encoder"])
+    else:
+        total = steps * batch * 3 * macs["encoder"]
+    return {
+        "steps": steps,
+        "bytes": held + 4 * (sum(arrays.values()) + pixels),
+        "macs": total + images * (1 if kind == "vaal" else VIEWS) * macs["encoder"],
+    }
 
 
 def _candidates(count: int, **rules: Any) -> Candidates:

@@ -10,6 +10,8 @@ from ...progress import LINE_SECONDS
 from ..arguments import counts
 from .part import FIVE, Part, Work
 
+RATE = 35e9  # multiply-adds per second of a core of 2021 with AVX-512
+
 
 def _options(parser) -> None:
     group = parser.add_argument_group("active learning (table6)")
@@ -54,25 +56,45 @@ def _changes(kind: str, pairs: list[str]) -> dict[str, str]:
     return changes
 
 
-def _work(job):
-    (m,) = job.sizes("table6")
-    count = 2 * job.seeds("table6")
-    seconds = job.costs.sets(m, job.args.draws + 2 * count)
-    note = f"and {count} trainings, which say how long they take when they begin"
-    return Work(seconds, TABLE6.shared(job.args), note=note)
-
-
-def _make(job):
+def _trainings(job):
     from ...baselines import ActiveNetworks
-    from ...experiments import ActiveTrainings, other_ways, table6
+    from ...experiments import ActiveTrainings
 
     args = job.args
-    trainings = ActiveTrainings(
+    return ActiveTrainings(
         seeds=job.seeds("table6"),
         vaal=_changes("vaal", args.vaal_set),
         instances=_changes("instances", args.instances_set),
         **({"sizes": ActiveNetworks(args.active_widths)} if args.active_widths else {}),
     )
+
+
+def _work(job):
+    """Of judging, and of the trainings that have not begun."""
+    from ... import _core
+    from ...baselines import active
+    from ...experiments.active import FOLDER
+
+    trainings, macs, memory, count = _trainings(job), 0, 0, 0
+    for method in ("vaal", "loss"):
+        options = trainings.options(method)
+        needs = active.needs(method, len(job.data.train), options, trainings.sizes)
+        name, first = f"active-{active.KINDS[method]}.json", job.args.seed
+        folders = (job.folder / FOLDER / str(first + k) for k in range(trainings.seeds))
+        left = sum(not (folder / name).is_file() for folder in folders)
+        macs, count = macs + left * needs["macs"], count + left
+        memory = max(memory, needs["bytes"] if left else 0)
+    (m,) = job.sizes("table6")
+    seconds = job.costs.sets(m, job.args.draws + 4 * trainings.seeds)
+    seconds += macs / (RATE * _core.threads())
+    note = f"{count} trainings" if count else ""
+    return Work(seconds, TABLE6.shared(job.args), memory, note)
+
+
+def _make(job):
+    from ...experiments import other_ways, table6
+
+    args, trainings = job.args, _trainings(job)
     watch = None if args.quiet else _watch()
     m = max(job.sizes("table6"))
     more = other_ways(job.study, m, job.seeds("table6")) if args.more else ()
