@@ -83,7 +83,7 @@ def _run(argv: list[str]) -> int:
 def _reason(error: Exception, args) -> str:
     """What an exception says, in words; of a file that cannot be written, what to do."""
     if not (isinstance(error, OSError) and error.strerror and error.filename):
-        return str(error)
+        return str(error).replace("(images=)", "(--images DIR)")  # as it is called here
     files = [os.fsdecode(f) for f in (error.filename, error.filename2) if f]
     text = f"{' -> '.join(files)}: {error.strerror}"
     refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)

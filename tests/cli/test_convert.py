@@ -103,3 +103,8 @@ def test_options_of_files_on_every_verb(here, capsys):
     table = ["images", "--dataset", "table", "--annotations", "fractions.csv"]
     assert main(["evaluate", "true.csv", *table]) == 2
     assert "--units fraction" in capsys.readouterr().err
+
+
+def test_an_error_names_the_option_not_the_argument(here, capsys):
+    assert main(["convert", "wide.csv", "found.json", "--to", "coco"]) == 2
+    assert "the images are needed too (--images DIR)" in capsys.readouterr().err
