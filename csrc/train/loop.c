@@ -12,7 +12,7 @@ struct scp_trainer {
     size_t n_arrays;
     size_t moments[SCP_TRAIN_MAX];   /* the first array of a group's */
     float *gradients[SCP_TRAIN_MAX]; /* of a model; NULL: nothing of it ever moves */
-    float *before; /* all arrays as they were before the step; NULL where there is one phase */
+    float *before; /* what may change, as it was before the step; NULL where there is one phase */
 };
 
 /* ---- what there is ---- */
@@ -48,11 +48,26 @@ static int moves(const struct scp_training *t, size_t model) {
     return 0;
 }
 
+/* Whether a step that stops may have changed array i by then: any state, and what moves in another
+ * phase than the last, whose losses are the last to be looked at. */
+static int may_change(const struct scp_training *t, size_t i) {
+    if (t->phases < 2) return 0;
+    const uint32_t last = 1u << (t->phases - 1);
+    if (i < 2 * t->n_models && i % 2) return 1;
+    for (size_t g = 0, at = 2 * t->n_models; g < t->n_groups; g++) {
+        const size_t moments = t->groups[g].optimiser.kind == SCP_SGD ? 1 : 2;
+        const int own = i == 2 * t->groups[g].model || (i >= at && i < at + moments);
+        if (own && t->groups[g].phases & ~last) return 1;
+        at += moments;
+    }
+    return 0;
+}
+
 static size_t numbers_before(const struct scp_training *t) {
     struct scp_array rows[SCP_TRAIN_MAX_ARRAYS];
-    const size_t n = t->phases > 1 ? scp_training_arrays(rows, t) : 0;
+    const size_t n = scp_training_arrays(rows, t);
     size_t sum = 0;
-    for (size_t i = 0; i < n; i++) sum += rows[i].length;
+    for (size_t i = 0; i < n; i++) sum += may_change(t, i) ? rows[i].length : 0;
     return sum;
 }
 
@@ -219,10 +234,11 @@ static enum scp_status run_phase(struct scp_trainer *t, double *losses, int *sto
     return status;
 }
 
-/* Copies all arrays into `before`, or back. */
+/* Copies what may change into `before`, or back. */
 static void keep_arrays(struct scp_trainer *t, float *const *arrays, int back) {
     float *before = t->before;
     for (size_t i = 0; before && i < t->n_arrays; i++) {
+        if (!may_change(&t->is, i)) continue;
         const size_t bytes = t->arrays[i].length * sizeof(float);
         memcpy(back ? arrays[i] : before, back ? before : arrays[i], bytes);
         before += t->arrays[i].length;

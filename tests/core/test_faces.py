@@ -265,6 +265,15 @@ def test_a_training_of_two_parts_has_the_bits_of_one(threads):
     assert all(arrays[name].tobytes() == whole[name].tobytes() for name in whole)
 
 
+def test_a_step_that_fails_late_leaves_everything_as_it_was():
+    trainer, arrays = prepared(parts(), options("autoencode", batch=2))
+    arrays["generator.parameters"][-1] = np.nan  # seen after the latent discriminator has moved
+    old = {name: value.copy() for name, value in arrays.items()}
+    losses, done = _core.trainer_run(trainer, arrays, 0, np.array([1e-3]))
+    assert done == 0 and losses[0, 2] > 0 and np.isnan(losses[0, 0])
+    assert all(arrays[name].tobytes() == old[name].tobytes() for name in arrays)
+
+
 def transfer():
     """Features of 8 x 8, and a head of which the first and last layer learn."""
     features = Network()

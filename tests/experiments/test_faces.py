@@ -123,3 +123,39 @@ def test_what_is_missing_is_said(folder, tmp_path):
         FaceTrainings(seeds=0).check()
     with pytest.raises(DatasetError, match="images: no such folder"):
         load_faces(tmp_path)
+
+
+def test_the_command_says_what_it_takes_and_what_is_wrong(folder, tmp_path, capsys):
+    from scp.cli.main import main
+
+    run = ["--run", str(tmp_path / "run")]
+    assert main(["reproduce", "table3", *run]) == 2
+    assert "--root: the folder of the faces is needed" in capsys.readouterr().err
+    assert main(["reproduce", "table3", "--root", str(folder), *run, "--labelled", "7"]) == 2
+    assert "m = 7: there are 6 faces" in capsys.readouterr().err
+    assert main(["reproduce", "table3", "--root", str(folder), "--dataset", "hand", *run]) == 2
+    assert "table3 is made of faces, not of hand" in capsys.readouterr().err
+
+
+def test_the_plan_counts_what_is_left(folder, tmp_path):
+    from argparse import Namespace
+    from types import SimpleNamespace
+
+    from scp.cli.reproduce.table3 import _work
+
+    args = Namespace(
+        root=str(folder), face_size=128, minutes=None, steps=None, published=False, batch=None
+    )
+    args.head_steps = 100
+    run = RunFolder(tmp_path)
+    results = RunFolder(tmp_path / "reproduce")
+    job = SimpleNamespace(args=args, run=run, folder=results, seeds=lambda name: 2)
+    first = _work(job)
+    assert first.seconds > 3600 and first.note
+    (tmp_path / "autoencoder.safetensors").touch()
+    second = _work(job)
+    assert first.seconds - second.seconds == pytest.approx(3600) and not second.note
+    for way in ("scp", "scp-set", "first", "random"):
+        for seed in range(2):
+            RunFolder(results / "table3" / f"{way}-{seed}").write_array("nme.npy", np.zeros(3))
+    assert _work(job).seconds == 0

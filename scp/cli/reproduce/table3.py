@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 from ...progress import LINE_SECONDS
 from .part import Part, Work
@@ -69,6 +70,38 @@ def _work(job):
         trainings = f"{args.steps:,} steps of the auto-encoder, {trainings}"
     minutes = MINUTES if args.minutes is None else args.minutes
     return Work(60 * minutes * (args.steps is None), note=f"and {trainings}")
+
+
+# Seconds of a processor for a face of 128 pixels: a step of either stage, a face compared with all
+# key points. A face of 256 pixels takes about 2.5 times as long.
+ENCODED, LEARNED, COMPARED = 0.13, 0.1, 0.3
+
+
+def _work(job):
+    from ...devices import get_threads
+    from ...experiments.table3 import ERRORS, FOLDER, REDUCED, WAYS
+    from ...faces import AUTOENCODER
+
+    args, seconds, note = job.args, 0.0, ""
+    each = (2.5 if args.face_size == 256 else 1.0) / get_threads()
+    if not (job.run / AUTOENCODER).is_file():
+        seconds = 60 * (MINUTES if args.minutes is None else args.minutes)
+        if args.steps is not None:
+            batch = 50 if args.published else REDUCED["batch"]
+            seconds = args.steps * batch * ENCODED * each
+        note = "with the training of the auto-encoder"
+    names = [f"{way}-{seed}" for way in WAYS for seed in range(job.seeds("table3"))]
+    left = sum(not (job.folder / FOLDER / name / ERRORS).is_file() for name in names)
+    if left:
+        seconds += left * args.head_steps * (args.batch or 40) * LEARNED * each
+        seconds += _faces(args.root) * COMPARED * each
+    return Work(seconds, note=note)
+
+
+def _faces(root) -> int:
+    """How many there are to choose from, about."""
+    lists = Path(root or "") / "train.txt"
+    return len(lists.read_text().splitlines()) if lists.is_file() else 7500
 
 
 def _make(job):
