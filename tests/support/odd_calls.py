@@ -224,6 +224,8 @@ def changed_afterwards():
             (_core.supervise_trainer, PLAIN["supervise_trainer"]()),
             (_core.autoencode_trainer, PLAIN["autoencode_trainer"]()),
             (_core.transfer_trainer, PLAIN["transfer_trainer"]()),
+            (_core.vaal_trainer, PLAIN["vaal_trainer"]()),
+            (_core.instances_trainer, PLAIN["instances_trainer"]()),
         ):
             measure = getattr(_core, make.__name__.replace("_trainer", "_measure"))
             lengths = measure(**arguments)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scp import _core
+from scp.networks import active
 
 RNG = np.random.default_rng(0)
 F = np.float32
@@ -62,6 +63,27 @@ def transfer() -> dict:
         **face_labels(),
         "side": 32,
         "options": {"batch": 2},
+    }
+
+
+def vaal() -> dict:
+    return {
+        "encoder": active.encoder(16, 6, (4, 6)).graph(),
+        "decoder": active.decoder(16, 3, (4, 6)).graph(),
+        "discriminator": active.perceptron(3, 1, 5).graph(),
+        "pool": real(6, 20, 24),
+        "labelled": np.array([1, 4], np.uint32),
+        "unlabelled": np.array([0, 2, 3, 5], np.uint32),
+        "options": {"size": 16, "batch": 2},
+    }
+
+
+def instances() -> dict:
+    return {
+        "encoder": active.encoder(16, 3, (4, 6)).graph(),
+        "head": active.perceptron(3, 6, 5, classes=True).graph(),
+        "pool": real(6, 20, 24),
+        "options": {"size": 16, "batch": 2},
     }
 
 
@@ -324,6 +346,18 @@ PLAIN = {  # name: the arguments, made afresh for each call
     "autoencode_trainer": autoencode,
     "transfer_measure": transfer,
     "transfer_trainer": transfer,
+    "vaal_measure": vaal,
+    "vaal_trainer": vaal,
+    "instances_measure": instances,
+    "instances_trainer": instances,
+    "crops": lambda: {
+        "pool": real(6, 20, 24),
+        "sources": np.array([1, 4], np.uint32),
+        "options": {"size": 16},
+        "channels": 3,
+        "first": 0,
+        "progress": None,
+    },
     "heat_peaks": lambda: {"map": real(12, 12, 2), "landmarks": 2, "side": 24},
     "refine_vote": lambda: {
         "map": real(6, 7, 6),
