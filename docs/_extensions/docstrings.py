@@ -31,10 +31,10 @@ def plain(app, what, name, obj, options, lines: list[str]) -> None:
 
 
 def _escaped(line: str) -> str:
-    """`code` as reStructuredText has it, and names_ that are no links."""
+    """`code` as reStructuredText has it; names_ that are no links, and bars of |x|."""
     parts = re.split(r"(?<!`)`([^`]+)`(?!`)", line)
     for k, part in enumerate(parts):
-        parts[k] = f"``{part}``" if k % 2 else re.sub(r"(\w)_(?!\w)", r"\1\\_", part)
+        parts[k] = f"``{part}``" if k % 2 else re.sub(r"(?<=\w)_(?!\w)|\|", r"\\\g<0>", part)
     return "".join(parts)
 
 

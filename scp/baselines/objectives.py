@@ -27,17 +27,17 @@ def objective(
     Args:
         vectors, method, random_state: as in `pick`. sets: rows of the images, integers [S][M].
 
-    | method | of a set |
-    |---|---|
-    | kmeans, pixels | - mean squared distance of all images to the nearest of the set |
-    | kcenter | - the largest distance to the nearest of the set |
-    | typiclust | mean of 1 / the mean distance to the 20 nearest images |
-    | probcover | share of the images in balls around the set, as large as the rule has them for M |
-    | facility | mean over all images of the largest kernel exp(-d^2) to the set |
-    | repdiv | the same, plus the mean over the set of 1 - the largest kernel to the others of it |
-    | freesel | - mean over all patterns of the squared cosine distance to the nearest of the set |
-    | zcore | mean of the scores |
-    | activeft | - the objective of the moved vectors, at the set |
+    What, of a set:
+
+    - kmeans, pixels: minus the mean squared distance of all images to the nearest of the set
+    - kcenter: minus the largest distance to the nearest of the set
+    - typiclust: mean of 1 / the mean distance to the 20 nearest images
+    - probcover: share of the images in balls around the set, as large as the rule has them for M
+    - facility: mean over all images of the largest kernel exp(-d^2) to the set
+    - repdiv: the same, plus the mean over the set of 1 minus the largest kernel to the others of it
+    - freesel: minus the mean, over all patterns, of the squared cosine distance to the nearest
+    - zcore: mean of the scores
+    - activeft: minus the objective of the moved vectors, at the set
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

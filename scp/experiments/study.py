@@ -36,17 +36,18 @@ FOLDER = "reproduce"  # in the run folder
 class Options:
     """How a study chooses and measures.
 
-    evaluation: "paper": as the released code, in the training images with the templates among
-        them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
-        original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
-    rule, views: of `scp.LandmarkDetector`; views None: as many as usual with these features.
-    radii: of success rates, in the unit of the errors; None: those of the data.
-    draws: random sets of templates. random_state: of these and of random searches.
-    method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
-    direction: "paper": key points of an image searched in the templates; "code": key points of
-        the templates searched in the images, as in the released code (Eq. 7 says the first).
-    candidates: "without-first": the first image is never chosen for M > 1 (released code).
-    keypoints_of: "first": the key points of the first image for all images (released code).
+    Args:
+        evaluation: "paper": as the released code, in the training images with the templates among
+            them, on whole pixels of the grid, nearest, Eq. 3; "honest": in test images, in the
+            original pixels, bilinear, by Eq. 3 in one view and by `rule` in `views`; "both".
+        rule, views: of `scp.LandmarkDetector`; views None: as many as usual with these features.
+        radii: of success rates, in the unit of the errors; None: those of the data.
+        draws: random sets of templates. random_state: of these and of random searches.
+        method, searches, max_nodes: of `scp.select`; searches: draws of method "random".
+        direction: "paper": key points of an image searched in the templates; "code": key points of
+            the templates searched in the images, as in the released code (Eq. 7 says the first).
+        candidates: "without-first": the first image is never chosen for M > 1 (released code).
+        keypoints_of: "first": the key points of the first image for all images (released code).
     """
 
     evaluation: str = "both"

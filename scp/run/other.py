@@ -117,7 +117,8 @@ def _vectors(run: Run, method: str, given: Given) -> np.ndarray:
     if isinstance(extractor, ImageVectors):
         if given is None and method not in OWN:
             return extractor.unit(dataset)
-        if (OWN.get(method) if given is None else given) in ("levels", "keypoints", "patterns"):
+        kind = OWN.get(method) if given is None else given
+        if isinstance(kind, str) and kind in ("levels", "keypoints", "patterns"):
             raise ValueError(f"vectors: method {method!r} needs maps; these features are vectors")
     if given is None:
         given = OWN.get(method, "levels")
@@ -131,7 +132,7 @@ def _vectors(run: Run, method: str, given: Given) -> np.ndarray:
 
 def said(given: Given) -> str:
     """Vectors as config.toml names them: their kind, their file, or the digest of an array."""
-    if given == "vgg":
+    if isinstance(given, str) and given == "vgg":
         return f"vgg, sha256 {weights_digest()}"
     if isinstance(given, str) and given in KINDS:
         return given

@@ -59,6 +59,7 @@ def test_vectors_in_a_file_and_as_features(images, tmp_path):
     assert set(run.select(3, method="kcenter", vectors=str(file)).selection.selected) == wanted
     assert start(images, tmp_path / "run").report().is_file()
     whole = scp.Run(images, tmp_path / "whole", features=str(file))
+    assert set(whole.select(3, method="kcenter", vectors=x).selection.selected) == wanted
     assert set(whole.select(3, method="kcenter").selection.selected) == wanted
     assert whole.report().is_file()
     with pytest.raises(ValueError, match="needs maps"):
