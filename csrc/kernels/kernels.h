@@ -23,7 +23,7 @@ struct scp_kernels {
     struct scp_objective_kernels objective;
     struct scp_gemm_kernels gemm;
     struct scp_maps_kernels maps;
-    struct scp_winograd_kernels winograd;
+    struct scp_winograd_kernels winograd[2]; /* of three taps, of two */
     struct scp_passes_kernels passes;
     struct scp_plane_kernels plane;
 };

@@ -2,9 +2,10 @@
  *
  *     y[b][i][j][o] = bias[o] + sum_{u,v,c} w[u][v][c][o] z[b][i*stride + u*dilation - pad_y]
  *                                                             [j*stride + v*dilation - pad_x][c]
- * with zeros outside z. Weights are [kernel_y][kernel_x][in][out]. 3 x 3 kernels with stride and
- * dilation 1 run as Winograd F(4x4, 3x3) (Lavin and Gray, CVPR 2016) where that pays, everything
- * else as implicit GEMM; both end in the one packed GEMM of the kernel table.
+ * with zeros outside z. Weights are [kernel_y][kernel_x][in][out]. Where it pays, 3 x 3 kernels
+ * with stride and dilation 1 run as Winograd F(4x4, 3x3) (Lavin and Gray, CVPR 2016), 4 x 4 kernels
+ * with stride 2 and 2 x 2 ones with stride 1 as F(4x4, 2x2); everything else runs as implicit GEMM.
+ * All end in the one packed GEMM of the kernel table.
  *
  * Products are float32. The order of every sum depends on the shapes only, so results are the same
  * bits at any number of threads. */

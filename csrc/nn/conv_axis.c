@@ -86,7 +86,7 @@ struct scp_strip scp_tiles_read(const struct scp_tiles *t, const struct scp_tile
     const size_t rows = scp_axis_span(t->y, tile->height);
     const size_t columns = scp_axis_span(t->x, tile->width);
     const ptrdiff_t top = scp_axis_source(t->y, tile->y), left = scp_axis_source(t->x, tile->x);
-    const struct scp_window window = {tile->image, top, left, rows, columns, 0, channels, 0};
+    const struct scp_window window = {tile->image, top, left, rows, columns, 0, channels, 0, 1};
     struct scp_strip strip = {floats, t->pixel, t->columns * t->pixel, t->x->taps, channels};
     if (t->y->taps && t->x->taps) scp_source_read(floats, strip.pixel, strip.line, source, &window);
     if (t->x->taps == 1 || (t->x->step == 1 && strip.pixel == channels)) {

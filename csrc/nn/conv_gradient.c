@@ -94,7 +94,8 @@ static void read_fixed(const struct correlate *c, const struct scp_tile *tile, s
     for (size_t i = 0; i < count; i++, values += c->tiles.height * c->tiles.width * 16) {
         const size_t first = (panel + i) * 16;
         const struct scp_window window = {
-            tile->image, y, x, tile->height, tile->width, first, scp_min(16, outputs - first), 0};
+            tile->image, y, x, tile->height, tile->width, first, scp_min(16, outputs - first),
+            0,           1};
         scp_source_read(values, 16, tile->width * 16, &g->fixed, &window);
         if (g->bias_grads)
             scp_kernels()->maps.add(scp_partial_bias(&c->partial, part, panel + i), values, pixels);

@@ -1,4 +1,4 @@
-/* Winograd F(4x4, 3x3): blocks of tiles, and the product. A task transforms a block, multiplies it
+/* Winograd: blocks of tiles, and the product. A task transforms a block, multiplies it
  * with the transformed weights and writes the pixels.
  *
  * Wide layers, whose transformed weights do not fit in the caches: block after block of many tiles
@@ -9,7 +9,6 @@
  */
 #include "conv_winograd.h"
 
-#include "../kernels/kernels.h"
 #include "source.h"
 
 #define TASKS 16         /* wanted at least */
@@ -19,10 +18,21 @@
 #define ROWS 2           /* of tiles, of one task of scp_winograd_wide */
 #define SLICE 128        /* channels of it */
 
+struct scp_winograd_form scp_winograd_form(const struct scp_axis *axis) {
+    struct scp_winograd_form form = {.taps = axis->taps == 3 ? 3 : 2, .apart = axis->stride};
+    form.parts = form.apart * form.apart;
+    form.side = form.taps + 3;
+    form.products = form.side * form.side;
+    form.all = form.taps * form.apart;
+    return form;
+}
+
 int scp_winograd_pays(const struct scp_axis *y, const struct scp_axis *x, size_t channels,
                       size_t outputs) {
-    if (y->taps != 3 || x->taps != 3 || y->step != 1 || x->step != 1) return 0;
-    if (y->stride != 1 || x->stride != 1 || y->place_step != 1) return 0;
+    const int three = y->taps == 3 && y->stride == 1;
+    const int two = y->taps == 2 * y->stride && y->stride <= 2;
+    if (!(three || two) || y->step != 1 || x->step != 1) return 0;
+    if (x->taps != y->taps || x->stride != y->stride) return 0;
     return channels >= 8 && outputs >= 8 && y->count >= 3 && x->count >= 3;
 }
 
@@ -31,12 +41,14 @@ void scp_winograd_divide(struct scp_winograd_blocks *b, const struct scp_source 
                          int wide, int columns) {
     const size_t batch = source->map.batch;
     b->source = source;
+    b->form = scp_winograd_form(y);
     b->top = y->origin;
     b->left = x->origin;
     b->tiles_y = scp_ceil_div(y->count, 4);
     b->tiles_x = scp_ceil_div(x->count, 4);
     b->lanes = scp_lanes_up(source->map.channels);
-    if (wide) wanted = scp_min(wanted, scp_max(V_FLOATS / (SCP_WINOGRAD * b->lanes), 24));
+    const size_t deep = b->form.parts * b->lanes;
+    if (wide) wanted = scp_min(wanted, scp_max(V_FLOATS / (b->form.products * deep), 24));
     b->block_x = scp_ceil_div(b->tiles_x, scp_ceil_div(b->tiles_x, 24));
     b->block_y = scp_min(b->tiles_y, scp_max(1, wanted / b->block_x));
     b->block_y = scp_ceil_div(b->tiles_y, scp_ceil_div(b->tiles_y, b->block_y));
@@ -47,7 +59,7 @@ void scp_winograd_divide(struct scp_winograd_blocks *b, const struct scp_source 
     b->down = scp_ceil_div(b->tiles_y, b->block_y);
     b->count = scp_ceil_div(batch, b->images) * b->across * b->down;
     b->max_tiles = b->images * b->block_y * b->block_x;
-    b->tile = b->lanes + (columns && b->lanes >= 128 ? 16 : 0);
+    b->tile = deep + (columns && deep >= 128 ? 16 : 0);
     b->v_step = b->max_tiles * b->tile + 16; /* not a multiple of the cache's way */
     const size_t rows = wide ? ROWS : b->block_y,
                  lanes = wide ? scp_min(SLICE, b->lanes) : b->lanes;
@@ -68,17 +80,31 @@ struct scp_winograd_block scp_winograd_block(const struct scp_winograd_blocks *b
 void scp_winograd_read(float *v, const struct scp_winograd_blocks *b,
                        const struct scp_winograd_block *block, size_t first, size_t channels,
                        float *scratch) {
-    const size_t rows = 4 * block->height + 2, columns = 4 * block->width + 2;
+    const struct scp_winograd_form *form = &b->form;
+    const size_t rows = 4 * block->height + form->side - 4;
+    const size_t columns = 4 * block->width + form->side - 4;
     const size_t lanes = scp_lanes_up(channels), line = columns * lanes;
-    const ptrdiff_t top = b->top + (ptrdiff_t)(4 * block->y);
-    const ptrdiff_t left = b->left + (ptrdiff_t)(4 * block->x);
-    struct scp_window window = {block->image, top, left, rows, columns, first, channels, 0};
+    const size_t step = block->width * b->tile;
     float *strip = scratch + 96 * (4 * b->block_x + 2);
-    for (size_t i = 0; i < block->images; i++, window.image++) {
-        scp_source_read(strip, lanes, line, b->source, &window);
-        for (size_t t = 0; t < block->height; t++, v += block->width * b->tile)
-            scp_kernels()->winograd.input(v, b->v_step, b->tile, strip + 4 * t * line, lanes, line,
-                                          block->width, lanes, scratch);
+    for (size_t part = 0; part < form->parts; part++) {
+        float *to = v + part * b->lanes;
+        const size_t y = 4 * block->y * form->apart + part / form->apart;
+        const size_t x = 4 * block->x * form->apart + part % form->apart;
+        struct scp_window window = {block->image,
+                                    b->top + (ptrdiff_t)y,
+                                    b->left + (ptrdiff_t)x,
+                                    rows,
+                                    columns,
+                                    first,
+                                    channels,
+                                    0,
+                                    form->apart};
+        for (size_t i = 0; i < block->images; i++, window.image++) {
+            scp_source_read(strip, lanes, line, b->source, &window);
+            for (size_t t = 0; t < block->height; t++, to += step)
+                scp_winograd_kernels(form)->input(to, b->v_step, b->tile, strip + 4 * t * line,
+                                                  lanes, line, block->width, lanes, scratch);
+        }
     }
 }
 
@@ -118,7 +144,8 @@ struct winograd {
     int wide;
     size_t panels;        /* of 16 outputs */
     size_t share, shares; /* panels of a task, tasks of a block */
-    size_t width, m_step; /* outputs multiplied at once, floats between the 36 products in M */
+    size_t width, m_step; /* outputs multiplied at once, floats between the products in M */
+    size_t step;          /* floats between them in the weights of a panel */
     size_t weights_floats, packed_floats; /* of a panel */
     float *packed, *weights, *bias;
 };
@@ -126,7 +153,9 @@ struct winograd {
 static void divide(struct winograd *w) {
     const struct scp_product *p = w->p;
     const size_t channels = p->source.map.channels, outputs = p->target.channels;
-    w->wide = channels * outputs >= 131072 && channels >= 64 && outputs >= 64;
+    const struct scp_winograd_form form = scp_winograd_form(&p->y);
+    w->wide = form.products * form.parts * channels * outputs >= 36 * 131072 && channels >= 64 &&
+              outputs >= 64;
     scp_winograd_divide(&w->blocks, &p->source, &p->y, &p->x, w->wide ? WIDE : TILES, w->wide, 0);
     w->panels = scp_ceil_div(outputs, 16);
     w->shares = scp_min(scp_ceil_div(w->panels, 4), scp_ceil_div(TASKS, w->blocks.count));
@@ -134,9 +163,11 @@ static void divide(struct winograd *w) {
     w->shares = scp_ceil_div(w->panels, w->share);
     w->width = scp_min(w->share, SCP_PANELS) * 16;
     w->m_step = w->blocks.max_tiles * w->width + 16;
-    w->weights_floats = SCP_WINOGRAD * scp_winograd_step(channels);
+    w->step = scp_winograd_step(&form, channels);
+    w->weights_floats = form.products * w->step;
     w->packed_floats = scp_product_panel(p);
-    const size_t m_floats = SCP_WINOGRAD * w->m_step, v_floats = SCP_WINOGRAD * w->blocks.v_step;
+    const size_t m_floats = form.products * w->m_step;
+    const size_t v_floats = form.products * w->blocks.v_step;
     size_t *floats = &w->blocks.scratch_floats;
     *floats = w->wide
                   ? scp_max(*floats, SCP_PANELS * w->weights_floats + m_floats + w->packed_floats)
@@ -145,7 +176,7 @@ static void divide(struct winograd *w) {
 
 /* Floats that all threads share: V, or the weights. */
 static size_t shared_floats(const struct winograd *w) {
-    return w->wide ? SCP_WINOGRAD * w->blocks.v_step
+    return w->wide ? w->blocks.form.products * w->blocks.v_step
                    : w->panels * (w->packed_floats + w->weights_floats);
 }
 
@@ -155,12 +186,15 @@ size_t scp_product_winograd_workspace(const struct scp_product *product, size_t 
     return shared_floats(&w) + w.panels * 16 + threads * w.blocks.scratch_floats;
 }
 
-/* One panel of weights: to [36][channels][16]. */
+/* One panel of weights: to [products][part][channels][16]. */
 static void transform_panel(const struct winograd *w, size_t panel, float *packed, float *weights) {
-    const size_t channels = w->p->source.map.channels;
+    const struct scp_winograd_form *form = &w->blocks.form;
+    const size_t tap = w->p->source.map.channels * 16; /* floats of one */
     scp_product_pack(packed, w->p, panel);
-    scp_kernels()->winograd.weights(weights, scp_winograd_step(channels), packed, channels * 16,
-                                    channels);
+    for (size_t part = 0; part < form->parts; part++)
+        scp_winograd_kernels(form)->weights(
+            weights + part * tap, w->step, packed + scp_winograd_tap(form, part) * tap,
+            form->apart * form->all * tap, form->apart * tap, w->p->source.map.channels);
 }
 
 static enum scp_status transform_weights(void *context, size_t panel, size_t worker) {
@@ -175,25 +209,27 @@ static enum scp_status transform_weights(void *context, size_t panel, size_t wor
 static void write_panel(const struct winograd *w, size_t panel,
                         const struct scp_winograd_block *block, const float *m) {
     const struct scp_map *map = &w->p->target;
+    const struct scp_axis *ay = &w->p->y, *ax = &w->p->x;
+    const struct scp_winograd_kernels *kernels = scp_winograd_kernels(&w->blocks.form);
     const int accumulate = w->p->accumulate;
-    const size_t pixel = map->stride, line = map->width * pixel;
+    const size_t pixel = map->stride * ax->place_step;
+    const size_t line = map->width * map->stride * ay->place_step;
     const size_t count = scp_min(16, map->channels - panel * 16);
-    const int narrow = pixel < scp_lanes_up(map->channels) && count < 16;
+    const int narrow = map->stride < scp_lanes_up(map->channels) && count < 16;
     const float *bias = w->bias + panel * 16;
     for (size_t i = 0; i < block->images * block->height * block->width; i++, m += w->width) {
-        const size_t ty = block->y + i / block->width % block->height;
-        const size_t tx = block->x + i % block->width;
+        const size_t ty = 4 * (block->y + i / block->width % block->height);
+        const size_t tx = 4 * (block->x + i % block->width);
         const size_t image = block->image + i / block->width / block->height;
-        const size_t rows = scp_min(4, map->height - 4 * ty);
-        const size_t columns = scp_min(4, map->width - 4 * tx);
-        float *to = scp_map_row(map, image, 4 * ty) + 4 * tx * pixel + panel * 16;
+        const size_t rows = scp_min(4, ay->count - ty), columns = scp_min(4, ax->count - tx);
+        float *to = scp_map_row(map, image, ay->place + ty * ay->place_step) +
+                    (ax->place + tx * ax->place_step) * map->stride + panel * 16;
         if (!narrow) {
-            scp_kernels()->winograd.output(to, pixel, line, rows, columns, m, w->m_step,
-                                           accumulate ? NULL : bias);
+            kernels->output(to, pixel, line, rows, columns, m, w->m_step, accumulate ? NULL : bias);
             continue;
         }
         float tile[16 * 16];
-        scp_kernels()->winograd.output(tile, 16, 64, rows, columns, m, w->m_step, bias);
+        kernels->output(tile, 16, 64, rows, columns, m, w->m_step, bias);
         for (size_t r = 0; r < rows; r++)
             for (size_t c = 0; c < columns; c++)
                 for (size_t o = 0; o < count; o++) {
@@ -206,15 +242,19 @@ static void write_panel(const struct winograd *w, size_t panel,
 /* The panels first .. last - 1 of a block: M = V weights, and the pixels. */
 static void multiply(const struct winograd *w, const struct scp_winograd_block *block, size_t first,
                      size_t last, const float *v, const float *weights, float *m) {
+    const struct scp_winograd_form *tile = &w->blocks.form;
     const size_t channels = w->p->source.map.channels;
+    size_t parts[4];
+    for (size_t part = 0; part < tile->parts; part++) parts[part] = part * w->blocks.lanes;
     for (size_t panel = first; panel < last; panel += w->width / 16) {
         const size_t count = scp_min(w->width / 16, last - panel);
-        const struct scp_gemm_form form = {
-            scp_one_run, 1, channels, w->blocks.tile, 1, count, w->weights_floats, w->width, 16};
+        const struct scp_gemm_form form = {parts, tile->parts, channels,          w->blocks.tile,
+                                           1,     count,       w->weights_floats, w->width,
+                                           16};
         const float *u = weights + (panel - first) * w->weights_floats;
-        for (size_t i = 0; i < SCP_WINOGRAD; i++)
+        for (size_t i = 0; i < tile->products; i++)
             scp_kernels()->gemm.multiply(m + i * w->m_step, v + i * w->blocks.v_step, block->tiles,
-                                         u + i * scp_winograd_step(channels), &form, scp_zeros);
+                                         u + i * w->step, &form, scp_zeros);
         for (size_t i = 0; i < count; i++) write_panel(w, panel + i, block, m + i * 16);
     }
 }
@@ -224,9 +264,9 @@ static enum scp_status run_task(void *context, size_t task, size_t worker) {
     const struct scp_winograd_block block = scp_winograd_block(&w->blocks, task / w->shares);
     const size_t first = task % w->shares * w->share;
     float *v = w->blocks.scratch + worker * w->blocks.scratch_floats,
-          *m = v + SCP_WINOGRAD * w->blocks.v_step;
+          *m = v + w->blocks.form.products * w->blocks.v_step;
     scp_winograd_read(v, &w->blocks, &block, 0, w->p->source.map.channels,
-                      m + SCP_WINOGRAD * w->m_step);
+                      m + w->blocks.form.products * w->m_step);
     multiply(w, &block, first, scp_min(first + w->share, w->panels), v,
              w->weights + first * w->weights_floats, m);
     return SCP_OK;
@@ -236,7 +276,8 @@ static enum scp_status run_wide_task(void *context, size_t task, size_t worker) 
     const struct winograd *w = context;
     const size_t first = task * SCP_PANELS, last = scp_min(first + SCP_PANELS, w->panels);
     float *weights = w->blocks.scratch + worker * w->blocks.scratch_floats;
-    float *m = weights + SCP_PANELS * w->weights_floats, *packed = m + SCP_WINOGRAD * w->m_step;
+    float *m = weights + SCP_PANELS * w->weights_floats;
+    float *packed = m + w->blocks.form.products * w->m_step;
     for (size_t panel = first; panel < last; panel++)
         transform_panel(w, panel, packed, weights + (panel - first) * w->weights_floats);
     multiply(w, &w->blocks.block, first, last, w->blocks.v, weights, m);

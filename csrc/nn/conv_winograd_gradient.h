@@ -1,5 +1,4 @@
-/* A gradient of weights as Winograd F(4x4, 3x3), where scp_winograd_pays (conv_winograd_tiles.h).
- */
+/* A gradient of weights by Winograd, where scp_winograd_pays (conv_winograd.h). */
 #ifndef SCP_NN_CONV_WINOGRAD_GRADIENT_H
 #define SCP_NN_CONV_WINOGRAD_GRADIENT_H
 

@@ -6,12 +6,14 @@
 
 /* A rectangle of pixels, which may reach beyond the map, and its channels first .. first +
  * channels - 1: a multiple of 16, or up to the map's last. Whole vectors are written, zeros beyond
- * the channels; exact: not a float more than the channels. */
+ * the channels; exact: not a float more than the channels. Pixels are `apart` (0: 1) from each
+ * other in the map, along both axes. */
 struct scp_window {
     size_t image;
     ptrdiff_t y, x;
     size_t rows, columns, first, channels;
     int exact;
+    size_t apart;
 };
 /* Writes the window, `pixel` floats from pixel to pixel and `line` from row to row; zeros outside
  * the map, where pixels must be whole vectors, or the channels alone. */

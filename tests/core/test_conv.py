@@ -32,6 +32,12 @@ SHAPES = [
     (1, 30, 30, 16, 16, 2, 2, Geometry(2, 1, 0, 0)),
     (2, 7, 6, 32, 16, 2, 2, Geometry(2, 1, 0, 0, True)),
     (1, 7, 6, 16, 20, 4, 4, Geometry(2, 1, 1, 1, True)),
+    (2, 22, 19, 24, 40, 4, 4, Geometry(2, 1, 1, 1)),
+    (1, 31, 40, 17, 9, 4, 4, Geometry(2, 1, 0, 2)),
+    (2, 24, 24, 136, 130, 4, 4, Geometry(2, 1, 1, 1)),
+    (2, 11, 9, 40, 24, 4, 4, Geometry(2, 1, 1, 1, True)),
+    (1, 12, 13, 130, 264, 4, 4, Geometry(2, 1, 1, 1, True)),
+    (1, 9, 11, 16, 19, 2, 2, Geometry(1, 1, 1, 0)),
     (1, 5, 6, 16, 16, 3, 3, Geometry(1, 1, 1, 1, True)),
     (1, 5, 6, 5, 16, 3, 3, Geometry(3, 2, 1, 0, True)),
     (1, 100, 90, 32, 32, 3, 3, Geometry(1, 1, 1, 1)),
@@ -44,7 +50,7 @@ MARKED = [
     for s in SHAPES
 ]
 # Largest error of a sum of n products, in units of 2^-24 * sum |products|: n for the longest chain,
-# and the factor that the transforms of Winograd F(4x4, 3x3) add.
+# and the factor that the transforms of Winograd add.
 WINOGRAD = 40.0
 
 
@@ -126,7 +132,8 @@ def close(got, exact, size, terms, factor=1.0):
 
 def factor_of(case):
     *_, ky, kx, g = case.shape
-    return WINOGRAD if (ky, kx, g.stride, g.dilation) == (3, 3, 1, 1) else 1.0
+    forms = [(3, 3, 1, 1), (4, 4, 2, 1), (2, 2, 1, 1)]
+    return WINOGRAD if (ky, kx, g.stride, g.dilation) in forms else 1.0
 
 
 def check_forward(case, deferred=False, bias=True, wide=True, slice_=False):
