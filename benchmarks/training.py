@@ -6,6 +6,7 @@
     python benchmarks/training.py --what vaal --steps 2 --json
     python benchmarks/training.py --what fabrec-1 --batch 16 --size 128 --json
     python benchmarks/training.py laptop --what byol --json
+    python benchmarks/training.py --what scn --json
 
 step: both views (images and crops of half the side) forward, the windowed loss at every level,
 backward, Adam; ours additionally samples the points and crops. It is timed with and without the
@@ -13,7 +14,7 @@ preset's augmentation, which the peer leaves out; the ratio is that without. ext
 its feature maps. network: forward and backward of both views alone, through the binding.
 --what byol: a step by BYOL at every level (objective byol-levels) in place of InfoNCE; fabrec-1,
 fabrec-2: a step of either stage of 3FabRec (benchmarks/fabrec.py); vaal: of VAAL
-(benchmarks/vaal.py).
+(benchmarks/vaal.py); scn: of the spatial configuration network (benchmarks/scn.py).
 
 The peer is tried contiguous and channels_last, with the loss over all cells and over gathered
 windows, float32 and bfloat16 autocast; the fastest form of each precision is then measured in turn
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import fabrec
 import numpy as np
+import scn
 import vaal
 from common import arguments, finish, header
 from peers import Session, interpreter
@@ -79,7 +81,8 @@ for line in sys.stdin:
     print(json.dumps({"seconds": times[fresh:], "torch": torch.__version__}), flush=True)
 """
 
-WHAT = ("infonce", "byol", "fabrec-1", "fabrec-2", "vaal")
+WHAT = ("infonce", "byol", "fabrec-1", "fabrec-2", "vaal", "scn")
+OTHERS = {"fabrec-1": fabrec, "fabrec-2": fabrec, "vaal": vaal, "scn": scn}
 LAYOUTS = ("contiguous", "channels_last")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -169,19 +172,17 @@ def main():
     parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), default="laptop")
     parser.add_argument("--part", choices=("step", "network", "extract"), default="step")
     parser.add_argument("--what", choices=WHAT, default="infonce")
-    parser.add_argument("--batch", type=int, help="default 4; of fabrec 16, of vaal 2")
-    parser.add_argument("--size", type=int, help="default 384; of fabrec 128, of vaal 192")
+    parser.add_argument("--batch", type=int, help="default 4; of fabrec 16, of vaal 2, of scn 1")
+    parser.add_argument("--size", type=int, help="default 384; of fabrec 128, vaal 192, scn 256")
+    parser.add_argument("--filters", type=int, default=64, help="of scn (published: 128)")
     parser.add_argument("--points", type=int, default=64)
     parser.add_argument("--steps", type=int, default=5, help="steps measured in a turn")
     parser.add_argument("--torch", metavar="PYTHON", help="an interpreter that has torch")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--no-bfloat16", action="store_true")
     options = parser.parse_args()
-    if options.what in ("fabrec-1", "fabrec-2"):
-        fabrec.main(options)
-        return
-    if options.what == "vaal":
-        vaal.main(options)
+    if options.what in OTHERS:
+        OTHERS[options.what].main(options)
         return
     options.batch, options.size = options.batch or 4, options.size or 384
     if options.what == "byol" and options.part != "step":
