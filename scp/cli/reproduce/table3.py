@@ -58,20 +58,6 @@ def _options(parser) -> None:
     )
 
 
-def _work(job):
-    from ...experiments.table3 import WAYS
-    from ...faces import AUTOENCODER
-
-    args = job.args
-    trainings = f"{len(WAYS) * job.seeds('table3')} trainings of landmarks"
-    if (job.run / AUTOENCODER).is_file():
-        return Work(note=f"and {trainings}")
-    if args.steps is not None:
-        trainings = f"{args.steps:,} steps of the auto-encoder, {trainings}"
-    minutes = MINUTES if args.minutes is None else args.minutes
-    return Work(60 * minutes * (args.steps is None), note=f"and {trainings}")
-
-
 # Seconds of a processor for a face of 128 pixels: a step of either stage, a face compared with all
 # key points. A face of 256 pixels takes about 2.5 times as long.
 ENCODED, LEARNED, COMPARED = 0.13, 0.1, 0.3
