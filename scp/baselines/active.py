@@ -266,6 +266,8 @@ def _labelled(kind: str, count: int, rules: dict[str, Any], seed: int, how: Opti
 def pool(images: Dataset | np.ndarray, size: int) -> np.ndarray:
     """The images as crops are taken from them, float32 [N][2 size][2 size] in 0..1."""
     side = POOL * size
+    if len(images) == 0:
+        raise ValueError("images: there are none")
     if isinstance(images, Dataset):
         return as_pool(np.stack([images.grid(i, (side, side)) for i in range(len(images))]))
     found = as_pool(images)

@@ -29,6 +29,10 @@ class Unit:
     pair: tuple[int, int] | None = None
     names: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("mm", "px", "side", "pair"):
+            raise ValueError(f"kind must be mm, px, side or pair, got {self.kind!r}")
+
     @property
     def short(self) -> str:
         """ "mm", "px" or "%", beside numbers."""

@@ -49,16 +49,26 @@ class Pictures:
         thumb = (max(1, round(w * scale)), max(1, round(h * scale)))
         if scale < 1:
             grey = cv2.resize(grey, thumb, interpolation=cv2.INTER_AREA)
-        done, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if not done:
-            raise RuntimeError("OpenCV could not encode a JPEG thumbnail")
-        uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-        return Picture(uri, thumb[0], thumb[1], (h, w))
+        return Picture(_uri(grey, quality), thumb[0], thumb[1], (h, w))
 
     def many(self, rows: Sequence[int], size: int, quality: int = 60) -> list[Picture]:
-        """`small` of several images, which are decoded on as many threads as scp has."""
+        """`small` of several images, decoded on as many threads as scp has, and of 8-bit files at a
+        fraction of their size where the format can."""
+
+        def one(i: int) -> Picture:
+            try:
+                h, w = self.dataset.shape(i)
+                scale = min(1.0, size / max(h, w))
+                side = max(1, round(h * scale)), max(1, round(w * scale))
+                if self.dataset.depth(i)[0] != 8:
+                    return self.small(i, size, quality)
+                grey = np.rint(255 * self.dataset.thumbnail(i, side)).astype(np.uint8)
+            except Exception:  # `small` says what is wrong
+                return self.small(i, size, quality)
+            return Picture(_uri(grey, quality), side[1], side[0], (h, w))
+
         with ThreadPoolExecutor(get_threads()) as threads:
-            return list(threads.map(lambda i: self.small(i, size, quality), rows))
+            return list(threads.map(one, rows))
 
     def _grey(self, image: np.ndarray, i: int) -> np.ndarray:
         """uint8 [H][W]; deeper images are shown between their 0.5 and 99.5 percentiles."""
@@ -82,3 +92,12 @@ class Pictures:
         except Exception:
             return None
         return (h, w) if h > 0 and w > 0 else None
+
+
+def _uri(grey: np.ndarray, quality: int) -> str:
+    import cv2
+
+    done, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise RuntimeError("OpenCV could not encode a JPEG thumbnail")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -362,3 +362,8 @@ def test_what_is_there_costs_nothing(hands, tmp_path):
     study.cases(), study.matrix()
     again = Costs(data, Options(views=1), tmp_path, extractor)
     assert [c.seconds for c in (again.similarity(), again.paper(), again.honest())] == [0, 0, 0]
+
+
+def test_a_unit_that_is_none():
+    with pytest.raises(ValueError, match="kind must be mm, px, side or pair, got 'furlong'"):
+        units.Unit("furlong")

@@ -7,9 +7,13 @@ help, the plan of `all`, the checks and the hints take everything from there.
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ...progress import LINE_SECONDS
 
 if TYPE_CHECKING:
     from .job import Job
@@ -99,3 +103,29 @@ class Part:
 
     def needs_test(self, args) -> bool:
         return self.test == "always" or (self.test == "honest" and args.evaluation != "paper")
+
+
+def watched(about: Callable[[dict], str]) -> Callable[[dict], None]:
+    """What takes events of trainings: a line when one begins, with its memory, and now and then.
+    about(event): which training it is."""
+    last = time.monotonic()
+
+    def watch(event: dict) -> None:
+        nonlocal last
+        if event["event"] == "start":
+            held = (event["bytes"] + event.get("image_bytes", 0)) / 2**20
+            text = f"from step {event['step']}; {held:.0f} MiB of memory"
+        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            text = f"step {event['step']}, loss {event['loss']:.3f}"
+            text += f", {event['seconds_left']:.0f} s left"
+        else:
+            return
+        print(f"{about(event)}: {text}", file=sys.stderr, flush=True)
+
+    return watch
+
+
+def numbered(table: str, way: str) -> Callable[[dict], str]:
+    """Which of a table's trainings an event is of, by its number, event[way] and seed."""
+    return lambda e: f"{table}, training {e['number']} of {e['count']} ({e[way]}, seed {e['seed']})"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
-from ...progress import LINE_SECONDS
-from .part import Part, Work
+from .part import Part, Work, numbered, watched
 
 MINUTES, STEPS, LABELLED, ASKED = 60.0, 300, 50, 300
 
@@ -111,31 +108,13 @@ def _make(job):
     )
     how.check()
     data = load_faces(args.root)
-    watch = None if args.quiet else _watch()
+    watch = None if args.quiet else watched(_about)
     return table3(data, job.run, how, progress=False if args.quiet else None, callback=watch)
 
 
-def _watch():
-    """A line when a training begins, and now and then."""
-    last = time.monotonic()
-
-    def watch(event):
-        nonlocal last
-        about = "table3, auto-encoder"
-        if event["stage"] == "landmarks":
-            about = f"table3, training {event['number']} of {event['count']} ({event['way']}, "
-            about += f"seed {event['seed']})"
-        if event["event"] == "start":
-            held = (event["bytes"] + event["image_bytes"]) / 2**20
-            begin = f"from step {event['step']}; {held:.0f} MiB of memory"
-            print(f"{about}: {begin}", file=sys.stderr, flush=True)
-        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            losses = " ".join(f"{v:.2f}" for v in event["levels"])
-            text = f"step {event['step']}, losses {losses}, {event['seconds_left']:.0f} s left"
-            print(f"{about}: {text}", file=sys.stderr, flush=True)
-
-    return watch
+def _about(event) -> str:
+    landmarks = event["stage"] == "landmarks"
+    return numbered("table3", "way")(event) if landmarks else "table3, auto-encoder"
 
 
 TABLE3 = Part(

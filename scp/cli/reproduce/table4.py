@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
-from ...progress import LINE_SECONDS
-from .part import Part, Work
+from .part import Part, Work, numbered, watched
 
 MINUTES = 10.0  # of each training
 
@@ -43,27 +39,8 @@ def _make(job):
             preset=args.preset,
             size=args.size,
         )
-    watch = None if args.quiet else _watch()
+    watch = None if args.quiet else watched(numbered("table4", "objective"))
     return table4(job.study, job.sizes("table4"), trainings=trainings, callback=watch)
-
-
-def _watch():
-    """A line when a training begins, and now and then."""
-    last = time.monotonic()
-
-    def watch(event):
-        nonlocal last
-        about = f"table4, training {event['number']} of {event['count']} ({event['objective']}, "
-        about += f"seed {event['seed']})"
-        if event["event"] == "start":
-            print(f"{about}: from step {event['step']}", file=sys.stderr, flush=True)
-        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            text = f"step {event['step']}, loss {event['loss']:.3f}"
-            left = event["seconds_left"]
-            print(f"{about}: {text}, {left:.0f} s left", file=sys.stderr, flush=True)
-
-    return watch
 
 
 TABLE4 = Part(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 
-from ...progress import LINE_SECONDS
 from ..arguments import counts
-from .part import FIVE, Part, Work
+from .part import FIVE, Part, Work, numbered, watched
 
 RATE = 35e9  # multiply-adds per second of a core of 2021 with AVX-512
 
@@ -95,30 +92,10 @@ def _make(job):
     from ...experiments import other_ways, table6
 
     args, trainings = job.args, _trainings(job)
-    watch = None if args.quiet else _watch()
+    watch = None if args.quiet else watched(numbered("table6", "method"))
     m = max(job.sizes("table6"))
     more = other_ways(job.study, m, job.seeds("table6")) if args.more else ()
     return table6(job.study, m, trainings, more, callback=watch)
-
-
-def _watch():
-    """A line when a training begins, with its memory, and now and then."""
-    last = time.monotonic()
-
-    def watch(event):
-        nonlocal last
-        about = f"table6, training {event['number']} of {event['count']} ({event['method']}, seed "
-        about += f"{event['seed']})"
-        if event["event"] == "start":
-            text = f"from step {event['step']} of {event['steps']}, {event['bytes'] / 1e9:.1f} GB"
-            print(f"{about}: {text}", file=sys.stderr, flush=True)
-        elif event["event"] == "step" and time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
-            text = f"step {event['step']}, loss {event['loss']:.3f}"
-            left = event["seconds_left"]
-            print(f"{about}: {text}, {left:.0f} s left", file=sys.stderr, flush=True)
-
-    return watch
 
 
 TABLE6 = Part(
