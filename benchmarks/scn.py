@@ -1,5 +1,5 @@
 """What `python benchmarks/training.py --what scn` measures: a step of the spatial configuration
-network (docs/supervised.md) on one image, 19 landmarks. Ours also bends and moves the image.
+network (docs/how-to/supervised.md) on one image, 19 landmarks. Ours also bends and moves the image.
 `--size 512 --batch 1` and `--filters 128` make it the published one; the default is scn-reduced.
 """
 

@@ -1,6 +1,6 @@
-"""What `python benchmarks/training.py --what vaal` measures: a step of VAAL (docs/active.md), two
-moves of the autoencoder and one of the discriminator, on as many labelled as unlabelled images.
-Ours also makes the crops.
+"""What `benchmarks/training.py --what vaal` measures: a step of VAAL (docs/how-to/active.md), two
+moves of the autoencoder and one of the discriminator, on as many labelled as unlabelled
+images. Ours also makes the crops.
 """
 
 import numpy as np

@@ -53,7 +53,7 @@ def _found() -> list[Device]:
     if path != _opened:
         if given is None and not os.path.exists(path):
             raise OSError(
-                "this build of scp has no CUDA kernels (nvcc was not found; see docs/cuda.md)"
+                "this build of scp has no CUDA kernels (nvcc was not found; see docs/how-to/gpu.md)"
             )
         _core.cuda_open(path)
         _opened = path

@@ -1,7 +1,7 @@
 """Options as rows: name, default, range or choices, unit and one sentence, written once.
 
 The rows of a training come from the core (csrc/include/scp/options.h). From a row come the reading
-of text, the check and its message, the help, and the tables in docs/ (tools/docs_options.py).
+of text, the check and its message, the help, and the tables in docs/reference/options.md.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the compiler says of the CUDA kernels, and what data sheets promise: the tables of
-docs/cuda.md. Needs nvcc and nvdisasm (pip install nvidia-cuda-nvdisasm); no GPU.
+docs/how-to/gpu.md. Needs nvcc and nvdisasm (pip install nvidia-cuda-nvdisasm); no GPU.
 
     python tools/cuda_report.py --nvdisasm PATH [--write]
 
---write replaces the part of docs/cuda.md between the two "report" marks.
+--write replaces the part of docs/how-to/gpu.md between the two "report" marks.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs" / "cuda.md"
+DOCS = ROOT / "docs" / "lab" / "gpu.md"
 MARKS = "<!-- report: tools/cuda_report.py --write -->", "<!-- end of report -->"
 ARCHS = (80, 90)
 REGISTERS, WARPS = 65536, 64  # of a multiprocessor, both architectures

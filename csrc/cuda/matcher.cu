@@ -27,8 +27,8 @@ static void list_slots(std::vector<scp_slot> *slots, unsigned levels, unsigned l
         list_slots(slots, levels, level + 1, level ? 4 * node + child : 0);
 }
 
-/* The bound of all rounding (docs/cuda.md): both sides to bfloat16, the sum on the tensor cores,
- * and the CPU's own rounding. */
+/* The bound of all rounding (docs/how-to/gpu.md): both sides to bfloat16, the sum on the tensor
+ * cores, and the CPU's own rounding. */
 static float slack_of(unsigned channels, unsigned padded) {
     const double bfloat = 1.0012 * (0x1p-7 + 0x1p-15); /* 2 u + u^2, u = 2^-8, and a little */
     const double sum = (double)padded * 0x1p-21;

@@ -1,4 +1,4 @@
-// The long CSV that scp reads (docs/files.md): a line for each point that is known.
+// The long CSV that scp reads (docs/reference/files.md): a line for each point that is known.
 
 const RUN = /^'*[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]/; // spreadsheets run such a cell
 

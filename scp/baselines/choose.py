@@ -53,7 +53,7 @@ def pick(
         vectors: float [N][d], finite, a vector for each image; [N][P][d] of P patterns for each
             image with "freesel". They are divided by their length, but with "pixels" and "zcore".
         m: number of images.
-        method: one of METHODS; docs/baselines.md says what each does.
+        method: one of METHODS; docs/how-to/baselines.md says what each does.
         initial, include, exclude, groups, quota: as in `scp.select`.
         random_state: of all that is drawn; the same numbers give the same rows.
 

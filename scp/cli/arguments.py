@@ -147,7 +147,7 @@ def add_which_features(group) -> None:
         default="auto",
         metavar="F",
         help="auto (trained if the run folder has them), trained, gradient; or your own "
-        "(docs/pipelines.md): vectors or maps in a .npy, .npz, .csv or .safetensors file, a "
+        "(docs/how-to/pipelines.md): vectors or maps in a .npy, .npz, .csv or .safetensors file, a "
         "folder of .npy maps, "
         "FILE.py:FUNCTION",
     )
@@ -210,7 +210,11 @@ KINDS = ("folder", "cephalometric", "hand", "wflw", "coco", "table")
 # How a file of landmarks is read (`scp.read_landmarks`): option, the data sets it goes with, its
 # default, what it means.
 FILE_OPTIONS: dict[str, tuple[tuple[str, ...], str | None, str]] = {
-    "format": (("table",), None, "its format (default: as its content says), see docs/formats.md"),
+    "format": (
+        ("table",),
+        None,
+        "its format (default: as its content says), see docs/reference/formats.md",
+    ),
     "category": (
         ("coco", "table"),
         None,
@@ -254,7 +258,8 @@ _OPTIONS = (
         KINDS,
         None,
         "mm per pixel of the original images, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the header "
-        "image,sy,sx; hand: wrist or payer, docs/datasets.md; default: what the data set knows",
+        "image,sy,sx; hand: wrist or payer, docs/reference/datasets.md; default: what the data set "
+        "knows",
     ),
     (
         "unmatched",

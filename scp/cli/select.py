@@ -105,13 +105,13 @@ def add_method(parser) -> None:
         default=default["method"],
         choices=(*METHODS, *OTHERS, *ACTIVE),
         help="of the search; from kmeans on: other ways to choose, which go by --vectors; from "
-        "vaal on: active learning, which trains networks (docs/active.md)",
+        "vaal on: active learning, which trains networks (docs/how-to/active.md)",
     )
     method.add_argument(
         "--vectors",
         metavar="KIND|FILE",
         help=f"one per image, for the other ways to choose: {', '.join(KINDS)}, or a .npy, .npz, "
-        ".csv or .safetensors file (docs/baselines.md)",
+        ".csv or .safetensors file (docs/how-to/baselines.md)",
     )
     method.add_argument(
         "--set",

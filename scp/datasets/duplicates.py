@@ -9,7 +9,7 @@ compression, noise, crop and scale move nothing. Three steps, each for what the 
 3. aligned at 256 x 256, the patches of the one with texture are found in the other, each within one
    pixel of where the map says. The distance is the share of patches that are not.
 
-Measured in docs/datasets.md.
+Measured in docs/lab/datasets.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The middle picture of a pool, the median over all images, correlates with each o
 negatively with a negative. Pools differ in how alike their images are, so that two things must
 agree: the picture as it is, and its details with local mean and contrast taken out.
 
-Measured in docs/datasets.md.
+Measured in docs/lab/datasets.md.
 """
 
 from __future__ import annotations

@@ -35,9 +35,10 @@ def table(
 ) -> Dataset:
     """The images of a folder that a file of landmarks names.
 
-    The file is of any format that is read (docs/formats.md), a CSV for one. Its images are paths
-    below the folder with "/"; suffixes may be left out where that is unambiguous. Ids are the
-    paths with suffix, sorted by code point, as those of `folder`. Absent landmarks are NaN.
+    The file is of any format that is read (docs/reference/formats.md), a CSV for one. Its images
+    are paths below the folder with "/"; suffixes may be left out where that is unambiguous. Ids
+    are the paths with suffix, sorted by code point, as those of `folder`. Absent landmarks are
+    NaN.
 
     Args:
         file: the landmarks.

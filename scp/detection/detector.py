@@ -153,7 +153,7 @@ class LandmarkDetector(Estimator):
     ) -> LandmarkDetector:
         """Let unlabelled images vote too: those `count` of a pool in which the templates' landmarks
         are found with most confidence, with the places found there. Worth it with one template
-        only (docs/experiments.md): what several agree on is better than what their finds say.
+        only (docs/lab/experiments.md): what several agree on is better than what their finds say.
 
         Attributes set: pseudo_templates_, their ids. An image of the same id is not asked about
         itself.

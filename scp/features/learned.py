@@ -59,7 +59,7 @@ class FeatureExtractor(NetworkEstimator, BaseExtractor):
         training: values of `scp.training.TrainingOptions` that differ from the preset's, a mapping
             in which the name of a transform sets its strength; or all of them, a TrainingOptions.
         objective: what is learned: "infonce-levels", "infonce", "byol-levels" or "byol"
-            (docs/training.md); that of `training` if None.
+            (docs/how-to/training.md); that of `training` if None.
         start: what VGG-19 layers start from, or all: a file of `scp.networks.import_vgg19`, one
             that it reads, or a model of the same network; "random"; None: the imported VGG-19 if
             there is one and the network has such layers, else random.

@@ -49,7 +49,8 @@ def measure(
 
     An interval is from the landmarks' expected errors (`Landmarks.error`): points err in both
     directions alike and independently of each other, and a value moves as its slope says; widened
-    by what was found to be needed (docs/measure.md). Points that a person gave count as exact.
+    by what was found to be needed (docs/how-to/measure.md). Points that a person gave count as
+    exact.
 
     Args:
         landmarks: `Landmarks`, or a `Dataset` that has some.
@@ -89,8 +90,8 @@ def measure(
 
 def usual_error_scale(templates: int) -> float:
     """What the expected errors of landmarks found from so many annotated images are multiplied by,
-    so that intervals hold what they say: measured on cephalograms (docs/measure.md), between the
-    numbers of images there along their logarithm; 1 where the number is not known (0)."""
+    so that intervals hold what they say: measured on cephalograms (docs/how-to/measure.md), between
+    the numbers of images there along their logarithm; 1 where the number is not known (0)."""
     if templates < 1:
         return 1.0
     counts, factors = zip(*ERROR_SCALES, strict=True)

@@ -36,7 +36,7 @@ class NetworkEstimator(Estimator):
         return model
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one safetensors file (docs/files.md)."""
+        """Write the model as one safetensors file (docs/reference/files.md)."""
         save_model(path, self._trained())
 
     def _events(

@@ -318,7 +318,7 @@ class LandmarkRefiner(NetworkEstimator):
             images: a data set, or arrays [H][W].
             matched: where template matching found them, joined by id and name: the answer is the
                 mean of both places; the network's alone where there is none. Worth it after a
-                short training (docs/experiments.md).
+                short training (docs/lab/experiments.md).
             views: how each image is looked at: so many sizes of it (ZOOMS times `grid_size`), whose
                 places are averaged; None: all where the network was trained on zoomed images, else
                 one.

@@ -24,8 +24,8 @@ class HandWork:
         given: what was said of them, where it has a source: which points are absent, and which are
             corrections. These are newer than corrections in the files, but for those that were
             made since the files were written.
-        files: of landmarks found before (docs/files.md), in which people may have corrected some;
-            the later file counts.
+        files: of landmarks found before (docs/reference/files.md), in which people may have
+            corrected some; the later file counts.
 
     Attributes:
         unclear: for each file why it cannot be understood, or "".

@@ -75,12 +75,12 @@ class Run(Finding, Annotating, Measuring, Exporting):
 
     Args:
         dataset: a `scp.datasets.Dataset`.
-        run: a run folder, for the files (docs/files.md). A stopped run goes on from there. None:
-            nothing is written.
+        run: a run folder, for the files (docs/reference/files.md). A stopped run goes on from
+            there. None: nothing is written.
         features: a FeatureExtractor or GradientExtractor; or "trained" (those in the run folder),
             "gradient", "auto" (trained if there are any); or your own, see
-            `scp.features.own_features` (docs/pipelines.md). feature_ids: whose the rows of those
-            are, where they are arrays.
+            `scp.features.own_features` (docs/how-to/pipelines.md). feature_ids: whose the rows of
+            those are, where they are arrays.
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `scp.SimilarityJob`.
         score: what a choice is to maximise: "similarity" (the paper, Eq. 9); "cycle": the same,
@@ -291,7 +291,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
     @held
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
-        int32 [N][Q], row-major (docs/files.md)."""
+        int32 [N][Q], row-major (docs/reference/files.md)."""
         return self._similarity
 
     @cached_property
@@ -335,8 +335,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 own rule; score and bound are SCP's.
             vectors: for those: a kind of `scp.baselines.vectors`, float [N][d], or a file of
                 `scp.features.ImageVectors`; None: what the method mostly uses.
-            training: of active learning (docs/active.md): its options by name, and widths, latent,
-                hidden and views. What was trained in the run folder is used again.
+            training: of active learning (docs/how-to/active.md): its options by name, and widths,
+                latent, hidden and views. What was trained in the run folder is used again.
         """
         sizes, rules = self.check(m, rules)
         limits = {**rules, "min_distance": min_distance}

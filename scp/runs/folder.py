@@ -1,4 +1,4 @@
-"""The run folder: one file per stage, each written beside and then renamed (docs/files.md)."""
+"""The run folder (docs/reference/files.md): one file per stage, written beside and then renamed."""
 
 from __future__ import annotations
 

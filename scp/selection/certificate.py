@@ -3,7 +3,7 @@
 A bound is proved by multipliers. A proof is a tree: each node holds the sets with some rows taken
 and some left out, moves the multipliers of its parent a few steps, and is closed when they bound
 all its sets at or below the score. The tree says only which way the search went; every bound is
-computed here anew (docs/certificate.md).
+computed here anew (docs/explanation/certificate.md).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Certificate(Result):
         rules: as in `Selection.parameters`.
         weights: float64 [Q], of the score.
         multipliers: float32 [Q], times `unit`. mu: multiplier of the budget.
-        trace: float64, the tree (docs/certificate.md); empty: the multipliers prove the bound.
+        trace: float64, the tree (docs/explanation/certificate.md); empty: the multipliers prove the
+            bound.
         near: uint8, bits [N][N]: rows that are closer than min_distance; empty without that rule,
             and of more than NEAR rows.
     """

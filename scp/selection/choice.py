@@ -115,7 +115,7 @@ def _gap(s: Selection) -> float | None:
 
 
 def describe(choice: Choice, dataset, parameters: dict) -> dict:
-    """selection.json, field by field in docs/files.md."""
+    """selection.json, field by field in docs/reference/files.md."""
     s = choice.selection
     return {
         "version": 1,

@@ -64,7 +64,7 @@ def verify(
     distances: ArrayLike | None = None,
 ) -> Verdict | float:
     """Compute anew what a selection says of itself, in NumPy: score, gains, covers, rules, bound,
-    proof (docs/certificate.md).
+    proof (docs/explanation/certificate.md).
 
     Args:
         values: a run folder or a `Run`, for a Verdict; or the matrix of the selection.

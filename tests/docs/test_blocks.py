@@ -20,7 +20,7 @@ from scp.networks import PRESETS
 from scp.networks.refine import REFINEMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GO_ON = ("certificate.md", "detection.md", "refinement.md", "report.md")  # from the run before
 COUNT = 70  # images: pages speak of the one of row 68

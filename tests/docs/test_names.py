@@ -13,7 +13,7 @@ import scp
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [
     ROOT / "README.md",
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *Path(scp.__file__).parent.rglob("*.py*"),
 ]
 NAME = re.compile(r"(?<![\w./\"'])scp(?:\.[A-Za-z_]\w*)+")

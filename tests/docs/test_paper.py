@@ -1,4 +1,5 @@
-"""docs/paper.md is true: what it links exists, cites what it is linked for; its commands parse."""
+"""docs/explanation/paper.md is true: what it links exists and cites what it is linked for; its
+commands parse."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 from scp.cli.main import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "paper.md"
+PAGE = ROOT / "docs" / "explanation" / "paper.md"
 SOURCES = [
     path
     for folder in ("csrc", "scp")
@@ -144,7 +145,7 @@ def test_commands_are_commands(row):
 def test_no_source_cites_a_range():
     """A search for one equation finds all that compute it."""
     assert RANGE.search("Eq. 1-4") and RANGE.search("Eq. 5, 7") and not RANGE.search("Eq. 5, Eq. 7")
-    pages = sorted((ROOT / "docs").glob("*.md"))
+    pages = sorted((ROOT / "docs").rglob("*.md"))
     found = {
         (str(path.relative_to(ROOT)), hit)
         for path in [*SOURCES, *pages]

@@ -58,7 +58,8 @@ def test_a_build_without_kernels_says_so(monkeypatch):
     monkeypatch.setattr(devices, "LIBRARY", "not_built.so")
     assert devices.devices() == []
     assert devices.describe() == [
-        "not used: this build of scp has no CUDA kernels (nvcc was not found; see docs/cuda.md)"
+        "not used: this build of scp has no CUDA kernels "
+        "(nvcc was not found; see docs/how-to/gpu.md)"
     ]
 
 

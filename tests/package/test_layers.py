@@ -1,4 +1,4 @@
-"""The layers of scp, which docs/architecture.md lists: what may import what."""
+"""The layers of scp, which docs/explanation/architecture.md lists: what may import what."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ FILES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-PAGE = ROOT / "docs" / "architecture.md"
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 
 MAX_LINES = 520
 MAX_ENTRIES = 32

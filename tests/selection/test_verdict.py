@@ -1,5 +1,5 @@
 """Run folders say what is so: every claim that is changed is noticed, by `scp verify` and by the
-script of docs/certificate.md, which knows nothing of this package."""
+script of docs/explanation/certificate.md, which knows nothing of this package."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from scp import InfeasibleError
 from scp.cli.main import main
 from scp.runs.plain import sealed
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "certificate.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "certificate.md"
 N = 14
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -112,16 +110,6 @@ def test_rows_say_what_the_checks_do(kind):
 def test_an_unknown_table_is_refused():
     with pytest.raises(ValueError, match="table must be that of a training, got 'select'"):
         _core.options("select")
-
-
-def test_tables_in_the_docs_are_those_of_the_rows():
-    tool = Path(__file__).resolve().parents[2] / "tools" / "docs_options.py"
-    spec = importlib.util.spec_from_file_location("docs_options", tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for name in module.PAGES:
-        old, new = module.page(name)
-        assert old == new, f"docs/{name}: run tools/docs_options.py"
 
 
 def test_info_lists_options(capsys):

@@ -148,7 +148,7 @@ enum scp_status scp_select_bound(struct scp_select_dual *dual, const struct scp_
  *     multiplier of the budget (of the score), number of rows of the relaxed answer, these rows,
  *     length (0: it stays), number of rows that every better set has, these rows
  *
- * docs/certificate.md says how the multipliers follow. */
+ * docs/explanation/certificate.md says how the multipliers follow. */
 struct scp_select_trace {
     double *numbers;
     size_t room, size;

@@ -63,7 +63,7 @@ def add_data(verb, kinds: list[str]) -> None:
         "--spacing",
         metavar="MM|FILE",
         help="mm per pixel of the original images, 0.1 or 0.1,0.2 (sy,sx), or a CSV with the "
-        "header image,sy,sx; hand: wrist (default), payer: docs/datasets.md",
+        "header image,sy,sx; hand: wrist (default), payer: docs/reference/datasets.md",
     )
     data.add_argument(
         "--unit",

@@ -30,7 +30,8 @@ def _options(parser) -> None:
         "--more",
         action="store_true",
         default=None,
-        help="beside them the ten other ways to choose, each --seeds times (docs/baselines.md)",
+        help="beside them the ten other ways to choose, each --seeds times "
+        "(docs/how-to/baselines.md)",
     )
 
 
