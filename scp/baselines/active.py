@@ -246,6 +246,11 @@ def _candidates(count: int, **rules: Any) -> Candidates:
     return Candidates(np.zeros((count, 1), np.float32), **rules)
 
 
+def labelled_at_first(count: int) -> int:
+    """Of so many images, how many VAAL counts as labelled where none are named."""
+    return min(INITIAL, count // 2)
+
+
 def _labelled(kind: str, count: int, rules: dict[str, Any], seed: int, how: Options) -> np.ndarray:
     """Rows that count as labelled."""
     if kind != "vaal":
@@ -253,7 +258,7 @@ def _labelled(kind: str, count: int, rules: dict[str, Any], seed: int, how: Opti
     given = sorted({*map(int, rules["initial"]), *map(int, rules["include"])})
     if not given:
         free = np.flatnonzero(_candidates(count, **rules).allowed)
-        drawn = np.random.default_rng(seed).permutation(free)[: min(INITIAL, len(free) // 2)]
+        drawn = np.random.default_rng(seed).permutation(free)[: labelled_at_first(len(free))]
         given = sorted(int(r) for r in drawn)
     for name, rows in (("labelled", len(given)), ("unlabelled", count - len(given))):
         if rows < how.batch:

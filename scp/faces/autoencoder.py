@@ -59,7 +59,7 @@ class FaceAutoencoder(NetworkEstimator):
             `load`. trained_: what the training returned, after `fit`.
     """
 
-    _noun, _weights = "auto-encoder", AUTOENCODER
+    _noun, _weights, _checkpoints = "auto-encoder", AUTOENCODER, CHECKPOINT
 
     def __init__(
         self,
@@ -139,12 +139,13 @@ class FaceAutoencoder(NetworkEstimator):
         self.check()._forget()
         if not isinstance(images, Dataset):
             raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")
+        if len(images) < 2:
+            raise ValueError(f"images: at least 2 faces are needed, got {len(images)}")
         options = with_length(self.training_options, minutes, steps)
         with holding(run, images):
             folder = RunFolder.of(run)
-            if folder is not None and not resume:
-                for name in (CHECKPOINT, AUTOENCODER):
-                    (folder / name).unlink(missing_ok=True)
+            if not resume:
+                self._anew(run)
             faces, _ = squares(images, self.size, self.room, progress)
             job, seen = self._job(faces, options)
 
@@ -205,13 +206,7 @@ class FaceAutoencoder(NetworkEstimator):
         parameters, state = networks.assemble(whole_network, tensors)
         facts = {"autoencoder": True, "room": self.room}
         if options is not None:
-            facts |= {
-                "images": images,
-                "steps": int(self.trained_.step),
-                "seconds": round(float(self.trained_.seconds), 3),
-                "losses": [round(float(v), 6) for v in self.trained_.losses],
-                "options": options.to_dict(),
-            }
+            facts |= {"images": images, **self._facts(options)}
         size = (self.size, self.size)
         return Model(whole_network, size, parameters, state, "fabrec", self.shape, facts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..networks import Network
 from ..networks.estimator import NetworkEstimator
 from ..networks.model import Model, load_trained
 from ..progress import Progress, watch
-from ..runs import RunFolder, holding
+from ..runs import holding
 from ..runs.fingerprints import of_arrays, of_image
 from ..training import Job, run_job
 from ..training.loop import with_length
@@ -50,7 +51,7 @@ class FaceDetector(NetworkEstimator):
             `scp.networks.Model`, after `fit` or `load`. trained_: what the training returned.
     """
 
-    _noun, _weights = "detector", DETECTOR
+    _noun, _weights, _checkpoints = "detector", DETECTOR, CHECKPOINT
 
     def __init__(
         self,
@@ -130,17 +131,15 @@ class FaceDetector(NetworkEstimator):
         names = images.landmark_names or [str(k + 1) for k in range(landmarks)]
         self.names_: list[str] = [str(n) for n in names]
         with holding(run, images):
-            folder = RunFolder.of(run)
-            if folder is not None and not resume:
-                for name in (CHECKPOINT, DETECTOR):
-                    (folder / name).unlink(missing_ok=True)
+            if not resume:
+                self._anew(run)
             job = self._job(base, faces, points.astype(np.float32), swaps, options)
             events = self._events("landmarks of faces", run, progress, callback)
             self.trained_ = run_job(job, options, run, resume=resume, **events)
             self.model_ = self._model(base, len(images), options)
             self.trained_.raise_if_stopped()
-            if folder is not None:
-                self.save(folder / DETECTOR)
+            if run is not None:
+                self.save(Path(run, DETECTOR))
         return self
 
     def _networks(self, base: FaceAutoencoder) -> dict[str, Network]:
@@ -193,10 +192,7 @@ class FaceDetector(NetworkEstimator):
             "names": self.names_,
             "room": base.room,
             "images": images,
-            "steps": int(self.trained_.step),
-            "seconds": round(float(self.trained_.seconds), 3),
-            "losses": [round(float(v), 6) for v in self.trained_.losses],
-            "options": options.to_dict(),
+            **self._facts(options),
         }
         size = (base.size, base.size)
         return Model(network, size, parameters, state, "fabrec-landmarks", base.shape, facts)

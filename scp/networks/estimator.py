@@ -25,6 +25,7 @@ class NetworkEstimator(Estimator):
 
     _noun = "estimator"  # in messages
     _weights = ""  # name of the file of weights in a run folder
+    _checkpoints = ""  # pattern of the names of the checkpoints there
     model_: Model
     trained_: TrainedState
 
@@ -38,6 +39,12 @@ class NetworkEstimator(Estimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one safetensors file (docs/reference/files.md)."""
         save_model(path, self._trained())
+
+    def _anew(self, run: str | os.PathLike[str] | None) -> None:
+        """Remove what earlier trainings left in a run folder."""
+        if run is not None:
+            for path in [*Path(run).glob(self._checkpoints), Path(run, self._weights)]:
+                path.unlink(missing_ok=True)
 
     def _events(
         self,
@@ -60,6 +67,16 @@ class NetworkEstimator(Estimator):
 
         return {"progress": bar, "callback": tell}
 
+    def _facts(self, options: Any) -> dict[str, Any]:
+        """What the file of a model says of its training."""
+        trained = self.trained_
+        return {
+            "steps": int(trained.step),
+            "seconds": round(float(trained.seconds), 3),
+            "losses": [round(float(v), 6) for v in trained.losses],
+            "options": options.to_dict(),
+        }
+
     def _keep(
         self,
         network: Network,
@@ -72,12 +89,6 @@ class NetworkEstimator(Estimator):
         training: its options. facts: what else is known about it."""
         trained, (preset, options) = self.trained_, made_of
         count = network.n_parameters
-        facts |= {
-            "steps": int(trained.step),
-            "seconds": round(float(trained.seconds), 3),
-            "losses": [round(float(v), 6) for v in trained.losses],
-            "options": training.to_dict(),
-        }
         self.model_ = Model(
             network,
             size,
@@ -85,5 +96,5 @@ class NetworkEstimator(Estimator):
             trained.arrays.get("state", np.zeros(network.n_state, np.float32)).copy(),
             preset,
             dict(options or {}),
-            facts,
+            facts | self._facts(training),
         )

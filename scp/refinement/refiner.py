@@ -61,7 +61,7 @@ class LandmarkRefiner(NetworkEstimator):
             started from, in words.
     """
 
-    _noun, _weights = "refiner", REFINED
+    _noun, _weights, _checkpoints = "refiner", REFINED, "refine*.checkpoint.safetensors"
 
     def __init__(
         self,
@@ -202,9 +202,8 @@ class LandmarkRefiner(NetworkEstimator):
         network = build_refinement(self.preset, xy.shape[1], **(self.network or {}))
         factor_of(network, size)
         initial = self._initial(network)
-        if run is not None and not resume:
-            for path in [*Path(run).glob("refine*.checkpoint.safetensors"), Path(run, REFINED)]:
-                path.unlink(missing_ok=True)
+        if not resume:
+            self._anew(run)
         for number in range(1, rounds + 1):
             labels = _core_labels(images, size, xy, weights, rows, truth)
             job = self._job(network, initial, grids, labels, options, number)

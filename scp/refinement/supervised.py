@@ -56,7 +56,7 @@ class SupervisedDetector(NetworkEstimator):
         trained_: what the training returned, after `fit`.
     """
 
-    _noun, _weights = "detector", SUPERVISED
+    _noun, _weights, _checkpoints = "detector", SUPERVISED, CHECKPOINT
 
     def __init__(
         self,
@@ -132,9 +132,8 @@ class SupervisedDetector(NetworkEstimator):
         options = with_length(self.training_options, minutes, steps)
         job, network = self._job(images, options)
         with holding(run, images):
-            if run is not None and not resume:
-                for name in (CHECKPOINT, SUPERVISED):
-                    Path(run, name).unlink(missing_ok=True)
+            if not resume:
+                self._anew(run)
             events = self._events("supervised training", run, progress, callback)
             self.trained_ = run_job(job, options, run, resume=resume, **events)
             self._found(network, len(images), options)

@@ -121,6 +121,10 @@ def test_the_command(tmp_path, capsys):
     ):
         assert main([*argv, *words, "--quiet"]) == 2
         assert message in capsys.readouterr().err
+    argv[argv.index("12")] = "8"
+    assert main([*argv, "--quiet"]) == 2
+    message = "VAAL asks for 5 images beside 4 that count as labelled, and the pool holds 8; see -m"
+    assert message in capsys.readouterr().err
     assert main(["info", "--options", "vaal"]) == 0
     assert "smallest crop" in capsys.readouterr().out
 

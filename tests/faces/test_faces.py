@@ -209,6 +209,8 @@ def test_what_is_missing_is_said(model):
     lost[1, 2] = np.nan
     with pytest.raises(ValueError, match="every landmark of every face"):
         scp.FaceDetector(model).fit(pool.with_landmarks(lost), steps=1)
+    with pytest.raises(ValueError, match="images: at least 2 faces are needed, got 1"):
+        scp.FaceAutoencoder().fit(pool.subset([0]), steps=1)
 
 
 # ---- pixels ----

@@ -325,7 +325,7 @@ def _why_not(job: Job, name: str) -> str:
     largest, n = max(part.sizes_of(args)), len(job.data.train)
     if largest > n:
         return f"M = {largest}: the pool holds {n} images; see -m"
-    return ""
+    return part.why_not(largest, n) if part.why_not else ""
 
 
 def _next(job: Job, made: list[str]) -> list[tuple[str, str]]:

@@ -60,6 +60,7 @@ class Part:
         beside: it is none of the paper's, so `all` leaves it out.
         own_features: it trains all its features itself, where --features is not gradient.
         work: (job) -> `Work`, before anything is made; None: not known.
+        why_not: (M, images of the pool) -> why it cannot be made of so many, or "".
     """
 
     name: str
@@ -77,6 +78,7 @@ class Part:
     beside: bool = False
     own_features: bool = False
     work: Callable[[Job], Work] | None = None
+    why_not: Callable[[int, int], str] | None = None
 
     @property
     def single(self) -> bool:

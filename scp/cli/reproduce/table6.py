@@ -89,6 +89,18 @@ def _work(job):
     return Work(seconds, TABLE6.shared(job.args), memory, note)
 
 
+def _why_not(m: int, n: int) -> str:
+    from ...baselines.active import labelled_at_first
+
+    labelled = labelled_at_first(n)
+    if n - labelled >= m:
+        return ""
+    return (
+        f"VAAL asks for {m} images beside {labelled} that count as labelled, and the pool holds "
+        f"{n}; see -m"
+    )
+
+
 def _make(job):
     from ...experiments import other_ways, table6
 
@@ -109,4 +121,5 @@ TABLE6 = Part(
     sizes=FIVE,
     largest=True,
     work=_work,
+    why_not=_why_not,
 )
