@@ -1,6 +1,6 @@
 """Progress of long work: one meaning of the argument `progress` everywhere.
 
-None      bars on stderr where it is a terminal or a notebook
+None      bars on stderr where it is a terminal, and below the cell in a notebook
 True      bars, or a line every half minute where stderr is no terminal
 False     nothing
 function  called with (stage, 0, total) when a stage begins, then with (stage, done, total);
@@ -12,11 +12,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 Progress = bool | Callable[[str, int, int], object] | None
 
 LINE_SECONDS = 30  # between lines where stderr is no terminal
+CELL_SECONDS = 0.2  # between updates of a bar in a notebook, which stores each
+DELAY = 1.0  # seconds of work before a bar is shown
 
 
 def watch(progress: Progress, stage: str, total: int) -> Callable[[int, int], object] | None:
@@ -25,7 +28,7 @@ def watch(progress: Progress, stage: str, total: int) -> Callable[[int, int], ob
         progress(stage, 0, total)
         return lambda done, total: progress(stage, done, total)
     if bars(progress):
-        return _bar(stage, total)
+        return _in_cell(stage) if in_notebook() else _bar(stage, total)
     return _lines(stage) if progress else None
 
 
@@ -37,7 +40,7 @@ def bars(progress: Progress) -> bool:
 
 
 def in_notebook() -> bool:
-    """Whether this is the kernel of a notebook, which shows stderr below the cell."""
+    """Whether this is the kernel of a notebook, which shows HTML below the cell."""
     shell = sys.modules.get("IPython")  # not imported for this
     return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
@@ -46,7 +49,7 @@ def _bar(stage: str, total: int):
     from tqdm import tqdm
 
     def bar():
-        return tqdm(total=total, desc=stage, delay=1, leave=False, file=sys.stderr)
+        return tqdm(total=total, desc=stage, delay=DELAY, leave=False, file=sys.stderr)
 
     shown = bar()
 
@@ -59,6 +62,70 @@ def _bar(stage: str, total: int):
         shown.update(done - shown.n)
         if done >= total:
             shown.close()
+
+    return update
+
+
+class CellBar:
+    """A bar below the cell of a notebook: one element, which is updated in place and leaves one
+    line when the work is done. What takes less than a second (`delay`) shows nothing."""
+
+    def __init__(self, name: str, delay: float = DELAY) -> None:
+        self.name, self.delay = name, delay
+        self.handle: Any = None
+        self.begun = self.shown = time.monotonic()
+
+    def show(self, share: float, said: str) -> None:
+        """The share of the work that is done, in [0, 1], and what is said beside the bar."""
+        now = time.monotonic()
+        wait = self.delay if self.handle is None else CELL_SECONDS
+        if now - self.shown < wait:
+            return
+        self.shown = now
+        share = min(max(share, 0.0), 1.0)
+        bar = f'<progress max="1" value="{share:.4f}" style="width:16em"></progress>'
+        self._put(f"{escape(self.name)} {bar} {escape(said)}", f"{self.name} {share:.0%} {said}")
+
+    def close(self, said: str) -> None:
+        """Leaves a line, if the bar was shown."""
+        if self.handle is not None:
+            text = f"{self.name}: {said}, {clock(time.monotonic() - self.begun)}"
+            self._put(escape(text), text)
+
+    def _put(self, html: str, plain: str) -> None:
+        from IPython.display import display
+
+        content = {"text/html": f"<div>{html}</div>", "text/plain": plain}
+        if self.handle is None:
+            self.handle = display(content, raw=True, display_id=True)
+        else:
+            self.handle.update(content, raw=True)
+
+
+def clock(seconds: float) -> str:
+    """ "0:42", "12:05", "2:03:10"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _in_cell(stage: str):
+    bar = CellBar(stage)
+    begun, first, before = bar.begun, None, 0
+
+    def update(done, total):
+        nonlocal begun, first, before
+        now = time.monotonic()
+        if first is None or done < before:  # a search counts anew in each of its parts
+            begun, first = now, done
+        before = done
+        if done >= total:
+            bar.close(f"{total} of {total}")
+            return
+        left = ""
+        if done > first and now - begun > 2:
+            left = f", {clock((now - begun) * (total - done) / (done - first))} left"
+        bar.show(done / total, f"{done} of {total}{left}")
 
     return update
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..progress import bars
+from ..progress import CellBar, bars, in_notebook
 from ..runs import RunFolder, naming
 from ..runs.folder import CHECKPOINT, LOG, log_lines
 from ..signals import noticed
@@ -342,13 +342,34 @@ class _Bar:
         left = int(run.seconds_left)
         speed = self.options.batch * run.step / max(run.seconds, 1e-9)
         levels = " ".join(f"{v:.2f}" for v in run.losses)
-        self.bar.set_postfix_str(
+        self.show(
+            run.progress,
             f"step {run.step}, loss {levels}, {speed:.1f} images/s, "
             f"{left // 60}:{left % 60:02d} left",
-            refresh=False,
         )
-        self.bar.n = int(1000 * run.progress)
+
+    def show(self, share: float, said: str) -> None:
+        self.bar.set_postfix_str(said, refresh=False)
+        self.bar.n = int(1000 * share)
         self.bar.refresh()
+
+    def close(self, run: _Run) -> None:
+        self.bar.close()
+
+
+class _CellBar(_Bar):
+    """The same below the cell of a notebook."""
+
+    def __init__(self, run: _Run):
+        self.options = run.options
+        self.cell = CellBar(run.job.verb, delay=0)
+
+    def show(self, share: float, said: str) -> None:
+        self.cell.show(share, said)
+
+    def close(self, run: _Run) -> None:
+        done = "done" if run.finished else f"stopped at {run.progress:.0%}"
+        self.cell.close(f"{done}, step {run.step}")
 
 
 class _NoBar:
@@ -361,8 +382,8 @@ def _bar(wanted: bool | None, run: _Run):
     if not (bars(None) if wanted is None else wanted):
         yield _NoBar()
         return
-    bar = _Bar(run)
+    bar = _CellBar(run) if in_notebook() else _Bar(run)
     try:
         yield bar
     finally:
-        bar.bar.close()
+        bar.close(run)

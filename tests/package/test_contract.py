@@ -386,11 +386,17 @@ def test_bars_are_drawn_in_notebooks(pool, monkeypatch, capsys):
     assert capsys.readouterr().err == "", "a script is silent"
     shell = types.ModuleType("IPython")
     shell.get_ipython = lambda: types.SimpleNamespace(kernel=None)
+    shell.display = types.ModuleType("IPython.display")
+    shown = []
+    handle = types.SimpleNamespace(update=lambda content, raw: shown.append(content["text/plain"]))
+    shell.display.display = lambda content, raw, display_id: handle
     monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", shell.display)
     extractor.fit(pool, steps=2)
-    assert "100%" in capsys.readouterr().err
+    assert shown[-1].startswith("train: done, step 2, 0:0")
+    shown.clear()
     extractor.fit(pool, steps=2, progress=False)
-    assert capsys.readouterr().err == ""
+    assert shown == [] and capsys.readouterr().err == ""
     shell.get_ipython = lambda: types.SimpleNamespace()  # the IPython of a terminal
     extractor.fit(pool, steps=2)
     assert capsys.readouterr().err == ""
