@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+os.environ.setdefault("MPLBACKEND", "Agg")  # plots open no window
+
 import pytest
 
 import scp

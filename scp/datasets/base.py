@@ -6,22 +6,24 @@ import operator
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..landmarks.names import Index, check_alike, check_name, known_groups, twice, writable
-from ..report.cells import tiles
+from ..report import cells, figures
 from ..values import array, entries, whole, whole_numbers
-from . import levels, reading
+from . import facts, levels, reading
 from .extents import Extents
 from .file_spacing import FileSpacing, file_spacing, warn_if_other, warn_of
 from .reading import DatasetError
 from .samples import known_scale
 from .spacing import spacing_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ON_ERROR = ("raise", "skip")
 
@@ -157,18 +159,36 @@ class Dataset:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self)} images"]
+        parts = [f"{len(self)} images", facts.sizes(self._shapes), facts.spacing(self.spacing)]
         if self.landmarks is not None:
             parts.append(f"{self.landmarks.shape[1]} landmarks")
         if self.skipped:
             parts.append(f"{len(self.skipped)} skipped")
         if self._range_found() and self.range_note():
             parts.append(self.range_note())
-        return f"<{self.name} data set: {', '.join(parts)}>"
+        return f"<{self.name} data set: {', '.join(filter(None, parts))}>"
 
     def _repr_html_(self) -> str:
-        shown = tiles(self, range(len(self)), self.ids) if len(self) else ""
-        return f"<p>{escape(repr(self)[1:-1])}</p>{shown}"
+        shown = cells.tiles(self, range(len(self)), self.ids) if len(self) else ""
+        return cells.paragraph(repr(self)[1:-1]) + shown
+
+    def plot(
+        self, ax: Axes | None = None, *, rows: Iterable[int] | None = None, columns: int = 4
+    ) -> Axes:
+        """Some of the images side by side, drawn with matplotlib.
+
+        Args:
+            ax: where to draw; None: a new figure.
+            rows: of the images; None: the first 12.
+            columns: images beside each other.
+
+        Returns:
+            the axes. An image that cannot be read is said in its place.
+        """
+        shown = range(min(len(self), cells.MOST)) if rows is None else whole_numbers(rows, "rows")
+        chosen = [self._check(i) for i in shown]
+        names = [self.ids[i] for i in chosen]
+        return figures.pictures(self, chosen, names, whole(columns, "columns", 1), ax)
 
     def _check(self, i: int) -> int:
         index = whole(i, "image index")
@@ -364,6 +384,9 @@ class Subset(Dataset):
 
     def thumbnail(self, i: int, size: tuple[int, int]) -> np.ndarray:
         return self._whole.thumbnail(self._rows[self._check(i)], size)
+
+    def depth(self, i: int) -> tuple[int, int | None]:
+        return self._whole.depth(self._rows[self._check(i)])
 
 
 class ArrayDataset(Dataset):

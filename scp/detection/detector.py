@@ -10,8 +10,8 @@ smaller ones know where in the image they are; places that only one view finds a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,9 @@ from ..datasets import Dataset
 from ..estimator import Estimator
 from ..features import FeatureExtractor, GradientExtractor, check_extractor
 from ..landmarks import Landmarks, numbered
+from ..landmarks.names import Index
 from ..progress import Progress, renamed, watch
+from ..report import cells, figures
 from ..selection.answer import listed
 from ..values import whole
 from .annotated import annotated, as_dataset, templates_among
@@ -29,7 +31,11 @@ from .templates import MODES, Templates
 from .views import VIEWS, view_list
 from .votes import AGREE, RULES, combine
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PSEUDO_TEMPLATES = 10
+PICTURES = 2  # of the least certain images, in a notebook
 
 
 def usual_views(extractor: FeatureExtractor | GradientExtractor, mode: str = "bilinear") -> int:
@@ -60,17 +66,66 @@ class Detections(Landmarks):
         template: int64 [N][L], the template that weighs most.
         votes: float64 [M][V][N][L][2], what each view of each template says; similarity:
             float32 [M][V][N][L].
+        images: the `Dataset`, for pictures, or None.
     """
 
     templates: list[str]
     template: np.ndarray
     votes: np.ndarray
     similarity: np.ndarray
+    images: Any = field(default=None, compare=False)
 
-    def _repr_html_(self) -> str:
-        return (
-            super()._repr_html_().replace("</p>", f", from {escape(listed(self.templates))}</p>", 1)
-        )
+    def _said(self) -> str:
+        return f"{super()._said()}, found from {listed(self.templates) or 'no template'}"
+
+    def _look(self) -> str:
+        """The least certain images: their names, and pictures of the first where the images are
+        known."""
+        known = list(getattr(self.images, "ids", ()))
+        there = [i for i in self.least_certain(PICTURES) if self.ids[i] in known]
+        if not there:
+            return super()._look()
+        values = np.where(self.present & ~self.by_hand, self.confidence, np.nan)[there]
+        least = np.nanargmin(values, axis=1).tolist()
+        captions = [
+            f"{self.ids[i]}: confidence {np.nanmean(row):.2f}, least {self.names[k]} {row[k]:.2f}"
+            for i, k, row in zip(there, least, values, strict=True)
+        ]
+        rows = [known.index(self.ids[i]) for i in there]
+        shown = cells.marked(self.images, rows, self.xy[there], captions, least)
+        return super()._look() + shown + cells.paragraph("orange: the least certain landmark")
+
+    def plot(self, ax: Axes | None = None, *, image: int | str | None = None) -> Axes:
+        """The confidence of each landmark as a box, or one image with its landmarks, drawn with
+        matplotlib.
+
+        Args:
+            ax: where to draw; None: a new figure.
+            image: id or row of the image to draw: crosses, dark where the confidence is high. None:
+                the boxes, of the points that no person gave.
+
+        Returns:
+            the axes; those of an image are in its pixels.
+
+        Raises:
+            ValueError: no image has this id, or it cannot be read; the images are not known.
+        """
+        if image is None:
+            values = np.where(self.present & ~self.by_hand, self.confidence, np.nan)
+            return figures.boxes(values, self.names, "Confidence", ax)
+        row = self._row(image)
+        if self.images is None:
+            raise ValueError("image: these landmarks do not know their images")
+        at = self.images.rows([self.ids[row]], "image")[0]
+        return figures.landmarks(self.images, at, self.xy[row], self.confidence[row], ax=ax)
+
+    def _row(self, image: int | str) -> int:
+        if isinstance(image, str):
+            return Index(self.ids).rows([image], "image")[0]
+        row = whole(image, "image")
+        if not 0 <= row < len(self):
+            raise ValueError(f"image must be 0 to {len(self) - 1}, or an id, got {row}")
+        return row
 
 
 class LandmarkDetector(Estimator):
@@ -217,6 +272,7 @@ class LandmarkDetector(Estimator):
             template=template,
             votes=votes,
             similarity=similarity,
+            images=images,
         )
 
     def fit_predict(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import os
@@ -13,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..landmarks.csv import csv_cell
-from ..report import accuracy, plots
+from ..report import accuracy, cells, figures, plots
 from ..runs import naming, writing
 from ..values import Result, finite
 from . import metrics
 
 if TYPE_CHECKING:
-    from ..report.svg import Drawing
+    from matplotlib.axes import Axes
+
+PLOTS = ("curve", "landmarks")  # kinds
+PICTURES = 2  # of the images with the largest errors, in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,22 +124,56 @@ class Evaluation(Result):
         )
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>&lt; {r:g} {self.unit}</th>" for r in self.radii)
         table = self.by_landmark()
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{_shown(mean)}</td>"
-            + "".join(f"<td>{_shown(v, 1)} %</td>" for v in rates)
-            + "</tr>"
+        heads = ["landmark", f"MRE, {self.unit}", *(f"< {r:g} {self.unit}" for r in self.radii)]
+        rows = [
+            (name, _shown(mean), *(f"{_shown(v, 1)} %" for v in rates))
             for name, mean, rates in zip(self.names, table.mean, table.rates, strict=True)
-        )
-        return (
-            f"<p>{html.escape(str(self))}</p><table><thead><tr><th>landmark</th>"
-            f"<th>MRE, {self.unit}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        ]
+        worst = [f"{self.ids[i]}, {self._case(i, k)}" for i, k in self.worst(5)]
+        said = cells.paragraph(f"largest errors: {'; '.join(worst)}") if worst else ""
+        return cells.paragraph(self) + cells.table(heads, rows) + said + self._worst_images()
 
-    def plot(self) -> Drawing:
-        """The cumulative curve of the errors and a box per landmark, as a `Drawing` for notebooks
-        and .svg files."""
+    def _case(self, i: int, k: int) -> str:
+        return f"{self.names[k]}: {_shown(self.errors[i, k])} {self.unit}"
+
+    def _worst_images(self) -> str:
+        """Pictures of the images with the largest errors, where the images are known."""
+        known = list(getattr(self.images, "ids", ()))
+        cases: dict[int, int] = {}  # image -> the landmark of its largest error
+        for i, k in self.worst(50 * PICTURES):
+            cases.setdefault(i, k)
+        there = [i for i in cases if self.ids[i] in known][:PICTURES]
+        if not there:
+            return ""
+        captions = [f"{self.ids[i]}, {self._case(i, cases[i])}" for i in there]
+        return cells.marked(
+            self.images,
+            [known.index(self.ids[i]) for i in there],
+            self.predicted[there],
+            captions,
+            [cases[i] for i in there],
+            self.truth[there],
+        ) + cells.paragraph("crosses: predicted, orange the largest error; rings: true")
+
+    def plot(self, ax: Axes | None = None, *, kind: str = "curve") -> Axes:
+        """The errors, drawn with matplotlib.
+
+        Args:
+            ax: where to draw; None: a new figure.
+            kind: "curve", the share of the landmarks below each error; "landmarks", a box for each
+                landmark.
+
+        Returns:
+            the axes. `scp.report.plots.error_figure` draws both as SVG.
+        """
+        if kind not in PLOTS:
+            raise ValueError(f"kind must be one of {', '.join(PLOTS)}, got {kind!r}")
+        if kind == "curve":
+            return figures.error_curve(self.errors, self.radii, self.unit, ax)
+        return figures.boxes(self.errors, self.names, f"Error, {self.unit}", ax)
+
+    def _drawing(self) -> Any:
         return plots.error_figure(self.errors, self.names, self.radii, self.unit)
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,8 +232,9 @@ class Evaluation(Result):
     def write(self, folder: str | os.PathLike[str], pictures: bool = True) -> list[Path]:
         """Write the evaluation into a folder, each file whole or not at all.
 
-        metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (`plot`),
-        evaluation.html (all of it, with pictures of the worst cases where the images are known).
+        metrics.json (`to_dict`), metrics.csv (a line per image and landmark), metrics.svg (both
+        kinds of `plot`), evaluation.html (all of it, with pictures of the worst cases where the
+        images are known).
         The same evaluation gives the same bytes.
 
         Args:
@@ -215,7 +252,7 @@ class Evaluation(Result):
             "metrics.json": content.encode("utf-8", "replace"),
             "metrics.csv": self.csv().encode("utf-8", "replace"),
             "evaluation.html": accuracy.render(self, pictures).encode("utf-8"),
-            "metrics.svg": f"{self.plot()}\n".encode(),
+            "metrics.svg": f"{self._drawing()}\n".encode(),
         }
         for name, data in files.items():
             with writing(folder / name) as beside:

@@ -93,12 +93,24 @@ class Landmarks(Result):
         return len(self.ids)
 
     def __repr__(self) -> str:
+        return f"<{self._said()}>"
+
+    def _said(self) -> str:
+        """How many there are, and how certain those are that no person gave."""
         absent = self.present.size - int(self.present.sum())
-        more = f", {absent} points absent" if absent else ""
-        return f"<{len(self.names)} landmarks of {len(self)} images{more}>"
+        parts = [f"{len(self.names)} landmarks of {len(self)} images"]
+        parts += [f"{absent} points absent"] if absent else []
+        found = self.present & ~self.by_hand
+        for what, values in (
+            ("mean confidence {:.2f}", self.confidence),
+            ("expected error {:.1f} px", self.error),
+        ):
+            known = [] if values is None else values[found & np.isfinite(values)]
+            parts += [what.format(np.mean(known))] if len(known) else []
+        return ", ".join(parts)
 
     def _repr_html_(self) -> str:
-        title = f"<p>{len(self)} images, {len(self.names)} landmarks</p>"
+        title = f"<p>{escape(self._said())}</p>"
         if self.confidence is None:
             return title
         rows = ""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..report import measured
+from ..report import cells, figures
+from ..report.measured import digits, percent
 from ..values import Result, finite
 
 if TYPE_CHECKING:
-    from ..report.svg import Drawing
+    from matplotlib.axes import Axes
+
     from .result import Measurements
 
 LIMITS = 1.96  # standard deviations on either side of the mean difference
@@ -137,9 +139,35 @@ class Agreement(Result):
         more = f", {success:.1f} % success of classification" if math.isfinite(success) else ""
         return f"<Agreement: {len(self.names)} measurements of {len(self.ids)} images{more}>"
 
-    def plot(self) -> Drawing:
-        """A Bland-Altman plot of each measurement, as a `Drawing`."""
-        return measured.bland_altman(self)
+    def _repr_html_(self) -> str:
+        heads = ("measurement", "unit", "images", "mean difference", "SD", "mean absolute", "class")
+        rows = [
+            (
+                row["name"],
+                row["unit"],
+                row["count"],
+                digits(row["mean"], row["unit"], True),
+                digits(row["sd"], row["unit"]),
+                digits(row["absolute"], row["unit"]),
+                percent(row["right"]),
+            )
+            for row in self.summary()
+        ]
+        return cells.paragraph(repr(self)[1:-1]) + cells.table(heads, rows)
+
+    def plot(self, ax: Axes | None = None, *, name: str | None = None) -> Axes | np.ndarray:
+        """The differences of a measurement against its mean (Bland and Altman, 1986), drawn with
+        matplotlib.
+
+        Args:
+            ax: where to draw the one that is named; None: a new figure.
+            name: of the measurement; None: all of them, in a new figure.
+
+        Returns:
+            the axes; of all measurements, an array of them [M]. `scp.report.measured.bland_altman`
+            draws all as SVG.
+        """
+        return figures.each(lambda k, at: figures.difference(self, k, at), self.names, name, ax)
 
     def to_dict(self) -> dict[str, Any]:
         rows = [

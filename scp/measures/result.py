@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import os
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..landmarks.csv import csv_cell
-from ..report import measured, words
+from ..report import cells, figures, measured, words
 from ..runs import naming, writing
 from ..values import Result, finite
 from .agreement import Agreement
 from .definitions import LENGTH, Definitions, Measure
 
 if TYPE_CHECKING:
-    from ..report.svg import Drawing
+    from matplotlib.axes import Axes
 
 TABLE, NUMBERS, PAGE = "measurements.csv", "measurements.json", "measurements.html"
 
@@ -108,16 +107,13 @@ class Measurements(Result):
         return f"<{kinds} of {words.count(len(self), 'image')}{more}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{_shown(mean)}</td><td>{_shown(sd)}</td>"
-            f"<td>{html.escape(unit)}</td><td>{count}</td></tr>"
+        rows = [
+            (name, _shown(mean), _shown(sd), unit, count)
             for name, unit, count, mean, sd in self.summary()
-        )
-        return (
-            f"<p>{len(self)} images, {html.escape(self.definitions.title)}</p><table><tr>"
-            "<th>measurement</th><th>mean</th><th>SD</th><th>unit</th><th>images</th></tr>"
-            f"{rows}</table>"
-        )
+        ]
+        heads = ("measurement", "mean", "SD", "unit", "images")
+        said = cells.paragraph(f"{words.count(len(self), 'image')}, {self.definitions.title}")
+        return said + cells.table(heads, rows)
 
     def summary(self) -> list[tuple[str, str, int, float, float]]:
         """Name, unit, number of images, mean and standard deviation of each measurement."""
@@ -182,9 +178,18 @@ class Measurements(Result):
             "values": self.records(),
         }
 
-    def plot(self) -> Drawing:
-        """The distribution of each measurement, with what is usual as a band, as a `Drawing`."""
-        return measured.distributions(self)
+    def plot(self, ax: Axes | None = None, *, name: str | None = None) -> Axes | np.ndarray:
+        """The distribution of a measurement, with what is usual as a band, drawn with matplotlib.
+
+        Args:
+            ax: where to draw the one that is named; None: a new figure.
+            name: of the measurement; None: all of them, in a new figure.
+
+        Returns:
+            the axes; of all measurements, an array of them [M]. `scp.report.measured.distributions`
+            draws all as SVG.
+        """
+        return figures.each(lambda k, at: figures.distribution(self, k, at), self.names, name, ax)
 
     def write(self, target: str | os.PathLike[str]) -> list[Path]:
         """Write the measurements, each file whole or not at all; the same ones give the same bytes.

@@ -24,15 +24,23 @@ def path_of(selection: Any) -> np.ndarray:
     return np.concatenate([[base], base + np.cumsum(gains)])
 
 
+def curve_numbers(
+    points: Sequence[Any], current: Any, given: bool = False
+) -> tuple[list[tuple[int, float]], dict[int, float], list[tuple[int, float]]]:
+    """What `coverage_curve` draws: (M, score) of the selections, M -> bound of those that have one,
+    and (picks, score) after each pick where there is one selection only."""
+    line = [(len(s.selected), float(s.score)) for s in points]
+    bound = {len(s.selected): float(s.upper_bound) for s in points if has_bound(s.upper_bound)}
+    picks = list(enumerate(path_of(current).tolist())) if len(points) == 1 else []
+    return line, bound, picks if given else picks[1:]
+
+
 def coverage_curve(points: Sequence[Any], current: Any, given: bool = False) -> Drawing:
     """Score against M with the certified bound. points: Selections by increasing M.
 
     One alone is drawn pick by pick, from the images that were `given`, if any.
     """
-    line = [(len(s.selected), float(s.score)) for s in points]
-    bound = {len(s.selected): float(s.upper_bound) for s in points if has_bound(s.upper_bound)}
-    picks = list(enumerate(path_of(current).tolist())) if len(points) == 1 else []
-    picks = picks if given else picks[1:]
+    line, bound, picks = curve_numbers(points, current, given)
     xs, ys = zip(*line, *picks, *bound.items(), strict=True)
     low, high = min(xs), max(xs)
     frame = Frame(x=(low - 0.6, high + 0.6) if high > low else (low - 1, high + 1), y=span(ys))

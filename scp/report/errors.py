@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,35 +12,47 @@ from .axes import Frame, ticks
 from .svg import Drawing, circle, line, rect, short, tag, text
 
 
+def share_below(errors: np.ndarray, lengths: Any) -> Any:
+    """Percent of the errors below each length; NaN is left out, infinity never is below."""
+    known = np.sort(errors[~np.isnan(errors)])
+    return 100 * np.searchsorted(known, lengths, side="left") / max(len(known), 1)
+
+
+def reach(errors: np.ndarray, radii: Sequence[float]) -> float:
+    """Where the cumulative curve ends: nearly all errors, and all radii, are shorter."""
+    finite = errors[np.isfinite(errors)]
+    return max(float(np.quantile(finite, 0.99)) if len(finite) else 0.0, max(radii)) * 1.1
+
+
+def columns_of(values: np.ndarray) -> list[np.ndarray]:
+    """The finite values of each landmark, of values [N][L]."""
+    return [column[np.isfinite(column)] for column in values.T]
+
+
 def cumulative(errors: np.ndarray, radii: Sequence[float], unit: str) -> Drawing:
     """Share of the errors below each length, with the radii of the detection rates.
 
     errors: any shape; NaN is left out, infinity never is below.
     """
-    known = np.sort(errors[~np.isnan(errors)])
-    finite = known[np.isfinite(known)]
-    top = max(float(np.quantile(finite, 0.99)) if len(finite) else 0.0, max(radii)) * 1.1
-
-    def below(x):
-        return 100 * np.searchsorted(known, x, side="left") / max(len(known), 1)
-
+    count, top = int((~np.isnan(errors)).sum()), reach(errors, radii)
     frame = Frame(x=(0.0, top), y=(0.0, 100.0))
     frame.y_axis("Landmarks below it, %")
     frame.x_axis(f"Error, {unit}", ticks(0.0, top))
     for r in radii:
         frame.upright(r, "grid")
     at = np.linspace(0, top, 241)
-    frame.path(zip(at, below(at), strict=True), "line t0")
-    for r in radii:
-        frame.dot(r, below(r), 4, "dot t0", f"{below(r):.1f} % below {r:g} {unit}")
-    rates = ", ".join(f"{below(r):.0f} % below {r:g} {unit}" for r in radii)
-    return frame.done(f"Cumulative curve of {words.count(len(known), 'error')}: {rates}")
+    frame.path(zip(at, share_below(errors, at), strict=True), "line t0")
+    rates = [(r, share_below(errors, r)) for r in radii]
+    for r, rate in rates:
+        frame.dot(r, rate, 4, "dot t0", f"{rate:.1f} % below {r:g} {unit}")
+    said = ", ".join(f"{rate:.0f} % below {r:g} {unit}" for r, rate in rates)
+    return frame.done(f"Cumulative curve of {words.count(count, 'error')}: {said}")
 
 
 def boxes(errors: np.ndarray, names: Sequence[str], unit: str, width: float = 860) -> Drawing:
     """A box for each landmark: quartiles and median, whiskers to the furthest error within 1.5
     boxes, dots beyond. errors [N][L]; those that are not finite are left out, one must be."""
-    columns = [errors[np.isfinite(errors[:, l]), l] for l in range(len(names))]
+    columns = columns_of(errors)
     largest = max(float(c.max()) for c in columns if len(c))
     left = min(220.0, 24 + 6.6 * min(max(map(len, names)), 30))
     step = 21.0

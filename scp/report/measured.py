@@ -34,7 +34,7 @@ def page_of(measurements: Any) -> str:
             "title": words.clean(m.definitions.title),
             "body": _safe(part("measured.html", content)),
             "rows": _rows(m),
-            "heads": [words.clean(_name(n, u)) for n, u in zip(m.names, m.units, strict=True)],
+            "heads": [words.clean(titled(n, u)) for n, u in zip(m.names, m.units, strict=True)],
             "rows_more": max(0, len(m) - ROWS),
         },
     )
@@ -118,7 +118,7 @@ def _agreement(a: Any) -> dict[str, Any]:
         u = row["unit"]
         lines.append(
             {
-                "name": words.clean(_name(row["name"], u)),
+                "name": words.clean(titled(row["name"], u)),
                 "count": f"{row['count']:,}",
                 "mean": digits(row["mean"], u, True),
                 "sd": digits(row["sd"], u),
@@ -158,7 +158,8 @@ def percent(value: float) -> str:
     return f"{value:.1f}\u00a0%" if math.isfinite(value) else "–"
 
 
-def _name(name: str, unit: str) -> str:
+def titled(name: str, unit: str) -> str:
+    """A measurement with its unit."""
     return f"{name}, {'°' if unit == 'deg' else unit}" if unit else name
 
 
@@ -172,16 +173,23 @@ def distributions(m: Any) -> Drawing | str:
         known = m.values[~np.isnan(m.values[:, k]), k]
         if len(known):
             tiles.append(_histogram(known, name, m.units[k], m.norm(k)))
-            titles.append(words.clean(_name(name, m.units[k])))
+            titles.append(words.clean(titled(name, m.units[k])))
     return replace(grid(tiles, COLUMNS, titles), class_="wider") if tiles else ""
+
+
+def bins(
+    known: np.ndarray, norm: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Counts, edges and range of the histogram of the values of a measurement."""
+    low, high = span([*known, *(norm or ())], 0.04)
+    edges = np.linspace(low, high, min(BINS, max(6, int(2 * len(known) ** 0.5))) + 1)
+    return np.histogram(known, edges)[0], edges, (low, high)
 
 
 def _histogram(
     known: np.ndarray, name: str, unit: str, norm: tuple[float, float] | None
 ) -> Drawing:
-    low, high = span([*known, *(norm or ())], 0.04)
-    edges = np.linspace(low, high, min(BINS, max(6, int(2 * len(known) ** 0.5))) + 1)
-    counts, _ = np.histogram(known, edges)
+    counts, edges, (low, high) = bins(known, norm)
     frame = Frame(
         x=(low, high),
         y=(0.0, float(counts.max()) * 1.08),
@@ -213,18 +221,24 @@ def bland_altman(a: Any) -> Drawing | str:
     for k, row in enumerate(a.summary()):
         if row["count"] > 1:
             tiles.append(_difference(a, k, row))
-            titles.append(words.clean(_name(row["name"], row["unit"])))
+            titles.append(words.clean(titled(row["name"], row["unit"])))
     return replace(grid(tiles, COLUMNS, titles), class_="wider") if tiles else ""
+
+
+def pairs(a: Any, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of measurement k: the images where both values are known, their differences, and the means
+    of both values."""
+    difference = a.differences[:, k]
+    here = np.flatnonzero(~np.isnan(difference))
+    return here, difference[here], a.truth[here, k] + difference[here] / 2
 
 
 def _difference(a: Any, k: int, row: dict[str, Any]) -> Drawing:
     unit = row["unit"]
-    difference = a.differences[:, k]
-    here = np.flatnonzero(~np.isnan(difference))
-    middle = a.truth[here, k] + difference[here] / 2
+    here, difference, middle = pairs(a, k)
     frame = Frame(
         x=span(middle, 0.05),
-        y=span([*difference[here], row["low"], row["high"]], 0.06),
+        y=span([*difference, row["low"], row["high"]], 0.06),
         width=WIDTH,
         height=HEIGHT + 24,
         left=40,
@@ -241,9 +255,9 @@ def _difference(a: Any, k: int, row: dict[str, Any]) -> Drawing:
         (row["high"], "line t1 dashed", "upper limit of agreement"),
     ):
         frame.path([(x, value) for x in ends], class_, f"{what} {digits(value, unit, True)}")
-    for i, x in zip(here, middle, strict=True):
-        said = f"{short(a.ids[i], 40)}: {digits(difference[i], unit, True)}"
-        frame.dot(float(x), float(difference[i]), 2.2, "point t0", said)
+    for i, x, y in zip(here, middle, difference, strict=True):
+        said = f"{short(a.ids[i], 40)}: {digits(y, unit, True)}"
+        frame.dot(float(x), float(y), 2.2, "point t0", said)
     limits = f"limits {digits(row['low'], unit, True)} and {digits(row['high'], unit, True)}"
     said = f"mean difference {digits(row['mean'], unit, True)}, {limits}"
     return frame.done(words.clean(f"Bland-Altman plot of {row['name']}: {said}"))

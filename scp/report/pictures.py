@@ -49,26 +49,34 @@ class Pictures:
         thumb = (max(1, round(w * scale)), max(1, round(h * scale)))
         if scale < 1:
             grey = cv2.resize(grey, thumb, interpolation=cv2.INTER_AREA)
-        return Picture(_uri(grey, quality), thumb[0], thumb[1], (h, w))
+        return Picture(encoded(grey, quality), thumb[0], thumb[1], (h, w))
 
     def many(self, rows: Sequence[int], size: int, quality: int = 60) -> list[Picture]:
-        """`small` of several images, decoded on as many threads as scp has, and of 8-bit files at a
-        fraction of their size where the format can."""
+        """`small` of several images, decoded on as many threads as scp has, each as in `grey`."""
 
         def one(i: int) -> Picture:
             try:
-                h, w = self.dataset.shape(i)
-                scale = min(1.0, size / max(h, w))
-                side = max(1, round(h * scale)), max(1, round(w * scale))
-                if self.dataset.depth(i)[0] != 8:
-                    return self.small(i, size, quality)
-                grey = np.rint(255 * self.dataset.thumbnail(i, side)).astype(np.uint8)
+                grey, shape = self.grey(i, size)
             except Exception:  # `small` says what is wrong
                 return self.small(i, size, quality)
-            return Picture(_uri(grey, quality), side[1], side[0], (h, w))
+            return Picture(encoded(grey, quality), grey.shape[1], grey.shape[0], shape)
 
         with ThreadPoolExecutor(get_threads()) as threads:
             return list(threads.map(one, rows))
+
+    def grey(self, i: int, size: int) -> tuple[np.ndarray, tuple[int, int]]:
+        """Image i as uint8 [h][w], its longer side at most `size` pixels, and (H, W) of the
+        original. An 8-bit file is decoded at a fraction of its size where the format can. An image
+        that cannot be read raises."""
+        import cv2
+
+        h, w = self.dataset.shape(i)
+        scale = min(1.0, size / max(h, w))
+        side = max(1, round(h * scale)), max(1, round(w * scale))
+        if self.dataset.depth(i)[0] == 8:
+            return np.rint(255 * self.dataset.thumbnail(i, side)).astype(np.uint8), (h, w)
+        whole = self._grey(np.asarray(self.dataset.image(i)), i)
+        return cv2.resize(whole, side[::-1], interpolation=cv2.INTER_AREA), whole.shape
 
     def _grey(self, image: np.ndarray, i: int) -> np.ndarray:
         """uint8 [H][W]; deeper images are shown between their 0.5 and 99.5 percentiles."""
@@ -94,10 +102,11 @@ class Pictures:
         return (h, w) if h > 0 and w > 0 else None
 
 
-def _uri(grey: np.ndarray, quality: int) -> str:
+def encoded(pixels: np.ndarray, quality: int) -> str:
+    """A JPEG as a data: URI, of uint8 [h][w], or [h][w][3] in the order blue, green, red."""
     import cv2
 
-    done, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise RuntimeError("OpenCV could not encode a JPEG thumbnail")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

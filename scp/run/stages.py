@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +21,7 @@ from ..features import ImageVectors, PyramidStore, extractor_for
 from ..features.own import Given
 from ..keypoints import Pool
 from ..progress import Progress, watch
-from ..report import landmarks_in, write_report
+from ..report import cells, landmarks_in, write_report
 from ..runs import made_by, read_log, run_settings, unfinished
 from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
@@ -58,6 +57,9 @@ from .measuring import Measuring
 from .next import Shell
 from .other import asked_by, check_other, chosen_by, said, words
 from .spacing import keep_spacing, spacing_entry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SCORES = ("similarity", "cycle")
 STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
@@ -183,11 +185,18 @@ class Run(Finding, Annotating, Measuring, Exporting):
 
     def __repr__(self) -> str:
         where = "nothing is written" if self.path is None else self.path
-        return f"<Run: {len(self.dataset)} images, {self.extractor.name} features, {where}>"
+        chosen = "" if self._choice is None else f"{len(self._choice.ids)} chosen, "
+        name = self.extractor.name
+        return f"<Run: {len(self.dataset)} images, {name} features, {chosen}{where}>"
 
     def _repr_html_(self) -> str:
-        shown = f"<p>{escape(repr(self)[1:-1])}</p>"
+        shown = cells.paragraph(repr(self)[1:-1])
         return shown if self._choice is None else shown + self._choice._repr_html_()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The choice (`Choice.plot`), or the images where none was made yet (`Dataset.plot`), drawn
+        with matplotlib. ax: where to draw; None: a new figure. Returns the axes."""
+        return (self.dataset if self._choice is None else self._choice).plot(ax)
 
     def check(
         self, m: int | Sequence[int] | None, rules: dict[str, Any]

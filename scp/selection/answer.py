@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import html
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..report import plots
+from ..report import cells, figures
 from ..values import Result
 from .certificate import Certificate
 
 if TYPE_CHECKING:
-    from ..report.svg import Drawing
+    from matplotlib.axes import Axes
 
 SHOWN = 12  # names in a text at most
 
@@ -37,6 +37,8 @@ class Selection(Result):
         history: random search: (draws, best score so far).
         parameters: the rules that were given.
         certificate: the proof of the bound, for `verify` and others.
+        next_gain: score that one more row would add to these, the best that the rules allow; NaN
+            where there is none.
     """
 
     selected: np.ndarray
@@ -53,12 +55,13 @@ class Selection(Result):
     history: list[tuple[int, float]] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
     certificate: Certificate | None = field(default=None, repr=False, compare=False)
+    next_gain: float = field(default=math.nan, compare=False)
 
     def __str__(self) -> str:
         rows = listed(self.selected)
         return (
             f"{self.m} images ({self.method}): {rows}; score {self.score:.4f}, "
-            f"bound {self.upper_bound:.4f}, {self.proof}"
+            f"bound {self.upper_bound:.4f}, {self.proof}{self.more}"
         )
 
     @property
@@ -70,22 +73,29 @@ class Selection(Result):
             return f"gap {self.gap:.2%}"
         return f"at most {self.upper_bound - self.score:.4g} below the best"
 
+    @property
+    def more(self) -> str:
+        """What one more image would bring, as the end of a sentence; "" where it is not known."""
+        known = math.isfinite(self.next_gain)
+        return f"; one more image would add {self.next_gain:.4f}" if known else ""
+
     def __repr__(self) -> str:
         return f"<Selection: {self}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{rank}</td><td>{i}</td><td>{gain:.4f}</td></tr>"
-            for rank, (i, gain) in enumerate(zip(self.selected, self.gains, strict=True), 1)
-        )
-        return (
-            f"<p>{html.escape(str(self))}</p><table><thead><tr><th>pick</th><th>image</th>"
-            f"<th>gain</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
+        picks = zip(self.selected[:SHOWN], self.gains[:SHOWN], strict=True)
+        rows = [(rank, i, f"{gain:.4f}") for rank, (i, gain) in enumerate(picks, 1)]
+        left = len(self.selected) - len(rows)
+        more = cells.paragraph(f"and {left} more") if left else ""
+        return cells.paragraph(self) + cells.table(("pick", "image", "gain"), rows) + more
 
-    def plot(self) -> Drawing:
-        """Score after each pick and the bound, as a `Drawing` for notebooks and .svg files."""
-        return plots.coverage_curve(self)
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Score after each pick and the bound, drawn with matplotlib.
+
+        ax: where to draw; None: a new figure. Returns the axes. `scp.report.plots.coverage_curve`
+        draws the same as SVG.
+        """
+        return figures.score_curve([self], ax)
 
 
 def listed(names: Iterable[object]) -> str:

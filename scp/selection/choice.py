@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,14 @@ import numpy as np
 from .._version import __version__
 from ..landmarks import Landmarks, marked_ids
 from ..landmarks.names import Index
-from ..report import plots
-from ..report.cells import tiles
+from ..report import cells, figures
 from ..runs import RunFolder, brief, read_json
 from ..runs.folder import MARKS
 from ..values import Result, entries, whole_numbers
-from .answer import Selection, listed
+from .answer import SHOWN, Selection, listed
 
 if TYPE_CHECKING:
-    from ..report.svg import Drawing
+    from matplotlib.axes import Axes
 
 NEXT = (
     "next: mark their landmarks in a table (marks.csv); then Run.detect(scp.read_landmarks("
@@ -75,7 +73,8 @@ class Choice(Result):
         s = self.selection
         lines = [
             f"annotate {len(self.ids)} of {len(self.values)} images: {listed(self.ids)}",
-            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({s.proof})",
+            f"score {s.score:.4f}; no allowed choice can exceed {s.upper_bound:.4f} ({s.proof})"
+            f"{s.more}",
         ]
         if self.warnings:
             many = "1 warning" if len(self.warnings) == 1 else f"{len(self.warnings)} warnings"
@@ -97,16 +96,20 @@ class Choice(Result):
             for rank, (name, gain) in enumerate(zip(self.ids, gains, strict=True), 1)
         ]
         if self.images is None:
-            shown = "".join(f"<li>{escape(caption)}</li>" for caption in captions)
-            shown = f'<ol style="list-style:none">{shown}</ol>'
+            shown = "".join(map(cells.paragraph, captions[:SHOWN]))
         else:
-            shown = tiles(self.images, self.selection.selected, captions)
-        lines = "".join(f"<p>{escape(line)}</p>" for line in str(self).split("\n")[1:])
-        return shown + lines
+            shown = cells.tiles(self.images, self.selection.selected, captions)
+        head, *lines = map(cells.paragraph, str(self).split("\n"))
+        return head + shown + "".join(lines)
 
-    def plot(self) -> Drawing:
-        """Score against M with the bound, as a `Drawing` for notebooks and .svg files."""
-        return plots.coverage_curve(self.curve)
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Score against M with the bound, drawn with matplotlib; where one M was asked for, the
+        score after each pick.
+
+        ax: where to draw; None: a new figure. Returns the axes. `scp.report.plots.coverage_curve`
+        draws the same as SVG.
+        """
+        return figures.score_curve(self.curve, ax)
 
 
 def _gap(s: Selection) -> float | None:

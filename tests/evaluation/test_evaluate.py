@@ -18,6 +18,7 @@ from scp.datasets import arrays
 from scp.evaluation import evaluate, metrics
 from scp.landmarks import Landmarks, write_landmarks
 from scp.landmarks.edits import write_kept
+from scp.report.plots import error_figure
 
 NAN = float("nan")
 
@@ -379,7 +380,7 @@ def test_an_image_that_cannot_be_read_is_said(tmp_path):
 def test_plot_and_text():
     truth = images()
     e = evaluate(moved(truth, BY), truth, resamples=100)
-    drawing = str(e.plot())
+    drawing = str(error_figure(e.errors, e.names, e.radii, e.unit))
     assert drawing.count(">Error, mm</text>") == 2
     assert re.findall(r">(left|right)</text>", drawing) == ["left", "right"]
     assert "MRE 1.500 mm (95% interval" in str(e)

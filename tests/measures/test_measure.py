@@ -15,6 +15,7 @@ import scp
 from scp.datasets import DatasetError
 from scp.measures import Class, Measure
 from scp.measures.result import classes_of
+from scp.report.measured import bland_altman, distributions
 
 LINE = {"measures": {"d": {"distance": ["p", "q"]}}}
 
@@ -306,12 +307,13 @@ def test_it_is_shown_in_a_few_lines(tmp_path: Path):
     assert (
         table.shape == (60, 7) and table.pivot(index="image", columns="measurement").shape[0] == 6
     )
-    result.plot().save(tmp_path / "plot.svg")
+    distributions(result).save(tmp_path / "plot.svg")
     assert "ANB" in (tmp_path / "plot.svg").read_text()
     with pytest.raises(ValueError, match="no measurement is called 'X'"):
         result.column("X")
     compared = scp.measure(heads(6), "cephalometry", spacing=0.1, truth=heads(6, seed=4))
-    assert "mean difference" in str(compared.agreement.plot())
+    assert "mean difference" in str(bland_altman(compared.agreement))
+    assert "mean absolute" in compared.agreement._repr_html_()
     assert repr(compared.agreement).startswith("<Agreement: 10 measurements of 6 images, ")
 
 
