@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _core
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def versions() -> dict[str, str]:

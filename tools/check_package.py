@@ -3,21 +3,28 @@
 make package runs it with the interpreter of .venv. Everything happens below build/package.
 """
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import venv
-import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 5 * 2**20  # bytes of a wheel
+import check_wheel
+from check_wheel import ROOT, tracked
+
+LIMIT = 5 * 2**20  # bytes of the source distribution
+# What a build needs and readers look for. No images, models or run folders but those of tests.
+FOLDERS = ("benchmarks/", "conda/", "csrc/", "docs/", "notebooks/", "scp/", "tests/", "tools/")
+MADE = ("PKG-INFO", "setup.cfg", "sample_choosing_policy.egg-info/")
 
 
-def run(*command: object, cwd: Path = ROOT) -> None:
-    subprocess.run([str(part) for part in command], cwd=cwd, check=True)
+def run(*command: object, cwd: Path = ROOT, **settings: str) -> None:
+    words = [str(part) for part in command]
+    subprocess.run(words, cwd=cwd, env=os.environ | settings, check=True)
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -25,50 +32,56 @@ def only(folder: Path, pattern: str) -> Path:
     return path
 
 
-def tracked() -> set[str]:
-    """The files of the repository, as git knows them."""
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines())
+def check_source(path: Path) -> None:
+    """The source distribution has all that is tracked in FOLDERS, and nothing else that is not."""
+    with tarfile.open(path) as archive:
+        inside = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    files = tracked()
+    needed = {f for f in files if f.startswith(FOLDERS)}
+    needed |= {"setup.py", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "Makefile"}
+    if missing := sorted(needed - inside):
+        raise SystemExit(f"error: the source distribution lacks {missing}")
+    if foreign := sorted(f for f in inside - files if not f.startswith(MADE)):
+        raise SystemExit(f"error: the source distribution holds {foreign}, which git does not know")
+    size = path.stat().st_size
+    if size > LIMIT:
+        raise SystemExit(f"error: {path.name} has {size} bytes, more than {LIMIT}")
+    print(f"{path.name}: {size} bytes, {len(inside)} files")
+
+
+def only_a_c_compiler(folder: Path) -> dict[str, str]:
+    """A PATH on which nothing but a C compiler is: no C++, no nvcc, no git. On Linux, where we know
+    what a compiler calls."""
+    if sys.platform != "linux":
+        return {}
+    folder.mkdir()
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    for program in {"cc", "as", "ld", compiler}:
+        if found := shutil.which(program):
+            (folder / Path(program).name).symlink_to(found)
+    return {"PATH": str(folder), "CUDA_HOME": "", "CUDA_PATH": ""}
 
 
 def main() -> None:
     out = ROOT / "build" / "package"
     shutil.rmtree(out, ignore_errors=True)
     run(sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", out)
-    with tarfile.open(only(out, "*.tar.gz")) as archive:
-        inside = {name.partition("/")[2] for name in archive.getnames()}
-    needed = {f for f in tracked() if f.startswith(("csrc/", "scp/", "tests/", "benchmarks/"))}
-    needed |= {"setup.py", "pyproject.toml", "LICENSE", "README.md", "Makefile"}
-    if missing := sorted(needed - inside):
-        raise SystemExit(f"error: the source distribution lacks {missing}")
+    source = only(out, "*.tar.gz")
+    check_source(source)
 
     # With build isolation: proves that pyproject.toml names all that a build needs.
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", out, only(out, "*.tar.gz"))
+    alone = only_a_c_compiler(out / "bin")
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", out, source, **alone)
     wheel = only(out, "*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    if foreign := [n for n in names if not n.startswith(("scp/", "sample_choosing_policy-"))]:
-        raise SystemExit(f"error: the wheel holds {foreign}")
-    python_files = {f for f in tracked() if f.startswith("scp/")}
-    if missing := sorted(python_files - set(names)):
-        raise SystemExit(f"error: the wheel lacks {missing}")
-    size = wheel.stat().st_size
-    if size > LIMIT:
-        raise SystemExit(f"error: {wheel.name} has {size} bytes, more than {LIMIT}")
-    print(f"{wheel.name}: {size} bytes, {len(names)} files")
+    check_wheel.main([str(wheel)])
 
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder)
         venv.create(empty / "env", with_pip=True, symlinks=True)
         python = empty / "env" / "bin" / "python"
         run(python, "-m", "pip", "install", "-q", wheel, cwd=empty)
-        code = (
-            "import scp; from scp import _core; print(scp.__version__, scp.__file__, _core.isa())"
-        )
-        run(python, "-c", code, cwd=empty)
-        code = "import scp, sys; sys.exit('scp._testing' in sys.modules)"  # for development only
-        run(python, "-c", code, cwd=empty)
-        run(empty / "env" / "bin" / "scp", "--help", cwd=empty)
+        run(python, ROOT / "tools" / "try_wheel.py", "--images", cwd=empty)
+        run(empty / "env" / "bin" / "scp", "--version", cwd=empty)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@
 #ifndef SCP_SCP_H
 #define SCP_SCP_H
 
-#define SCP_VERSION "0.1.0"
+#define SCP_VERSION "0.2.0"
 
 #include "scp/status.h"
 #include "scp/alloc.h"
