@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=14_717)
     parser.add_argument("--images", type=int, help="150 of a folder, 8 random ones")
     options = parser.parse_args()
-    header("55 % of the bf16 peak in similarity (docs/how-to/gpu.md)")
+    header("55 % of the bf16 peak in similarity (docs/lab/gpu.md)")
     if not devices.devices():
         print("no GPU:", *devices.describe())
         sys.exit(0)

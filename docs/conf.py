@@ -13,8 +13,9 @@ copyright = author = "the scp authors"
 language = "en"
 
 # myst_nb: pages in Markdown and notebooks. sphinx_design: cards and tabs. napoleon: docstrings with
-# Args and Returns. Ours (docs/_extensions): docstrings, which are plain text; options: tables;
-# repository: links to what is no page; verbs: the command line, from its parsers.
+# Args and Returns. Ours (docs/_extensions): docstrings, which are plain text; glossary: links from
+# the first use of its terms; options: tables; repository: links to what is no page; verbs: the
+# command line, from its parsers.
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
@@ -22,6 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "docstrings",
+    "glossary",
     "options",
     "repository",
     "verbs",

@@ -1,9 +1,9 @@
 """What the compiler says of the CUDA kernels, and what data sheets promise: the tables of
-docs/how-to/gpu.md. Needs nvcc and nvdisasm (pip install nvidia-cuda-nvdisasm); no GPU.
+docs/lab/gpu.md. Needs nvcc and nvdisasm (pip install nvidia-cuda-nvdisasm); no GPU.
 
     python tools/cuda_report.py --nvdisasm PATH [--write]
 
---write replaces the part of docs/how-to/gpu.md between the two "report" marks.
+--write replaces the part of docs/lab/gpu.md between the two "report" marks.
 """
 
 import argparse

@@ -147,8 +147,8 @@ def add_which_features(group) -> None:
         default="auto",
         metavar="F",
         help="auto (trained if the run folder has them), trained, gradient; or your own "
-        "(docs/how-to/pipelines.md): vectors or maps in a .npy, .npz, .csv or .safetensors file, a "
-        "folder of .npy maps, "
+        "(docs/how-to/own-features.md): vectors or maps in a .npy, .npz, .csv or .safetensors "
+        "file, a folder of .npy maps, "
         "FILE.py:FUNCTION",
     )
     group.add_argument(

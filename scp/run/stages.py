@@ -81,8 +81,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
             there. None: nothing is written.
         features: a FeatureExtractor or GradientExtractor; or "trained" (those in the run folder),
             "gradient", "auto" (trained if there are any); or your own, see
-            `scp.features.own_features` (docs/how-to/pipelines.md). feature_ids: whose the rows of
-            those are, where they are arrays.
+            `scp.features.own_features` (docs/how-to/own-features.md). feature_ids: whose the rows
+            of those are, where they are arrays.
         keypoints, count, keypoint_options: see `scp.keypoints.detect`.
         mode, epsilon, max_memory: see `scp.SimilarityJob`.
         score: what a choice is to maximise: "similarity" (the paper, Eq. 9); "cycle": the same,
