@@ -62,8 +62,8 @@ def add_detect(commands) -> None:
         "--views",
         type=int,
         metavar="V",
-        help=f"of each image, in sizes 1, 1.25, .., 1 to {len(VIEWS)} "
-        "(default: all with trained features, 1 with gradients)",
+        help=f"how many sizes of each image are compared, 1 to {len(VIEWS)}: 1, 1.25, .. times "
+        "that of the training (default: all with trained features, 1 with gradients)",
     )
     add_pseudo_templates_argument(how)
     add_features(how)

@@ -84,7 +84,7 @@ def add_length(how, verb="train", minutes: str | None = None, steps: str | None 
 
 def add_weights(commands) -> None:
     """The parser of scp weights."""
-    weights = commands.add_parser("weights", help="weights from elsewhere, and for others")
+    weights = commands.add_parser("weights", help="weights of ImageNet in, trained networks out")
     verbs = weights.add_subparsers(required=True, metavar="VERB")
     verb = verbs.add_parser(
         "import",
