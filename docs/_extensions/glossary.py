@@ -1,6 +1,6 @@
 """Links the first use of each term of the glossary on a page to the glossary.
 
-In running text only: not in headings, code, links, heads of tables, signatures, nor in the
+In running text only: not in headings, bold, code, links, heads of tables, signatures, nor in the
 glossary. Whole words, in singular or plural; of terms that begin at the same place, the longest.
 """
 
@@ -17,6 +17,7 @@ PAGE = "reference/glossary"
 NOT_IN = (
     nodes.title,
     nodes.rubric,
+    nodes.strong,  # a lead
     nodes.term,
     nodes.thead,
     nodes.literal,

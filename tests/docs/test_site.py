@@ -103,7 +103,7 @@ def test_parts_of_words_are_no_terms(glossary, text):
     assert glossary.link(tree, TERMS) == [] and links(tree) == []
 
 
-def test_headings_code_links_and_heads_of_tables_stay(glossary):
+def test_headings_bold_code_links_and_heads_of_tables_stay(glossary):
     from docutils import nodes
 
     own = nodes.reference("", "the pool", refuri="elsewhere")
@@ -111,7 +111,8 @@ def test_headings_code_links_and_heads_of_tables_stay(glossary):
     body = nodes.tbody("", nodes.row("", nodes.entry("", paragraph("a feature"))))
     table = nodes.table("", nodes.tgroup("", head, body, cols=1))
     code = nodes.literal_block("", "the pool")
-    tree = page(paragraph(nodes.literal("", "pool"), " ", own), code, table)
+    bold = nodes.strong("", "The pool.")
+    tree = page(paragraph(bold, nodes.literal("", "pool"), " ", own), code, table)
     assert glossary.link(tree, TERMS) == ["feature"]
     assert links(tree) == [("the pool", "elsewhere"), ("feature", "g#feature")]
 
