@@ -234,8 +234,11 @@ class Problem:
             free &= ~(self.distances[:, taken] < self.min_distance).any(axis=1)
         if not (free.any() and len(taken)):
             return float("nan")
-        gains = (np.maximum(self.values[i] - cover_value, 0) for i in np.flatnonzero(free))
-        return max(float(self.weights @ gain) for gain in gains)
+        best = 0.0
+        for i in np.flatnonzero(free):
+            gain = np.subtract(self.values[i], cover_value, dtype=np.float64)
+            best = max(best, float(self.weights @ np.maximum(gain, 0, out=gain)))
+        return best
 
     def _exact(self, m, rows, bound, multipliers, max_nodes, progress):
         """rows, score, bound, proven, and the tree that shows it."""
