@@ -18,7 +18,6 @@ GALLERIES = 12  # templates with a gallery
 PER_GALLERY = 15
 WORST = 8
 SECOND = 16  # images of a second round
-HOVERS, HOVER_SIDE = 600, 96  # images at most with a picture on the map, and its longer side
 GIVEN = 200  # rows of the table of already annotated images
 
 
@@ -118,15 +117,18 @@ class Gallery:
         colours = [overlay.ramp(s) for s in share]
         return overlay.key_points(xy, picture.original, colours, 1.35 - 0.55 * share, said)
 
+    def represented(self, k: int) -> np.ndarray:
+        """Images that template k represents, most similar first, without itself."""
+        mine = np.flatnonzero(self.pool.owner == k)
+        mine = mine[mine != self.pool.templates[k]]
+        return mine[np.argsort(-self.pool.mean_to[k][mine], kind="stable")]
+
     def galleries(self) -> dict[str, Any]:
         """For each template the images it represents best, most similar first."""
         shown = []
         for k in range(min(len(self.pool.templates), GALLERIES)):
             t = int(self.pool.templates[k])
-            mine = np.flatnonzero(self.pool.owner == k)
-            mine = mine[mine != t]
-            value = self.pool.mean_to[k][mine]
-            mine = mine[np.argsort(-value, kind="stable")]
+            mine = self.represented(k)
             tiles = [
                 self.tile(int(i), 216) | {"value": words.number(self.pool.mean_to[k][i])}
                 for i in mine[:PER_GALLERY]
@@ -218,14 +220,10 @@ class Gallery:
         thumbs = poolmap.thumbnails(self.pool, where, self.pictures)
         several = self.pool.chosen > 1
         along = Along(values, self.offsets, self.selection, self.pool) if several else None
-        hovers = []
-        if len(self.ids) <= HOVERS:
-            hovers = self.pictures.many(range(len(self.ids)), HOVER_SIDE)
         return {
-            "svg": poolmap.pool_map(self.pool, where, self.ids, thumbs, along, hovers),
+            "svg": poolmap.pool_map(self.pool, where, self.ids, thumbs, along),
             "steps": [] if along is None else list(zip(along.steps, along.said, strict=True)),
             "shapes": poolmap.SHAPES,
-            "hovers": bool(hovers),
             "share": f"{100 * where.share:.0f}",
             "absent": int(np.isnan(where.xy[:, 0]).sum()),
             "colours": len(self.pool.templates) > COLOURS,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import charts, words
+from .browse import browse, whole_pool
 from .found import next_steps, section
 from .frame import ROWS, asset, page
 from .gallery import Gallery
@@ -48,7 +49,9 @@ def render(
         "galleries": gallery.galleries(),
         "worst": gallery.worst(),
         "regions": gallery.regions(),
+        "browse": browse(gallery),
         "map": gallery.map(where, values),
+        "hovers": where is not None and whole_pool(gallery),
         "spread": _spread(pool),
         "features": _features(notes),
         "notes": _notes(gallery, notes),
@@ -58,8 +61,11 @@ def render(
     # Last: every picture has been tried by now.
     context["unread"] = [(ids[i], why) for i, why in sorted(pictures.problems.items())]
     context["windowed"] = pictures.windowed
+    remarks = context["notes"]
+    lists = sum(remarks[name]["total"] for name in ("skipped", "duplicates", "empty"))
+    context["problems"] = len(remarks["warnings"]) + lists + len(context["unread"])
 
-    return page("report.html", context, asset("report.js"))
+    return page("report.html", context, asset("browse.js") + asset("report.js"))
 
 
 def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:

@@ -22,12 +22,11 @@ def pool_map(
     ids: Sequence[str],
     thumbs: dict[int, Picture],
     along: Along | None = None,
-    hovers: Sequence[Picture | None] = (),
 ) -> Drawing:
     """The pool in the plane: spokes to the owning template, templates with their rank.
 
     thumbs: position among the templates -> picture, drawn in the side columns with leaders. along:
-    what a slider moves through. hovers: of each image, shown under the pointer.
+    what a slider moves through.
     """
     side = SIDE if thumbs else 0.0
     place = _place(where.xy, side)
@@ -42,8 +41,6 @@ def pool_map(
             spokes.append(line(*place[n], *place[t], f"spoke t{k % COLOURS}", data_n=int(n)))
         said = f"coverage {number(pool.coverage[n])}, represented by {label(pool, k)}"
         data = {"data_n": int(n), "data_owner": along.of(n) if along else None}
-        if hovers and hovers[n] and hovers[n].uri:
-            data["data_picture"] = hovers[n].uri
         marks.append(_marker(*place[n], k, f"{clean(ids[n])}: {said}", data))
     for k, n in reversed(list(enumerate(pool.templates))):
         if drawn[n]:

@@ -81,13 +81,18 @@ if (step) {
   step.closest("p").hidden = false;
   step.addEventListener("input", show);
   show();
+  let before = step.value; // paper shows all picks
+  addEventListener("beforeprint", () => { before = step.value; step.value = step.max; show(); });
+  addEventListener("afterprint", () => { step.value = before; show(); });
 }
 const hover = document.getElementById("hover");
 if (hover) {
   const leave = () => { hover.hidden = true; };
-  for (const mark of map.querySelectorAll("[data-picture]")) {
+  for (const mark of map.querySelectorAll(".image[data-n]")) {
+    const picture = stored.get(mark.dataset.n);
+    if (!picture) continue;
     mark.addEventListener("pointerenter", (event) => {
-      hover.querySelector("img").src = mark.dataset.picture;
+      hover.querySelector("img").src = picture.uri;
       const said = mark.querySelector("title").textContent;
       hover.querySelector("figcaption").textContent = said.split(", represented by")[0];
       hover.hidden = false;

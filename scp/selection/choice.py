@@ -14,6 +14,7 @@ from .._version import __version__
 from ..landmarks import Landmarks, marked_ids
 from ..landmarks.names import Index
 from ..report import cells, figures
+from ..report.browse import Browser, browser
 from ..runs import RunFolder, brief, read_json
 from ..runs.folder import MARKS
 from ..values import Result, entries, whole_numbers
@@ -110,6 +111,17 @@ class Choice(Result):
         draws the same as SVG.
         """
         return figures.score_curve(self.curve, ax)
+
+    def browse(self) -> Browser:
+        """The chosen images one at a time, with the images that each represents best and worst,
+        and the key points that nothing covers: for a cell of a notebook, or `.save(path)`.
+
+        Raises:
+            ValueError: the choice knows no images.
+        """
+        if self.images is None:
+            raise ValueError("browse: this choice has no images; choose from a data set")
+        return browser(self.images, self.points, self.offsets, self.values, self.selection)
 
 
 def _gap(s: Selection) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import cv2
 import numpy as np
 import pytest
@@ -12,20 +10,8 @@ import scp
 from scp.annotate import write_page
 from scp.datasets.cephalometric import LANDMARKS
 
-CHROMIUM = shutil.which("chromium")
 SIZE = (2400, 1935)  # rows, columns of a cephalogram
 NOBODY = 1.0  # pixels: much less than anybody can see, much more than a mistake of half a pixel
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip)")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium (apt-get install chromium)")
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
