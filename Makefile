@@ -42,12 +42,13 @@ lint: $(VENV)/stamp-lint ## style of Python and C
 format: $(VENV)/stamp-lint ## rewrite Python and C in the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python tools/notebooks.py
 	git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs $(BIN)/clang-format -i
 
 types: $(VENV)/stamp-types $(VENV)/stamp-build ## types of what scp exports are complete
 	$(BIN)/python tools/check_types.py
 
-docs: $(VENV)/stamp-docs $(VENV)/stamp-build ## the site, in build/site; warnings are errors
+docs: $(VENV)/stamp-docs $(VENV)/stamp-build ## the site, in build/site, with the notebooks run; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
 	@echo "open build/site/index.html"
 
@@ -102,7 +103,7 @@ bench: $(VENV)/stamp-build ## every script in benchmarks
 	    echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist docs/reference/generated *.egg-info scp/*.so .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/reference/generated docs/tutorials/notebooks *.egg-info scp/*.so .pytest_cache .ruff_cache .hypothesis
 	find scp tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- set-up; stamps are newer than what they were made from ----

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
+from notebooks import kept
 from scp import __version__
 
 project = "scp"
@@ -14,8 +15,8 @@ language = "en"
 
 # myst_nb: pages in Markdown and notebooks. sphinx_design: cards and tabs. napoleon: docstrings with
 # Args and Returns. Ours (docs/_extensions): docstrings, which are plain text; glossary: links from
-# the first use of its terms; options: tables; repository: links to what is no page; verbs: the
-# command line, from its parsers.
+# the first use of its terms; notebooks: the notebooks as pages; options: tables; repository: links
+# to what is no page; verbs: the command line, from its parsers.
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
@@ -24,6 +25,7 @@ extensions = [
     "sphinx_design",
     "docstrings",
     "glossary",
+    "notebooks",
     "options",
     "repository",
     "verbs",
@@ -33,7 +35,14 @@ templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # the tests run them
+
+# The site is where every notebook runs, in its fast mode; one that fails is an error.
+nb_execution_mode = "cache"
+nb_execution_cache_path = kept()
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds a cell; a notebook takes less than 60 on an idle machine
+nb_output_stderr = "remove"  # bars; what warnings say stands in the results
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the signature has them

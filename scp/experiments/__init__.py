@@ -1,8 +1,12 @@
 """The paper's tables and figures, made again on the images at hand, with its numbers beside.
 
-    data = scp.experiments.load("cephalometric", root)
-    study = scp.experiments.Study(data, extractor, "runs/paper")
+    study = scp.experiments.open_study(root, "runs/paper", fast=False)
     print(scp.experiments.table1(study).text())
+
+With other images, features or options:
+
+    data = scp.experiments.load("table", root)
+    study = scp.experiments.Study(data, extractor, "runs/mine", scp.experiments.Options(draws=100))
 
 `paper` holds the numbers of the paper; `Options` says how is chosen and measured.
 """
@@ -14,6 +18,7 @@ from .face_choice import Asked
 from .faces import FaceData, load_faces
 from .figures import fig1, fig4, fig5, fig6
 from .objectives import Trainings, table4
+from .opening import open_study
 from .others import choices, other_ways, others
 from .output import Result, Table
 from .records import Record, record
@@ -48,6 +53,7 @@ __all__ = [
     "fig6",
     "load",
     "load_faces",
+    "open_study",
     "other_ways",
     "others",
     "record",

@@ -33,15 +33,18 @@ class FaceData:
     name: str
 
 
-def load_faces(root: str | os.PathLike[str], size: int = 256) -> FaceData:
+def load_faces(root: str | os.PathLike[str] | None, size: int = 256) -> FaceData:
     """WFLW in its official layout, or a folder with images/, landmarks.csv, train.txt and test.txt.
 
     Args:
-        root: the folder. size: of the crops of WFLW, pixels.
+        root: the folder. None: six generated radiographs in the place of faces, and three to test,
+            to try things without data. size: of the crops of WFLW, pixels.
 
     Raises:
         DatasetError: names the file that is missing or wrong.
     """
+    if root is None:
+        return _data(_made(6, seed=0), _made(3, seed=1), "generated radiographs, no faces")
     root = Path(root)
     if (root / "WFLW_annotations").is_dir():
         train = datasets.wflw(root, "train", size=size)
@@ -56,6 +59,12 @@ def load_faces(root: str | os.PathLike[str], size: int = 256) -> FaceData:
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path}: {error}") from None
     return _data(*parts, f"faces, {root}")
+
+
+def _made(n: int, seed: int) -> Dataset:
+    """Radiographs with as many landmarks as faces have, some of them several times."""
+    made = datasets.phantom(n, seed, (240, 192))
+    return made.with_landmarks(made.landmarks[:, np.arange(68) % made.landmarks.shape[1]])
 
 
 def _data(train: Dataset, test: Dataset, name: str) -> FaceData:

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from ..landmarks.csv import safe_cell
@@ -36,6 +37,15 @@ class Table:
             cells += [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
             lines.append("  " + "  ".join(cells).rstrip())
         return "\n".join(lines) + "\n"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(str(name))}</th>" for name in self.columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+            for row in self.rows
+        )
+        title = f"<p><strong>{escape(self.title)}</strong></p>"
+        return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -69,6 +79,12 @@ class Result:
             parts.append(f"![{self.title}]({self.name}.svg)")
         parts += [t.markdown().rstrip() for t in self.tables]
         return "\n\n".join([*parts, *self.notes]) + "\n"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the figure, the tables, the notes."""
+        parts = [] if self.figure is None else [str(self.figure)]
+        parts += [t._repr_html_() for t in self.tables]
+        return "".join([*parts, *(f"<p>{escape(note)}</p>" for note in self.notes)])
 
     def csv(self) -> str:
         out = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -79,7 +80,7 @@ class FaceTrainings:
 
 def table3(
     data: FaceData,
-    run: RunFolder,
+    run: RunFolder | str | os.PathLike[str],
     how: FaceTrainings | None = None,
     *,
     progress: Progress = None,
@@ -98,6 +99,7 @@ def table3(
     how.check()
     if how.m > len(data.train):
         raise ValueError(f"m = {how.m}: there are {len(data.train)} faces to choose from")
+    run = RunFolder.of(run)
     model = _autoencoder(data, run, how, progress, callback)
     folder = RunFolder(run / "reproduce" / FOLDER)
     values, weights = similarities(model, data.train, how.asked, folder, progress)

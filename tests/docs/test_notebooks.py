@@ -1,10 +1,10 @@
-"""Every notebook runs from top to bottom in its fast mode, twice, and is stored without outputs.
-One that was stopped with Ctrl-C goes on when it is run again; own images and marks are taken."""
+"""Notebooks: both files of a pair say the same, without outputs. `make docs` runs each of them
+once; here some run again beside their files, after Ctrl-C, and on own images and marks."""
 
+import importlib.util
 import json
 import re
 import signal
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,42 +13,67 @@ from phantoms import write_images
 import scp
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-CHOOSE, FIND = FOLDER / "01_choose_templates.ipynb", FOLDER / "02_find_landmarks.ipynb"
+TOOL = Path(__file__).parents[2] / "tools" / "notebooks.py"
+SOURCES = sorted(FOLDER.glob("*.py"))
+CHOOSE, FIND = FOLDER / "01_start_here.ipynb", FOLDER / "05_find_landmarks.ipynb"
 STAGES = {"key points": CHOOSE, "similarity": CHOOSE, "landmarks": FIND}  # with a progress
 TRAININGS = {"FeatureExtractor": CHOOSE, "LandmarkRefiner": FIND}
 
 
-def cells_of(path: Path, images: Path | None = None) -> list[str]:
-    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
-    assert cells and not any(c["outputs"] for c in cells)
-    sources = ["".join(c["source"]) for c in cells]
-    if images is not None:
-        sources[0], count = re.subn("IMAGES = None", f"IMAGES = {str(images)!r}", sources[0])
-        assert count == 1
-    return sources
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("notebooks", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_both_files_of_a_pair_say_the_same(source, tool):
+    text = source.read_text(encoding="utf-8")
+    shown = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert shown == tool.notebook(text), "run tools/notebooks.py"
+    (_, first), (_, settings), *_, (kind, last) = tool.cells(text)
+    assert first.startswith("# ") and settings.startswith("FAST = True")
+    assert kind == "markdown" and "## What to do next" in last
+
+
+def test_every_notebook_is_a_pair():
+    assert [p.stem for p in SOURCES] == [p.stem for p in sorted(FOLDER.glob("*.ipynb"))]
+
+
+def cells_of(path: Path) -> list[str]:
+    """The code of an .ipynb file."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
 def run(path: Path, images: Path | None = None) -> dict:
     """From the first cell to the last, in a new session."""
-    space = {}
-    for number, source in enumerate(cells_of(path, images)):
+    sources = cells_of(path)
+    if images is not None:
+        sources[0], count = re.subn("IMAGES = None", f"IMAGES = {str(images)!r}", sources[0])
+        assert count == 1
+    space: dict = {}
+    for number, source in enumerate(sources):
         exec(compile(source, f"{path.name}, cell {number}", "exec"), space)
-    assert space["FAST"] is True
     return space
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda p: p.name)
-def test_notebook_runs(path, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(2):  # the second time in a new session, beside what the first wrote
-        run(path)
 
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """A folder to work in, and phantoms that are drawn fast."""
+    made = scp.datasets.phantom
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scp.datasets, "phantom", partial(scp.datasets.phantom, size=(160, 128)))
+    monkeypatch.setattr(
+        scp.datasets, "phantom", lambda *a, **o: made(*a, **{**o, "size": (160, 128)})
+    )
+
+
+@pytest.mark.parametrize("path", [CHOOSE, FIND], ids=lambda p: p.name)
+def test_it_runs_again_beside_what_it_wrote(path, small):
+    for _ in range(2):
+        run(path)
 
 
 @pytest.mark.parametrize("kind", TRAININGS)
