@@ -44,7 +44,7 @@ else:
 # %%
 stages = scp.Run(images, run, features=extractor)
 choice = stages.select(range(1, MOST + 1))
-choice.plot()
+axes = choice.plot()
 
 # %% [markdown]
 # What the last image of each number brings. Where this is small, further annotations bring

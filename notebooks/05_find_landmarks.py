@@ -79,7 +79,7 @@ result = None if truth is None else scp.evaluate(found, truth)
 print("no truth to measure with" if result is None else result)
 
 # %%
-result and result.plot()
+axes = None if result is None else result.plot()
 
 # %% [markdown]
 # ## Correct the least certain

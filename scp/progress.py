@@ -1,6 +1,7 @@
 """Progress of long work: one meaning of the argument `progress` everywhere.
 
-None      bars on stderr where it is a terminal, and below the cell in a notebook
+None      bars on stderr where it is a terminal, and below the cell in a notebook; nothing where the
+          environment says SCP_PROGRESS=0
 True      bars, or a line every half minute where stderr is no terminal
 False     nothing
 function  called with (stage, 0, total) when a stage begins, then with (stage, done, total);
@@ -9,6 +10,7 @@ function  called with (stage, 0, total) when a stage begins, then with (stage, d
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +38,8 @@ def bars(progress: Progress) -> bool:
     """Whether bars are drawn: where somebody sees them, unless progress is False."""
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be None, True, False or a function, got {progress!r}")
+    if progress is None and os.environ.get("SCP_PROGRESS") == "0":
+        return False
     return progress is not False and (sys.stderr.isatty() or in_notebook())
 
 

@@ -6,6 +6,7 @@ The outputs are kept in build/notebooks until the code of scp changes.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -41,6 +42,15 @@ def kept() -> str:
     return str(ROOT / "build" / "notebooks" / digest.hexdigest()[:16])
 
 
+def quiet() -> None:
+    """Kernels show no bars, which are for those who wait, and no warning of their transport."""
+    profile = ROOT / "build" / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text('c.IPKernelApp.log_level = "ERROR"\n')
+    os.environ |= {"IPYTHONDIR": str(profile.parent), "SCP_PROGRESS": "0"}
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    quiet()
     app.connect("config-inited", copy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

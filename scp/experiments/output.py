@@ -7,10 +7,10 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 from ..landmarks.csv import safe_cell
+from ..report import cells
 from ..report.svg import Drawing
 from ..runs import RunFolder
 
@@ -39,13 +39,7 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(str(name))}</th>" for name in self.columns)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-            for row in self.rows
-        )
-        title = f"<p><strong>{escape(self.title)}</strong></p>"
-        return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return cells.paragraph(self.title) + cells.table(self.columns, self.rows)
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -84,7 +78,7 @@ class Result:
         """In a notebook: the figure, the tables, the notes."""
         parts = [] if self.figure is None else [str(self.figure)]
         parts += [t._repr_html_() for t in self.tables]
-        return "".join([*parts, *(f"<p>{escape(note)}</p>" for note in self.notes)])
+        return "".join([*parts, *map(cells.paragraph, self.notes)])
 
     def csv(self) -> str:
         out = io.StringIO()

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from scp import progress
-from scp.progress import CellBar, clock, watch
+from scp.progress import CellBar, bars, clock, watch
 
 
 class Clock:
@@ -109,6 +109,12 @@ def test_shares_stay_in_the_bar(cells, passing):
     assert 'value="1.0000"' in cells[0][0]["text/html"]
     bar.close("stopped")
     assert cells[0][-1]["text/plain"] == "train: stopped, 0:00"
+
+
+def test_the_environment_says_that_nobody_waits(cells, monkeypatch):
+    monkeypatch.setenv("SCP_PROGRESS", "0")
+    assert watch(None, "similarity", 4) is None and not bars(None)
+    assert bars(True), "what was asked for is shown"
 
 
 def test_times_are_read_as_of_a_clock():
