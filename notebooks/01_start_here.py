@@ -16,7 +16,7 @@
 # your own folder into `IMAGES` to use your images.
 
 # %%
-FAST = True  # few images, and features that learn for some seconds; False: ten minutes
+FAST = True  # few images; False: 60, and features that learn for ten minutes
 IMAGES = None  # a folder of images, or None for generated radiographs
 M = 3  # how many images you are willing to annotate
 
@@ -36,18 +36,16 @@ images
 # %% [markdown]
 # ## Learn what the images look like
 #
-# A network learns, from the images alone, to find each place of one view of an image in another
-# view. No labels are used. In a terminal: `scp train IMAGES`. Ten minutes on a laptop are enough
-# for a few hundred images. The fast mode takes seconds, and learns little. `losses` are of each
-# level of the features, the coarsest first.
+# Places of images are compared by features. The best ones are learned from the images alone: a
+# network learns to find each place of one view of an image in another view. No labels are used.
+# In a terminal: `scp train IMAGES`. Ten minutes on a laptop are enough for a few hundred images.
+# The fast mode takes the gradients of the images instead: no training, and larger errors.
 
 # %%
-extractor = scp.FeatureExtractor(preset="laptop", size=(128, 128) if FAST else None)
 if FAST:
-    extractor.fit(images, steps=10, run=run)
+    extractor = scp.GradientExtractor(size=(128, 128))
 else:
-    extractor.fit(images, minutes=10, run=run)
-extractor.trained_.losses
+    extractor = scp.FeatureExtractor(preset="laptop").fit(images, minutes=10, run=run)
 
 # %% [markdown]
 # ## Choose
@@ -57,7 +55,7 @@ extractor.trained_.losses
 # above the bound.
 
 # %%
-stages = scp.Run(images, run)
+stages = scp.Run(images, run, features=extractor)
 choice = stages.select(M)
 choice
 

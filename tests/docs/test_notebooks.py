@@ -5,19 +5,21 @@ import importlib.util
 import json
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from phantoms import write_images
 
 import scp
+from scp.networks import PRESETS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TOOL = Path(__file__).parents[2] / "tools" / "notebooks.py"
 SOURCES = sorted(FOLDER.glob("*.py"))
 CHOOSE, FIND = FOLDER / "01_start_here.ipynb", FOLDER / "05_find_landmarks.ipynb"
 STAGES = {"key points": CHOOSE, "similarity": CHOOSE, "landmarks": FIND}  # with a progress
-TRAININGS = {"FeatureExtractor": CHOOSE, "LandmarkRefiner": FIND}
+TRAININGS = {"FeatureExtractor": (CHOOSE, False), "LandmarkRefiner": (FIND, True)}  # and FAST
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,10 @@ def cells_of(path: Path) -> list[str]:
     return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
-def run(path: Path, images: Path | None = None) -> dict:
+def run(path: Path, images: Path | None = None, fast: bool = True) -> dict:
     """From the first cell to the last, in a new session."""
     sources = cells_of(path)
+    sources[0] = sources[0].replace("FAST = True", f"FAST = {fast}")
     if images is not None:
         sources[0], count = re.subn("IMAGES = None", f"IMAGES = {str(images)!r}", sources[0])
         assert count == 1
@@ -62,12 +65,13 @@ def run(path: Path, images: Path | None = None) -> dict:
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """A folder to work in, and phantoms that are drawn fast."""
+    """A folder to work in, few phantoms that are drawn fast, and a network that sees little."""
     made = scp.datasets.phantom
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        scp.datasets, "phantom", lambda *a, **o: made(*a, **{**o, "size": (160, 128)})
+        scp.datasets, "phantom", lambda n, **o: made(min(n, 12), **{**o, "size": (160, 128)})
     )
+    monkeypatch.setitem(PRESETS, "laptop", replace(PRESETS["laptop"], size=(96, 96)))
 
 
 @pytest.mark.parametrize("path", [CHOOSE, FIND], ids=lambda p: p.name)
@@ -78,10 +82,11 @@ def test_it_runs_again_beside_what_it_wrote(path, small):
 
 @pytest.mark.parametrize("kind", TRAININGS)
 def test_a_training_that_was_stopped_goes_on(kind, monkeypatch, small):
+    path, fast = TRAININGS[kind]
     made, starts, stop = getattr(scp, kind), [], True
     fit = made.fit
 
-    def watched(self, *arguments, steps, **options):
+    def watched(self, *arguments, minutes=None, steps=None, **options):
         def see(event):
             if event["event"] == "start":
                 starts.append(event["step"])
@@ -93,9 +98,9 @@ def test_a_training_that_was_stopped_goes_on(kind, monkeypatch, small):
 
     monkeypatch.setattr(made, "fit", watched)
     with pytest.raises(KeyboardInterrupt, match="stopped after step 2"):
-        run(TRAININGS[kind])
+        run(path, fast=fast)
     stop = False
-    space = run(TRAININGS[kind])
+    space = run(path, fast=fast)
     assert starts == [0, 2], "it goes on and does not start anew"
     trained = space["extractor" if kind == "FeatureExtractor" else "refiner"].trained_
     assert trained.finished and trained.step == 5
