@@ -42,6 +42,7 @@ nb_execution_cache_path = kept()
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds a cell; a notebook takes less than 60 on an idle machine
+nb_merge_streams = True
 nb_output_stderr = "remove"  # what warnings say stands in the results
 
 autosummary_generate = True

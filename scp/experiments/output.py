@@ -46,7 +46,7 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """A table or figure of the paper, made again.
 
@@ -62,6 +62,12 @@ class Result:
     records: list[dict[str, Any]] = field(default_factory=list)
     figure: Drawing | None = None
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Result: {self.title}>"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         parts = [self.title, *(t.text() for t in self.tables), *self.notes]

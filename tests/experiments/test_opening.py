@@ -35,6 +35,8 @@ def test_features_of_the_run_folder_are_taken(tmp_path):
 def test_a_result_shows_figure_tables_and_notes():
     figure = Drawing(10, 10, "a line", ("<path/>",))
     table = Table("Errors < 2", ("way", "mm"), [("<SCP>", "1.84")])
-    shown = Result("fig1", "Figure", [table], figure=figure, notes=["5 & 6"])._repr_html_()
+    result = Result("fig1", "Figure", [table], figure=figure, notes=["5 & 6"])
+    assert repr(result) == "<Result: Figure>" and str(result) == result.text()
+    shown = result._repr_html_()
     assert shown.index("<path/>") < shown.index("Errors &lt; 2") < shown.index("5 &amp; 6")
     assert "<td>&lt;SCP&gt;</td><td>1.84</td>" in shown and "<SCP>" not in shown
