@@ -16,8 +16,8 @@
 # your own folder into `IMAGES` to use your images.
 
 # %%
-FAST = True  # few images; False: 60, and features that learn for ten minutes
-IMAGES = None  # a folder of images, or None for generated radiographs
+FAST = True  # False: more images, features learn for ten minutes
+IMAGES = None  # a folder of images; None: generated radiographs
 M = 3  # how many images you are willing to annotate
 
 # %%

@@ -17,7 +17,7 @@
 
 # %%
 FAST = True  # few images; False: more
-IMAGES = None  # a folder of images, or None for generated radiographs
+IMAGES = None  # a folder of images; None: generated radiographs
 M = 3  # how many images you are willing to annotate
 
 # %% [markdown]

@@ -15,8 +15,8 @@
 # labels.
 
 # %%
-FAST = True  # few images; False: 60, and features that learn for ten minutes
-IMAGES = None  # a folder of images, or None for generated radiographs
+FAST = True  # False: more images, features learn for ten minutes
+IMAGES = None  # a folder of images; None: generated radiographs
 MOST = 6  # the largest number of images you are willing to annotate
 
 # %%

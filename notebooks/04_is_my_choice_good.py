@@ -15,10 +15,10 @@
 # choices, and one with a choice of your own.
 
 # %%
-FAST = True  # few images; False: 60, and features that learn for ten minutes
-IMAGES = None  # a folder of images, or None for generated radiographs
+FAST = True  # False: more images, features learn for ten minutes
+IMAGES = None  # a folder of images; None: generated radiographs
 M = 3  # how many images to annotate
-MINE = None  # names of images that you would have taken, or None for the first M
+MINE = None  # images that you would have taken; None: the first M
 
 # %%
 from pathlib import Path

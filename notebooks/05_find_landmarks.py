@@ -16,10 +16,10 @@
 # anywhere. Put the path of your own folder into `IMAGES` to use your images.
 
 # %%
-FAST = True  # few images and features without training; False takes about half an hour
-IMAGES = None  # a folder of images, or None for generated radiographs
+FAST = True  # False: more images, half an hour
+IMAGES = None  # a folder of images; None: generated radiographs
 M = 3  # how many images are annotated
-TRUTH = None  # landmarks of further images, to measure with: a CSV file; a phantom knows its own
+TRUTH = None  # a file of landmarks of further images, to measure with
 
 # %%
 from pathlib import Path

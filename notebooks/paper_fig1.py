@@ -18,8 +18,8 @@
 # mm, SCP's 3.08 mm.
 
 # %%
-FAST = True  # few images and steps, gradient features; False: features learn for an hour first
-ROOT = None  # the folder of the cephalograms of ISBI 2015, or None for generated radiographs
+FAST = True  # False: features learn for an hour first
+ROOT = None  # the folder of the ISBI 2015 cephalograms; None: generated
 
 # %%
 from scp import experiments

@@ -17,8 +17,8 @@
 # The paper shows in such pictures how far the landmarks of a bad template lie from the true ones.
 
 # %%
-FAST = True  # few images and steps, gradient features; False: features learn for an hour first
-ROOT = None  # the folder of the cephalograms of ISBI 2015, or None for generated radiographs
+FAST = True  # False: features learn for an hour first
+ROOT = None  # the folder of the ISBI 2015 cephalograms; None: generated
 
 # %%
 from scp import experiments

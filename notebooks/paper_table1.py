@@ -18,8 +18,8 @@
 # against 3.60 mm, with five 2.57 mm against 2.85 mm.
 
 # %%
-FAST = True  # few images and steps, gradient features; False: features learn for an hour first
-ROOT = None  # the folder of the cephalograms of ISBI 2015, or None for generated radiographs
+FAST = True  # False: features learn for an hour first
+ROOT = None  # the folder of the ISBI 2015 cephalograms; None: generated
 
 # %%
 from scp import experiments

@@ -18,8 +18,8 @@
 # eyes. With the first 50 faces it is 9.13 %.
 
 # %%
-FAST = True  # few images and steps, gradient features; False: features learn for an hour first
-ROOT = None  # the folder of WFLW, or None for generated radiographs in the place of faces
+FAST = True  # False: features learn for an hour first
+ROOT = None  # the folder of WFLW; None: generated radiographs, no faces
 
 # %%
 from scp import experiments

@@ -18,8 +18,8 @@
 # 2.88 mm with five images, and 2.57 mm with SCP's.
 
 # %%
-FAST = True  # few images and steps, gradient features; False: features learn for an hour first
-ROOT = None  # the folder of the cephalograms of ISBI 2015, or None for generated radiographs
+FAST = True  # False: features learn for an hour first
+ROOT = None  # the folder of the ISBI 2015 cephalograms; None: generated
 
 # %%
 from scp import baselines, experiments
