@@ -113,5 +113,6 @@ images.with_spacing(1.0).spacing[:2]
 # ## What to do next
 #
 # - [How many images should I annotate?](03_how_many.ipynb)
+# - [Your own images, step by step](../docs/how-to/own-images.md)
 # - [All that is read, and how](../docs/reference/datasets.md)
-# - [Features of your own, and pipelines](../docs/how-to/pipelines.md)
+# - [Features of your own](../docs/how-to/own-features.md)
