@@ -50,8 +50,8 @@ def check_source(path: Path) -> None:
 
 
 def only_a_c_compiler(folder: Path) -> dict[str, str]:
-    """A PATH on which nothing but a C compiler is: no C++, no nvcc, no git. On Linux, where we know
-    what a compiler calls."""
+    """A PATH on which nothing but a C compiler is: no C++, no git. On Linux, where we know what a
+    compiler calls. SCP_CUDA: nvcc is found in /usr/local/cuda, too."""
     if sys.platform != "linux":
         return {}
     folder.mkdir()
@@ -59,7 +59,7 @@ def only_a_c_compiler(folder: Path) -> dict[str, str]:
     for program in {"cc", "as", "ld", compiler}:
         if found := shutil.which(program):
             (folder / Path(program).name).symlink_to(found)
-    return {"PATH": str(folder), "CUDA_HOME": "", "CUDA_PATH": ""}
+    return {"PATH": str(folder), "SCP_CUDA": "0"}
 
 
 def main() -> None:
