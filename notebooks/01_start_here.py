@@ -26,7 +26,7 @@ from pathlib import Path
 import scp
 
 name = "phantoms" if IMAGES is None else Path(IMAGES).resolve().name
-run = Path("scp-start-fast" if FAST else "scp-start", name)  # stopped? run again, it goes on
+run = Path("scp-start-fast" if FAST else "scp-start", name)  # stopped? run it again
 if IMAGES is None:
     images = scp.datasets.phantom(12 if FAST else 60, size=(240, 192))
 else:

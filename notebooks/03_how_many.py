@@ -25,7 +25,7 @@ from pathlib import Path
 import scp
 
 name = "phantoms" if IMAGES is None else Path(IMAGES).resolve().name
-run = Path("scp-many-fast" if FAST else "scp-many", name)  # stopped? run again, it goes on
+run = Path("scp-many-fast" if FAST else "scp-many", name)  # stopped? run it again
 if IMAGES is None:
     images = scp.datasets.phantom(12 if FAST else 60, size=(240, 192))
 else:

@@ -29,7 +29,7 @@ import numpy as np
 import scp
 
 name = "phantoms" if IMAGES is None else Path(IMAGES).resolve().name
-run = Path("scp-good-fast" if FAST else "scp-good", name)  # stopped? run again, it goes on
+run = Path("scp-good-fast" if FAST else "scp-good", name)  # stopped? run it again
 if IMAGES is None:
     images = scp.datasets.phantom(12 if FAST else 60, size=(240, 192))
 else:

@@ -28,7 +28,7 @@ import scp
 from scp.report.plots import found_landmarks
 
 name = "phantoms" if IMAGES is None else Path(IMAGES).resolve().name
-run = Path("scp-find-fast" if FAST else "scp-find", name)  # stopped? run again, it goes on
+run = Path("scp-find-fast" if FAST else "scp-find", name)  # stopped? run it again
 if IMAGES is None:
     images = scp.datasets.phantom(12 if FAST else 60, size=(240, 192))
 else:

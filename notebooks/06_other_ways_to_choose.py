@@ -68,7 +68,7 @@ print(f"no choice can exceed {choice.selection.upper_bound:.4f}")
 # random sets with a smaller error: 50 is chance.
 
 # %%
-run = "scp-others-fast" if FAST else "scp-others"  # stopped? run again, it goes on
+run = "scp-others-fast" if FAST else "scp-others"  # stopped? run it again
 options = experiments.Options(evaluation="honest", draws=20 if FAST else 1000)
 study = experiments.Study(data, extractor, run, options)
 sizes, seeds = ((1, 3), 2) if FAST else ((1, 2, 5, 10, 25), 10)
