@@ -73,7 +73,7 @@ def add_annotate(commands) -> None:
 def run_annotate(args) -> int:
     from ..landmarks import read_landmarks
     from ..run.annotating import annotate_run
-    from ..run.next import after_annotating
+    from ..run.next import after_annotating, with_features_of
 
     pool = open_data(args)
     folder = run_path(args, pool)
@@ -108,5 +108,5 @@ def run_annotate(args) -> int:
             "--page-size allows more"
         )
     print(f"page in {visible(str(page.path))}")
-    say_next(after_annotating(folder, page, shell_of(args, folder)))
+    say_next(after_annotating(folder, page, with_features_of(folder, shell_of(args, folder))))
     return 0

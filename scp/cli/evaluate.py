@@ -19,6 +19,7 @@ from .arguments import (
     spacing_argument,
 )
 
+SPACED = ("folder", "table", "coco")  # kinds of images that --spacing is for
 MOST_ROWS = 40  # of the table of landmarks
 LOOKED_AT = 20  # points of the largest errors, whose images are named
 
@@ -139,9 +140,11 @@ def run_evaluate(args) -> int:
         print(f"files in {folder}; open {Path(folder, 'evaluation.html')}")
     page = Path(folder, "evaluation.html") if written else None
     worst = [result.ids[i] for i, _ in result.worst(LOOKED_AT)]
-    again = f"{args.command_text} --out evaluation"
     pictures = result.images is not None and not args.no_pictures
-    say_next(after_evaluation(worst, Path(args.landmarks), page, again, pictures))
+    free = args.unit is args.grid is args.radii is None and args.dataset in SPACED
+    pixels = unit == "px" and free
+    again = args.command_text
+    say_next(after_evaluation(worst, Path(args.landmarks), page, again, pictures, pixels))
     return 0
 
 
@@ -247,7 +250,7 @@ def show(result) -> None:
     for text, ids in (
         ("left out, no true landmark", result.left_out),
         ("not predicted", result.not_predicted),
-        ("excluded", result.excluded),
+        ("left out, marked by a person or excluded", result.excluded),
         ("left out, no spacing", result.without_spacing),
     ):
         if ids:

@@ -30,6 +30,7 @@ def add_export(commands) -> None:
 def run_export(args) -> int:
     from ..landmarks.formats import named
     from ..run.exporting import export_run
+    from ..run.next import with_features_of
     from ..run.spacing import with_kept_spacing
 
     pool = open_data(args)
@@ -37,7 +38,8 @@ def run_export(args) -> int:
     pool = with_kept_spacing(pool, folder)
     written, points = export_run(folder, pool, args.to, predictions=args.predictions, out=args.out)
     print(f"the chosen images for {named(args.to).title}: {visible(str(written))}")
-    find = shell_of(args, folder).command("detect", "--templates", "FILE")
+    shell = with_features_of(folder, shell_of(args, folder))
+    find = shell.command("detect", "--templates", "FILE")
     labels = f"The labels: {', '.join(points.names)}."
     say_next(
         [

@@ -160,7 +160,7 @@ def show(result) -> None:
     if len(result.names) > MOST_ROWS:
         print(f"... and {len(result.names) - MOST_ROWS} further measurements")
     if math.isfinite(_median(intervals.ravel())):
-        print(f"+-: half of the {result.level:.0%} interval of one value, in the middle image")
+        print(f"+-: half of the {result.level:.0%} interval of one value, median of the images")
     else:
         print("no intervals: these landmarks have no expected errors, as those of scp detect do")
     for text in result.remarks:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..landmarks import read_landmarks
 from ..landmarks.lists import holds_landmarks, read_values
-from ..landmarks.names import stem, visible
+from ..landmarks.names import group_numbers, known_groups, stem, visible
 from ..landmarks.text import number_in
 from .arguments import (
     add_data,
@@ -284,6 +284,8 @@ def choose(args, run, rules: dict):
         if run.dataset.range_note():
             say(run.dataset.range_note())
         say(f"similarity: {run.estimate()}")
+        if rules.get("groups"):
+            say(_groups_said(rules["groups"], rules["quota"]))
         if args.method in ACTIVE:
             say(_active_said(args.method, n, rules.get("training")))
         if args.estimate:
@@ -360,6 +362,16 @@ def _features_said(run) -> list[str]:
         order = f"{visible(ids[0])}, .., {visible(ids[-1])}"
         lines.append(f"{source} has no ids: its rows are the images in their order, {order}")
     return lines
+
+
+def _groups_said(groups: list, quota: int) -> str:
+    """How many groups there are: a table of other patients is seen here."""
+    known = [g for g in known_groups(groups) if g is not None]
+    alone = len(groups) - len(known)
+    more = f" ({alone} image{'s' * (alone > 1)} without one)" if alone else ""
+    count = len(set(group_numbers(known)))
+    named = f"{count} group{'s' * (count != 1)}{more}"
+    return f"{named}; at most {quota} of a group are chosen"
 
 
 def _costs(path: str, ids: list[str]) -> list[float]:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from ..landmarks.names import visible
 from ..progress import LINE_SECONDS
-from ..runs import parse_json
+from ..runs import parse_json, read_json
+from ..runs.folder import SELECTION
 from .arguments import (
     add_data,
     add_output,
     data_words,
     given_words,
     open_data,
+    option_of,
     program,
     run_path,
     say_next,
@@ -24,6 +26,7 @@ from .arguments import (
 )
 
 EXIT_STOPPED = 130
+RULES = ("initial", "include", "exclude", "groups", "costs", "budget", "min_distance")
 
 
 def add_train(commands) -> None:
@@ -166,8 +169,11 @@ def run_train(args) -> int:
     if not args.json:
         print(f"weights in {run}/weights.safetensors")
         same = [args.images, "--run", str(run), *data_words(args)]
-        select = shlex.join([*program(), "select", *same])
-        steps = [("Choose the images to annotate, by these features:", select)]
+        m, rules = asked_before(run)
+        select = shlex.join([*program(), "select", *same, *m])
+        again = ", ".join(map(option_of, rules))
+        more = f"; the choice before had {again}: give them again" if rules else ""
+        steps = [(f"Choose the images to annotate, by these features{more}:", select)]
         if extractor.hardly_trained:
             print(f"warning: {extractor.hardly_trained}", file=sys.stderr)
             same += given_words(args, "preset", "size", "objective", "start", "seed")
@@ -176,6 +182,16 @@ def run_train(args) -> int:
             steps.insert(0, ("Train for longer first:", shlex.join(longer)))
         say_next(steps)
     return 0
+
+
+def asked_before(run: Path) -> tuple[list[str], list[str]]:
+    """-m of the choice that is in the run folder, as words, and the names of its rules."""
+    try:
+        content = read_json(run / SELECTION)
+        rules = [name for name in RULES if content["rules"].get(name)]
+        return ["-m", str(len(content["selected"]))], rules
+    except (ValueError, OSError, KeyError, TypeError, AttributeError):
+        return [], []
 
 
 def fit(extractor, pool, run, args, **length) -> bool:

@@ -51,7 +51,9 @@ def warn_of(found: FileSpacing, ids: Sequence[str]) -> None:
     """Once per pool: what must be known of its spacing, and that some images have none."""
     for caution in dict.fromkeys(c for c in found.cautions if c):
         rows = [i for i, c in enumerate(found.cautions) if c == caution]
-        warn(f"{caution} ({_named(rows, ids)}); --spacing, or with_spacing(), gives another")
+        warn(
+            f"spacing: {caution} ({_named(rows, ids)}); --spacing, or with_spacing(), gives another"
+        )
     rows = np.flatnonzero(np.isnan(found.mm).any(axis=1)).tolist()
     if 0 < len(rows) < len(ids):
         warn(f"no spacing: {_named(rows, ids)} have none; figures in mm leave them out")

@@ -182,10 +182,11 @@ def _notes(study: Study, trainings: ActiveTrainings, m: int) -> list[str]:
     o, n = study.options, len(study.ids)
     vaal = active.settings("vaal", n, trainings.vaal)
     heads = active.settings("loss", n, trainings.instances)
+    first, last = o.random_state, o.random_state + trainings.seeds - 1
+    seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
     return [
-        f"{study.about} Chosen from {n} images, each method anew with seeds "
-        f"{o.random_state} to {o.random_state + trainings.seeds - 1}; random: {o.draws} sets. Mean "
-        "± deviation (population).",
+        f"{study.about} Chosen from {n} images, each method anew with {seeds}; random: "
+        f"{o.draws} sets. Mean ± deviation (population).",
         f"VAAL: {active.INITIAL} random images count as labelled, {vaal.steps} steps of "
         f"{vaal.batch} labelled and {vaal.batch} unlabelled crops; the {m} that it asks for are "
         "the templates, without the first ones.",

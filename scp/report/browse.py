@@ -38,6 +38,9 @@ class Browser:
 
     html: str = field(repr=False)
 
+    def __repr__(self) -> str:
+        return f'<Browser: a page of {len(self.html) >> 10} kB; .save("browse.html") writes it>'
+
     def _repr_html_(self) -> str:
         # A document of its own: neither style sheet sees the other.
         return (

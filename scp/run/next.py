@@ -13,8 +13,10 @@ from ..annotate import Written
 from ..landmarks import Landmarks
 from ..landmarks.edits import ledger_of
 from ..measures import can_measure
-from ..runs.folder import LANDMARKS, MARKS, REFINED
+from ..runs.config import made_by, read_config
+from ..runs.folder import CONFIG, LANDMARKS, MARKS, REFINED, WEIGHTS
 from .marks import given_marks
+from .measuring import spacing_in
 from .spacing import spacing_words
 
 if TYPE_CHECKING:
@@ -57,6 +59,23 @@ class Shell:
 def of_images(shell: Shell) -> Shell:
     """The same images and run, for a verb that computes nothing."""
     return replace(shell, features=[], templates=[])
+
+
+def with_features_of(run: Path, shell: Shell) -> Shell:
+    """With the features of the run's choice, where a verb would take others by itself."""
+    try:
+        made = read_config(run / CONFIG)["features"]
+        name, given = made["features"], made_by(made)
+    except (ValueError, OSError, KeyError, TypeError):  # said by who needs the settings
+        return shell
+    words = []
+    if name == "gradient" and (run / WEIGHTS).is_file():  # which would be taken
+        words = ["--features", "gradient"]
+    elif name == "maps" and given["features"]:
+        words = ["--features", str(given["features"])]
+        words += ["--feature-ids", str(given["feature_ids"])] if given["feature_ids"] else []
+        words += ["--size", "x".join(map(str, given["size"]))]
+    return replace(shell, features=words)
 
 
 def after_select(run: Run) -> list[Step]:
@@ -149,12 +168,18 @@ def after_finding(run: Run, found: Landmarks, file: Path, refined: bool = False)
 
 
 def after_evaluation(
-    worst: list[str], landmarks: Path, page: Path | None, again: str, pictures: bool
+    worst: list[str],
+    landmarks: Path,
+    page: Path | None,
+    again: str,
+    pictures: bool,
+    pixels: bool = False,
 ) -> list[Step]:
     """Look at the worst images, and correct what was found.
 
     worst: ids. landmarks: the file that was measured. page: with all numbers, if it was written;
-    again: the command that writes it. pictures: it shows the images.
+    again: the command that measured. pictures: the page shows the images. pixels: the errors are in
+    pixels, as no spacing was known.
     """
     first, steps = ", ".join(list(dict.fromkeys(worst))[:FIRST]), []
     what = "pictures" if pictures else "all numbers"
@@ -162,7 +187,12 @@ def after_evaluation(
         where = f"; {what} in {page}" if page else ""
         steps.append((f"Look at the images with the largest errors first: {first}{where}.", ""))
     if not page:
-        steps.append((f"Write {'pictures and ' if pictures else ''}all numbers as files:", again))
+        text = f"Write {'pictures and ' if pictures else ''}all numbers as files:"
+        steps.append((text, f"{again} --out evaluation"))
+    if pixels:
+        kept = spacing_in(landmarks.parent)
+        mm = "MM" if kept is None else shlex.quote(",".join(map(str, np.atleast_1d(kept))))
+        steps.append(("In millimetres, by the spacing of the images:", f"{again} --spacing {mm}"))
     if landmarks.name == LANDMARKS and ledger_of(landmarks).is_file():
         text = f"Correct what is wrong in {landmarks}: your points are kept, and used as marks"
         steps.append((f"{text}, by the next scp detect or scp refine of this run.", ""))

@@ -66,7 +66,9 @@ def test_the_choice_of_a_run_is_the_default(folder, tmp_path, capsys):
     hint = next(v for v in capsys.readouterr().out.splitlines() if "scp evaluate" in v)
     assert main(shlex.split(hint)[1:]) == 0  # as it was printed
     out = capsys.readouterr().out
-    assert "2 images, 19 landmarks" in out and "excluded: " in out  # the templates are not measured
+    assert (
+        "2 images, 19 landmarks" in out and "marked by a person or excluded: " in out
+    )  # templates
 
 
 @pytest.mark.parametrize(

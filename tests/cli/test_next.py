@@ -15,6 +15,9 @@ import pytest
 
 from scp.cli import arguments
 from scp.cli.main import EXIT_ERROR, main
+from scp.cli.select import _groups_said
+from scp.cli.train import asked_before
+from scp.run.next import Shell, after_evaluation, with_features_of
 
 
 @pytest.fixture
@@ -65,3 +68,42 @@ def test_a_folder_that_cannot_be_written(monkeypatch, capsys, tmp_path):
     assert main(["select", "images", "-m", "1"]) == EXIT_ERROR
     said = "error: runs/images: Permission denied; --run DIR names another folder to write to\n"
     assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize(
+    "features, trained, words",
+    (
+        ('features = "gradient"\nsize = [64, 32]\nchannels = 64\nlevels = 5', True, "gradient"),
+        ('features = "gradient"\nsize = [64, 32]\nchannels = 64\nlevels = 5', False, None),
+        ('features = "vectors"\nsource = "v.npy"', True, None),
+        ('features = "maps"\nsource = "own.py:f"\nsize = [64, 32]', True, "own.py:f --size 64x32"),
+        ("features = 3", True, None),
+    ),
+)
+def test_what_marks_are_for_has_the_features_of_the_choice(tmp_path, features, trained, words):
+    (tmp_path / "config.toml").write_text(f"[features]\n{features}\n")
+    if trained:
+        (tmp_path / "weights.safetensors").touch()
+    line = with_features_of(tmp_path, Shell(["x"], [])).command("detect")
+    assert line == "scp detect x" + (f" --features {words}" if words else "")
+
+
+def test_millimetres_where_errors_are_in_pixels(tmp_path):
+    (tmp_path / "config.toml").write_text("[dataset]\nspacing = [0.1, 0.2]\n")
+    for folder, said in ((tmp_path, "0.1,0.2"), (tmp_path / "other", "MM")):
+        file = folder / "landmarks.csv"
+        lines = [line for _, line in after_evaluation([], file, None, "scp", False, pixels=True)]
+        assert f"scp --spacing {said}" in lines
+        assert not any("--spacing" in v for _, v in after_evaluation([], file, None, "scp", False))
+
+
+def test_rules_of_the_choice_before_are_named(tmp_path):
+    assert asked_before(tmp_path) == ([], [])
+    text = '{"selected": [1, 2], "rules": {"exclude": [], "groups": [1, 2], "quota": 1}}'
+    (tmp_path / "selection.json").write_text(text)
+    assert asked_before(tmp_path) == (["-m", "2"], ["groups"])
+
+
+def test_groups_are_counted():
+    assert _groups_said(["a", "b", "a"], 2) == "2 groups; at most 2 of a group are chosen"
+    assert _groups_said(["a", None, ""], 1).startswith("1 group (2 images without one); ")
