@@ -186,13 +186,13 @@ def after_evaluation(
     if first:
         where = f"; {what} in {page}" if page else ""
         steps.append((f"Look at the images with the largest errors first: {first}{where}.", ""))
-    if not page:
-        text = f"Write {'pictures and ' if pictures else ''}all numbers as files:"
-        steps.append((text, f"{again} --out evaluation"))
     if pixels:
         kept = spacing_in(landmarks.parent)
         mm = "MM" if kept is None else shlex.quote(",".join(map(str, np.atleast_1d(kept))))
         steps.append(("In millimetres, by the spacing of the images:", f"{again} --spacing {mm}"))
+    if not page:
+        text = f"Write {'pictures and ' if pictures else ''}all numbers as files:"
+        steps.append((text, f"{again} --out evaluation"))
     if landmarks.name == LANDMARKS and ledger_of(landmarks).is_file():
         text = f"Correct what is wrong in {landmarks}: your points are kept, and used as marks"
         steps.append((f"{text}, by the next scp detect or scp refine of this run.", ""))
