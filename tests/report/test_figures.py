@@ -65,6 +65,7 @@ def drawings(run, found, evaluation, measurements):
 
 
 def test_all_draw_on_axes(run, found, evaluation, measurements):
+    plt.close("all")  # of tests before this one
     for name, plot in drawings(run, found, evaluation, measurements).items():
         figure, ax = plt.subplots()
         assert plot(ax) is ax and plt.get_fignums() == [figure.number], name
