@@ -244,6 +244,14 @@ def select_explain(
     -> cover_value: float32 [clients]
     """
 
+def select_next(problem: Problem, set: NDArray[np.uint32]) -> float:
+    """What the best further row that the rules allow would add; NaN: there is none.
+
+    problem: Problem
+    set: uint32 [size]
+    -> gain: float64
+    """
+
 def select_greedy(
     problem: Problem,
     m: SupportsIndex,

@@ -79,6 +79,11 @@ SEARCH(select_explain, "Pick order of a set, what each pick adds, and who covers
                               SIZE(size), DATA(problem));
 }
 
+SEARCH(select_next, "What the best further row that the rules allow would add; NaN: there is none.",
+       SET, VALUE("gain", float64)) {
+    return scp_select_next(TO(gain), DATA(problem), DATA(set), SIZE(size), in->control);
+}
+
 SEARCH(select_greedy, "Lazy greedy, in the order of the picks.", M, PROGRESS, FOUND) {
     return scp_select_greedy(DATA(found), TO(count), DATA(problem), SIZE(m), in->control);
 }

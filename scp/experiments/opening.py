@@ -9,6 +9,7 @@ from typing import Any
 from ..features import FeatureExtractor, GradientExtractor
 from ..progress import Progress
 from ..runs.folder import WEIGHTS
+from ..values import real
 from .data import load
 from .study import Options, Study
 
@@ -45,7 +46,10 @@ def open_study(
 
     Raises:
         DatasetError: no such images; names the folder.
+        ValueError: minutes below 0, or not a number.
     """
+    if not real(minutes, "minutes") >= 0:
+        raise ValueError(f"minutes must be 0 or more, got {minutes}")
     if run is None:
         name = "phantoms" if root is None else os.path.basename(os.path.abspath(root))
         run = os.path.join("scp-paper-fast" if fast else "scp-paper", name)

@@ -24,6 +24,13 @@ def greedy(values, m, weights) -> list[int]:
     return rows
 
 
+def next_gain(values, rows, weights, allowed=lambda rows: True) -> float:
+    """The most that one more row adds to Eq. 9; NaN where none is allowed."""
+    rest = [[*rows, c] for c in range(len(values)) if c not in rows and allowed([*rows, c])]
+    scores = [score(values, more, weights) for more in rest]
+    return max(scores) - score(values, rows, weights) if scores else np.nan
+
+
 def swap(values, rows, weights, allowed=lambda rows: True) -> list[int]:
     """Exchanges of one row, the best score first (ties: the smallest sorted set), while one gains
     more than 1e-9 of sum_q weights[q] * max over rows of |values|."""

@@ -218,27 +218,8 @@ class Problem:
             certificate=Certificate(
                 m, bound, self.parameters, self.weights, self._unit(), multipliers, mu, trace, near
             ),
-            next_gain=self._next_gain(rows, cover_value),
+            next_gain=_core.select_next(self.core, rows),
         )
-
-    def _next_gain(self, rows, cover_value) -> float:
-        """What the best further row that the rules allow would add to these; NaN: there is none."""
-        free = (self.roles == 0) | (self.roles == 2)
-        free[rows] = False
-        taken = np.union1d(rows, self.rows["initial"]).astype(np.int64)
-        if self.groups is not None:
-            free &= np.bincount(self.groups[taken], minlength=self.n)[self.groups] < self.quota
-        if self.costs is not None:
-            free &= self.costs <= self.budget - self.costs[rows].sum()
-        if self.distances is not None:
-            free &= ~(self.distances[:, taken] < self.min_distance).any(axis=1)
-        if not (free.any() and len(taken)):
-            return float("nan")
-        best = 0.0
-        for i in np.flatnonzero(free):
-            gain = np.subtract(self.values[i], cover_value, dtype=np.float64)
-            best = max(best, float(self.weights @ np.maximum(gain, 0, out=gain)))
-        return best
 
     def _exact(self, m, rows, bound, multipliers, max_nodes, progress):
         """rows, score, bound, proven, and the tree that shows it."""

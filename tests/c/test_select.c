@@ -350,6 +350,11 @@ static void explains_in_pick_order(void) {
         CHECK(f.values[(size_t)cover[q] * Q + q] == value[q]);
         for (size_t k = 0; k < 4; k++) CHECK(f.values[set[k] * Q + q] <= value[q]);
     }
+    double next = 0, most = 0;
+    CHECK(scp_select_next(&next, p, set, 4, NULL) == SCP_OK);
+    for (uint32_t t = 0; t < N; t++)
+        most = fmax(most, naive_score(&f, mask_of(set, 4) | 1u << t, 1u << 5) - score);
+    CHECK(fabs(next - most) <= 1e-12);
     scp_select_free(p);
     f.roles[5] = SCP_FREE; /* nothing at all */
     CHECK(scp_select_create(&p, &f.input, NULL) == SCP_OK);

@@ -40,3 +40,9 @@ def test_a_result_shows_figure_tables_and_notes():
     shown = result._repr_html_()
     assert shown.index("<path/>") < shown.index("Errors &lt; 2") < shown.index("5 &amp; 6")
     assert "<td>&lt;SCP&gt;</td><td>1.84</td>" in shown and "<SCP>" not in shown
+
+
+@pytest.mark.parametrize("minutes", [-1, float("nan")])
+def test_minutes_that_are_none(minutes, tmp_path):
+    with pytest.raises(ValueError, match="minutes must be 0 or more, got"):
+        open_study(run=tmp_path, fast=False, minutes=minutes)

@@ -250,6 +250,7 @@ PLAIN = {  # name: the arguments, made afresh for each call
     "select_attach": lambda: {"problem": plain_problem(), "device": 0},
     "select_score": lambda: {"problem": plain_problem(), "set": SET.copy()},
     "select_explain": lambda: {"problem": plain_problem(), "set": SET.copy()},
+    "select_next": lambda: {"problem": plain_problem(), "set": SET.copy()},
     "select_greedy": lambda: {"problem": plain_problem(), "m": 2},
     "select_swap": lambda: {"problem": plain_problem(), "m": 2, "set": SET.copy()},
     "select_random": lambda: {

@@ -72,6 +72,11 @@ double scp_select_score(const struct scp_select *problem, const uint32_t *set, s
 enum scp_status scp_select_explain(double *score, double *gains, int64_t *cover, float *cover_value,
                                    uint32_t *set, size_t count, const struct scp_select *problem);
 
+/* What the best further row that the rules let join set[count] would add to its score; NaN where no
+ * row may. */
+enum scp_status scp_select_next(double *gain, const struct scp_select *problem, const uint32_t *set,
+                                size_t count, const struct scp_control *control);
+
 /* 0 when set[count] is feasible. Does not look at the size. */
 int scp_select_violates(const struct scp_select *problem, const uint32_t *set, size_t count);
 
