@@ -1,7 +1,8 @@
 /* The screen: for every query and every root an upper bound of the similarity of any cell below,
  * from bfloat16 products on tensor cores. The five levels are fused: a group's products start at
- * the slack that bounds all rounding (docs/how-to/gpu.md), are multiplied with their parents' bounds
- * and become the parents of the next level; only the largest of a root's leaves leaves the chip.
+ * the slack that bounds all rounding (docs/how-to/gpu.md), are multiplied with their parents'
+ * bounds and become the parents of the next level; only the largest of a root's leaves leaves the
+ * chip.
  *
  * A block has 4 warps and 64 MT queries; a warp has 16 MT queries, a thread 2 MT of them, in one
  * tree of the quad. Cells stream through shared memory by asynchronous copies, 4 stages of 8 KiB;
