@@ -11,18 +11,25 @@
 #define STRIP_FLOATS 49152 /* 192 KiB of the second-level cache */
 #define PARTS 32           /* partial sums times blocks of outputs, at most */
 
-void scp_gradient_add(const struct scp_gradient *g, size_t tap, size_t k, size_t panel,
-                      const float *sums) {
+void scp_gradient_add(const struct scp_gradient *g, size_t tap, size_t k, size_t count,
+                      size_t panel, const float *sums, size_t step) {
     const size_t channels = g->source.map.channels, outputs = g->fixed.map.channels;
-    const size_t o = panel * 16, count = scp_min(16, outputs - o);
-    float *to =
-        g->gradients + tap * channels * outputs + (g->swap ? o * channels + k : k * outputs + o);
-    if (g->swap)
-        for (size_t j = 0; j < count; j++) to[j * channels] += sums[j];
-    else if (count == 16) /* a known size: whole vectors */
-        for (size_t j = 0; j < 16; j++) to[j] += sums[j];
-    else
-        for (size_t j = 0; j < count; j++) to[j] += sums[j];
+    const size_t o = panel * 16, width = scp_min(16, outputs - o);
+    float *to = g->gradients + tap * channels * outputs;
+    if (g->swap) {
+        /* Rows of 2^n channels share few places in the cache: each is written once. */
+        to += o * channels + k;
+        for (size_t j = 0; j < width; j++, to += channels)
+            for (size_t i = 0; i < count; i++) to[i] += sums[i * step + j];
+        return;
+    }
+    to += k * outputs + o;
+    for (size_t i = 0; i < count; i++, to += outputs, sums += step) {
+        if (width == 16) /* a known size: whole vectors */
+            for (size_t j = 0; j < 16; j++) to[j] += sums[j];
+        else
+            for (size_t j = 0; j < width; j++) to[j] += sums[j];
+    }
 }
 
 /* One panel. */
@@ -30,19 +37,21 @@ static enum scp_status add_panel(void *context, size_t panel, size_t worker) {
     const struct scp_partial *p = context;
     const struct scp_gradient *g = p->gradient;
     const size_t channels = g->source.map.channels;
-    const size_t count = scp_min(16, g->fixed.map.channels - panel * 16);
+    const size_t width = scp_min(16, g->fixed.map.channels - panel * 16);
     (void)worker;
-    for (size_t k = 0; k < p->depth; k++) {
-        float sum[16] = {0};
-        for (size_t part = 0; part < p->parts; part++) {
-            const float *from = scp_partial_sums(p, part, panel) + k * 16;
-            for (size_t j = 0; j < 16; j++) sum[j] += from[j];
+    for (size_t tap = 0; tap < p->depth / channels; tap++)
+        for (size_t k = 0, count; k < channels; k += count) {
+            float sums[SCP_GRADIENT_GROUP * 16] = {0};
+            count = scp_min(SCP_GRADIENT_GROUP, channels - k);
+            for (size_t part = 0; part < p->parts; part++) {
+                const float *from = scp_partial_sums(p, part, panel) + (tap * channels + k) * 16;
+                for (size_t j = 0; j < count * 16; j++) sums[j] += from[j];
+            }
+            scp_gradient_add(g, tap, k, count, panel, sums, 16);
         }
-        scp_gradient_add(g, k / channels, k % channels, panel, sum);
-    }
     if (g->bias_grads)
         for (size_t part = 0; part < p->parts; part++)
-            for (size_t j = 0; j < count; j++)
+            for (size_t j = 0; j < width; j++)
                 g->bias_grads[panel * 16 + j] += scp_partial_bias(p, part, panel)[j];
     return SCP_OK;
 }

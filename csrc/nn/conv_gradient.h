@@ -16,9 +16,13 @@ struct scp_gradient {
 size_t scp_gradient_gemm_workspace(const struct scp_gradient *gradient, size_t threads);
 enum scp_status scp_gradient_gemm(const struct scp_gradient *gradient, const struct scp_run *run);
 
-/* Gradients of one tap += sums[16]: of channel k and the outputs of a panel. */
-void scp_gradient_add(const struct scp_gradient *gradient, size_t tap, size_t k, size_t panel,
-                      const float *sums);
+#define SCP_GRADIENT_GROUP                                                                         \
+    16 /* channels added at once: a line of the cache in a swapped gradient */
+
+/* Gradients of one tap += sums[count][16], `step` floats apart: of channels k .. k + count - 1 and
+ * the outputs of a panel. */
+void scp_gradient_add(const struct scp_gradient *gradient, size_t tap, size_t k, size_t count,
+                      size_t panel, const float *sums, size_t step);
 
 /* Partial gradients sums[parts][panels][depth][16], depth = taps x channels, and of the biases
  * bias[parts][panels][16], added up in order. */

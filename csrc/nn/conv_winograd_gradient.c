@@ -155,13 +155,14 @@ static enum scp_status run_task(void *context, size_t task, size_t worker) {
     return SCP_OK;
 }
 
-/* Gradients of the taps of a part += dg[taps][taps][16]. */
+/* Gradients of the taps of a part, of `count` channels from k on += dg[count][9][16]. */
 static void add_taps(const struct scp_gradient *g, const struct scp_winograd_form *form,
-                     size_t part, size_t k, size_t panel, const float *dg) {
+                     size_t part, size_t k, size_t count, size_t panel, const float *dg) {
     const size_t first = scp_winograd_tap(form, part);
     for (size_t u = 0; u < form->taps; u++)
         for (size_t v = 0; v < form->taps; v++, dg += 16)
-            scp_gradient_add(g, first + (u * form->all + v) * form->apart, k, panel, dg);
+            scp_gradient_add(g, first + (u * form->all + v) * form->apart, k, count, panel, dg,
+                             9 * 16);
 }
 
 static enum scp_status run_wide_task(void *context, size_t task, size_t worker) {
@@ -171,14 +172,17 @@ static enum scp_status run_wide_task(void *context, size_t task, size_t worker) 
     const size_t channels = g->source.map.channels;
     const size_t first = task * SCP_PANELS, last = scp_min(first + SCP_PANELS, w->partial.panels);
     float *sums = w->blocks.scratch + worker * w->blocks.scratch_floats,
-          bias[16 * SCP_PANELS] = {0}, dg[9 * 16];
+          bias[16 * SCP_PANELS] = {0}, dg[SCP_GRADIENT_GROUP * 9 * 16];
     add_block(w, &w->blocks.block, first, last, w->blocks.v, sums, bias, 0);
     for (size_t panel = first; panel < last; panel++, sums += w->sums)
         for (size_t part = 0; part < form->parts; part++)
-            for (size_t k = 0; k < channels; k++) {
-                scp_winograd_kernels(form)->collect(dg, form->taps * 16, 16,
-                                                    sums + (part * channels + k) * 16, w->step);
-                add_taps(g, form, part, k, panel, dg);
+            for (size_t k = 0, count; k < channels; k += count) {
+                count = scp_min(SCP_GRADIENT_GROUP, channels - k);
+                for (size_t i = 0; i < count; i++)
+                    scp_winograd_kernels(form)->collect(dg + i * 9 * 16, form->taps * 16, 16,
+                                                        sums + (part * channels + k + i) * 16,
+                                                        w->step);
+                add_taps(g, form, part, k, count, panel, dg);
             }
     if (g->bias_grads)
         for (size_t o = first * 16; o < scp_min(last * 16, g->fixed.map.channels); o++)

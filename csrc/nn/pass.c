@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../kernels/kernels.h"
-#include "scp/random.h"
 #include "source.h"
 
 struct job {
@@ -140,31 +139,12 @@ void scp_pass_log_softmax_backward(const struct scp_pass *p, struct scp_line at)
     }
 }
 
-/* The words of a stream four at a time: a row of a map has one of its own. */
+/* A row of a map has a stream of its own. */
 void scp_pass_dropout(const struct scp_pass *p, struct scp_line at) {
     const struct scp_map *in = &p->in.map, *out = &p->out;
     const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
-    const float *from = scp_map_row(in, at.image, at.y), keep = 1 / (1 - p->rate);
-    const uint64_t stream = p->stream + at.image * out->height + at.y;
-    const uint32_t key[2] = {(uint32_t)p->seed, (uint32_t)(p->seed >> 32)};
-    const uint32_t limit = (uint32_t)ceilf(p->rate * 0x1p24f); /* the smallest that is kept */
-    const size_t lanes = scp_lanes_up(out->channels);
-    float *to = scp_map_row(out, at.image, at.y);
-    uint32_t counter[4] = {0, 0, (uint32_t)stream, (uint32_t)(stream >> 32)}, words[4];
-    unsigned used = 4;
-    for (size_t x = 0; x < out->width; x++, from += in->stride, to += out->stride)
-        for (size_t c = 0; c < lanes; c++) {
-            float v = 0;
-            if (c < out->channels) {
-                if (used == 4) {
-                    scp_philox(words, counter, key);
-                    counter[0]++; /* a row has fewer than 2^34 values */
-                    used = 0;
-                }
-                const float t = d.scale[c] * from[c] + d.shift[c];
-                const float kept = words[used++] >> 8 >= limit ? keep : 0;
-                v = kept * (t > 0 ? t : d.slope[c] * t);
-            }
-            put(to + c, p->accumulate, v);
-        }
+    const struct scp_draws draws = {p->seed, p->stream + at.image * out->height + at.y, p->rate};
+    scp_kernels()->passes.dropout(scp_map_row(out, at.image, at.y), out->stride, p->accumulate,
+                                  scp_map_row(in, at.image, at.y), in->stride, &d, out->width,
+                                  out->channels, &draws);
 }

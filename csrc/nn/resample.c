@@ -1,37 +1,25 @@
 /* Passes between maps of different size. */
 #include "resample.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "../kernels/kernels.h"
 
-/* The largest of up to nine values z(in) around (2y, 2x), SCP_LANES channels from `first` on: best,
- * and which of the nine it was, the first of equals. */
-static void window(float *best, int *where, const struct scp_pass *p, size_t image, size_t y,
-                   size_t x, size_t first) {
-    const struct scp_map *in = &p->in.map;
-    const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, image, first);
-    for (size_t c = 0; c < SCP_LANES; c++) best[c] = -INFINITY, where[c] = 0;
-    for (int tap = 0; tap < 9; tap++) {
-        const size_t row = 2 * y + (size_t)tap / 3, column = 2 * x + (size_t)tap % 3; /* + 1 */
-        if (row == 0 || row > in->height || column == 0 || column > in->width) continue;
-        const float *from = scp_map_row(in, image, row - 1) + (column - 1) * in->stride + first;
-        for (size_t c = 0; c < SCP_LANES; c++) {
-            const float t = d.scale[c] * from[c] + d.shift[c], z = t > 0 ? t : d.slope[c] * t;
-            where[c] = z > best[c] ? tap : where[c];
-            best[c] = z > best[c] ? z : best[c];
-        }
+/* Rows 2y - 1, 2y, 2y + 1 of the input; NULL outside. */
+static void window_rows(const float *rows[3], const struct scp_map *in, size_t image, size_t y) {
+    for (size_t k = 0; k < 3; k++) {
+        const size_t row = 2 * y + k; /* + 1 */
+        rows[k] = row > 0 && row <= in->height ? scp_map_row(in, image, row - 1) : NULL;
     }
 }
 
 static void overlapping(const struct scp_pass *p, struct scp_line at) {
-    const struct scp_map *out = &p->out;
-    float *to = scp_map_row(out, at.image, at.y);
-    int where[SCP_LANES];
-    for (size_t x = 0; x < out->width; x++)
-        for (size_t c = 0; c < scp_lanes_up(out->channels); c += SCP_LANES)
-            window(to + x * out->stride + c, where, p, at.image, at.y, x, c);
+    const struct scp_map *in = &p->in.map, *out = &p->out;
+    const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
+    const float *rows[3];
+    window_rows(rows, in, at.image, at.y);
+    scp_kernels()->passes.pool3(scp_map_row(out, at.image, at.y), out->stride, rows, in->stride,
+                                in->width, &d, out->width, scp_lanes_up(out->channels));
 }
 
 void scp_pass_pool(const struct scp_pass *p, struct scp_line at) {
@@ -55,21 +43,16 @@ static void zero_pixels(const struct scp_map *map, size_t image, size_t y, size_
 
 /* A row of the input lies in the windows of up to two rows of the output. */
 static void overlapping_backward(const struct scp_pass *p, struct scp_line at) {
-    const struct scp_map *to = &p->out, *from = &p->gradient;
-    float *row = scp_map_row(to, at.image, at.y), best[SCP_LANES];
-    int where[SCP_LANES];
+    const struct scp_map *in = &p->in.map, *to = &p->out, *from = &p->gradient;
+    const struct scp_deferred_row d = scp_deferred_row(&p->in.deferred, at.image, 0);
+    const float *rows[3];
     if (!p->accumulate) zero_pixels(to, at.image, at.y, 0);
     for (size_t y = at.y / 2; y <= (at.y + 1) / 2 && y < from->height; y++) {
-        const int line = (int)(at.y + 1 - 2 * y); /* of the window */
-        const float *gradient = scp_map_row(from, at.image, y);
-        for (size_t x = 0; x < from->width; x++)
-            for (size_t c = 0; c < scp_lanes_up(to->channels); c += SCP_LANES) {
-                window(best, where, p, at.image, y, x, c);
-                for (size_t k = 0; k < SCP_LANES; k++)
-                    if (where[k] / 3 == line)
-                        row[(2 * x + (size_t)where[k] % 3 - 1) * to->stride + c + k] +=
-                            gradient[x * from->stride + c + k];
-            }
+        window_rows(rows, in, at.image, y);
+        scp_kernels()->passes.pool3_backward(scp_map_row(to, at.image, at.y), to->stride,
+                                             at.y + 1 - 2 * y, scp_map_row(from, at.image, y),
+                                             from->stride, rows, in->stride, in->width, &d,
+                                             from->width, scp_lanes_up(to->channels));
     }
 }
 

@@ -118,6 +118,36 @@ static inline f32x16 f32x16_where_equal(f32x16 a, f32x16 b, f32x16 x, f32x16 y) 
         vbslq_f32(vceqq_f32(a.c, b.c), x.c, y.c), vbslq_f32(vceqq_f32(a.d, b.d), x.d, y.d)};
 }
 
+typedef struct {
+    uint64x2_t v[4];
+} u64x8;
+
+static inline u64x8 u64x8_set(uint32_t word) {
+    const uint64x2_t v = vdupq_n_u64(word);
+    return (u64x8){{v, v, v, v}};
+}
+static inline u64x8 u64x8_count(uint32_t first) {
+    u64x8 r;
+    for (uint32_t j = 0; j < 4; j++)
+        r.v[j] = vcombine_u64(vdup_n_u64(first + 2 * j), vdup_n_u64(first + 2 * j + 1));
+    return r;
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    for (int j = 0; j < 4; j++) a.v[j] = veorq_u64(a.v[j], b.v[j]);
+    return a;
+}
+static inline u64x8 u64x8_upper(u64x8 a) {
+    for (int j = 0; j < 4; j++) a.v[j] = vshrq_n_u64(a.v[j], 32);
+    return a;
+}
+static inline u64x8 u64x8_multiply(u64x8 a, u64x8 b) {
+    for (int j = 0; j < 4; j++) a.v[j] = vmull_u32(vmovn_u64(a.v[j]), vmovn_u64(b.v[j]));
+    return a;
+}
+static inline void u64x8_store(uint64_t *p, u64x8 a) {
+    for (int j = 0; j < 4; j++) vst1q_u64(p + 2 * j, a.v[j]);
+}
+
 /* Four sums of products of four bytes, as int32. */
 static inline int32x4_t u8_four(int32x4_t sum, int8x16_t query, const uint8_t *cells) {
     const int8x16_t t = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(cells), vdupq_n_u8(128)));

@@ -115,6 +115,39 @@ static inline float f32x16_largest(f32x16 a) {
     return max;
 }
 
+/* ---- for draws: eight words in 64-bit lanes, whose upper halves mean nothing ---- */
+
+typedef struct {
+    uint64_t v[8];
+} u64x8;
+
+static inline u64x8 u64x8_set(uint32_t word) {
+    u64x8 r;
+    for (int j = 0; j < 8; j++) r.v[j] = word;
+    return r;
+}
+/* Lane j = first + j. */
+static inline u64x8 u64x8_count(uint32_t first) {
+    u64x8 r;
+    for (uint32_t j = 0; j < 8; j++) r.v[j] = first + j;
+    return r;
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    for (int j = 0; j < 8; j++) a.v[j] ^= b.v[j];
+    return a;
+}
+static inline u64x8 u64x8_upper(u64x8 a) { /* a >> 32 */
+    for (int j = 0; j < 8; j++) a.v[j] >>= 32;
+    return a;
+}
+static inline u64x8 u64x8_multiply(u64x8 a, u64x8 b) { /* of the lower halves */
+    for (int j = 0; j < 8; j++) a.v[j] = (a.v[j] & 0xFFFFFFFFu) * (b.v[j] & 0xFFFFFFFFu);
+    return a;
+}
+static inline void u64x8_store(uint64_t *p, u64x8 a) {
+    for (int j = 0; j < 8; j++) p[j] = a.v[j];
+}
+
 /* ---- for the quadtree: integers as kernels/tree.h lays them out ---- */
 
 /* <query, cell> - 128 sum of n cells [channels / 4][n][4], exact. */

@@ -1,5 +1,5 @@
-/* What both x86 sets do alike: transposes of squares of four, and the quadtree's integers
- * (kernels/tree.h). */
+/* What both x86 sets do alike: transposes of squares of four, the words of draws, and the
+ * quadtree's integers (kernels/tree.h). */
 #ifndef SCP_SIMD_X86_H
 #define SCP_SIMD_X86_H
 
@@ -20,6 +20,30 @@ static inline int32_t u8_four(const int8_t *query) { /* four channels */
 }
 
 #ifdef SCP_SIMD_AVX512_H
+typedef struct {
+    __m512i v;
+} u64x8;
+
+static inline u64x8 u64x8_set(uint32_t word) {
+    return (u64x8){_mm512_set1_epi64(word)};
+}
+static inline u64x8 u64x8_count(uint32_t first) {
+    return (u64x8){
+        _mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))};
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    return (u64x8){_mm512_xor_si512(a.v, b.v)};
+}
+static inline u64x8 u64x8_upper(u64x8 a) {
+    return (u64x8){_mm512_srli_epi64(a.v, 32)};
+}
+static inline u64x8 u64x8_multiply(u64x8 a, u64x8 b) {
+    return (u64x8){_mm512_mul_epu32(a.v, b.v)};
+}
+static inline void u64x8_store(uint64_t *p, u64x8 a) {
+    _mm512_storeu_si512(p, a.v);
+}
+
 /* In each of 16 lanes: sum + the products of four channels. */
 static inline __m512i u8_add(__m512i sum, __m512i cells, __m512i query) {
 #ifdef SCP_SIMD_VNNI
@@ -116,6 +140,33 @@ static inline size_t f32x16_pack(float *value, uint32_t *node, const float *valu
 }
 
 #else
+typedef struct {
+    __m256i lo, hi;
+} u64x8;
+
+static inline u64x8 u64x8_set(uint32_t word) {
+    const __m256i v = _mm256_set1_epi64x(word);
+    return (u64x8){v, v};
+}
+static inline u64x8 u64x8_count(uint32_t first) {
+    const __m256i v = _mm256_set1_epi64x(first);
+    return (u64x8){_mm256_add_epi64(v, _mm256_setr_epi64x(0, 1, 2, 3)),
+                   _mm256_add_epi64(v, _mm256_setr_epi64x(4, 5, 6, 7))};
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    return (u64x8){_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
+static inline u64x8 u64x8_upper(u64x8 a) {
+    return (u64x8){_mm256_srli_epi64(a.lo, 32), _mm256_srli_epi64(a.hi, 32)};
+}
+static inline u64x8 u64x8_multiply(u64x8 a, u64x8 b) {
+    return (u64x8){_mm256_mul_epu32(a.lo, b.lo), _mm256_mul_epu32(a.hi, b.hi)};
+}
+static inline void u64x8_store(uint64_t *p, u64x8 a) {
+    _mm256_storeu_si256((void *)p, a.lo);
+    _mm256_storeu_si256((void *)(p + 4), a.hi);
+}
+
 /* In each of 8 lanes: sum + the products of four channels. */
 static inline __m256i u8_add(__m256i sum, __m256i cells, __m256i query) {
     const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(query, 8), 8);
