@@ -44,7 +44,7 @@ from .measures import Measurements, measure, read_definitions
 from .refinement import LandmarkRefiner, SupervisedDetector, confidence_weights
 from .report import write_report
 from .run import Run, choose
-from .selection import Choice, Selection, TemplateSelector, select, verify
+from .selection import Choice, Selection, TemplateSelector, select, select_vectors, verify
 from .similarity import (
     Queries,
     SimilarityJob,
@@ -98,6 +98,7 @@ __all__ = [
     "read_definitions",
     "read_landmarks",
     "select",
+    "select_vectors",
     "set_threads",
     "verify",
     "write_landmarks",

@@ -389,6 +389,40 @@ def zcore(
     -> scores: float64 [images]
     """
 
+def vectors_values(
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    gamma: float,
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.float32]:
+    """Similarities of two sets of vectors (scp/vectors.h).
+
+    left: float32 [rows][dimensions]
+    right: float32 [columns][dimensions]
+    gamma: float
+    progress: callable(done, total) or None
+    -> values: float32 [rows][columns]
+    """
+
+def vectors_excess(
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    gamma: float,
+    floors: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.float64]:
+    """How far similarities lie above floors, summed over columns.
+
+    left: float32 [rows][dimensions]
+    right: float32 [columns][dimensions]
+    gamma: float
+    floors: float32 [sets][columns]
+    weights: float32 [columns]
+    progress: callable(done, total) or None
+    -> excess: float64 [sets][rows]
+    """
+
 def graph_create(table: NDArray[np.int32]) -> Graph:
     """A network from its layers.
 

@@ -1,10 +1,11 @@
 /* The leaf kernels, one table per instruction set. Kernels return nothing, cannot fail and never
  * allocate. Bodies are written once over f32x16 (simd/), in one *_body.h file per family, and
  * compiled once per set by <isa>.c. All sets give the same bits, but for the families of the
- * networks (gemm, maps, winograd, passes), whose fused multiply-adds agree to float32 rounding. */
+ * networks (gemm, maps, winograd, passes) and of vectors (affinity), whose fused multiply-adds agree to float32 rounding. */
 #ifndef SCP_KERNELS_H
 #define SCP_KERNELS_H
 
+#include "affinity.h"
 #include "coverage.h"
 #include "dots.h"
 #include "gemm.h"
@@ -26,6 +27,7 @@ struct scp_kernels {
     struct scp_winograd_kernels winograd[2]; /* of three taps, of two */
     struct scp_passes_kernels passes;
     struct scp_plane_kernels plane;
+    struct scp_affinity_kernels affinity;
 };
 
 /* The table of the instruction set in use (scp/cpu.h). */

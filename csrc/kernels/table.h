@@ -15,6 +15,7 @@ SCP_SIMD_BEGIN
 #include "winograd_body.h"
 #include "passes_body.h"
 #include "plane_body.h"
+#include "affinity_body.h"
 SCP_SIMD_END
 
 const struct scp_kernels SCP_KERNELS_TABLE = {
@@ -81,4 +82,5 @@ const struct scp_kernels SCP_KERNELS_TABLE = {
               .distances = plane_distances,
               .shares = plane_shares,
               .subtract = plane_subtract},
+    .affinity = {.cosine = affinity_cosine, .rbf = affinity_rbf, .excess = affinity_excess},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scp/select.h"
+#include "scp/vectors.h"
 #include "scp/zcore.h"
 
 TYPE(scp_py_problem, scp_select_free, "Problem",
@@ -165,4 +166,27 @@ FUNCTION(zcore, "Scores of ZCore (scp/zcore.h).", ARRAY("columns", float32, "[di
     const struct scp_zcore_input input = {DATA(columns), DATA(shape), SIZE(dimensions),
                                           SIZE(images)};
     return scp_zcore(DATA(scores), &input, SIZE(seed), SIZE(draws), in->control);
+}
+
+#define SIDES                                                                                      \
+    ARRAY("left", float32, "[rows][dimensions]"),                                                  \
+        ARRAY("right", float32, "[columns][dimensions]"), REAL("gamma")
+
+static struct scp_vectors sides(const struct scp_args *in) {
+    return (struct scp_vectors){DATA(left),    DATA(right),      SIZE(rows),
+                                SIZE(columns), SIZE(dimensions), NUMBER(gamma)};
+}
+
+FUNCTION(vectors_values, "Similarities of two sets of vectors (scp/vectors.h).", SIDES, PROGRESS,
+         OUT("values", float32, "[rows][columns]")) {
+    const struct scp_vectors vectors = sides(in);
+    return scp_vectors_values(DATA(values), &vectors, in->control);
+}
+
+FUNCTION(vectors_excess, "How far similarities lie above floors, summed over columns.", SIDES,
+         ARRAY("floors", float32, "[sets][columns]"), ARRAY("weights", float32, "[columns]"),
+         PROGRESS, OUT("excess", float64, "[sets][rows]")) {
+    const struct scp_vectors vectors = sides(in);
+    return scp_vectors_excess(DATA(excess), &vectors, DATA(floors), SIZE(sets), DATA(weights),
+                              in->control);
 }

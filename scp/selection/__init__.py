@@ -15,6 +15,7 @@ from .estimator import TemplateSelector
 from .kept import write_selection
 from .problem import Problem
 from .solve import METHODS, more_sizes, second_round, select
+from .vectors import select_vectors
 from .verdict import Verdict, verify, verify_run
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "row_numbers",
     "second_round",
     "select",
+    "select_vectors",
     "verify",
     "verify_run",
     "warnings_of",

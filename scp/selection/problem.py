@@ -233,8 +233,8 @@ class Problem:
         """What multipliers are times of: the core scales weights to at most 1, and large or tiny
         values near 1."""
         heaviest = float(self.weights.max())
-        used = self.values[self.roles != 3]
-        largest = float(np.abs(used).max()) if len(used) else 0.0
+        used = (self.values[i] for i in np.flatnonzero(self.roles != 3))
+        largest = max((max(float(row.max()), -float(row.min())) for row in used), default=0.0)
         equal = bool((self.weights == heaviest).all())
         if heaviest == 0 or (equal and (largest == 0 or 1e-25 < largest < 1e25)):
             return heaviest

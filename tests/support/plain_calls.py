@@ -312,6 +312,14 @@ PLAIN = {  # name: the arguments, made afresh for each call
         "seed": 3,
         "draws": 20,
     },
+    "vectors_values": lambda: {"left": real(5, 6), "right": real(4, 6), "gamma": 0.5},
+    "vectors_excess": lambda: {
+        "left": real(5, 6),
+        "right": real(4, 6),
+        "gamma": 0.0,
+        "floors": real(2, 4),
+        "weights": real(4),
+    },
     "options": lambda: {"table": "train"},
     "trainer_run": lambda: {
         "trainer": trainer(),

@@ -83,6 +83,7 @@
 
 #include "scp/match.h"
 #include "scp/select.h"
+#include "scp/vectors.h"
 #include "scp/zcore.h"
 
 #include "scp/options.h"
