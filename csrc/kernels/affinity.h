@@ -16,6 +16,9 @@ struct scp_affinity_kernels {
      * added in float64. */
     void (*excess)(double *sums, const float *tile, size_t rows, size_t width, const float *floor,
                    const float *weights);
+    /* sums[i] += sum over j of weights[j] * max(0, tile[i][j] - floor[j]), likewise. */
+    void (*excess_across)(double *sums, const float *tile, size_t rows, size_t width,
+                          const float *floor, const float *weights);
 };
 
 #endif

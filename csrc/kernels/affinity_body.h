@@ -55,3 +55,17 @@ static void affinity_excess(double *sums, const float *tile, size_t rows, size_t
         for (size_t k = 0; k < 16; k++) sums[j + k] += (double)lanes[k];
     }
 }
+
+static void affinity_excess_across(double *sums, const float *tile, size_t rows, size_t width,
+                                   const float *floor, const float *weights) {
+    const f32x16 zero = f32x16_set(0);
+    for (size_t i = 0; i < rows; i++) {
+        f32x16 sum = zero;
+        for (size_t j = 0; j < width; j += 16) {
+            const f32x16 over =
+                f32x16_sub(f32x16_load(tile + i * width + j), f32x16_load(floor + j));
+            sum = f32x16_add(sum, f32x16_mul(f32x16_load(weights + j), f32x16_max(over, zero)));
+        }
+        sums[i] += (double)f32x16_sum(sum);
+    }
+}

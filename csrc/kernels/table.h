@@ -82,5 +82,8 @@ const struct scp_kernels SCP_KERNELS_TABLE = {
               .distances = plane_distances,
               .shares = plane_shares,
               .subtract = plane_subtract},
-    .affinity = {.cosine = affinity_cosine, .rbf = affinity_rbf, .excess = affinity_excess},
+    .affinity = {.cosine = affinity_cosine,
+                 .rbf = affinity_rbf,
+                 .excess = affinity_excess,
+                 .excess_across = affinity_excess_across},
 };

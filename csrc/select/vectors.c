@@ -8,8 +8,9 @@
 #include "../kernels/kernels.h"
 #include "scp/alloc.h"
 
-#define STRIP SCP_VECTORS_STRIP
+#define STRIP 48  /* vectors of the other side at once */
 #define WIDTH 128 /* vectors of a block: packed, they stay in the second-level cache */
+#define PARTS 32  /* sums of their own, where each pair is made once */
 #define DEPTH 256 /* dimensions at once: of two panels, they stay in the first level */
 
 struct products {
@@ -21,7 +22,10 @@ struct products {
     const float *floors, *weights; /* [sets][passing], [passing] */
     size_t sets;
     double *excess; /* [sets][kept] */
-    float *values;  /* [passing][kept] */
+    double *across; /* [parts][sets][kept]; one array is both sides; else NULL */
+    size_t parts;   /* tasks */
+    const struct scp_control *control;
+    float *values; /* [passing][kept] */
 };
 
 /* Of a thread: sums, the packed block, a tile, and the squares of the block. */
@@ -62,31 +66,60 @@ static void fill(float *tile, const struct products *p, const float *packed, con
         scp_kernels()->affinity.cosine(tile, rows, WIDTH);
 }
 
-static enum scp_status run_block(void *context, size_t task, size_t worker) {
-    const struct products *p = context;
-    double *sums = (double *)(void *)(p->scratch + worker * scratch_floats(p));
+/* A strip of the passing side and the block that begins at `first`, to where it goes. */
+static void use(const struct products *p, const float *tile, double *sums, size_t first,
+                size_t count, size_t at, size_t rows) {
+    for (size_t i = 0; p->values && i < rows; i++)
+        memcpy(p->values + (at + i) * p->kept_count + first, tile + i * WIDTH,
+               count * sizeof *tile);
+    for (size_t set = 0; set < p->sets; set++)
+        scp_kernels()->affinity.excess(sums + set * WIDTH, tile, rows, WIDTH,
+                                       p->floors + set * p->passing_count + at, p->weights + at);
+}
+
+/* A strip of rows behind the block, of the same vectors: the block's columns count for them too. */
+static void use_across(const struct products *p, const float *tile, size_t part, size_t first,
+                       size_t count, size_t at, size_t rows) {
+    float weights[WIDTH] = {0}, floors[WIDTH] = {0};
+    memcpy(weights, p->weights + first, count * sizeof *weights);
+    for (size_t set = 0; set < p->sets; set++) {
+        memcpy(floors, p->floors + set * p->kept_count + first, count * sizeof *floors);
+        scp_kernels()->affinity.excess_across(p->across + (part * p->sets + set) * p->kept_count +
+                                                  at,
+                                              tile, rows, WIDTH, floors, weights);
+    }
+}
+
+static void run_block(const struct products *p, size_t block, size_t part, float *scratch) {
+    double *sums = (double *)(void *)scratch;
     float *packed = (float *)(void *)(sums + WIDTH * p->sets);
     float *tile = packed + WIDTH * p->dimensions, *squares = tile + STRIP * WIDTH;
-    const size_t first = task * WIDTH, left = p->kept_count - first;
-    const size_t count = left < WIDTH ? left : WIDTH;
+    const size_t first = block * WIDTH, left = p->kept_count - first;
+    const size_t count = left < WIDTH ? left : WIDTH, end = first + count;
     memset(sums, 0, WIDTH * p->sets * sizeof *sums);
     memset(packed, 0, WIDTH * p->dimensions * sizeof *packed);
     memset(squares, 0, WIDTH * sizeof *squares);
     pack(packed, p, first, count);
     if (p->squares) memcpy(squares, p->squares + first, count * sizeof *squares);
-    for (size_t at = 0; at < p->passing_count; at += STRIP) {
-        const size_t more = p->passing_count - at, rows = more < STRIP ? more : STRIP;
+    for (size_t at = p->across ? first : 0, rows; at < p->passing_count; at += rows) {
+        const size_t limit = p->across && at < end ? end : p->passing_count;
+        rows = limit - at < STRIP ? limit - at : STRIP;
         fill(tile, p, packed, squares, at, rows);
-        for (size_t i = 0; p->values && i < rows; i++)
-            memcpy(p->values + (at + i) * p->kept_count + first, tile + i * WIDTH,
-                   count * sizeof *tile);
-        for (size_t set = 0; set < p->sets; set++)
-            scp_kernels()->affinity.excess(sums + set * WIDTH, tile, rows, WIDTH,
-                                           p->floors + set * p->passing_count + at,
-                                           p->weights + at);
+        use(p, tile, sums, first, count, at, rows);
+        if (p->across && at >= end) use_across(p, tile, part, first, count, at, rows);
     }
     for (size_t set = 0; set < p->sets; set++)
         memcpy(p->excess + set * p->kept_count + first, sums + set * WIDTH, count * sizeof *sums);
+}
+
+/* Every parts-th block. */
+static enum scp_status run_part(void *context, size_t task, size_t worker) {
+    const struct products *p = context;
+    const size_t blocks = (p->kept_count + WIDTH - 1) / WIDTH;
+    for (size_t block = task; block < blocks; block += p->parts) {
+        if (scp_poll(p->control, task, p->parts) != SCP_OK) return SCP_EINTERRUPTED;
+        run_block(p, block, task, p->scratch + worker * scratch_floats(p));
+    }
     return SCP_OK;
 }
 
@@ -98,21 +131,35 @@ static void lengths(float *squares, const float *vectors, size_t count, size_t d
     }
 }
 
-static enum scp_status run(struct products *p, double gamma, const struct scp_control *control) {
-    if (!(gamma >= 0 && gamma <= 1e30))
-        return scp_invalid(control, "gamma", SCP_WHOLE, "must be 0 to 1e30");
-    enum scp_status status = SCP_ENOMEM;
-    p->gamma = (float)gamma;
+static enum scp_status allocate(struct products *p, int same) {
+    const size_t blocks = (p->kept_count + WIDTH - 1) / WIDTH;
+    p->parts = same && blocks > PARTS ? PARTS : blocks;
     p->scratch = scp_alloc(scratch_floats(p), scp_threads() * sizeof *p->scratch);
     if (p->gamma > 0) {
         p->squares = scp_alloc(p->kept_count + p->passing_count, sizeof *p->squares);
-        if (!p->squares) goto done;
+        if (!p->squares) return SCP_ENOMEM;
         lengths(p->squares, p->kept, p->kept_count, p->dimensions);
         lengths(p->squares + p->kept_count, p->passing, p->passing_count, p->dimensions);
     }
-    if (p->scratch)
-        status = scp_parallel((p->kept_count + WIDTH - 1) / WIDTH, run_block, p, control);
-done:
+    if (same) {
+        p->across = scp_calloc(p->kept_count, p->parts * p->sets * sizeof *p->across);
+        if (!p->across) return SCP_ENOMEM;
+    }
+    return p->scratch ? SCP_OK : SCP_ENOMEM;
+}
+
+static enum scp_status run(struct products *p, double gamma, const struct scp_control *control) {
+    const int same = p->sets && p->kept == p->passing && p->kept_count == p->passing_count;
+    if (!(gamma >= 0 && gamma <= 1e30))
+        return scp_invalid(control, "gamma", SCP_WHOLE, "must be 0 to 1e30");
+    p->gamma = (float)gamma;
+    p->control = control;
+    enum scp_status status = allocate(p, same);
+    if (status == SCP_OK) status = scp_parallel(p->parts, run_part, p, control);
+    for (size_t part = 0; status == SCP_OK && same && part < p->parts; part++)
+        for (size_t i = 0; i < p->sets * p->kept_count; i++)
+            p->excess[i] += p->across[part * p->sets * p->kept_count + i];
+    scp_free(p->across);
     scp_free(p->squares);
     scp_free(p->scratch);
     return status;

@@ -14,6 +14,7 @@ from .choice import (
 from .estimator import TemplateSelector
 from .kept import write_selection
 from .problem import Problem
+from .sampled import SampledBound, draw_columns, sampled_bound
 from .solve import METHODS, more_sizes, second_round, select
 from .vectors import select_vectors
 from .verdict import Verdict, verify, verify_run
@@ -23,15 +24,18 @@ __all__ = [
     "Certificate",
     "Choice",
     "Problem",
+    "SampledBound",
     "Selection",
     "TemplateSelector",
     "Verdict",
     "asked_for",
     "chosen_ids",
     "describe",
+    "draw_columns",
     "image_warnings",
     "more_sizes",
     "row_numbers",
+    "sampled_bound",
     "second_round",
     "select",
     "select_vectors",

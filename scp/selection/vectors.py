@@ -26,7 +26,7 @@ from .certificate import OUTWARD, Certificate
 from .problem import Problem
 
 KERNELS = ("cosine", "rbf")
-SHORTLIST = 1024  # rows at most, unless more must be on it
+SHORTLIST = 768  # rows at most, unless more must be on it
 FEW = 64  # rows at least
 PROPOSED = 8  # of a cluster, in each round
 JUDGES = 8192  # members of a cluster that say which of its rows serves it best

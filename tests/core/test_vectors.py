@@ -41,6 +41,19 @@ def test_a_pair_has_the_same_bits_wherever_it_stands(gamma):
     assert np.array_equal(part, values[60:, ::-1])
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.3])
+@pytest.mark.parametrize("n", [1, 50, 129, 700])
+def test_each_pair_once(n, gamma):
+    x = sides(n, 2, 9)[0]
+    rng = np.random.default_rng(n)
+    floors, weights = rng.random((2, n)).astype(np.float32) / 3, rng.random(n).astype(np.float32)
+    for isa in _core.isas():
+        _testing.set_isa(isa)
+        once = _core.vectors_excess(x, x, gamma, floors, weights)
+        twice = _core.vectors_excess(x, x.copy(), gamma, floors, weights)
+        assert np.allclose(once, twice, rtol=1e-6, atol=1e-9), isa
+
+
 def test_same_bits_at_any_number_of_threads():
     left, right = sides(300, 200, 20)
     floors, weights = np.full((1, 200), 0.1, np.float32), np.ones(200, np.float32)
@@ -48,9 +61,10 @@ def test_same_bits_at_any_number_of_threads():
     for count in (1, 2, 5):
         _core.set_threads(count)
         values = _core.vectors_values(left, right, 0.5)
-        found.append((values, _core.vectors_excess(left, right, 0.5, floors, weights)))
-    for values, excess in found[1:]:
-        assert np.array_equal(values, found[0][0]) and np.array_equal(excess, found[0][1])
+        excess = _core.vectors_excess(left, right, 0.5, floors, weights)
+        found.append((values, excess, _core.vectors_excess(right, right, 0.5, floors, weights)))
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(other, found[0], strict=True))
 
 
 def test_far_vectors_are_not_alike():

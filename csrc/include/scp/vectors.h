@@ -5,8 +5,8 @@
  *     k(a, b) = exp(-gamma |a - b|^2)      gamma > 0
  *
  * A pair has the same bits wherever it stands, and k(a, b) those of k(b, a). Sums over columns are
- * made in strips of SCP_VECTORS_STRIP, each in float32 in ascending order, and added in float64:
- * the same bits at any number of threads. Instruction sets agree to float32 rounding. */
+ * made of pieces of at most 48 in float32, which are added in float64 in a fixed order: the same
+ * bits at any number of threads. Instruction sets agree to float32 rounding. */
 #ifndef SCP_VECTORS_H
 #define SCP_VECTORS_H
 
@@ -14,8 +14,6 @@
 
 #include "scp/status.h"
 #include "scp/threads.h"
-
-#define SCP_VECTORS_STRIP 48
 
 struct scp_vectors {
     const float *left, *right; /* [rows][dimensions], [columns][dimensions], finite */
@@ -28,7 +26,8 @@ enum scp_status scp_vectors_values(float *values, const struct scp_vectors *vect
                                    const struct scp_control *control);
 
 /* excess[sets][rows] = sum over columns of weights * max(0, k(left, right) - floor), for each of
- * floors[sets][columns]; weights[columns]. */
+ * floors[sets][columns]; weights[columns]. Where left and right are one array, each pair is made
+ * once. */
 enum scp_status scp_vectors_excess(double *excess, const struct scp_vectors *vectors,
                                    const float *floors, size_t sets, const float *weights,
                                    const struct scp_control *control);
