@@ -156,40 +156,38 @@ class _Search:
                 f"max_memory: {max_memory} bytes are not enough for {n} vectors and m = {m}; at "
                 f"least {held + 8 * n * least} are needed"
             )
-        self.room = int(min(room, max(SHORTLIST, 2 * some)))
+        self.room = int(min(room, n, max(SHORTLIST, 2 * some)))
+        self.rows = self.listed = np.zeros(0, np.int64)  # the answer so far, and the shortlist
+        self.problem: Any = None  # of the shortlist, all columns
         self._above = np.zeros(n)  # how far each row lies above the multipliers of the last bound
 
     def run(self, seed: int, tolerance: float, passes: int, progress) -> Selection:
-        problem, listed, rows = self._improve(*self._first(seed), progress)
-        for left in range(passes - 1, -1, -1):
-            found = self._bounded(problem, listed, rows, seed, progress)
-            if left == 0 or not found.gap > tolerance or self._all_on(listed):
-                return found
-            extra = self._proposals(problem.values, listed, rows, self._above)
-            del problem
-            problem, listed = self._problem(np.concatenate([listed, extra]))
-            rows = self._exchange(problem, listed, rows, progress)
-        raise AssertionError("passes is at least 1")
+        self.rows = self._first(seed)
+        self._improve(progress)
+        found = self._bounded(seed, progress)
+        while passes > 1 and found.gap > tolerance and not self._all_on():
+            passes -= 1
+            self._list(self._proposals(self._above))
+            self._exchange(progress)
+            found = self._bounded(seed, progress)
+        return found
 
-    def _all_on(self, listed: np.ndarray) -> bool:
+    def _all_on(self) -> bool:
         """Whether the shortlist holds every row that may be chosen."""
-        return len(listed) == len(self.free) + len(self.initial)
+        return len(self.listed) == len(self.free) + len(self.initial)
 
     # ---- shortlists ----
 
-    def _first(self, seed: int) -> tuple[Problem, np.ndarray, np.ndarray]:
-        """A random shortlist, and the answer on it."""
+    def _first(self, seed: int) -> np.ndarray:
+        """The answer on a random shortlist."""
         allowed = self.plain.greedy(self.m)  # a set, or the error that says why there is none
-        listed = [self.initial, allowed.astype(np.int64)]
+        known = [allowed.astype(np.int64)]
         if self.apart is not None:
-            listed.append(self._spread())
-        known = np.unique(np.concatenate(listed))
-        count = min(self.room - len(known), len(self.free))
-        if count > 0:
-            chosen = _core.random_subset(seed, 0, count, len(self.free))
-            known = np.union1d(known, self.free[chosen])
-        problem, known = self._problem(known)
-        return problem, known, known[np.sort(problem.greedy(self.m))]
+            known.append(self._spread())
+        count = min(self.room, len(self.free))
+        drawn = self.free[_core.random_subset(seed, 0, count, len(self.free))]
+        self._list(np.concatenate(known), drawn)
+        return self.listed[np.sort(self.problem.greedy(self.m))]
 
     def _spread(self) -> np.ndarray:
         """Rows far from each other: m of the free ones, each the farthest from those before."""
@@ -203,54 +201,58 @@ class _Search:
             near = np.maximum(near, self.pool.values([self.free[row]], self.free)[0])
         return np.array(out, np.int64)
 
-    def _problem(self, rows: np.ndarray) -> tuple[Problem, np.ndarray]:
-        """The problem of a shortlist, all columns; and its rows, ascending."""
-        listed = np.unique(np.concatenate([rows, self.initial, self.include]).astype(np.int64))
-        values = self.pool.values(listed)
+    def _list(self, proposed: np.ndarray, others: np.ndarray | None = None) -> None:
+        """A new shortlist: the rows of the answer, those proposed, and of the others (the shortlist
+        before) as many as there is room for."""
+        others = self.listed if others is None else others
+        listed = np.unique(np.concatenate([self.rows, proposed, self.initial, self.include]))
+        others = np.setdiff1d(others, listed)
+        left = max(0, min(self.room - len(listed), len(others)))
+        fill = others[np.arange(left) * len(others) // max(1, left)]
+        self.listed = np.union1d(listed, fill).astype(np.int64)
+        self.problem = None  # its memory is for the next one
+        values = self.pool.values(self.listed)
         values.flags.writeable = False  # or the problem makes a copy
+        costs, groups = self.plain.costs, self.groups
         rules = {
-            "initial": np.searchsorted(listed, self.initial),
-            "include": np.searchsorted(listed, self.include),
-            "groups": None if self.groups is None else [self.groups[i] for i in listed],
-            "quota": self.plain.quota if self.groups is not None else 1,
-            "costs": None if self.plain.costs is None else self.plain.costs[listed],
-            "budget": None if self.plain.costs is None else self.plain.budget,
+            "initial": np.searchsorted(self.listed, self.initial),
+            "include": np.searchsorted(self.listed, self.include),
+            "groups": None if groups is None else [groups[i] for i in self.listed],
+            "quota": 1 if groups is None else self.plain.quota,
+            "costs": None if costs is None else costs[self.listed],
+            "budget": None if costs is None else self.plain.budget,
         }
         if self.apart is not None:
-            distances = 1 - values[:, listed].astype(np.float64)
+            distances = 1 - values[:, self.listed].astype(np.float64)
             np.fill_diagonal(distances, 0)
             rules |= {"distances": np.maximum(distances, 0), "min_distance": self.apart}
-        return Problem(values, self.weights, **rules), listed
+        self.problem = Problem(values, self.weights, **rules)
 
-    def _exchange(self, problem: Problem, listed, rows, progress) -> np.ndarray:
-        local = np.searchsorted(listed, np.sort(rows)).astype(np.uint32)
-        better, _ = _core.select_swap(problem.core, self.m, local, progress)
-        return listed[np.sort(better)]
+    def _local(self) -> np.ndarray:
+        """The answer as rows of the shortlist."""
+        return np.searchsorted(self.listed, np.sort(self.rows)).astype(np.uint32)
 
-    def _improve(self, problem, listed, rows, progress) -> tuple[Problem, np.ndarray, np.ndarray]:
-        """Rounds of exchanges and proposals, from a first answer."""
+    def _exchange(self, progress) -> None:
+        better, _ = _core.select_swap(self.problem.core, self.m, self._local(), progress)
+        self.rows = self.listed[np.sort(better)]
+
+    def _improve(self, progress) -> None:
+        """Rounds of exchanges and proposals."""
         score = -math.inf
         for left in range(ROUNDS - 1, -1, -1):
-            rows = self._exchange(problem, listed, rows, progress)
-            local = np.searchsorted(listed, rows).astype(np.uint32)
-            before, score = score, _core.select_score(problem.core, local)
-            better = score > before + BETTER * abs(score)
-            if left == 0 or not better or self._all_on(listed):
+            self._exchange(progress)
+            before, score = score, _core.select_score(self.problem.core, self._local())
+            if left == 0 or not score > before + BETTER * abs(score) or self._all_on():
                 break
-            proposed = self._proposals(problem.values, listed, rows, None)
-            fill = listed[:: max(1, 2 * len(listed) // self.room)]
-            del problem
-            problem, listed = self._problem(np.concatenate([rows, proposed, fill]))
-        return problem, listed, rows
+            self._list(self._proposals(None))
 
-    def _proposals(self, values, listed, rows, above) -> np.ndarray:
+    def _proposals(self, above: np.ndarray | None) -> np.ndarray:
         """For each cluster, the rows that serve it best: by what they add to the members' second
         best, or by `above`, a number for each row."""
-        fixed = np.concatenate([rows, self.initial])
-        order = np.searchsorted(listed, fixed)
-        owner, second = _owners(values, order)
+        fixed = np.concatenate([self.rows, self.initial])
+        owner, second = _owners(self.problem.values, np.searchsorted(self.listed, fixed))
         each = max(1, min(PROPOSED, (self.room - len(fixed)) // max(1, len(fixed))))
-        out = []
+        out = [np.zeros(0, np.int64)]
         for k in range(len(fixed)):
             members = np.flatnonzero(owner == k)
             allowed = members[np.isin(self.plain.roles[members], (0, 2))]
@@ -262,20 +264,19 @@ class _Search:
                 gain = self.pool.excess(allowed, judges, floors, self.weights[judges])[0]
             else:
                 gain = above[allowed]
-            best = np.argsort(-gain, kind="stable")[:each]
-            out.append(allowed[best])
-        return np.concatenate([np.zeros(0, np.int64), *out])
+            out.append(allowed[np.argsort(-gain, kind="stable")[:each]])
+        return np.concatenate(out)
 
     # ---- the answer ----
 
-    def _bounded(self, problem: Problem, listed, rows, seed: int, progress) -> Selection:
-        """The answer of these rows, with a bound of all rows."""
-        local = np.searchsorted(listed, rows).astype(np.uint32)
+    def _bounded(self, seed: int, progress) -> Selection:
+        """The answer, with a bound of all rows."""
+        problem, listed, local = self.problem, self.listed, self._local()
         multipliers = np.full(problem.q, np.nan, np.float32)
         score = _core.select_score(problem.core, local)
         _, mu = _core.select_bound(problem.core, self.m, local, score, STEPS, multipliers, progress)
         ordered, gains, score, cover, cover_value = _core.select_explain(problem.core, local)
-        limit, self._above, more = self._over_all(problem, multipliers, cover_value, progress)
+        limit, self._above, more = self._over_all(multipliers, cover_value, progress)
         chosen = listed[ordered.astype(np.int64)]
         bound = max(limit, score)
         parameters = {**self.plain.parameters, "min_distance": self.apart}
@@ -305,11 +306,11 @@ class _Search:
             next_gain=self._next(more, chosen),
         )
 
-    def _over_all(self, problem: Problem, multipliers, cover_value, progress):
+    def _over_all(self, multipliers, cover_value, progress):
         """The bound of all rows, how far each lies above the multipliers, and what each would add
         to the answer."""
         w = self.weights
-        threshold = problem._unit() * multipliers.astype(np.float64)
+        threshold = self.problem._unit() * multipliers.astype(np.float64)
         if len(self.initial):
             known = self.pool.values(self.initial).max(axis=0)
             threshold = np.maximum(threshold, w * known)
