@@ -88,6 +88,16 @@ def marked_or_names(text: str) -> list[str] | Path:
     return names(text)
 
 
+def sampled(text: str) -> int | str | None:
+    """Argument type: what `Run` takes as sample."""
+    if text in ("all", "auto"):
+        return None if text == "all" else text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number, all or auto, got {text!r}") from None
+
+
 def add_method(parser) -> None:
     """How the images are chosen; `open_run` and `choose` read it."""
     from ..baselines import ACTIVE, KINDS
@@ -138,6 +148,14 @@ def add_method(parser) -> None:
     )
     add_features(method)
     method.add_argument("--channels", type=int, help="of gradient features (default 64)")
+    method.add_argument(
+        "--sample",
+        type=sampled,
+        default=default["sample"],
+        metavar="N|all|auto",
+        help="key points to sample for the similarity; auto: all of up to 2,000 images, 8192 of "
+        "more (docs/how-to/large-pools.md)",
+    )
     method.add_argument("--draws", type=int, default=default["draws"], help="of the random search")
     method.add_argument("--max-nodes", type=int, help="of the exact search")
     method.add_argument(
@@ -254,6 +272,7 @@ def open_run(args, pool, folder: Path, duplicates: bool = True):
         max_memory=args.max_memory,
         device=args.device,
         random_state=args.seed,
+        sample=args.sample,
         duplicates=duplicates,
         progress=not args.quiet,
     )
@@ -286,6 +305,8 @@ def choose(args, run, rules: dict):
         say(f"similarity: {run.estimate()}")
         if rules.get("groups"):
             say(_groups_said(rules["groups"], rules["quota"]))
+        if run.sample is not None:
+            say(f"{run.sample} of {run.points().offsets[-1]} key points choose; scores are of all")
         if args.method in ACTIVE:
             say(_active_said(args.method, n, rules.get("training")))
         if args.estimate:

@@ -29,6 +29,8 @@ class Pool:
         extractor: features; its `grid_size` is the grid. Key points are found in the image of its
             `image_size`, where that is another.
         keypoints: method of `scp.keypoints.detect`; count, random_state and options: its arguments.
+        max_memory: bytes; a quarter of them is for decoded images (2 GiB if None). Images that do
+            not fit are decoded again where they are used.
         run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
     """
@@ -42,6 +44,7 @@ class Pool:
         random_state: int = 0,
         progress: Progress = False,
         run: str | os.PathLike[str] | None = None,
+        max_memory: int | None = None,
         **options: Any,
     ):
         import cv2
@@ -53,6 +56,7 @@ class Pool:
         self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         self._size = getattr(extractor, "image_size", extractor.grid_size)
+        self._room = (2 << 30 if max_memory is None else max_memory) // 4
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),
@@ -70,13 +74,13 @@ class Pool:
                 digest, xy, response = found
             else:
                 before = known.before(i)
-                image = self._decode(i)
+                bits, image = self._decode(i)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
                     points = detect(
                         image, keypoints, count, random_state=random_state, index=i, **options
                     )
-                xy, response, digest = self._on_grid(points.xy), points.response, self._digest(i)
+                xy, response, digest = self._on_grid(points.xy), points.response, of_image(bits)
                 known.add(i, before, digest)
             if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
@@ -98,13 +102,13 @@ class Pool:
                 )
                 known.write()
 
-    def _decode(self, i: int) -> np.ndarray:
+    def _decode(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Image i in 16 bits, kept while there is room, and as it is."""
         image = self.dataset.grid(i, self._size)
-        self._grids[i] = to_16_bits(image)
-        return image
-
-    def _digest(self, i: int) -> str:
-        return of_image(self._grids[i])
+        bits = to_16_bits(image)
+        if self._room >= bits.nbytes:
+            self._grids[i], self._room = bits, self._room - bits.nbytes
+        return bits, image
 
     def _on_grid(self, xy: np.ndarray) -> np.ndarray:
         """Points of the image as points of the grid."""
@@ -124,14 +128,15 @@ class Pool:
         Raises:
             DatasetError: the file's pixels are not those that its key points were found in.
         """
-        if self._grids[i] is None:
-            self._decode(i)
-            if self._digest(i) != self.digests[i]:
+        bits = self._grids[i]
+        if bits is None:
+            bits, _ = self._decode(i)
+            if of_image(bits) != self.digests[i]:
                 raise DatasetError(
                     f"{self.dataset.path(i)}: the image changed since its key points were found; "
                     f"delete {KNOWN} in the run folder and start again"
                 )
-        return from_16_bits(self._grids[i])
+        return from_16_bits(bits)
 
     def digest(self, i: int) -> str:
         """SHA-256 of image i on the grid."""

@@ -12,7 +12,7 @@ import numpy as np
 from .axes import Frame, span, ticks, whole_ticks
 from .stats import Pool
 from .svg import COLOURS, Drawing, text
-from .words import count, has_bound, number, number_up, signed
+from .words import count, has_bound, number, number_up, signed, sure
 
 MOST_BARS = 60
 
@@ -55,16 +55,17 @@ def coverage_curve(points: Sequence[Any], current: Any, given: bool = False) -> 
         for m, v in picks[:200]:
             frame.dot(m, v, 3, "dot open t0", f"after pick {m}: {number(v)}")
     frame.path(line, "line t0")
+    certainty = sure(current)
+    kind = f"bound, {certainty} sure" if certainty else "certified bound"
     for m, v in bound.items():
         frame.level(m, v, 7, "level t1", f"M = {m}: no choice can exceed {number_up(v)}")
     m = len(current.selected)
     for k, v in line:
         size, class_ = (5.5, "dot t0 here") if k == m else (3.5, "dot t0")
         frame.dot(k, v, size, class_, f"M = {k}: score {number(v)}")
-    frame.key(
-        *([("\u2501", "key t1", "certified bound")] if bound else []), ("\u25cf", "key t0", "score")
-    )
-    said = f", certified upper bound {number_up(current.upper_bound)}" if m in bound else ""
+    frame.key(*([("\u2501", "key t1", kind)] if bound else []), ("\u25cf", "key t0", "score"))
+    upper = kind.replace("certified", "certified upper")
+    said = f", {upper} {number_up(current.upper_bound)}" if m in bound else ""
     return frame.done(
         "Line chart of the score against M, the number of chosen images; "
         f"M = {m}: {number(current.score)}{said}"

@@ -73,8 +73,9 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
     pool = gallery.pool
     parameters = selection.parameters or {}
     free = not words.constrained(parameters)
+    sure = words.sure(selection)
     said = words.certificate(
-        m, selection.score, selection.upper_bound, selection.gap, selection.proven, free
+        m, selection.score, selection.upper_bound, selection.gap, selection.proven, free, sure
     )
     gap = words.gap(selection.upper_bound, selection.gap)
     facts = [
@@ -85,7 +86,7 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
             f"{'' if gallery.whole else 'of their key points '}to the best chosen image",
         ),
         (
-            "Certified bound",
+            f"Bound, {sure} sure" if sure else "Certified bound",
             _bound(selection),
             f"what the best {'allowed ' if not free else ''}choice could reach at most",
         ),
@@ -106,6 +107,7 @@ def _headline(gallery: Gallery, selection: Any) -> dict[str, Any]:
         "heading": words.heading(m),
         "certificate": said,
         "constrained": not free,
+        "sure": sure,
         "facts": facts,
         "picked": [gallery.ids[i] for i in pool.templates[:m]],
         "method": words.clean(selection.method),

@@ -137,8 +137,17 @@ def gap(upper_bound: float | None, share: float) -> str:
     return percent_up(max(share, 0.0)) if has_bound(upper_bound) and upper_bound > 0 else "–"
 
 
-def certificate(m: int, score: float, bound: float, gap: float, proven: bool, free: bool) -> str:
-    """What is proved about this choice, in words. `free`: no constraint restricted the choice."""
+def sure(selection: Any) -> str:
+    """How sure the bound is, in percent; "" where it is certain."""
+    probability = getattr(selection, "probability", 1.0)
+    return "" if probability == 1 else f"{100 * probability:.4g}\u00a0%"
+
+
+def certificate(
+    m: int, score: float, bound: float, gap: float, proven: bool, free: bool, sure: str = ""
+) -> str:
+    """What is proved about this choice, in words. `free`: no constraint restricted the choice.
+    sure: as `sure` says."""
     what = "single image" if m == 1 else f"choice of {m:,} images"
     if not free:
         what = "allowed " + what
@@ -150,8 +159,9 @@ def certificate(m: int, score: float, bound: float, gap: float, proven: bool, fr
         return f"No {what} can exceed {number_up(bound)}."
     if gap <= 0:
         return f"No {what} can exceed {number_up(bound)}: this one reaches it."
+    no = f"With a probability of {sure}, no" if sure else "No"
     return (
-        f"No {what} can exceed {number_up(bound)}: "
+        f"{no} {what} can exceed {number_up(bound)}: "
         f"this one is within {percent_up(gap)} of the best possible."
     )
 

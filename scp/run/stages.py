@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import devices
-from .._version import versions
 from ..baselines import ACTIVE
 from ..baselines import METHODS as OTHERS
 from ..datasets import Dataset, find_duplicates, find_inverted, pictures
@@ -20,18 +19,14 @@ from ..datasets import folder as open_folder
 from ..features import ImageVectors, PyramidStore, extractor_for
 from ..features.own import Given
 from ..keypoints import Pool
-from ..progress import Progress, watch
-from ..report import cells, landmarks_in, write_report
-from ..runs import made_by, read_log, run_settings, unfinished
-from ..runs.folder import CONFIG, LANDMARKS, LOG, REPORT, SELECTION
+from ..progress import Progress
+from ..report import cells
+from ..runs import made_by, run_settings, unfinished
+from ..runs.folder import CONFIG, SELECTION
 from ..selection import (
     Choice,
-    asked_for,
-    chosen_ids,
     image_warnings,
-    more_sizes,
     row_numbers,
-    second_round,
     select,
     warnings_of,
     write_selection,
@@ -56,16 +51,17 @@ from .held import held
 from .measuring import Measuring
 from .next import Shell
 from .other import asked_by, check_other, chosen_by, said, words
+from .reporting import Reporting
+from .sampling import SAMPLE, Sampling, sample_size
 from .spacing import keep_spacing, spacing_entry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCORES = ("similarity", "cycle")
-STAGES = ("duplicates", "key points", "similarity", "cycles", "selection", "report", "landmarks")
 
 
-class Run(Finding, Annotating, Measuring, Exporting):
+class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     """The stages of a choice: each reads what is done, in memory or in the run folder, and computes
     what is not.
 
@@ -91,6 +87,9 @@ class Run(Finding, Annotating, Measuring, Exporting):
         device: where similarity and selection run: "auto", "cpu", "cuda", "cuda:1"; see
             `scp.devices.resolve`. The results are the same bits.
         random_state: of the key points and of the search.
+        sample: how many key points to sample for the similarity; None: all; "auto": all of pools of
+            up to 2,000 images, and 8,192 of larger ones. From a sample, the score is exact, and the
+            bound holds with 99 % probability (docs/how-to/large-pools.md).
         duplicates: look for images that show the same picture. progress: see `scp.progress`.
 
     Attributes:
@@ -113,6 +112,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         max_memory: int | None = None,
         device: str = "auto",
         random_state: int = 0,
+        sample: int | str | None = "auto",
         duplicates: bool = True,
         progress: Progress = None,
     ):
@@ -144,6 +144,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
         self.mode, self.epsilon, self.score = mode, epsilon, score
         self.max_memory, self.device = max_memory, device
         self.random_state, self.duplicates = random_state, duplicates
+        self.sample = sample_size(sample, self)
         self._asked: dict[str, Any] = {}  # of select
         self._choice: Choice | None = None
         self.shell: Shell | None = None  # of the command line, for the commands that come next
@@ -255,6 +256,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
                 random_state=self.random_state,
                 progress=self.progress,
                 run=self.folder,
+                max_memory=self.max_memory,
                 **self.keypoint_options,
             )
         if pool.offsets[-1] == 0:
@@ -274,23 +276,34 @@ class Run(Finding, Annotating, Measuring, Exporting):
         pool = self._pool
         if self.whole_images:
             return VectorSimilarity(self.extractor, self.dataset)
+        if self._sampling is not None:
+            return self._sampling.job
         return SimilarityJob(
             pool.image,
             len(self.dataset),
             pool.points,
             self.extractor,
-            mode=self.mode,
-            epsilon=self.epsilon,
-            max_memory=self.max_memory,
             digest=pool.digest,
-            device=self.device,
             pyramid=pool.pyramid,
+            **self._searched(),
         )
+
+    def _searched(self) -> dict[str, Any]:
+        """How, for a SimilarityJob."""
+        said = {"mode": self.mode, "epsilon": self.epsilon, "max_memory": self.max_memory}
+        return {**said, "device": self.device}
+
+    @cached_property
+    def _sampling(self) -> Sampling | None:
+        if self.sample is None:
+            return None
+        return Sampling(self._pool, self.sample, self.random_state, self._searched())
 
     @held
     def estimate(self) -> Estimate:
-        """What the similarity will cost; the key points are found first."""
-        return self._job.estimate()
+        """What the similarity will cost, from a sample the scores too; the key points are found
+        first."""
+        return self._job.estimate() if self._sampling is None else self._sampling.estimate()
 
     @cached_property
     def _similarity(self) -> tuple[np.ndarray, np.ndarray]:
@@ -300,7 +313,7 @@ class Run(Finding, Annotating, Measuring, Exporting):
     @held
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
         """Similarity float32 [N][Q] of key points (columns) in images (rows), and their places
-        int32 [N][Q], row-major (docs/reference/files.md)."""
+        int32 [N][Q], row-major (docs/reference/files.md); of the sample, where there is one."""
         return self._similarity
 
     @cached_property
@@ -350,6 +363,11 @@ class Run(Finding, Annotating, Measuring, Exporting):
         sizes, rules = self.check(m, rules)
         limits = {**rules, "min_distance": min_distance}
         check_other(method, m, vectors, training, len(self.dataset), limits)
+        if min_distance is not None and self.sample is not None:
+            raise ValueError(
+                "min_distance: needs the similarity of all key points: sample=None, on the command "
+                "line --sample all"
+            )
         asked = {"m": sizes, "method": method, "min_distance": min_distance, **rules}
         if vectors is not None:
             asked["vectors"] = vectors
@@ -380,6 +398,15 @@ class Run(Finding, Annotating, Measuring, Exporting):
             else:
                 found = select(matrix, m, method=method, progress=self.progress, **options)
             curve = found if isinstance(found, list) else [found]
+        points = self._sampling or pool
+        if self._sampling is not None:
+            if self.folder:
+                self.folder.write_array(SAMPLE, self._sampling.columns)
+            with self._stage("scores"):
+                sizes = [-1] if m is None else [one.m for one in curve]
+                curve = self._sampling.judged(
+                    curve, sizes, matrix, rules, self.folder, self.progress
+                )
         chosen = curve[-1].selected
         error = None
         if distances is not None:
@@ -389,8 +416,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
             curve,
             [self.dataset.ids[i] for i in chosen],
             matrix,
-            pool.offsets,
-            pool.xy,
+            points.offsets,
+            points.xy,
             self.warnings(),
             pairs,
             self.elapsed,
@@ -401,65 +428,6 @@ class Run(Finding, Annotating, Measuring, Exporting):
             error,
             self.dataset,
         )
-
-    @held
-    def report(self, command: str | None = None) -> Path:
-        """Write report.html of the choice into the run folder; its path.
-
-        command: that made it, for people.
-        """
-        if self.folder is None:
-            raise ValueError("run: a report needs a run folder")
-        if self._choice is None:
-            self._choose_again(self.folder / SELECTION)
-        choice = self._choice
-        training = self._training()
-        bar = watch(self.progress, "report", 1)
-        with self._stage("report"):
-            found, problems = landmarks_in(self.folder / LANDMARKS, self.dataset.ids)
-            own = ("m", "method", "vectors", "training")
-            rules = {k: v for k, v in self._asked.items() if k not in own}
-            options = self._options(rules.pop("min_distance", None), rules)
-            write_report(
-                self.folder / REPORT,
-                dataset=self.dataset,
-                keypoints_xy=choice.points,
-                offsets=choice.offsets,
-                values=choice.values,
-                selection=choice.selection,
-                curve=more_sizes(choice.values, choice.curve, options),
-                second=second_round(choice.values, choice.selection, options),
-                landmarks=found,
-                notes={
-                    "parameters": self.parameters(),
-                    "warnings": choice.warnings + problems,
-                    "skipped": self.dataset.skipped,
-                    "duplicates": choice.duplicates,
-                    "elapsed": {k: self.elapsed[k] for k in STAGES if k in self.elapsed},
-                    "command": command,
-                    "next": self.next_steps(found),
-                    "versions": versions(),
-                    "training": training,
-                    "log": read_log(self.folder / LOG) if training else [],
-                },
-            )
-        if bar:
-            bar(1, 1)
-        return self.folder / REPORT
-
-    def _choose_again(self, path: Path) -> None:
-        """The choice of a selection.json, or that of `select` where there is none."""
-        if not path.is_file():
-            self.select()
-            return
-        asked = asked_for(path)
-        try:
-            choice = self._choose(**asked)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"{path}: {error}; select again") from None
-        if choice.ids != chosen_ids(path):
-            raise ValueError(f"{path}: chosen in another way than it says; select again")
-        self._choice, self._asked = choice, asked
 
     # ---- what is on disk ----
 
@@ -479,6 +447,8 @@ class Run(Finding, Annotating, Measuring, Exporting):
         """The settings, a table per stage, as config.toml has them."""
         training, data, asked = self._training(), self.dataset, self._asked
         similarity = {"mode": self.mode, "epsilon": self.epsilon, "objective": self.score}
+        if self.sample is not None:
+            similarity["sample"] = self.sample
         return {
             "dataset": {"name": data.name, "root": data.root, "images": len(data)}
             | ({"range": data.range_note()} if data.range_note() else {})
@@ -500,8 +470,9 @@ class Run(Finding, Annotating, Measuring, Exporting):
     # ---- parts ----
 
     def _options(self, min_distance: float | None, rules: dict) -> dict:
+        sampling = self._sampling
         options = {
-            "weights": client_weights(self._pool.offsets),
+            "weights": sampling.weights if sampling else client_weights(self._pool.offsets),
             "random_state": self.random_state,
             "device": self.device,
             **rules,

@@ -36,6 +36,7 @@ def run_settings(path: str | os.PathLike[str]) -> tuple[dict, dict, dict]:
             "mode": similarity["mode"],
             "epsilon": similarity["epsilon"],
             "score": similarity["objective"],
+            "sample": similarity.get("sample"),
             "random_state": config["selection"]["random_state"],
         }
         return config["dataset"], features, options

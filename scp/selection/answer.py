@@ -37,6 +37,8 @@ class Selection(Result):
         history: random search: (draws, best score so far).
         parameters: the rules that were given.
         certificate: the proof of the bound, for `verify` and others.
+        probability: that the bound holds. 1: it is certain; else the answer is from a sample of the
+            key points: its score and gains are exact, cover and next_gain are of the sample.
         next_gain: score that one more row would add to these, the best that the rules allow; NaN
             where there is none.
     """
@@ -56,6 +58,7 @@ class Selection(Result):
     parameters: dict[str, Any] = field(default_factory=dict)
     certificate: Certificate | None = field(default=None, repr=False, compare=False)
     next_gain: float = field(default=math.nan, compare=False)
+    probability: float = 1.0
 
     def __str__(self) -> str:
         rows = listed(self.selected)
@@ -69,8 +72,9 @@ class Selection(Result):
         """How good the choice is at least, in words: proved best, or its gap."""
         if self.proven:
             return "proved best"
+        sure = "" if self.probability == 1 else f" with probability {self.probability:.0%}"
         if self.gap == self.gap:
-            return f"gap {self.gap:.2%}"
+            return f"gap {self.gap:.2%}{sure}"
         return f"at most {self.upper_bound - self.score:.4g} below the best"
 
     @property

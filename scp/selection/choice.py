@@ -146,6 +146,7 @@ def describe(choice: Choice, dataset, parameters: dict) -> dict:
         "upper_bound": float(s.upper_bound),
         "gap": _gap(s),
         "proven": bool(s.proven),
+        "probability": float(s.probability),
         "expected_error": choice.expected_error,
         "curve": [
             {

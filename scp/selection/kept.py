@@ -20,7 +20,17 @@ PROOF, CYCLES = "proof.npz", "cycles.npy"
 
 def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters: dict) -> None:
     """proof.npz, then selection.json, which names it and the files that it is about by digest."""
+    content = describe(choice, dataset, parameters)
     certificates = [s.certificate for s in choice.curve if s.certificate is not None]
+    if certificates:
+        content["certificate"] = _write_proof(folder, choice, certificates, parameters)
+    else:
+        (folder.path / PROOF).unlink(missing_ok=True)
+    folder.write_json(SELECTION, content)
+
+
+def _write_proof(folder: RunFolder, choice: Choice, certificates: list, parameters: dict) -> dict:
+    """proof.npz; what selection.json says of it."""
     traces = [c.trace for c in certificates]
     folder.write_arrays(
         PROOF,
@@ -32,16 +42,11 @@ def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters:
         trace=np.concatenate(traces),
         offsets=np.cumsum([0, *map(len, traces)]),
     )
-    content = describe(choice, dataset, parameters)
     names = [SIMILARITY, KEYPOINTS, PROOF]
     if parameters["similarity"]["objective"] == "cycle":
         names.append(CYCLES)
     usual = np.array_equal(certificates[0].weights, client_weights(choice.offsets))
-    content["certificate"] = {
-        "weights": "images" if usual else "given",
-        "sha256": digests(folder.path, names),
-    }
-    folder.write_json(SELECTION, content)
+    return {"weights": "images" if usual else "given", "sha256": digests(folder.path, names)}
 
 
 def digests(folder: Path, names: Iterable[str]) -> dict[str, str | None]:

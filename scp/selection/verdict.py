@@ -196,6 +196,9 @@ def verify_run(run: str | os.PathLike[str]) -> Verdict:
 def _as_it_is(folder: Path) -> Verdict:
     try:
         said = read_json(folder / SELECTION)
+        if said.get("probability", 1) != 1:
+            text = "its bound holds with a probability and carries no proof"
+            return Verdict([f"{SELECTION}: chosen from a sample of the key points; {text}"], [])
         if "certificate" not in said:
             return Verdict([f"{SELECTION}: of an earlier version, which kept no proof"], [])
         if DIGEST not in parse_json((folder / SELECTION).read_bytes()):

@@ -1,6 +1,7 @@
 """How well each image explains the key points of every other (the paper, section 3.2)."""
 
 from .cycle import cycle_distances, expected_error, trusted
+from .exact import set_scores
 from .job import Estimate, SimilarityJob
 from .matching import DeviceSearch, Queries, match
 from .scores import client_weights, code_direction, image_distances
@@ -19,5 +20,6 @@ __all__ = [
     "expected_error",
     "image_distances",
     "match",
+    "set_scores",
     "trusted",
 ]

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ class SimilarityJob:
         if device == "auto" and extractor.channels > DEVICE_CHANNELS:
             self.device = -1
         self.digest = digest or self._image_digest
-        self._pyramid = pyramid or (lambda i: extractor.pyramid(image(i)))
+        self.pyramid = pyramid or (lambda i: extractor.pyramid(image(i)))
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
         self.max_memory = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self.dots: int = 0
@@ -135,7 +135,7 @@ class SimilarityJob:
     def estimate(self) -> Estimate:
         """Cost of the whole job; times a sample of the work (well under a second)."""
         start = time.perf_counter()
-        pyramid = self._pyramid(0)
+        pyramid = self.pyramid(0)
         features = time.perf_counter() - start
         sample = next((p for p in self.points if len(p)), np.zeros((0, 2), np.float32))[:64]
         seconds = self.n * features * (1 if self._keep >= self.n else 2)
@@ -176,8 +176,8 @@ class SimilarityJob:
         bar = watch(progress, "similarity", 2 * self.n)
         shape = self.n, int(self.offsets[-1])
         arrays = {SIMILARITY: (shape, np.float32), PLACES: (shape, np.int32)}
-        fingerprint = "" if folder is None else self._fingerprint()
-        table = Rows(folder, "similarity.ledger", fingerprint, arrays)
+        text = "" if folder is None else fingerprint(self, self.points)
+        table = Rows(folder, "similarity.ledger", text, arrays)
         self.resumed, self.notes = len(table.done), table.notes
         if self.resumed == self.n:
             if bar:
@@ -208,7 +208,7 @@ class SimilarityJob:
         size = DEVICE_IMAGES if search else 1
         for start in range(0, len(todo), size):
             rows = todo[start : start + size]
-            pyramids = [self._kept.get(i) or self._pyramid(i) for i in rows]
+            pyramids = [self._kept.get(i) or self.pyramid(i) for i in rows]
             if search:
                 work = len(queries) * sum(len(p.features) for p in pyramids)
                 self.dots, self.brute = self.dots + work, self.brute + work
@@ -225,7 +225,9 @@ class SimilarityJob:
         queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
         norms = np.empty(queries.shape[:2], np.float32)
         for i in range(self.n):
-            pyramid = self._pyramid(i)
+            if i >= self._keep and not len(self.points[i]):
+                continue
+            pyramid = self.pyramid(i)
             if i < self._keep:
                 self._kept[i] = pyramid
             part = slice(self.offsets[i], self.offsets[i + 1])
@@ -237,17 +239,20 @@ class SimilarityJob:
     def _image_digest(self, i: int) -> str:
         return of_image(np.asarray(self.image(i), np.float32))
 
-    def _fingerprint(self) -> str:
-        images = hashlib.sha256()
-        for i in range(self.n):
-            images.update(self.digest(i).encode() + b"\n")
-        points = hashlib.sha256(b"".join(p.tobytes() for p in self.points))
-        points.update(self.offsets.tobytes())
-        content = {
-            **self.extractor.parameters(),
-            "mode": self.mode,
-            "epsilon": self.epsilon,
-            "images": images.hexdigest(),
-            "points": points.hexdigest(),
-        }
-        return json.dumps(content, sort_keys=True)
+
+def fingerprint(job: SimilarityJob, points: Sequence[np.ndarray], more: dict | None = None) -> str:
+    """All that similarities of these points depend on, as a line of text."""
+    images = hashlib.sha256()
+    for i in range(job.n):
+        images.update(job.digest(i).encode() + b"\n")
+    content = hashlib.sha256(b"".join(p.tobytes() for p in points))
+    content.update(np.cumsum([0, *map(len, points)]).astype(np.int64).tobytes())
+    said = {
+        **job.extractor.parameters(),
+        "mode": job.mode,
+        "epsilon": job.epsilon,
+        "images": images.hexdigest(),
+        "points": content.hexdigest(),
+        **(more or {}),
+    }
+    return json.dumps(said, sort_keys=True)
