@@ -272,6 +272,7 @@ class Study:
                 keypoints=self.keypoints,
                 keypoint_options=self.keypoint_options,
                 random_state=self.options.random_state,
+                sample=None,  # the paper's tables are of all key points
                 progress=self.progress,
             ),
         )

@@ -27,7 +27,6 @@ IMAGES = 2000  # a pool of more is sampled, unless the run says otherwise
 COLUMNS = 8192  # of the sample
 PILOT_IMAGES, PILOT_COLUMNS = 300, 2000
 PROBABILITY = 0.99
-SAMPLE = "sample.npy"  # which key points they are
 RULES = ("initial", "include", "exclude", "groups", "quota", "costs", "budget")
 
 

@@ -22,7 +22,7 @@ from ..keypoints import Pool
 from ..progress import Progress
 from ..report import cells
 from ..runs import made_by, run_settings, unfinished
-from ..runs.folder import CONFIG, SELECTION
+from ..runs.folder import CONFIG, SAMPLED, SELECTION
 from ..selection import (
     Choice,
     image_warnings,
@@ -52,7 +52,7 @@ from .measuring import Measuring
 from .next import Shell
 from .other import asked_by, check_other, chosen_by, said, words
 from .reporting import Reporting
-from .sampling import SAMPLE, Sampling, sample_size
+from .sampling import Sampling, sample_size
 from .spacing import keep_spacing, spacing_entry
 
 if TYPE_CHECKING:
@@ -401,7 +401,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         points = self._sampling or pool
         if self._sampling is not None:
             if self.folder:
-                self.folder.write_array(SAMPLE, self._sampling.columns)
+                self.folder.write_array(SAMPLED[0], self._sampling.columns)
             with self._stage("scores"):
                 sizes = [-1] if m is None else [one.m for one in curve]
                 curve = self._sampling.judged(

@@ -22,6 +22,7 @@ CONFIG, SELECTION, REPORT = "config.toml", "selection.json", "report.html"
 LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safetensors"
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
+SAMPLED = ("sample.npy", "scores.npy", "scores.ledger")  # of a choice from a sample alone
 SUPERVISED = "supervised.safetensors"
 SPACING = "spacing.csv"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..runs import RunFolder
 from ..runs.arrays import read_npz
-from ..runs.folder import KEYPOINTS, SELECTION, SIMILARITY
+from ..runs.folder import KEYPOINTS, SAMPLED, SELECTION, SIMILARITY
 from ..similarity import client_weights
 from .choice import Choice, describe
 
@@ -24,8 +24,8 @@ def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters:
     certificates = [s.certificate for s in choice.curve if s.certificate is not None]
     if certificates:
         content["certificate"] = _write_proof(folder, choice, certificates, parameters)
-    else:
-        (folder.path / PROOF).unlink(missing_ok=True)
+    for name in SAMPLED if certificates else (PROOF,):  # of a choice before, made otherwise
+        (folder.path / name).unlink(missing_ok=True)
     folder.write_json(SELECTION, content)
 
 

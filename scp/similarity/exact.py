@@ -15,10 +15,9 @@ import numpy as np
 from ..features import PyramidStore
 from ..progress import Progress, watch
 from ..runs import Rows
+from ..runs.folder import SAMPLED
 from .job import SimilarityJob, fingerprint
 from .matching import match
-
-SCORES = "scores.npy"
 
 
 def set_scores(
@@ -43,7 +42,7 @@ def set_scores(
     width = sum(len(rows) for rows in sets)
     told = {"sets": [[int(row) for row in rows] for rows in sets]}
     text = fingerprint(job, points, told)
-    table = Rows(folder, "scores.ledger", text, {SCORES: ((job.n, width), np.float64)})
+    table = Rows(folder, SAMPLED[2], text, {SAMPLED[1]: ((job.n, width), np.float64)})
     bar = watch(progress, "scores", job.n)
     where = f"cuda:{job.device}" if job.device >= 0 else "cpu"
     options = {"mode": job.mode, "epsilon": job.epsilon, "path": job.path, "device": where}

@@ -7,6 +7,7 @@ import pytest
 
 import scp
 from scp.run import sampling
+from scp.runs.folder import SAMPLED
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,9 @@ def test_a_stopped_run_goes_on_and_files_say_what_they_hold(pool, tmp_path):
     reopened = scp.Run.open(path, pool, features=scp.GradientExtractor(size=(64, 64)))
     assert reopened.sample == 200
     assert reopened.report().exists()
+    opened(pool, path).select(3)  # all key points, in the same folder
+    assert scp.verify(path)
+    assert not any((path / name).exists() for name in SAMPLED)
 
 
 def test_the_same_bits_at_any_number_of_threads(pool):
