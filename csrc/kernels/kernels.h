@@ -1,7 +1,8 @@
 /* The leaf kernels, one table per instruction set. Kernels return nothing, cannot fail and never
  * allocate. Bodies are written once over f32x16 (simd/), in one *_body.h file per family, and
  * compiled once per set by <isa>.c. All sets give the same bits, but for the families of the
- * networks (gemm, maps, winograd, passes) and of vectors (affinity), whose fused multiply-adds agree to float32 rounding. */
+ * networks (gemm, maps, winograd, passes) and of vectors (affinity), whose fused multiply-adds
+ * agree to float32 rounding. */
 #ifndef SCP_KERNELS_H
 #define SCP_KERNELS_H
 
