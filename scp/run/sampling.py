@@ -27,6 +27,7 @@ IMAGES = 2000  # a pool of more is sampled, unless the run says otherwise
 COLUMNS = 8192  # of the sample
 PILOT_IMAGES, PILOT_COLUMNS = 300, 2000
 PROBABILITY = 0.99
+ANY = 10  # images of a reference, where the budget says how many are chosen
 RULES = ("initial", "include", "exclude", "groups", "quota", "costs", "budget")
 
 
@@ -97,7 +98,8 @@ class Sampling:
         rng = np.random.default_rng([self.random_state, 2])
         images = np.sort(rng.choice(full, min(len(full), PILOT_IMAGES), replace=False))
         counts[~np.isin(np.arange(len(counts)), images)] = 0
-        drawn = draw_columns(np.concatenate([[0], np.cumsum(counts)]), PILOT_COLUMNS, 1)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        drawn = draw_columns(offsets, PILOT_COLUMNS, self.random_state, stream=1)
         inside = np.concatenate(
             [np.arange(self.pool.offsets[i], self.pool.offsets[i + 1]) for i in images]
         )
@@ -129,7 +131,8 @@ class Sampling:
         """
         given = {name: rules[name] for name in RULES if rules.get(name) is not None}
         initial = [int(i) for i in given.get("initial", ())]
-        references = [self._references(max(1, s.m)) for s in curve]
+        # Nothing of the reference may come from the sample, the number of images included.
+        references = [self._references(ANY if size < 0 else size) for size in sizes]
         sets = [list(map(int, [*initial, *s.selected])) for s in curve]
         asked = [rows for refs in references for rows in refs] + sets
         path = None if folder is None else folder.path

@@ -78,6 +78,17 @@ def test_the_same_bits_at_any_number_of_threads(pool):
     assert found[0] == found[1]
 
 
+def test_the_reference_knows_nothing_of_the_sample(pool):
+    for seed in (0, 1):
+        run = opened(pool, sample=150, random_state=seed)
+        other = opened(pool, sample=90, random_state=seed)
+        assert run._sampling._references(3) == other._sampling._references(3)
+        images, values = run._sampling._pilot
+        assert len(images) == 10 and values.shape == (10, 100)
+    drawn = scp.selection.draw_columns(run.points().offsets, 100, 1)
+    assert not np.array_equal(drawn, scp.selection.draw_columns(run.points().offsets, 100, 1, 1))
+
+
 def test_rules(pool, whole):
     values, weights = whole[1].values, scp.client_weights(whole[1].offsets)
     groups = [i // 6 for i in range(24)]
