@@ -5,7 +5,7 @@
  *     k(a, b) = exp(-gamma |a - b|^2)      gamma > 0
  *
  * A pair has the same bits wherever it stands, and k(a, b) those of k(b, a). Sums over columns are
- * made of pieces of at most 48 in float32, which are added in float64 in a fixed order: the same
+ * made of pieces of at most 128 in float32, which are added in float64 in a fixed order: the same
  * bits at any number of threads. Instruction sets agree to float32 rounding. */
 #ifndef SCP_VECTORS_H
 #define SCP_VECTORS_H
