@@ -14,6 +14,7 @@ from ..progress import Progress, watch
 from ..runs import KnownImages, RunFolder
 from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
+from ..values import whole
 from .detect import detect
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Pool:
         self.digests: list[str] = []
         self._grids: list[np.ndarray | None] = [None] * len(dataset)
         self._size = getattr(extractor, "image_size", extractor.grid_size)
-        self._room = (2 << 30 if max_memory is None else max_memory) // 4
+        limit = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
+        self._room = limit // 4
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),

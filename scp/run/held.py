@@ -23,7 +23,7 @@ _P = ParamSpec("_P")  # one a line: mypy reads them so
 _T = TypeVar("_T")
 # What is in memory, and the files that it was written to.
 _OF_FILES = {
-    KEYPOINTS: ("_pool", "_job", "_similarity", "_scored"),
+    KEYPOINTS: ("_pool", "_sampling", "_job", "_similarity", "_scored"),
     SIMILARITY: ("_similarity", "_scored"),
     PLACES: ("_similarity", "_scored"),
 }

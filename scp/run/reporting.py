@@ -16,8 +16,6 @@ from ..runs import read_log
 from ..runs.folder import LANDMARKS, LOG, REPORT, SELECTION
 from ..selection import (
     Choice,
-    Problem,
-    Selection,
     asked_for,
     chosen_ids,
     more_sizes,
@@ -141,22 +139,21 @@ def sampled(choice: Choice, dataset: Dataset) -> dict[str, Any]:
     def there(given: Any) -> np.ndarray:
         return np.searchsorted(rows, given)
 
-    judged = Problem(values, initial=there(initial)).judge(there(answer.selected), "swap", 0)
-    parameters = {"initial": there(initial).tolist()} if initial else {}
-
-    def moved(one: Selection, **more: Any) -> Selection:
-        known = np.isin(one.selected, rows)
-        if not known.all():  # a smaller answer of the curve
-            return replace(one, selected=np.zeros(len(known), np.int64), **more)
-        return replace(one, selected=there(one.selected), **more)
-
-    shown = {"cover": judged.cover, "cover_value": judged.cover_value, "parameters": parameters}
+    order = there([*initial, *answer.selected])
+    best = values[order]
+    shown = replace(
+        answer,
+        selected=there(answer.selected),
+        cover=order[best.argmax(axis=0)],
+        cover_value=best.max(axis=0),
+        parameters={"initial": there(initial).tolist()} if initial else {},
+    )
     return {
         "dataset": dataset.subset(rows.tolist()),
         "keypoints_xy": choice.points[columns],
         "offsets": np.concatenate([[0], np.cumsum(counts)]),
         "values": values,
-        "selection": moved(answer, **shown),
-        "curve": [moved(one) for one in choice.curve],
+        "selection": shown,
+        "curve": choice.curve,  # numbers alone are shown of it
         "second": None,
     }

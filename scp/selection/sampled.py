@@ -25,13 +25,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
+from ..similarity.scores import _offsets
 from ..values import array, real, whole
 from .problem import BOUND_STEPS, Problem
 
 ETA = 0.7  # of the bound, where nothing else is known: near the best for 4,000 to 16,000 draws
 
 
-def draw_columns(offsets: ArrayLike, count: int, random_state: int = 0, stream: int = 0):
+def draw_columns(
+    offsets: ArrayLike, count: int, random_state: int = 0, stream: int = 0
+) -> np.ndarray:
     """Columns of a sample, int64 [count], ascending; a column may be there twice.
 
     Images follow each other in a random order, again and again; each time one of the image's
@@ -40,12 +43,13 @@ def draw_columns(offsets: ArrayLike, count: int, random_state: int = 0, stream: 
     Args:
         offsets: int64 [N+1], columns of every image. stream: other numbers, other samples.
     """
-    offsets = np.asarray(offsets, np.int64)
+    offsets = _offsets(offsets)
     full = np.flatnonzero(np.diff(offsets))
     count = whole(count, "count", 1)
     if not len(full):
         raise ValueError("offsets: no image has a column")
-    rng = np.random.default_rng([whole(random_state, "random_state", 0, 2**64 - 1), stream])
+    seed = whole(random_state, "random_state", 0, 2**64 - 1)
+    rng = np.random.default_rng([seed, whole(stream, "stream", 0)])
     rounds = -(-count // len(full))
     images = np.concatenate([rng.permutation(full) for _ in range(rounds)])[:count]
     sizes = offsets[images + 1] - offsets[images]

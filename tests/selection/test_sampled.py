@@ -36,6 +36,9 @@ def test_a_sample_takes_each_image_equally_often():
     assert np.bincount(drawn)[6:30] / 60_000 == pytest.approx(np.full(24, 1 / 72), rel=0.2)
     with pytest.raises(ValueError, match="no image"):
         draw_columns([0, 0, 0], 5)
+    for wrong in ([0, 3, 2], [1, 2], [0.5, 2], [[0, 1]]):
+        with pytest.raises(ValueError, match="offsets"):
+            draw_columns(wrong, 5)
 
 
 def test_numbers_of_sets():
