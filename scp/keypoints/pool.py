@@ -16,6 +16,7 @@ from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
 from ..runs.images import NAME as KNOWN
 from ..values import whole
 from .detect import detect
+from .kept import KeptImages
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -31,7 +32,7 @@ class Pool:
             `image_size`, where that is another.
         keypoints: method of `scp.keypoints.detect`; count, random_state and options: its arguments.
         max_memory: bytes; a quarter of them is for decoded images (2 GiB if None). Images that do
-            not fit are decoded again where they are used.
+            not fit go to a file that is gone with the pool; without `run` they are decoded again.
         run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
     """
@@ -55,10 +56,9 @@ class Pool:
         self.points: list[np.ndarray] = []
         self.empty: list[str] = []
         self.digests: list[str] = []
-        self._grids: list[np.ndarray | None] = [None] * len(dataset)
         self._size = getattr(extractor, "image_size", extractor.grid_size)
         limit = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
-        self._room = limit // 4
+        self._kept = KeptImages(limit // 4, None if folder is None else folder.path)
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),
@@ -83,7 +83,7 @@ class Pool:
                         image, keypoints, count, random_state=random_state, index=i, **options
                     )
                 xy, response, digest = self._on_grid(points.xy), points.response, of_image(bits)
-                known.add(i, before, digest)
+                known.add(i, before, digest, xy, response)
             if len(xy) == 0:
                 self.empty.append(dataset.ids[i])
             self.points.append(xy)
@@ -108,8 +108,7 @@ class Pool:
         """Image i in 16 bits, kept while there is room, and as it is."""
         image = self.dataset.grid(i, self._size)
         bits = to_16_bits(image)
-        if self._room >= bits.nbytes:
-            self._grids[i], self._room = bits, self._room - bits.nbytes
+        self._kept.put(i, bits)
         return bits, image
 
     def _on_grid(self, xy: np.ndarray) -> np.ndarray:
@@ -130,7 +129,7 @@ class Pool:
         Raises:
             DatasetError: the file's pixels are not those that its key points were found in.
         """
-        bits = self._grids[i]
+        bits = self._kept.get(i)
         if bits is None:
             bits, _ = self._decode(i)
             if of_image(bits) != self.digests[i]:

@@ -20,7 +20,7 @@ from ..keypoints import Pool
 from ..progress import Progress
 from ..runs import RunFolder
 from ..selection import Selection, draw_columns, sampled_bound, select
-from ..similarity import Estimate, SimilarityJob, set_scores
+from ..similarity import Estimate, PointVectors, SimilarityJob, set_scores
 from ..values import whole
 
 IMAGES = 2000  # a pool of more is sampled, unless the run says otherwise
@@ -51,6 +51,7 @@ class Sampling:
 
     Args:
         pool: images with all their key points. count: of the sample. settings: of `SimilarityJob`.
+        folder: for files; None: nothing is kept. progress: see `scp.progress`.
 
     Attributes:
         columns: int64 [count], numbers of the sampled key points, ascending. offsets: int64 [N+1],
@@ -58,8 +59,17 @@ class Sampling:
         weights: float64 [count], of the sample's columns. job: their `SimilarityJob`.
     """
 
-    def __init__(self, pool: Pool, count: int, random_state: int, settings: dict[str, Any]):
+    def __init__(
+        self,
+        pool: Pool,
+        count: int,
+        random_state: int,
+        settings: dict[str, Any],
+        folder: RunFolder | None = None,
+        progress: Progress = False,
+    ):
         self.pool, self.random_state, self.settings = pool, random_state, settings
+        self.folder, self.progress = folder, progress
         self.columns = draw_columns(pool.offsets, count, random_state)
         self.offsets = np.searchsorted(self.columns, pool.offsets).astype(np.int64)
         self.xy = pool.xy[self.columns]
@@ -79,16 +89,27 @@ class Sampling:
             self.pool.extractor,
             digest=lambda k: self.pool.digest(images[k]),
             pyramid=lambda k: self.pool.pyramid(images[k]),
+            queries=lambda: self.vectors.of_columns(columns),
             **self.settings,
         )
 
+    @cached_property
+    def vectors(self) -> PointVectors:
+        """Of all key points."""
+        path = None if self.folder is None else self.folder.path
+        return PointVectors(self.job, self.pool.points, path, self.progress)
+
     def estimate(self) -> Estimate:
-        """Cost of similarity and exact scores."""
+        """Cost of vectors, similarity and exact scores."""
         start = time.perf_counter()
         self.pool.pyramid(0)
-        seconds = (time.perf_counter() - start) * (len(self.pool.points) + 2 * PILOT_IMAGES)
+        once = time.perf_counter() - start
         found = self.job.estimate()
-        return replace(found, seconds=found.seconds + seconds)
+        return replace(
+            found,
+            seconds=found.seconds + once * (len(self.pool.points) + PILOT_IMAGES),
+            disk=found.disk + PointVectors.bytes_of(self.job, self.pool.points),
+        )
 
     @cached_property
     def _pilot(self) -> tuple[np.ndarray, np.ndarray]:
@@ -121,8 +142,6 @@ class Sampling:
         sizes: Sequence[int],
         values: np.ndarray,
         rules: dict[str, Any],
-        folder: RunFolder | None,
-        progress: Progress,
     ) -> list[Selection]:
         """Choices from the sample, with their exact scores and what bounds all others.
 
@@ -135,9 +154,15 @@ class Sampling:
         references = [self._references(ANY if size < 0 else size) for size in sizes]
         sets = [list(map(int, [*initial, *s.selected])) for s in curve]
         asked = [rows for refs in references for rows in refs] + sets
-        path = None if folder is None else folder.path
-        job = self.job
-        scores = set_scores(job, self.pool.points, asked, path, progress)
+        path = None if self.folder is None else self.folder.path
+        scores = set_scores(
+            self.job,
+            self.pool.points,
+            asked,
+            path,
+            self.progress,
+            lambda images: self.vectors.of_images(images),
+        )
         out, at = [], 0
         exact_scores = scores[-len(sets) :]
         for found, size, refs, exact in zip(curve, sizes, references, exact_scores, strict=True):

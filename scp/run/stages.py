@@ -297,7 +297,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     def _sampling(self) -> Sampling | None:
         if self.sample is None:
             return None
-        return Sampling(self._pool, self.sample, self.random_state, self._searched())
+        how = self._searched()
+        return Sampling(self._pool, self.sample, self.random_state, how, self.folder, self.progress)
 
     @held
     def estimate(self) -> Estimate:
@@ -404,9 +405,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
                 self.folder.write_array(SAMPLED[0], self._sampling.columns)
             with self._stage("scores"):
                 sizes = [-1] if m is None else [one.m for one in curve]
-                curve = self._sampling.judged(
-                    curve, sizes, matrix, rules, self.folder, self.progress
-                )
+                curve = self._sampling.judged(curve, sizes, matrix, rules)
         chosen = curve[-1].selected
         error = None
         if distances is not None:

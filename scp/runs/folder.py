@@ -23,6 +23,7 @@ LOG, CHECKPOINT, WEIGHTS = "log.jsonl", "checkpoint.safetensors", "weights.safet
 KEYPOINTS, SIMILARITY, PLACES = "keypoints.npz", "similarity.npy", "places.npy"
 LANDMARKS, REFINED, MARKS = "landmarks.csv", "refined.safetensors", "marks.csv"
 SAMPLED = ("sample.npy", "scores.npy", "scores.ledger")  # of a choice from a sample alone
+VECTORS = ("vectors.npy", "norms.npy", "vectors.ledger")  # of all key points of a large pool
 SUPERVISED = "supervised.safetensors"
 SPACING = "spacing.csv"
 

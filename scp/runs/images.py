@@ -6,22 +6,29 @@ white where it is not the largest of the type. An image is known
 when all of these are as they were, and when its file was already at rest when it was read: a file
 written in the last two seconds may be written again within one tick of the clock. All else is
 decoded as in a first run.
+
+Until both files are written, `images.journal` holds what is known: a line with the settings, then a
+line per image with its key points, each after its checksum. A process may be killed at any moment.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
+import zlib
+from typing import Any
 
 import numpy as np
 
 from .arrays import read_npz
+from .files import naming
 from .fingerprints import of_file
 from .folder import RunFolder
 from .plain import read_json
 
-NAME = "images.json"
+NAME, JOURNAL = "images.json", "images.journal"
 AT_REST = 2_000_000_000  # ns; the coarsest clock of a file system in use (FAT)
 
 
@@ -45,8 +52,11 @@ class KnownImages:
         self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._now: list[dict | None] = [None] * len(dataset)
         self.notes: list[str] = []
+        self._journal: Any = None
         if folder is not None and (folder / NAME).is_file():
             self._read(folder)
+        if folder is not None:
+            self._begin(folder)
 
     def _read(self, folder: RunFolder) -> None:
         try:
@@ -68,6 +78,29 @@ class KnownImages:
             )
             self.notes.append(f"{what}; key points are computed again")
 
+    def _begin(self, folder: RunFolder) -> None:
+        """Takes what a stopped run left in the journal, and goes on in it."""
+        path, settings = folder / JOURNAL, _line(self.settings)
+        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+        good = [settings]
+        if lines and lines[0] == settings:
+            for line in lines[1:]:
+                try:
+                    content = json.loads(line[9:])
+                    if line != _line(content):
+                        continue
+                    own = str(content["id"])
+                    points = [base64.b64decode(content.pop(name)) for name in ("xy", "response")]
+                    xy, response = (np.frombuffer(b, np.float32).copy() for b in points)
+                    self._points[own] = xy.reshape(len(response), 2), response
+                    self._images[own] = content
+                    good.append(line)
+                except (ValueError, KeyError, TypeError):
+                    continue  # cut off: the process was killed
+        with folder.writing(JOURNAL) as beside:
+            beside.write_bytes(b"".join(good))
+        self._journal = path.open("ab", buffering=0)
+
     def get(self, i: int) -> tuple[str, np.ndarray, np.ndarray] | None:
         """Digest, key points on the grid float32 [K][2] and responses [K] of image i, if known."""
         entry = self._images.get(self.dataset.ids[i])
@@ -86,8 +119,16 @@ class KnownImages:
         """What `add` needs from the time before image i is read: its stamp, and now in ns."""
         return of_file(self.dataset.path(i)), time.time_ns()
 
-    def add(self, i: int, before: tuple[list[int] | None, int], digest: str) -> None:
-        """Image i was read and has this digest; it is kept for the next run if it was at rest."""
+    def add(
+        self,
+        i: int,
+        before: tuple[list[int] | None, int],
+        digest: str,
+        xy: np.ndarray,
+        response: np.ndarray,
+    ) -> None:
+        """Image i was read and has this digest and these key points; they are kept for the next run
+        if it was at rest."""
         then, started = before
         if then is None or then != of_file(self.dataset.path(i)):
             return
@@ -95,6 +136,16 @@ class KnownImages:
             entry = {"id": self.dataset.ids[i], "stamp": then, "sha256": digest}
             white = self.dataset.unusual_white(i)
             self._now[i] = entry if white is None else {**entry, "white": white}
+            if self._journal is not None:
+                arrays = {"xy": xy, "response": response}
+                coded = {
+                    name: base64.b64encode(np.ascontiguousarray(a, np.float32)).decode()
+                    for name, a in arrays.items()
+                }
+                line = _line({**self._now[i], **coded})
+                with naming(self._journal.name):
+                    while line:  # a full disk takes a part and then says so
+                        line = line[self._journal.write(line) :]
 
     def write(self) -> None:
         """Call when keypoints.npz is written."""
@@ -107,6 +158,14 @@ class KnownImages:
             "images": [entry for entry in self._now if entry is not None],
         }
         self.folder.write_json(NAME, content)
+        self._journal.close()
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+
+
+def _line(content: dict) -> bytes:
+    """A line of the journal."""
+    text = json.dumps(content, sort_keys=True).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _points(ids, offsets, xy_grid, response) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..runs import RunFolder
 from ..runs.arrays import read_npz
-from ..runs.folder import KEYPOINTS, SAMPLED, SELECTION, SIMILARITY
+from ..runs.folder import KEYPOINTS, SAMPLED, SELECTION, SIMILARITY, VECTORS
 from ..similarity import client_weights
 from .choice import Choice, describe
 
@@ -24,7 +24,9 @@ def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters:
     certificates = [s.certificate for s in choice.curve if s.certificate is not None]
     if certificates:
         content["certificate"] = _write_proof(folder, choice, certificates, parameters)
-    for name in SAMPLED if certificates else (PROOF,):  # of a choice before, made otherwise
+    for name in (
+        (*SAMPLED, *VECTORS) if certificates else (PROOF,)
+    ):  # of a choice before, made otherwise
         (folder.path / name).unlink(missing_ok=True)
     folder.write_json(SELECTION, content)
 

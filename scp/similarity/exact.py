@@ -1,14 +1,13 @@
 """The exact score of few sets of images over all key points, without the matrix.
 
-An image's key points are searched in the images of the sets alone, so a set costs M rows of the
-matrix, not N. What is kept is one number per image and pick, in scores.npy with a ledger: a stopped
-job goes on.
+Key points are searched in the images of the sets alone, so a set costs M rows of the matrix, not N.
+What is kept is one number per image and pick, in scores.npy with a ledger: a stopped job goes on.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +16,9 @@ from ..progress import Progress, watch
 from ..runs import Rows
 from ..runs.folder import SAMPLED
 from .job import SimilarityJob, fingerprint
-from .matching import match
+from .matching import Queries, match
+
+TOGETHER = 8192  # key points that are searched at once
 
 
 def set_scores(
@@ -26,6 +27,7 @@ def set_scores(
     sets: Sequence[Sequence[int]],
     folder: str | os.PathLike[str] | None = None,
     progress: Progress = False,
+    vectors: Callable[[Sequence[int]], tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> list[np.ndarray]:
     """The score of the first 1, 2, .. images of each set (the paper, Eq. 9), exactly.
 
@@ -33,6 +35,8 @@ def set_scores(
         job: says how similarity is computed; its own points are not used.
         points: of every image, float32 [K_n][2] on the grid; an image without any counts as 0.
         sets: rows, in pick order. folder: for the files; None: memory.
+        vectors: of all key points of some images, as `PointVectors.of_images`; None: they are
+            computed.
 
     Returns:
         float64 [M] of each set: the mean over images of the mean over their key points of the
@@ -49,17 +53,44 @@ def set_scores(
     todo = [i for i in range(job.n) if i not in table.done]
     if todo:
         searched = PyramidStore((job.pyramid(row) for row in rows), job.max_memory // 2, folder)
-    for i in todo:
-        means = np.zeros(width)
-        if len(points[i]):
-            queries = job.pyramid(i).at(points[i])
-            found = {row: match(searched[k], *queries, **options)[0] for k, row in enumerate(rows)}
-            best = [np.maximum.accumulate([found[int(row)] for row in rows]) for rows in sets]
-            means = np.concatenate([b.mean(axis=1, dtype=np.float64) for b in best])
-        table.put(i, means)
+    for images in _together(todo, points):
+        queries = Queries(*(vectors or _computed(job, points))(images))
+        found = {row: match(searched[k], queries, **options)[0] for k, row in enumerate(rows)}
+        best = [np.maximum.accumulate([found[int(row)] for row in rows]) for rows in sets]
+        end = 0
+        for i in images:
+            own = slice(end, end := end + len(points[i]))
+            means = [b[:, own].mean(axis=1, dtype=np.float64) for b in best]
+            table.put(i, np.concatenate(means) if len(points[i]) else np.zeros(width))
         if bar:
-            bar(i + 1, job.n)
+            bar(images[-1] + 1, job.n)
     if bar:
         bar(job.n, job.n)
     scores = table.finish()[0].mean(axis=0)
     return np.split(np.asarray(scores), np.cumsum([len(rows) for rows in sets])[:-1])
+
+
+def _together(todo: Sequence[int], points: Sequence[np.ndarray]):
+    """Images in groups of at most TOGETHER key points."""
+    group: list[int] = []
+    count = 0
+    for i in todo:
+        if group and count + len(points[i]) > TOGETHER:
+            yield group
+            group, count = [], 0
+        group.append(i)
+        count += len(points[i])
+    if group:
+        yield group
+
+
+def _computed(job: SimilarityJob, points: Sequence[np.ndarray]):
+    """Vectors of the key points of some images, as they are asked for."""
+
+    def of(images: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        e = job.extractor
+        empty = np.zeros((0, e.levels, e.channels), np.float32), np.zeros((0, e.levels), np.float32)
+        found = [job.pyramid(i).at(points[i]) for i in images if len(points[i])] or [empty]
+        return np.concatenate([q for q, _ in found]), np.concatenate([n for _, n in found])
+
+    return of

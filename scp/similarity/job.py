@@ -70,6 +70,8 @@ class SimilarityJob:
         digest: function i -> str that changes whenever image i does; a SHA-256 of the image if
             None. A job that is finished already asks for nothing else.
         pyramid: function i -> FeaturePyramid, in place of the extractor's of `image`.
+        queries: function -> vectors [Q][D][C] and norms [Q][D] of all points (`FeaturePyramid.at`),
+            where they are there already; features of an image are then made once.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class SimilarityJob:
         device: str = "auto",
         digest: Callable[[int], str] | None = None,
         pyramid: Callable[[int], FeaturePyramid] | None = None,
+        queries: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
     ):
         if whole(n, "n") < 1:
             raise ValueError("images: at least one is needed")
@@ -114,7 +117,8 @@ class SimilarityJob:
         self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
-        self._keep = min(max(room // self.extractor.pyramid_bytes(), 0), n)
+        self._given = queries
+        self._keep = 0 if queries else min(max(room // self.extractor.pyramid_bytes(), 0), n)
         if room < 0:
             raise MemoryError(
                 f"max_memory: {self.max_memory} bytes are not enough for {n} images with "
@@ -138,7 +142,7 @@ class SimilarityJob:
         pyramid = self.pyramid(0)
         features = time.perf_counter() - start
         sample = next((p for p in self.points if len(p)), np.zeros((0, 2), np.float32))[:64]
-        seconds = self.n * features * (1 if self._keep >= self.n else 2)
+        seconds = self.n * features * (1 if self._given or self._keep >= self.n else 2)
         if len(sample):
             query = pyramid.at(np.tile(sample, (4, 1)))
             start = time.perf_counter()
@@ -173,27 +177,29 @@ class SimilarityJob:
             return self._run(folder, progress)
 
     def _run(self, folder, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        bar = watch(progress, "similarity", 2 * self.n)
+        first = 0 if self._given else self.n  # images whose features are made for the queries
+        total, given = first + self.n, None
+        bar = None if self._given else watch(progress, "similarity", total)
         shape = self.n, int(self.offsets[-1])
         arrays = {SIMILARITY: (shape, np.float32), PLACES: (shape, np.int32)}
         text = "" if folder is None else fingerprint(self, self.points)
         table = Rows(folder, "similarity.ledger", text, arrays)
         self.resumed, self.notes = len(table.done), table.notes
-        if self.resumed == self.n:
-            if bar:
-                bar(2 * self.n, 2 * self.n)
-            return table.finish()
+        todo = [i for i in range(self.n) if i not in table.done]
+        if self._given:
+            given = self._given() if todo else None
+            bar = watch(progress, "similarity", total)
         try:
-            queries, norms = self._queries(bar)
-            todo = [i for i in range(self.n) if i not in table.done]
-            for i, value, place in self._rows(todo, queries, norms):
-                table.put(i, value, place)
-                if bar:
-                    bar(self.n + i + 1, 2 * self.n)
+            if todo:
+                queries, norms = given or self._queries(bar, total)
+                for i, value, place in self._rows(todo, queries, norms):
+                    table.put(i, value, place)
+                    if bar:
+                        bar(first + i + 1, total)
         finally:
             self._kept.clear()
         if bar:
-            bar(2 * self.n, 2 * self.n)
+            bar(total, total)
         return table.finish()
 
     def _rows(self, todo: list[int], queries, norms):
@@ -219,7 +225,7 @@ class SimilarityJob:
             self.brute += stats["brute"]
             yield rows[0], value, place
 
-    def _queries(self, bar=None):
+    def _queries(self, bar, total: int):
         """Vectors of all key points; keeps the pyramids that fit."""
         e = self.extractor
         queries = aligned((int(self.offsets[-1]), e.levels, e.channels))
@@ -233,7 +239,7 @@ class SimilarityJob:
             part = slice(self.offsets[i], self.offsets[i + 1])
             queries[part], norms[part] = pyramid.at(self.points[i])
             if bar:
-                bar(i + 1, 2 * self.n)
+                bar(i + 1, total)
         return queries, norms
 
     def _image_digest(self, i: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import scp
 from scp.run import sampling
-from scp.runs.folder import SAMPLED
+from scp.runs.folder import SAMPLED, VECTORS
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,23 @@ def test_a_stopped_run_goes_on_and_files_say_what_they_hold(pool, tmp_path):
     assert reopened.report().exists()
     opened(pool, path).select(3)  # all key points, in the same folder
     assert scp.verify(path)
-    assert not any((path / name).exists() for name in SAMPLED)
+    assert not any((path / name).exists() for name in (*SAMPLED, *VECTORS))
+
+
+def test_features_are_made_twice_at_most(pool, tmp_path, monkeypatch):
+    """Once for the vectors of an image's own key points, once where those of others are searched;
+    those of the chosen ones again."""
+    made = []
+    run = opened(pool, tmp_path / "run", sample=200)
+    own = type(run.extractor).pyramid
+    monkeypatch.setattr(
+        type(run.extractor), "pyramid", lambda self, image: made.append(1) or own(self, image)
+    )
+    run.select(3)
+    assert len(made) <= 2 * len(pool) + sampling.PILOT_IMAGES + 3 * 3
+    made.clear()
+    run.select(4)
+    assert len(made) <= 3 * 4  # of the images that are scored
 
 
 def test_the_same_bits_at_any_number_of_threads(pool):

@@ -1,0 +1,62 @@
+"""Decoded images of a pool: in memory while there is room, then in a file that has no name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class KeptImages:
+    """Images of 16 bits and of one shape, by number.
+
+    Args:
+        room: bytes of memory. folder: where the file is made; None: there is none, and what does
+            not fit is not kept. Nor is it where the disk is full.
+    """
+
+    def __init__(self, room: int, folder: Path | None = None):
+        self._room, self._folder = room, folder
+        self._held: dict[int, np.ndarray] = {}
+        self._places: dict[int, int] = {}  # in the file
+        self._shape: tuple[int, ...] = ()
+        self._file: Any = None
+
+    def put(self, i: int, bits: np.ndarray) -> None:
+        """Keep an image, uint16 [H][W], if there is room."""
+        if i in self._held or i in self._places:
+            return
+        if self._room >= bits.nbytes:
+            self._held[i], self._room = bits, self._room - bits.nbytes
+        elif self._folder is not None:
+            try:
+                self._append(i, bits)
+            except OSError:  # a full disk: the image is decoded again
+                self._folder = None
+
+    def _append(self, i: int, bits: np.ndarray) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+        at, left = len(self._places) * bits.nbytes, memoryview(bits).cast("B")
+        while left:
+            written = os.pwrite(self._file.fileno(), left, at + bits.nbytes - len(left))
+            left = left[written:]
+        self._places[i], self._shape = at, bits.shape
+
+    def get(self, i: int) -> np.ndarray | None:
+        """The image; None where it was not kept."""
+        if i in self._held or i not in self._places:
+            return self._held.get(i)
+        bits = np.empty(self._shape, np.uint16)
+        with contextlib.suppress(OSError):
+            if os.preadv(self._file.fileno(), [bits], self._places[i]) == bits.nbytes:
+                return bits
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has what is in memory."""
+        return {**self.__dict__, "_file": None, "_places": {}, "_folder": None}
