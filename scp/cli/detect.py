@@ -17,6 +17,7 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
+    add_workers,
     data_words,
     file_options,
     given_words,
@@ -26,6 +27,7 @@ from .arguments import (
     say_next,
     shell_of,
     usual,
+    workers_of,
 )
 
 DOUBTFUL = 5  # images to look at first, in the summary
@@ -69,6 +71,7 @@ def add_detect(commands) -> None:
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
+    add_workers(detect)
 
 
 def add_pseudo_templates_argument(group) -> None:
@@ -225,7 +228,8 @@ def run_detect(args) -> int:
     extractor = extractor_for(
         folder, args.features, args.size, None, args.model, feature_ids=args.feature_ids
     )
-    run = Run(pool, folder, features=extractor, progress=not args.quiet)
+    workers = workers_of(args)
+    run = Run(pool, folder, features=extractor, progress=not args.quiet, workers=workers)
     run.shell = shell_of(args, folder, *template_words(args))
     _, given = open_templates(args, run)
     out = Path(args.out) if args.out else folder / LANDMARKS

@@ -8,7 +8,17 @@ import sys
 from ..landmarks.names import visible
 from ..runs.folder import LANDMARKS
 from ..training import hardly_trained
-from .arguments import add_data, add_output, add_which_features, open_data, run_path, shell_of, size
+from .arguments import (
+    add_data,
+    add_output,
+    add_which_features,
+    add_workers,
+    open_data,
+    run_path,
+    shell_of,
+    size,
+    workers_of,
+)
 from .detect import (
     add_pseudo_templates_argument,
     add_templates,
@@ -77,6 +87,7 @@ def add_refine(commands) -> None:
         "are averaged, 1 to 3 (default: 3 if trained on zoomed images)",
     )
     add_output(refine, "what was trained as JSON")
+    add_workers(refine)
 
 
 def run_refine(args) -> int:
@@ -89,7 +100,8 @@ def run_refine(args) -> int:
     folder = run_path(args, pool)
     keep_templates(args, folder / LANDMARKS)
     extractor = extractor_for(folder, args.features, model=args.model, feature_ids=args.feature_ids)
-    run = Run(pool, folder, features=extractor, progress=False if args.quiet else None)
+    progress = False if args.quiet else None
+    run = Run(pool, folder, features=extractor, progress=progress, workers=workers_of(args))
     run.shell = shell_of(args, folder, *template_words(args))
     images, given = open_templates(args, run)
     pool.rows(images.ids, "templates")
@@ -129,7 +141,13 @@ def _refine(args, run, refiner, images, given) -> int:
         progress=False if args.quiet else None,
         callback=watch,
     )
-    found = refiner.predict(pool, matched=matched if args.mean else None, views=args.views)
+    found = refiner.predict(
+        pool,
+        matched=matched if args.mean else None,
+        views=args.views,
+        workers=run.workers,
+        folder=folder,
+    )
     found = run.keep(found, images if given is None else given)
     if args.json:
         print(json.dumps(refiner.model_.training, indent=1))

@@ -15,6 +15,7 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
+    add_workers,
     byte_count,
     counts,
     landmark_source,
@@ -25,6 +26,7 @@ from .arguments import (
     say_next,
     shell_of,
     usual,
+    workers_of,
 )
 
 
@@ -75,6 +77,7 @@ def add_select(commands) -> None:
         help="between chosen images, 0 to 1: 1 - mean similarity",
     )
     add_choice_output(select)
+    add_workers(select)
 
 
 def marked_or_names(text: str) -> list[str] | Path:
@@ -210,7 +213,8 @@ def run_select(args) -> int:
     check_choice(args)
     if "random" not in (args.method, args.keypoints) and args.method in METHODS:
         no_effect(args, "where neither --method nor --keypoints is random", "seed")
-    run = open_run(args, pool, run_path(args, pool), not args.no_duplicates)
+    workers = workers_of(args)
+    run = open_run(args, pool, run_path(args, pool), not args.no_duplicates, workers)
     run.shell = shell_of(args, run.path)
     if run.whole_images:  # what comes next needs places
         run.shell = replace(run.shell, features=[])
@@ -249,7 +253,7 @@ def check_choice(args) -> None:
         no_effect(args, "with --estimate, which chooses nothing", "json", "no_report", "landmarks")
 
 
-def open_run(args, pool, folder: Path, duplicates: bool = True):
+def open_run(args, pool, folder: Path, duplicates: bool = True, workers=None):
     """The `scp.Run` that the arguments describe."""
     from ..features import extractor_for
     from ..run import Run
@@ -275,6 +279,7 @@ def open_run(args, pool, folder: Path, duplicates: bool = True):
         sample=args.sample,
         duplicates=duplicates,
         progress=not args.quiet,
+        workers=workers,
     )
 
 

@@ -15,6 +15,7 @@ from ..runs.folder import SELECTION
 from .arguments import (
     add_data,
     add_output,
+    add_workers,
     data_words,
     given_words,
     open_data,
@@ -23,6 +24,7 @@ from .arguments import (
     run_path,
     say_next,
     size,
+    workers_of,
 )
 
 EXIT_STOPPED = 130
@@ -66,6 +68,7 @@ def add_train(commands) -> None:
         "--start", metavar="FILE", help="initial weights: a model, VGG-19 of ImageNet, or random"
     )
     add_output(train, "what was trained as JSON")
+    add_workers(train)
 
 
 def add_length(how, verb="train", minutes: str | None = None, steps: str | None = None) -> None:
@@ -154,14 +157,18 @@ def run_train(args) -> int:
     ).check()
     pool = open_data(args)
     run = run_path(args, pool)
+    workers = workers_of(args)
     with holding(run, pool):
         inverted = find_inverted(pool, False if args.quiet else None)
         for text in image_warnings(pool, [pool.ids[i] for i in inverted]):
             print(f"warning: {visible(text)}", file=sys.stderr)
-    finished = fit(
-        extractor, pool, run, args, minutes=args.minutes, steps=args.steps, resume=not args.fresh
-    )
-    if args.json:
+    length = {"minutes": args.minutes, "steps": args.steps, "resume": not args.fresh}
+    if workers is None:
+        finished = fit(extractor, pool, run, args, **length)
+    else:
+        finished = fit_far(extractor, pool, run, args, workers, length)
+        extractor = FeatureExtractor.load(run) if finished else extractor
+    if args.json and hasattr(extractor, "model_"):
         print(json.dumps(extractor.model_.training, indent=1))
     if not finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -227,6 +234,29 @@ def fit(extractor, pool, run, args, **length) -> bool:
         f"{trained.step} steps in {trained.seconds:.0f} s; losses, coarsest level first: {losses}",
     )
     return trained.finished
+
+
+def fit_far(extractor, pool, run, args, workers, length) -> bool:
+    """As `fit`, by a worker; how it goes is read from the log."""
+    from ..distributed import fit as far
+    from ..runs.folder import read_log
+
+    last = time.monotonic()
+
+    def idle():
+        nonlocal last
+        if args.quiet or time.monotonic() - last < LINE_SECONDS:
+            return
+        last = time.monotonic()
+        if entries := read_log(run):
+            print(f"step {entries[-1]['step']}: {_line(entries[-1])}", file=sys.stderr, flush=True)
+
+    height, width = extractor.grid_size
+    what = f"{len(pool)} images of {height} x {width} pixels"
+    say(args, f"training {extractor.preset} on {what}, on a worker of {args.dask}")
+    done = far(extractor, pool, run, workers, idle=idle, **length)
+    say(args, f"{done['step']} steps in {done['seconds']:.0f} s")
+    return bool(done["finished"])
 
 
 def _line(event: dict) -> str:

@@ -9,6 +9,7 @@ smaller ones know where in the image they are; places that only one view finds a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
+from ..distributed import Workers, for_each
 from ..estimator import Estimator
 from ..features import FeatureExtractor, GradientExtractor, check_extractor
 from ..landmarks import Landmarks, numbered
@@ -128,6 +130,44 @@ class Detections(Landmarks):
         return row
 
 
+@dataclass(frozen=True)
+class FindLandmarks:
+    """The landmarks of an image: what workers are asked for.
+
+    Attributes:
+        scales, seen: of each image, original pixels per pixel of the grid, and of the first view.
+    """
+
+    detector: LandmarkDetector
+    images: Dataset
+    scales: np.ndarray
+    seen: np.ndarray
+
+    def __call__(self, i: int) -> dict[str, Any]:
+        index, pseudo = self.detector.templates_, self.detector.pseudo_templates_
+        votes, similarity, pyramid = index.find(self.images, i)
+        if self.images.ids[i] in pseudo:
+            own = len(index) - len(pseudo) + pseudo.index(self.images.ids[i])
+            votes[own], similarity[own] = np.nan, np.nan
+        count = votes.shape[2]
+        xy, confidence, vote = combine(
+            votes.reshape(-1, count, 2),
+            similarity.reshape(-1, count),
+            self.detector.rule,
+            AGREE * self.scales[i],
+            np.tile(index.views.weights, len(index)),
+        )
+        error = index.cycle(pyramid, xy, self.images.shape(i)) * self.seen[i]
+        return {
+            "votes": votes,
+            "similarity": similarity,
+            "xy": xy,
+            "confidence": confidence,
+            "error": error,
+            "template": vote // len(index.views),
+        }
+
+
 class LandmarkDetector(Estimator):
     """Finds the landmarks of a few annotated images in others.
 
@@ -205,6 +245,8 @@ class LandmarkDetector(Estimator):
         count: int = PSEUDO_TEMPLATES,
         *,
         progress: Progress = None,
+        workers: Workers | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> LandmarkDetector:
         """Let unlabelled images vote too: those `count` of a pool in which the templates' landmarks
         are found with most confidence, with the places found there. Worth it with one template
@@ -217,7 +259,8 @@ class LandmarkDetector(Estimator):
         count = whole(count, "count of pseudo-templates", 0)
         if not isinstance(pool, Dataset):
             raise TypeError(f"pool must be a data set (scp.datasets), got {pool!r}")
-        found = self.predict(pool, progress=renamed(progress, "pseudo-templates"))
+        bar = renamed(progress, "pseudo-templates")
+        found = self.predict(pool, progress=bar, workers=workers, folder=folder)
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]
         if rows:
@@ -230,8 +273,14 @@ class LandmarkDetector(Estimator):
         images: Dataset | Iterable[np.ndarray],
         *,
         progress: Progress = None,
+        workers: Workers | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> Detections:
-        """The landmarks in other images; progress: see `scp.progress`."""
+        """The landmarks in other images; progress: see `scp.progress`.
+
+        workers: processes that look for them, see `scp.distributed`; None: this one. folder: where
+        their results go, if they have no shared place of their own.
+        """
         index = self._fitted()
         images = as_dataset(images)
         scales = grid_scales(images, self.extractor.grid_size)
@@ -241,26 +290,14 @@ class LandmarkDetector(Estimator):
         xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
         template = np.empty(shape[2:], np.int64)
         bar = watch(progress, "landmarks", len(images))
-        for i in range(len(images)):
-            votes[:, :, i], similarity[:, :, i], pyramid = index.find(images, i)
-            if images.ids[i] in self.pseudo_templates_:
-                own = (
-                    len(index)
-                    - len(self.pseudo_templates_)
-                    + self.pseudo_templates_.index(images.ids[i])
-                )
-                votes[own, :, i], similarity[own, :, i] = np.nan, np.nan
-            xy[i], confidence[i], vote = combine(
-                votes[:, :, i].reshape(-1, shape[3], 2),
-                similarity[:, :, i].reshape(-1, shape[3]),
-                self.rule,
-                AGREE * scales[i],
-                np.tile(index.views.weights, shape[0]),
-            )
-            template[i] = vote // shape[1]
-            error[i] = index.cycle(pyramid, xy[i], images.shape(i)) * seen[i]
+        task = FindLandmarks(self, images, scales, seen)
+        results = for_each(task, range(len(images)), workers, folder)
+        for done, (i, own) in enumerate(results, 1):
+            votes[:, :, i], similarity[:, :, i] = own["votes"], own["similarity"]
+            xy[i], confidence[i], error[i] = own["xy"], own["confidence"], own["error"]
+            template[i] = own["template"]
             if bar:
-                bar(i + 1, len(images))
+                bar(done, len(images))
         names = index.names or numbered(shape[3])
         return Detections(
             images.ids,

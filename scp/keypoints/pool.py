@@ -4,23 +4,60 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._version import __version__
-from ..datasets import DatasetError, to_grid, to_original
+from ..datasets import to_grid, to_original
+from ..distributed import Workers, for_each
 from ..progress import Progress, watch
-from ..runs import KnownImages, RunFolder
+from ..runs import KnownImages, RunFolder, holding
 from ..runs.fingerprints import from_16_bits, of_image, to_16_bits
-from ..runs.images import NAME as KNOWN
 from ..values import whole
 from .detect import detect
+from .images import PoolImages
 from .kept import KeptImages
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from ..features import Extractor, FeaturePyramid
+
+
+@dataclass(frozen=True)
+class FindPoints:
+    """The key points of an image: what workers are asked for."""
+
+    dataset: Dataset
+    size: tuple[int, int]
+    grid_size: tuple[int, int]
+    method: str
+    count: int
+    random_state: int
+    options: dict[str, Any]
+
+    def __call__(self, i: int) -> dict[str, Any]:
+        image = self.dataset.grid(i, self.size)
+        return self.of(i, to_16_bits(image), image)
+
+    def of(self, i: int, bits: np.ndarray, image: np.ndarray) -> dict[str, Any]:
+        """Digest uint8 [32], key points on the grid float32 [K][2], and responses [K]."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
+            points = detect(
+                image,
+                self.method,
+                self.count,
+                random_state=self.random_state,
+                index=i,
+                **self.options,
+            )
+        xy = points.xy
+        if self.size != self.grid_size:
+            xy = to_grid(xy, self.size, self.grid_size).astype(np.float32)
+        digest = np.frombuffer(bytes.fromhex(of_image(bits)), np.uint8)
+        return {"digest": digest, "xy": xy, "response": points.response}
 
 
 class Pool:
@@ -35,6 +72,13 @@ class Pool:
             not fit go to a file that is gone with the pool; without `run` they are decoded again.
         run: a run folder; images it knows (`scp.runs.images`) are decoded when used only.
             keypoints.npz is written into it.
+        workers: processes that look for the key points, see `scp.distributed`; None: this one.
+
+    Attributes:
+        points: of every image, float32 [K_n][2] on the grid. offsets: int64 [N+1], their numbers by
+            image. xy_grid, xy: float32 [Q][2] of all, on the grid and in original pixels.
+        response: float32 [Q]. empty: ids of images without key points. digests: of the images.
+        images: `PoolImages`, for other processes.
     """
 
     def __init__(
@@ -47,15 +91,13 @@ class Pool:
         progress: Progress = False,
         run: str | os.PathLike[str] | None = None,
         max_memory: int | None = None,
+        workers: Workers | None = None,
         **options: Any,
     ):
         import cv2
 
         self.dataset, self.extractor = dataset, extractor
         folder = RunFolder.of(run)
-        self.points: list[np.ndarray] = []
-        self.empty: list[str] = []
-        self.digests: list[str] = []
         self._size = getattr(extractor, "image_size", extractor.grid_size)
         limit = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self._kept = KeptImages(limit // 4, None if folder is None else folder.path)
@@ -66,62 +108,66 @@ class Pool:
         }
         if self._size != extractor.grid_size:
             settings["image_size"] = list(self._size)
-        known = KnownImages(folder, dataset, settings)
-        self.notes = known.notes
-        original, responses = [], []
-        bar = watch(progress, "key points", len(dataset))
-        for i in range(len(dataset)):
-            found = known.get(i)
-            if found is not None:
-                digest, xy, response = found
-            else:
-                before = known.before(i)
-                bits, image = self._decode(i)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # said once, with the ids, by `choose`
-                    points = detect(
-                        image, keypoints, count, random_state=random_state, index=i, **options
-                    )
-                xy, response, digest = self._on_grid(points.xy), points.response, of_image(bits)
-                known.add(i, before, digest, xy, response)
-            if len(xy) == 0:
-                self.empty.append(dataset.ids[i])
-            self.points.append(xy)
-            self.digests.append(digest)
-            original.append(to_original(xy, dataset.shape(i), extractor.grid_size))
-            responses.append(response)
-            if bar:
-                bar(i + 1, len(dataset))
-        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
-        self.offsets = self.offsets.astype(np.int64)
-        self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
-        self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
-        self.response = np.concatenate(responses).astype(np.float32)
-        if folder is not None:
-            with folder.holding(dataset):
+        task = FindPoints(
+            dataset, self._size, extractor.grid_size, keypoints, count, random_state, options
+        )
+        with holding(folder, dataset):
+            known = KnownImages(folder, dataset, settings)
+            self.notes = known.notes
+            self._assemble(self._look(task, known, progress, workers, folder))
+            if folder is not None:
                 folder.write_keypoints(
                     dataset.ids, self.xy, self.xy_grid, self.response, self.offsets
                 )
                 known.write()
 
-    def _decode(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image i in 16 bits, kept while there is room, and as it is."""
-        image = self.dataset.grid(i, self._size)
-        bits = to_16_bits(image)
-        self._kept.put(i, bits)
-        return bits, image
+    def _look(self, task: FindPoints, known, progress: Progress, workers, folder) -> list[tuple]:
+        """Digest, key points on the grid and responses of every image."""
+        n = len(self.dataset)
+        found = [known.get(i) for i in range(n)]
+        missing = [i for i in range(n) if found[i] is None]
+        bar = watch(progress, "key points", n)
+        before = {}
 
-    def _on_grid(self, xy: np.ndarray) -> np.ndarray:
-        """Points of the image as points of the grid."""
-        if self._size == self.extractor.grid_size:
-            return xy
-        return to_grid(xy, self._size, self.extractor.grid_size).astype(np.float32)
+        def here(i: int) -> dict[str, Any]:
+            before[i] = known.before(i)
+            image = self.dataset.grid(i, self._size)
+            bits = to_16_bits(image)
+            self._kept.put(i, bits)
+            return task.of(i, bits, image)
+
+        if workers is not None:
+            before = {i: known.before(i) for i in missing}
+        asked = task if workers else here
+        for k, (i, own) in enumerate(for_each(asked, missing, workers, folder)):
+            found[i] = bytes(own["digest"]).hex(), own["xy"], own["response"]
+            known.add(i, before.pop(i), *found[i])
+            if bar:
+                bar(n - len(missing) + k + 1, n)
+        if bar:
+            bar(n, n)
+        return found
+
+    def _assemble(self, found: list[tuple]) -> None:
+        """The attributes, of what `_look` gives."""
+        self.digests = [digest for digest, _, _ in found]
+        self.images = PoolImages(self.dataset, self.extractor, self._size, self.digests)
+        self.points = [xy for _, xy, _ in found]
+        self.empty = [self.dataset.ids[i] for i, xy in enumerate(self.points) if len(xy) == 0]
+        original = [
+            to_original(xy, self.dataset.shape(i), self.extractor.grid_size)
+            for i, xy in enumerate(self.points)
+        ]
+        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in self.points])])
+        self.offsets = self.offsets.astype(np.int64)
+        self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
+        self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
+        self.response = np.concatenate([r for _, _, r in found]).astype(np.float32)
 
     def pyramid(self, i: int) -> FeaturePyramid:
         """The features of image i."""
-        if getattr(self.extractor, "stored", False):
-            return self.extractor.pyramid_of(self.dataset, i)
-        return self.extractor.pyramid(self.image(i))
+        stored = getattr(self.extractor, "stored", False)
+        return self.images.pyramid(i, None if stored else self._bits(i))
 
     def image(self, i: int) -> np.ndarray:
         """Image i on the grid, float32 in [0, 1] (kept in 16 bits).
@@ -129,15 +175,14 @@ class Pool:
         Raises:
             DatasetError: the file's pixels are not those that its key points were found in.
         """
+        return from_16_bits(self._bits(i))
+
+    def _bits(self, i: int) -> np.ndarray:
         bits = self._kept.get(i)
         if bits is None:
-            bits, _ = self._decode(i)
-            if of_image(bits) != self.digests[i]:
-                raise DatasetError(
-                    f"{self.dataset.path(i)}: the image changed since its key points were found; "
-                    f"delete {KNOWN} in the run folder and start again"
-                )
-        return from_16_bits(bits)
+            bits = self.images.bits(i)
+            self._kept.put(i, bits)
+        return bits
 
     def digest(self, i: int) -> str:
         """SHA-256 of image i on the grid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .. import _core
 from ..datasets import Dataset, to_original
 from ..datasets.base import check_size
 from ..detection import as_dataset
+from ..distributed import Workers, for_each
 from ..estimator import training_options
 from ..features import FeatureExtractor
 from ..landmarks import Landmarks
@@ -33,6 +35,23 @@ from .options import INPUTS, RefinementOptions
 
 ZOOMS = (1.0, 7 / 6, 1.25)  # of the images whose places are averaged
 LOSSES = ["the heat maps", "the x offsets", "the y offsets"]
+
+
+@dataclass(frozen=True)
+class PredictImage:
+    """The landmarks of an image, by the network: what workers are asked for."""
+
+    refiner: LandmarkRefiner
+    images: Dataset
+    sizes: list[tuple[int, int]]
+
+    def __call__(self, i: int) -> dict[str, Any]:
+        grids = (np.ascontiguousarray(self.images.grid(i, s), np.float32) for s in self.sizes)
+        found = [self.refiner._find(grid, self.images.shape(i)) for grid in grids]
+        return {
+            "xy": np.mean([xy for xy, _ in found], axis=0),
+            "confidence": np.mean([confidence for _, confidence in found], axis=0),
+        }
 
 
 class LandmarkRefiner(NetworkEstimator):
@@ -310,6 +329,8 @@ class LandmarkRefiner(NetworkEstimator):
         matched: Landmarks | None = None,
         views: int | None = None,
         progress: Progress = None,
+        workers: Workers | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> Landmarks:
         """The landmarks of images, with a confidence.
 
@@ -322,6 +343,8 @@ class LandmarkRefiner(NetworkEstimator):
                 places are averaged; None: all where the network was trained on zoomed images, else
                 one.
             progress: see `scp.progress`.
+            workers: processes that do it, see `scp.distributed`; None: this one. folder: where
+                their results go, if they have no shared place of their own.
         """
         self._trained()
         dataset = as_dataset(images)
@@ -329,20 +352,18 @@ class LandmarkRefiner(NetworkEstimator):
         if matched is not None:
             other = matched.columns(self.names_).rows(dataset.ids, absent=True).xy
         sizes = self.view_sizes(views)
-        places, confidences = [], []
-        bar = watch(progress, "landmarks", len(dataset))
-        for i in range(len(dataset)):
-            grids = (np.ascontiguousarray(dataset.grid(i, size), np.float32) for size in sizes)
-            found = [self._find(grid, dataset.shape(i)) for grid in grids]
-            places.append(np.mean([xy for xy, _ in found], axis=0))
-            confidences.append(np.mean([confidence for _, confidence in found], axis=0))
-            if bar:
-                bar(i + 1, len(dataset))
         shape = len(dataset), len(self.names_)
-        xy = np.reshape(places, (*shape, 2)).astype(np.float64)
+        xy, confidences = np.empty((*shape, 2)), np.empty(shape)
+        bar = watch(progress, "landmarks", len(dataset))
+        task = PredictImage(self, dataset, sizes)
+        results = for_each(task, range(len(dataset)), workers, folder)
+        for done, (i, own) in enumerate(results, 1):
+            xy[i], confidences[i] = own["xy"], own["confidence"]
+            if bar:
+                bar(done, len(dataset))
         if other is not None:
             xy = np.where(np.isfinite(other), (xy + other) / 2, xy)
-        return Landmarks(dataset.ids, self.names_, xy, np.reshape(confidences, shape))
+        return Landmarks(dataset.ids, self.names_, xy, confidences)
 
     def view_sizes(self, views: int | None) -> list[tuple[int, int]]:
         """What images are resized to: sides stay multiples of 32."""

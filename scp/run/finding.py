@@ -11,6 +11,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..detection import Detections, LandmarkDetector, templates_among, usual_pseudo_templates
+from ..distributed import Workers
 from ..features import ImageVectors, check_extractor
 from ..features.base import BaseExtractor
 from ..landmarks import Landmarks, write_kept
@@ -30,6 +31,7 @@ class Finding(Held):
 
     extractor: BaseExtractor | ImageVectors
     progress: Progress
+    workers: Workers | None
     shell: Shell | None
     _choice: Choice | None
     _asked: dict[str, Any]
@@ -72,14 +74,13 @@ class Finding(Held):
             hand = self._hand(images, out, given)
             known = hand.templates()
             detector = LandmarkDetector(extractor=self.extractor, **options).fit(known)
+            how = {"progress": self.progress, "workers": self.workers, "folder": self.path}
             if pseudo_templates is None:
                 pseudo_templates = usual_pseudo_templates(detector, len(known))
             if pseudo_templates:
-                detector.add_pseudo_templates(
-                    self.dataset, pseudo_templates, progress=self.progress
-                )
+                detector.add_pseudo_templates(self.dataset, pseudo_templates, **how)
             with self._stage("landmarks"):
-                found = hand.put_in(detector.predict(self.dataset, progress=self.progress))
+                found = hand.put_in(detector.predict(self.dataset, **how))
             if writes:
                 self._keep(found, hand, out)
         return found

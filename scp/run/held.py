@@ -54,7 +54,7 @@ class Held:
         return os.fspath(self.path)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_turn": None}
+        return {**self.__dict__, "_turn": None, "workers": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _turn=threading.RLock())

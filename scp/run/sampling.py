@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..distributed import Workers
 from ..keypoints import Pool
 from ..progress import Progress
 from ..runs import RunFolder
@@ -51,7 +52,8 @@ class Sampling:
 
     Args:
         pool: images with all their key points. count: of the sample. settings: of `SimilarityJob`.
-        folder: for files; None: nothing is kept. progress: see `scp.progress`.
+        folder: for files; None: nothing is kept. progress: see `scp.progress`. workers: see
+            `scp.distributed`.
 
     Attributes:
         columns: int64 [count], numbers of the sampled key points, ascending. offsets: int64 [N+1],
@@ -67,6 +69,7 @@ class Sampling:
         settings: dict[str, Any],
         folder: RunFolder | None = None,
         progress: Progress = False,
+        workers: Workers | None = None,
     ):
         self.pool, self.random_state, self.settings = pool, random_state, settings
         self.folder, self.progress = folder, progress
@@ -75,10 +78,12 @@ class Sampling:
         self.xy = pool.xy[self.columns]
         self.share = float((np.diff(pool.offsets) > 0).mean())
         self.weights = np.full(count, self.share / count)
-        self.job = self._job(range(len(pool.points)), self.columns)
+        self.job = self._job(
+            range(len(pool.points)), self.columns, workers=workers, remote=pool.images.pyramid
+        )
 
-    def _job(self, images: Sequence[int], columns: np.ndarray) -> SimilarityJob:
-        """Similarity of these columns in these images."""
+    def _job(self, images: Sequence[int], columns: np.ndarray, **far: Any) -> SimilarityJob:
+        """Similarity of these columns in these images. far: who searches, if not this process."""
         images = list(images)
         first = np.searchsorted(columns, self.pool.offsets)
         points = [self.pool.xy_grid[columns[first[i] : first[i + 1]]] for i in images]
@@ -91,6 +96,7 @@ class Sampling:
             pyramid=lambda k: self.pool.pyramid(images[k]),
             queries=lambda: self.vectors.of_columns(columns),
             **self.settings,
+            **far,
         )
 
     @cached_property

@@ -16,6 +16,7 @@ from ..baselines import ACTIVE
 from ..baselines import METHODS as OTHERS
 from ..datasets import Dataset, find_duplicates, find_inverted, pictures
 from ..datasets import folder as open_folder
+from ..distributed import Workers
 from ..features import ImageVectors, PyramidStore, extractor_for
 from ..features.own import Given
 from ..keypoints import Pool
@@ -33,6 +34,7 @@ from ..selection import (
 )
 from ..similarity import (
     Estimate,
+    PointVectors,
     SimilarityJob,
     VectorSimilarity,
     WholeImages,
@@ -91,6 +93,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             up to 2,000 images, and 8,192 of larger ones. From a sample, the score is exact, and the
             bound holds with 99 % probability (docs/how-to/large-pools.md).
         duplicates: look for images that show the same picture. progress: see `scp.progress`.
+        workers: processes that do the work on images, see `scp.distributed`; None: this one.
 
     Attributes:
         extractor: of the features. elapsed: seconds by stage. folder: a RunFolder, or None.
@@ -115,6 +118,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         sample: int | str | None = "auto",
         duplicates: bool = True,
         progress: Progress = None,
+        workers: Workers | None = None,
     ):
         devices.resolve(device)  # an error now, not after the key points
         if not isinstance(dataset, Dataset):
@@ -128,7 +132,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
         if isinstance(features, type):
             raise TypeError(f"features must be an object, not the class {features!r}")
-        self.progress = progress
+        self.progress, self.workers = progress, workers
         extractor = extractor_for(run, features, feature_ids=feature_ids)
         self.extractor = extractor.of_images(self.dataset)
         self.whole_images = isinstance(extractor, ImageVectors)
@@ -257,6 +261,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
                 progress=self.progress,
                 run=self.folder,
                 max_memory=self.max_memory,
+                workers=self.workers,
                 **self.keypoint_options,
             )
         if pool.offsets[-1] == 0:
@@ -285,8 +290,16 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             self.extractor,
             digest=pool.digest,
             pyramid=pool.pyramid,
+            queries=None if self.workers is None else self._vectors,
+            workers=self.workers,
+            remote=pool.images.pyramid,
             **self._searched(),
         )
+
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of all key points, by the workers."""
+        found = PointVectors(self._job, self._pool.points, self.path, self.progress)
+        return found.of_images(range(len(self.dataset)))
 
     def _searched(self) -> dict[str, Any]:
         """How, for a SimilarityJob."""
@@ -297,8 +310,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     def _sampling(self) -> Sampling | None:
         if self.sample is None:
             return None
-        how = self._searched()
-        return Sampling(self._pool, self.sample, self.random_state, how, self.folder, self.progress)
+        settings, where = self._searched(), (self.folder, self.progress, self.workers)
+        return Sampling(self._pool, self.sample, self.random_state, settings, *where)
 
     @held
     def estimate(self) -> Estimate:

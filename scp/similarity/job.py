@@ -15,11 +15,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .. import _core
 from ..devices import resolve
+from ..distributed import Workers
 from ..features import Extractor, FeaturePyramid, aligned, check_extractor
 from ..progress import Progress, watch
 from ..runs import Rows, RunFolder
@@ -72,6 +75,8 @@ class SimilarityJob:
         pyramid: function i -> FeaturePyramid, in place of the extractor's of `image`.
         queries: function -> vectors [Q][D][C] and norms [Q][D] of all points (`FeaturePyramid.at`),
             where they are there already; features of an image are then made once.
+        workers: processes that search, see `scp.distributed`; None: this one. remote: `pyramid` for
+            them, which can be pickled.
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class SimilarityJob:
         digest: Callable[[int], str] | None = None,
         pyramid: Callable[[int], FeaturePyramid] | None = None,
         queries: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
+        workers: Workers | None = None,
+        remote: Callable[[int], FeaturePyramid] | None = None,
     ):
         if whole(n, "n") < 1:
             raise ValueError("images: at least one is needed")
@@ -117,7 +124,7 @@ class SimilarityJob:
         self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         room = self.max_memory - self.fixed_bytes()
-        self._given = queries
+        self._given, self.workers, self.remote = queries, workers, remote
         self._keep = 0 if queries else min(max(room // self.extractor.pyramid_bytes(), 0), n)
         if room < 0:
             raise MemoryError(
@@ -192,10 +199,13 @@ class SimilarityJob:
         try:
             if todo:
                 queries, norms = given or self._queries(bar, total)
-                for i, value, place in self._rows(todo, queries, norms):
+                found = self._rows(todo, queries, norms)
+                if self.workers is not None:
+                    found = self._far_rows(todo, queries, norms, folder, text)
+                for i, value, place in found:
                     table.put(i, value, place)
                     if bar:
-                        bar(first + i + 1, total)
+                        bar(first + len(table.done), total)
         finally:
             self._kept.clear()
         if bar:
@@ -225,6 +235,13 @@ class SimilarityJob:
             self.brute += stats["brute"]
             yield rows[0], value, place
 
+    def _far_rows(self, todo: list[int], queries, norms, folder, key: str):
+        """As `_rows`, by the workers."""
+        task = SearchImage(self.remote, queries, norms, self.mode, self.epsilon, self.path)
+        for i, own in self.workers.map(task, todo, folder, key and f"rows {key}"):
+            self.dots, self.brute = self.dots + int(own["dots"]), self.brute + int(own["brute"])
+            yield i, own["values"], own["places"]
+
     def _queries(self, bar, total: int):
         """Vectors of all key points; keeps the pyramids that fit."""
         e = self.extractor
@@ -244,6 +261,28 @@ class SimilarityJob:
 
     def _image_digest(self, i: int) -> str:
         return of_image(np.asarray(self.image(i), np.float32))
+
+
+@dataclass(frozen=True)
+class SearchImage:
+    """The row of an image: what workers are asked for."""
+
+    pyramid: Callable[[int], FeaturePyramid]
+    vectors: np.ndarray
+    norms: np.ndarray
+    mode: str
+    epsilon: float
+    path: str
+
+    @cached_property
+    def queries(self) -> Queries:
+        return Queries(self.vectors, self.norms)
+
+    def __call__(self, i: int) -> dict[str, Any]:
+        value, place, stats = _search(
+            self.pyramid(i), self.queries, self.mode, self.epsilon, self.path
+        )
+        return {"values": value, "places": place, "dots": stats["dots"], "brute": stats["brute"]}
 
 
 def fingerprint(job: SimilarityJob, points: Sequence[np.ndarray], more: dict | None = None) -> str:

@@ -8,16 +8,35 @@ ledger, so a stopped job goes on.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..features import aligned
+from ..distributed import for_each
+from ..features import FeaturePyramid, aligned
 from ..progress import Progress, watch
 from ..runs import Rows
 from ..runs.folder import VECTORS
 from .job import SimilarityJob, fingerprint
+
+
+@dataclass(frozen=True)
+class VectorsOf:
+    """The vectors of an image's key points: what workers are asked for."""
+
+    pyramid: Callable[[int], FeaturePyramid]
+    points: Sequence[np.ndarray]
+    shape: tuple[int, ...]  # of the vectors; 0 beyond the image's key points
+
+    def __call__(self, i: int) -> dict[str, Any]:
+        count, vectors = len(self.points[i]), np.zeros(self.shape, np.float32)
+        norms = np.zeros(self.shape[:2], np.float32)
+        if count:
+            vectors[:count], norms[:count] = self.pyramid(i).at(self.points[i])
+        return {"vectors": vectors, "norms": norms}
 
 
 class PointVectors:
@@ -47,17 +66,12 @@ class PointVectors:
         files = dict(zip(VECTORS, [(shape, np.float32) for shape in shapes], strict=False))
         table = Rows(where, VECTORS[2], text, files)
         bar = watch(progress, "vectors", job.n)
-        vectors, norms = np.zeros(shapes[0][1:], np.float32), np.zeros(shapes[1][1:], np.float32)
-        for i in range(job.n):
-            if i in table.done:
-                continue
-            count = len(points[i])
-            vectors[count:], norms[count:] = 0, 0
-            if count:
-                vectors[:count], norms[:count] = job.pyramid(i).at(points[i])
-            table.put(i, vectors, norms)
+        todo = [i for i in range(job.n) if i not in table.done]
+        task = VectorsOf(job.remote if job.workers else job.pyramid, points, shapes[0][1:])
+        for i, own in for_each(task, todo, job.workers, folder, f"vectors {text}"):
+            table.put(i, own["vectors"], own["norms"])
             if bar:
-                bar(i + 1, job.n)
+                bar(len(table.done), job.n)
         if bar:
             bar(job.n, job.n)
         self._vectors, self._norms = table.finish()

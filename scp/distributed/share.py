@@ -1,0 +1,132 @@
+"""The place that workers read tasks from and write their results to: a folder that all machines
+see, or an object store."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runs.files import naming
+
+
+class Share:
+    """Files by name, in one folder level below each other.
+
+    Args:
+        where: a folder; or a URL of `fsspec`, such as "s3://bucket/folder".
+    """
+
+    def __init__(self, where: str | os.PathLike[str]):
+        text = os.fspath(where)
+        self.where = text if "://" in text else os.path.abspath(text)
+        self._system: tuple[Any, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Share: {self.where}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"where": self.where, "_system": None}
+
+    def _opened(self) -> tuple[Any, str]:
+        """The file system of a URL, and the folder in it."""
+        if self._system is None:
+            try:
+                import fsspec
+            except ImportError:
+                raise ValueError(
+                    f"share: {self.where} needs fsspec: pip install 'sample-choosing-policy[dask]'"
+                ) from None
+            try:
+                self._system = fsspec.core.url_to_fs(self.where)
+            except (ValueError, ImportError) as error:
+                raise ValueError(f"share: {self.where}: {error}") from None
+        return self._system
+
+    @property
+    def _folder(self) -> Path | None:
+        return None if "://" in self.where else Path(self.where)
+
+    def write(self, name: str, data: bytes) -> None:
+        """A file, whole or not at all."""
+        if self._folder is None:
+            system, root = self._opened()
+            system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+            system.pipe_file(f"{root}/{name}", data)
+            return
+        path = self._folder / name
+        with naming(path, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside, beside_path = tempfile.mkstemp(dir=path.parent, prefix=".")
+            try:
+                with os.fdopen(beside, "wb") as file:
+                    file.write(data)
+                os.replace(beside_path, path)
+            except BaseException:
+                os.unlink(beside_path)
+                raise
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; FileNotFoundError where there is none."""
+        if self._folder is None:
+            system, root = self._opened()
+            return system.cat_file(f"{root}/{name}")
+        return (self._folder / name).read_bytes()
+
+    def names(self, under: str) -> list[str]:
+        """Files below a name, ascending."""
+        if self._folder is None:
+            system, root = self._opened()
+            system.invalidate_cache()
+            try:
+                found = system.ls(f"{root}/{under}", detail=False)
+            except FileNotFoundError:
+                return []
+            return sorted(f"{under}/{path.rpartition('/')[2]}" for path in found)
+        folder = self._folder / under
+        if not folder.is_dir():
+            return []
+        return sorted(f"{under}/{p.name}" for p in folder.iterdir() if not p.name.startswith("."))
+
+    def remove(self, name: str) -> None:
+        """A file, or all files below a name; what is not there is not missed."""
+        if self._folder is None:
+            system, root = self._opened()
+            with contextlib.suppress(FileNotFoundError):
+                system.rm(f"{root}/{name}", recursive=True)
+            return
+        path = self._folder / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def packed(rows: list[int], results: list[dict[str, Any]]) -> bytes:
+    """Arrays of several rows as the bytes of an .npz file."""
+    content = io.BytesIO()
+    arrays = {f"{k}.{name}": a for k, own in enumerate(results) for name, a in own.items()}
+    np.savez(content, rows=np.array(rows, np.int64), allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def unpacked(data: bytes) -> list[tuple[int, dict[str, np.ndarray]]]:
+    """What `packed` was given; ValueError where the bytes are damaged."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as content:
+            rows = content["rows"].tolist()
+            results: list[dict[str, np.ndarray]] = [{} for _ in rows]
+            for key in content.files:
+                number, dot, name = key.partition(".")
+                if dot:
+                    results[int(number)][name] = content[key]
+    except (zipfile.BadZipFile, KeyError, IndexError, EOFError, OSError) as error:
+        raise ValueError(f"damaged: {error}") from None
+    return list(zip(rows, results, strict=True))
