@@ -4,11 +4,11 @@ see, or an object store."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -110,23 +110,29 @@ class Share:
 
 
 def packed(rows: list[int], results: list[dict[str, Any]]) -> bytes:
-    """Arrays of several rows as the bytes of an .npz file."""
+    """Arrays of several rows as bytes: a SHA-256, and the .npz file that it is of."""
+    arrays: dict[str, Any] = {"rows": np.array(rows, np.int64)}
+    for k, result in enumerate(results):
+        for name, value in result.items():
+            arrays[f"{k}.{name}"] = np.asarray(value)
+            if arrays[f"{k}.{name}"].dtype.hasobject:
+                raise ValueError(f"{name} must be an array of numbers, got {value!r}")
     content = io.BytesIO()
-    arrays = {f"{k}.{name}": a for k, own in enumerate(results) for name, a in own.items()}
-    np.savez(content, rows=np.array(rows, np.int64), allow_pickle=False, **arrays)
-    return content.getvalue()
+    np.savez(content, **arrays)
+    data = content.getvalue()
+    return hashlib.sha256(data).digest() + data
 
 
 def unpacked(data: bytes) -> list[tuple[int, dict[str, np.ndarray]]]:
     """What `packed` was given; ValueError where the bytes are damaged."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as content:
-            rows = content["rows"].tolist()
-            results: list[dict[str, np.ndarray]] = [{} for _ in rows]
-            for key in content.files:
-                number, dot, name = key.partition(".")
-                if dot:
-                    results[int(number)][name] = content[key]
-    except (zipfile.BadZipFile, KeyError, IndexError, EOFError, OSError) as error:
-        raise ValueError(f"damaged: {error}") from None
+    digest, data = data[:32], data[32:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError("damaged")
+    with np.load(io.BytesIO(data), allow_pickle=False) as content:
+        rows = content["rows"].tolist()
+        results: list[dict[str, np.ndarray]] = [{} for _ in rows]
+        for key in content.files:
+            number, dot, name = key.partition(".")
+            if dot:
+                results[int(number)][name] = content[key]
     return list(zip(rows, results, strict=True))
