@@ -21,6 +21,7 @@ from ..keypoints import Pool
 from ..progress import Progress
 from ..runs import RunFolder
 from ..selection import Selection, draw_columns, sampled_bound, select
+from ..selection.rows import beyond, select_rows
 from ..similarity import Estimate, PointVectors, SimilarityJob, set_scores
 from ..values import whole
 
@@ -142,6 +143,37 @@ class Sampling:
             out.append([int(part[row]) for row in found])
         return out
 
+    def choose(
+        self, values: np.ndarray, m: Sequence[int] | None, method: str, options: dict[str, Any]
+    ) -> list[Selection]:
+        """As `scp.select`, of the matrix of the sample; one that is too large for the memory is
+        looked at part by part, where the method is "swap"."""
+        if method != "swap" or not beyond(values, self.job.max_memory):
+            return select(values, m or [None], method=method, progress=self.progress, **options)
+        given = {name: options[name] for name in RULES if name in options}
+        return [
+            select_rows(
+                values,
+                -1 if size is None else size,
+                self.weights,
+                **self._by_part(),
+                random_state=self.random_state,
+                progress=self.progress,
+                **given,
+            )
+            for size in m or [None]
+        ]
+
+    def _by_part(self) -> dict[str, Any]:
+        """How a matrix beyond the memory is looked at."""
+        far = self.job.workers
+        shared = far is not None and far.share is None  # the run folder is where they see it
+        return {
+            "max_memory": self.job.max_memory,
+            "workers": far if shared else None,
+            "folder": None if self.folder is None else self.folder.path,
+        }
+
     def judged(
         self,
         curve: list[Selection],
@@ -182,6 +214,7 @@ class Sampling:
                 size,
                 share=self.share,
                 probability=PROBABILITY,
+                **self._by_part(),
                 **given,
             )
             before = exact[len(initial) - 1] if initial else 0.0

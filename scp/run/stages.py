@@ -409,6 +409,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
                 found = chosen_by(self, method, m, vectors, matrix, options)
             elif method in ACTIVE:
                 found = asked_by(self, method, m, training, matrix, options)
+            elif self._sampling is not None:
+                found = self._sampling.choose(matrix, m, method, options)
             else:
                 found = select(matrix, m, method=method, progress=self.progress, **options)
             curve = found if isinstance(found, list) else [found]

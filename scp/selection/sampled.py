@@ -20,14 +20,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
+from ..distributed import Workers
 from ..similarity.scores import _offsets
 from ..values import array, real, whole
+from .parts import Excess
 from .problem import BOUND_STEPS, Problem
+from .rows import beyond, select_rows
 
 ETA = 0.7  # of the bound, where nothing else is known: near the best for 4,000 to 16,000 draws
 
@@ -91,6 +95,9 @@ def sampled_bound(
     probability: float = 0.99,
     eta: float = ETA,
     sets: float | None = None,
+    max_memory: int | None = None,
+    workers: Workers | None = None,
+    folder: Path | None = None,
     **rules,
 ) -> SampledBound:
     """The bound of the module's docstring.
@@ -103,6 +110,8 @@ def sampled_bound(
         share: of images that have key points.
         probability, eta: must be fixed before the sample is drawn, and so must the reference.
         sets: the logarithm of their number; of m of N rows if None.
+        max_memory: bytes; of a matrix that takes half of it or more, a part is looked at a time, by
+            workers where there are some (`scp.selection.rows`). None: there is room.
         rules: of `scp.select`: initial, include, exclude, groups, quota, costs, budget.
     """
     v = array(values, "values", np.float32, 2)
@@ -118,15 +127,17 @@ def sampled_bound(
     if not 0 < probability < 1:
         raise ValueError(f"probability must be above 0 and below 1, got {probability}")
     n, columns = v.shape
-    above = np.empty_like(v)
-    for i, row in enumerate(v):  # float64 for a row at a time; rounded up
-        exact = -np.log1p(-eta * (row.astype(np.float64) - r))
-        above[i] = np.nextafter(exact.astype(np.float32), np.float32(np.inf))
-    above.flags.writeable = False  # or the problem makes a copy
-    problem = Problem(above, None, **rules)
-    rows = np.sort(problem.greedy(m))
-    score, multipliers = _core.select_score(problem.core, rows), np.full(columns, np.nan, "f4")
-    sampled, _ = _core.select_bound(problem.core, m, rows, score, BOUND_STEPS, multipliers)
+    change, equal = Excess(r, eta), np.full(columns, 1.0 / columns)
+    if beyond(v, max_memory):
+        how = {"max_memory": max_memory, "workers": workers, "folder": folder}
+        sampled = select_rows(values, m, equal, change=change, **how, **rules).upper_bound
+    else:
+        above = np.concatenate([change(v[k : k + 64]) for k in range(0, n, 64)])
+        above.flags.writeable = False  # or the problem makes a copy
+        problem = Problem(above, equal, **rules)
+        rows = np.sort(problem.greedy(m))
+        score, multipliers = _core.select_score(problem.core, rows), np.full(columns, np.nan, "f4")
+        sampled, _ = _core.select_bound(problem.core, m, rows, score, BOUND_STEPS, multipliers)
     count = log_sets(n, m) if sets is None else real(sets, "sets")
     chance = (count - math.log1p(-probability)) / columns
     over = -math.expm1(-(sampled + chance)) / eta

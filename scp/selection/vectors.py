@@ -3,15 +3,12 @@ of all pairs.
 
     score(S) = sum_q weights[q] * max over t in S and initial of k(x_t, x_q)
 
-A shortlist of rows is a problem that `select` solves exactly as it is: all its columns, few of its
-rows. Between two solutions each cluster of a chosen row proposes the rows that would serve it best.
-The bound is of all rows: multipliers of the shortlist's columns, and one pass over all pairs that
-says how far each row lies above them (docs/explanation/selection.md).
+Rows are chosen from a shortlist (`scp.selection.shortlist`); the bound takes one pass over all
+pairs.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -22,17 +19,12 @@ from .. import _core
 from ..progress import Progress, watch
 from ..values import array, real, whole
 from .answer import Selection
-from .certificate import OUTWARD, Certificate
+from .certificate import OUTWARD
 from .problem import Problem
+from .shortlist import FEW, PROPOSED, Shortlist, owners
 
 KERNELS = ("cosine", "rbf")
-SHORTLIST = 768  # rows at most, unless more must be on it
-FEW = 64  # rows at least
-PROPOSED = 8  # of a cluster, in each round
 JUDGES = 8192  # members of a cluster that say which of its rows serves it best
-ROUNDS = 8  # of proposals
-STEPS = 150  # of the subgradient descent, in each pass
-BETTER = 1e-5  # of the score: what a round must bring to be followed by another
 
 
 def select_vectors(
@@ -95,7 +87,7 @@ def select_vectors(
     if w.shape != (n,) or not (np.isfinite(w) & (w >= 0)).all():
         raise ValueError(f"weights must be {n} finite numbers >= 0")
     apart = None if min_distance is None else real(min_distance, "min_distance")
-    search = _Search(pool, plain, w, size, apart, whole(max_memory, "max_memory", 1))
+    search = VectorSearch(pool, plain, w, size, apart, whole(max_memory, "max_memory", 1))
     return search.run(seed, limit, passes, watch(progress, "selection", 1))
 
 
@@ -126,6 +118,10 @@ class Vectors:
     def __len__(self) -> int:
         return len(self.x)
 
+    def held(self) -> int:
+        """Bytes of the vectors."""
+        return self.x.nbytes
+
     def values(self, rows: Any, columns: Any = slice(None), progress=None) -> np.ndarray:
         """k of rows and columns, float32 [rows][columns]."""
         return _core.vectors_values(self.x[rows], self.x[columns], self.gamma, progress)
@@ -137,46 +133,10 @@ class Vectors:
         return _core.vectors_excess(left, right, self.gamma, floors, w, progress)
 
 
-class _Search:
-    """One choice. Rows are numbers of the pool; `plain` holds the rules, all values 0."""
+class VectorSearch(Shortlist):
+    """A choice from vectors: rows and columns are the same images."""
 
-    def __init__(self, pool: Vectors, plain: Problem, weights, m: int, apart, max_memory: int):
-        self.pool, self.plain, self.weights, self.m, self.apart = pool, plain, weights, m, apart
-        self.initial = np.array(plain.rows["initial"], np.int64)
-        self.include = np.array(plain.rows["include"], np.int64)
-        self.free = np.flatnonzero((plain.roles == 0) | (plain.roles == 2))
-        self.groups = plain.parameters["groups"]
-        n = len(pool)
-        some = max(m, 0) + len(self.initial)
-        held = pool.x.nbytes + 64 * n  # the vectors, and what has an entry for each
-        room = (max_memory - held) // (8 * n)  # a row here, and the core's copy
-        least = min(n, some + FEW)
-        if room < least:
-            raise MemoryError(
-                f"max_memory: {max_memory} bytes are not enough for {n} vectors and m = {m}; at "
-                f"least {held + 8 * n * least} are needed"
-            )
-        self.room = int(min(room, n, max(SHORTLIST, 2 * some)))
-        self.rows = self.listed = np.zeros(0, np.int64)  # the answer so far, and the shortlist
-        self.problem: Any = None  # of the shortlist, all columns
-        self._above = np.zeros(n)  # how far each row lies above the multipliers of the last bound
-
-    def run(self, seed: int, tolerance: float, passes: int, progress) -> Selection:
-        self.rows = self._first(seed)
-        self._improve(progress)
-        found = self._bounded(seed, progress)
-        while passes > 1 and found.gap > tolerance and not self._all_on():
-            passes -= 1
-            self._list(self._proposals(self._above))
-            self._exchange(progress)
-            found = self._bounded(seed, progress)
-        return found
-
-    def _all_on(self) -> bool:
-        """Whether the shortlist holds every row that may be chosen."""
-        return len(self.listed) == len(self.free) + len(self.initial)
-
-    # ---- shortlists ----
+    pool: Vectors
 
     def _first(self, seed: int) -> np.ndarray:
         """The answer on a random shortlist."""
@@ -201,56 +161,9 @@ class _Search:
             near = np.maximum(near, self.pool.values([self.free[row]], self.free)[0])
         return np.array(out, np.int64)
 
-    def _list(self, proposed: np.ndarray, others: np.ndarray | None = None) -> None:
-        """A new shortlist: the rows of the answer, those proposed, and of the others (the shortlist
-        before) as many as there is room for."""
-        others = self.listed if others is None else others
-        listed = np.unique(np.concatenate([self.rows, proposed, self.initial, self.include]))
-        others = np.setdiff1d(others, listed)
-        left = max(0, min(self.room - len(listed), len(others)))
-        fill = others[np.arange(left) * len(others) // max(1, left)]
-        self.listed = np.union1d(listed, fill).astype(np.int64)
-        self.problem = None  # its memory is for the next one
-        values = self.pool.values(self.listed)
-        values.flags.writeable = False  # or the problem makes a copy
-        costs, groups = self.plain.costs, self.groups
-        rules = {
-            "initial": np.searchsorted(self.listed, self.initial),
-            "include": np.searchsorted(self.listed, self.include),
-            "groups": None if groups is None else [groups[i] for i in self.listed],
-            "quota": 1 if groups is None else self.plain.quota,
-            "costs": None if costs is None else costs[self.listed],
-            "budget": None if costs is None else self.plain.budget,
-        }
-        if self.apart is not None:
-            distances = 1 - values[:, self.listed].astype(np.float64)
-            np.fill_diagonal(distances, 0)
-            rules |= {"distances": np.maximum(distances, 0), "min_distance": self.apart}
-        self.problem = Problem(values, self.weights, **rules)
-
-    def _local(self) -> np.ndarray:
-        """The answer as rows of the shortlist."""
-        return np.searchsorted(self.listed, np.sort(self.rows)).astype(np.uint32)
-
-    def _exchange(self, progress) -> None:
-        better, _ = _core.select_swap(self.problem.core, self.m, self._local(), progress)
-        self.rows = self.listed[np.sort(better)]
-
-    def _improve(self, progress) -> None:
-        """Rounds of exchanges and proposals."""
-        score = -math.inf
-        for left in range(ROUNDS - 1, -1, -1):
-            self._exchange(progress)
-            before, score = score, _core.select_score(self.problem.core, self._local())
-            if left == 0 or not score > before + BETTER * abs(score) or self._all_on():
-                break
-            self._list(self._proposals(None))
-
     def _proposals(self, above: np.ndarray | None) -> np.ndarray:
-        """For each cluster, the rows that serve it best: by what they add to the members' second
-        best, or by `above`, a number for each row."""
         fixed = np.concatenate([self.rows, self.initial])
-        owner, second = _owners(self.problem.values, np.searchsorted(self.listed, fixed))
+        owner, second = owners(self.problem.values, np.searchsorted(self.listed, fixed))
         each = max(1, min(PROPOSED, (self.room - len(fixed)) // max(1, len(fixed))))
         out = [np.zeros(0, np.int64)]
         for k in range(len(fixed)):
@@ -267,123 +180,9 @@ class _Search:
             out.append(allowed[np.argsort(-gain, kind="stable")[:each]])
         return np.concatenate(out)
 
-    # ---- the answer ----
-
-    def _bounded(self, seed: int, progress) -> Selection:
-        """The answer, with a bound of all rows."""
-        problem, listed, local = self.problem, self.listed, self._local()
-        multipliers = np.full(problem.q, np.nan, np.float32)
-        score = _core.select_score(problem.core, local)
-        _, mu = _core.select_bound(problem.core, self.m, local, score, STEPS, multipliers, progress)
-        ordered, gains, score, cover, cover_value = _core.select_explain(problem.core, local)
-        limit, self._above, more = self._over_all(multipliers, cover_value, progress)
-        chosen = listed[ordered.astype(np.int64)]
-        bound = max(limit, score)
-        parameters = {**self.plain.parameters, "min_distance": self.apart}
-        return Selection(
-            selected=chosen,
-            gains=gains,
-            score=score,
-            upper_bound=bound,
-            gap=(bound - score) / bound if bound > 0 else 0.0 if bound == score else math.nan,
-            cover=np.where(cover >= 0, listed[np.maximum(cover, 0)], -1),
-            cover_value=cover_value,
-            method="swap",
-            m=len(chosen),
-            random_state=seed,
-            proven=bool(bound <= score),
-            parameters=parameters,
-            certificate=Certificate(
-                self.m,
-                bound,
-                parameters,
-                self.weights,
-                problem._unit(),
-                multipliers,
-                mu,
-                np.zeros(0),
-            ),
-            next_gain=self._next(more, chosen),
-        )
-
     def _over_all(self, multipliers, cover_value, progress):
-        """The bound of all rows, how far each lies above the multipliers, and what each would add
-        to the answer."""
-        w = self.weights
-        threshold = self.problem._unit() * multipliers.astype(np.float64)
-        if len(self.initial):
-            known = self.pool.values(self.initial).max(axis=0)
-            threshold = np.maximum(threshold, w * known)
-        floors = np.full((2, len(w)), 3.0e38, np.float32)
-        np.divide(threshold, w, out=floors[0], where=w > 0, casting="same_kind")
-        floors[0] = np.nextafter(floors[0], np.float32(-np.inf))  # rounded for the bound
-        floors[1] = cover_value
-        above, more = self.pool.excess(slice(None), slice(None), floors, w, progress)
+        threshold = self._threshold(multipliers)
+        floors = self._floors(threshold, cover_value)
+        above, more = self.pool.excess(slice(None), slice(None), floors, self.weights, progress)
         above *= 1 + OUTWARD
-        limit = threshold.sum() + self._largest_sum(above)
-        return float(limit), above, more
-
-    def _largest_sum(self, above: np.ndarray) -> float:
-        """No allowed set has a larger sum of `above`: numbers, groups, costs are kept, distances
-        are not looked at."""
-        count = len(self.free) if self.m < 0 else self.m
-        forced = above[self.include].sum()
-        free = np.setdiff1d(self.free, self.include)
-        order = free[np.argsort(-above[free], kind="stable")]
-        if self.groups is not None:
-            order = order[_first_of_groups(self.plain, order)]
-        limits = [above[order[: max(0, count - len(self.include))]].sum()]
-        if self.plain.costs is not None:
-            room = self.plain.budget * (1 + 1e-9) - self.plain.costs[self.include].sum()
-            limits.append(_knapsack(above[order], self.plain.costs[order], room))
-        return float(forced + min(limits))
-
-    def _next(self, more: np.ndarray, chosen: np.ndarray) -> float:
-        """The most that one more row adds, of those that the rules let join."""
-        if self.apart is not None:
-            return math.nan
-        gains = Problem(more[:, None].astype(np.float32), None, **_rules_of(self.plain))
-        return _core.select_next(gains.core, np.sort(chosen).astype(np.uint32))
-
-
-def _owners(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of every column: which of the rows `order` is the most similar, the first of equal ones, and
-    the similarity of the next."""
-    owner = np.zeros(values.shape[1], np.int64)
-    best = np.full(values.shape[1], -np.inf, np.float32)
-    second = np.zeros(values.shape[1], np.float32)
-    for k, row in enumerate(order):
-        value = values[row]
-        first = value > best
-        second = np.where(first, np.maximum(best, 0), np.maximum(second, value))
-        owner[first], best = k, np.maximum(best, value)
-    return owner, second
-
-
-def _first_of_groups(plain: Problem, order: np.ndarray) -> np.ndarray:
-    """Places in `order` of rows that their groups' quotas let in, the first ones first."""
-    taken = np.zeros(int(plain.groups.max()) + 1, np.int64)
-    fixed = np.array([*plain.rows["initial"], *plain.rows["include"]], np.int64)
-    np.add.at(taken, plain.groups[fixed], 1)
-    groups = plain.groups[order]
-    by_group = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
-    out = np.empty(len(order), np.int64)
-    out[by_group] = rank
-    return np.flatnonzero(out + taken[groups] < plain.quota)
-
-
-def _knapsack(gains: np.ndarray, costs: np.ndarray, room: float) -> float:
-    """The largest sum of gains at a cost of `room`, parts of rows allowed."""
-    order = np.argsort(-gains / np.maximum(costs, 1e-300), kind="stable")
-    before = np.cumsum(costs[order]) - costs[order]
-    share = np.clip((room - before) / np.maximum(costs[order], 1e-300), 0, 1)
-    return float((share * gains[order]).sum())
-
-
-def _rules_of(plain: Problem) -> dict[str, Any]:
-    """The rules of a problem as its arguments."""
-    given = plain.parameters
-    out = {name: given[name] for name in ("initial", "include", "exclude", "groups", "budget")}
-    return out | {"costs": plain.costs, "quota": 1 if given["quota"] is None else given["quota"]}
+        return float(threshold.sum() + self._largest_sum(above)), above, more

@@ -7,7 +7,7 @@ import pytest
 
 import scp
 from scp import InfeasibleError, select_vectors
-from scp.selection import vectors as module
+from scp.selection import shortlist as module
 from scp.selection.vectors import Vectors
 
 

@@ -1,0 +1,140 @@
+"""Choosing from a matrix that lies on disk, in two rounds: each part of its rows names candidates,
+and of all candidates together a shortlist is chosen from (`scp.selection.shortlist`).
+
+The parts' answers need no more memory than a part, and may come from many machines. The bound is
+that of the whole matrix: one more pass over all parts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..distributed import Workers
+from ..progress import Progress, watch
+from ..values import array, whole
+from .answer import Selection
+from .certificate import OUTWARD
+from .parts import Above, Candidates, Excess, Gains, MatrixRows, by_part, chosen_alone
+from .problem import Problem
+from .shortlist import FEW, PROPOSED, Shortlist, owners
+
+
+def select_rows(
+    values: Any,
+    m: int,
+    weights: Any,
+    *,
+    change: Excess | None = None,
+    max_memory: int = 1 << 30,
+    tolerance: float = 0.002,
+    passes: int = 2,
+    random_state: int = 0,
+    workers: Workers | None = None,
+    folder: Path | None = None,
+    progress: Progress = False,
+    **rules: Any,
+) -> Selection:
+    """As `scp.select` with the method "swap", of a matrix that need not fit into memory.
+
+    Args:
+        values: float32 [N][Q], finite; of a memmap the file is opened again, part by part.
+        m: -1: as many as the budget allows. weights: float64 [Q].
+        change: of the rows, before anything else.
+        tolerance, passes: see `scp.select_vectors`.
+        workers: that look at the parts, where they see the file; see `scp.distributed`. folder: for
+            their results.
+        rules: initial, include, exclude, groups, quota, costs, budget.
+    """
+    w = array(weights, "weights", copy=True)
+    n = len(values)
+    plain = Problem(np.zeros((n, 1), np.float32), None, **rules)
+    path = _file_of(values)
+    rows = MatrixRows(np.asarray(values) if path is None else path, change)
+    if path is None:
+        workers = None  # a matrix in memory would be sent to them
+    search = _MatrixSearch(rows, plain, w, m, None, whole(max_memory, "max_memory", 1))
+    search.workers, search.folder = workers, folder
+    return search.run(random_state, tolerance, passes, watch(progress, "selection", 1))
+
+
+def beyond(values: np.ndarray, max_memory: int | None) -> bool:
+    """Whether a matrix, and what the search makes of it, would take more than half of this."""
+    return max_memory is not None and 2 * values.nbytes > max_memory // 2
+
+
+def _file_of(values: np.ndarray) -> Path | None:
+    """The .npy file that an array is a map of, all of it; None of other arrays."""
+    base: Any = values
+    while base is not None and not (isinstance(base, np.memmap) and base.filename):
+        base = getattr(base, "base", None)
+    if base is None or base.ctypes.data != values.ctypes.data:
+        return None
+    path = Path(base.filename).resolve()
+    try:
+        there = np.load(path, mmap_mode="r")
+    except (OSError, ValueError):  # it has another name by now
+        return None
+    return path if (there.shape, there.dtype) == (values.shape, values.dtype) else None
+
+
+class _MatrixSearch(Shortlist):
+    """A choice from the rows of a matrix: columns are other things than rows."""
+
+    pool: MatrixRows
+    workers: Workers | None = None
+    folder: Path | None = None
+
+    def _parts(self, task: Any) -> list[dict[str, np.ndarray]]:
+        return by_part(task, self.pool, self.workers, self.folder)
+
+    def _allowed(self) -> np.ndarray:
+        """bool [N], rows that may be chosen."""
+        out = np.zeros(len(self.pool), bool)
+        out[self.free] = True
+        return out
+
+    def _first(self, seed: int) -> np.ndarray:
+        """The answer among the candidates of all parts."""
+        known = self.plain.greedy(self.m).astype(np.int64)  # a set, or why there is none
+        count = self.m if self.m > 0 else FEW
+        found = self._parts(Candidates(self.pool, self.weights, self._allowed(), count))
+        names = np.concatenate([part["rows"] for part in found])
+        most = max(count, (self.room - len(known)) // 2)
+        while len(names) > most:  # a round among the candidates
+            groups = np.array_split(names, -(-len(names) // max(most, 4 * count)))
+            left = [chosen_alone(self.pool, group, self.weights, count) for group in groups]
+            if sum(map(len, left)) >= len(names):
+                names = names[:most]
+                break
+            names = np.concatenate(left)
+        count = min(self.room, len(self.free))
+        drawn = self.free[_core.random_subset(seed, 0, count, len(self.free))]
+        self._list(np.concatenate([known, names]), drawn)
+        return self.listed[np.sort(self.problem.greedy(self.m))]
+
+    def _proposals(self, above: np.ndarray | None) -> np.ndarray:
+        fixed = np.concatenate([self.rows, self.initial])
+        each = max(1, min(PROPOSED, (self.room - len(fixed)) // max(1, len(fixed))))
+        if above is not None:
+            free = self.free[np.argsort(-above[self.free], kind="stable")]
+            return free[: each * len(fixed)]
+        owner, second = owners(self.problem.values, np.searchsorted(self.listed, fixed))
+        task = Gains(self.pool, self.weights, self._allowed(), owner, second, each)
+        found = self._parts(task)
+        rows = np.concatenate([part["rows"] for part in found])
+        gains = np.concatenate([part["gains"] for part in found])
+        best = np.argsort(-gains, axis=0, kind="stable")[:each]
+        picked = np.take_along_axis(rows, best, axis=0)
+        return np.unique(picked[np.take_along_axis(gains, best, axis=0) > 0])
+
+    def _over_all(self, multipliers, cover_value, progress):
+        threshold = self._threshold(multipliers)
+        floors = self._floors(threshold, cover_value)
+        found = self._parts(Above(self.pool, self.weights, floors))
+        above, more = np.concatenate([part["sums"] for part in found], axis=1)
+        above *= 1 + OUTWARD
+        return float(threshold.sum() + self._largest_sum(above)), above, more

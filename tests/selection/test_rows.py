@@ -1,0 +1,143 @@
+"""Choosing from a matrix part by part: as from the whole, and a bound that holds for every set."""
+
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import scp
+from scp.distributed import Workers
+from scp.run import sampling
+from scp.selection import parts, sampled_bound, shortlist
+from scp.selection.rows import _file_of, beyond, select_rows
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Parts, blocks and shortlists much smaller than the matrix, so that every step is taken."""
+    monkeypatch.setattr(parts, "PART", 37)
+    monkeypatch.setattr(parts, "BLOCK", 10)
+    monkeypatch.setattr(shortlist, "SHORTLIST", 40)
+    monkeypatch.setattr(shortlist, "FEW", 8)
+
+
+def matrix(n=230, q=90, seed=0):
+    """Rows that are good for a few kinds of columns each."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 7, q)
+    skill = rng.random((n, 7)) ** 3
+    return np.clip(skill[:, kinds] * 0.8 + 0.2 * rng.random((n, q)), 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("m", [1, 4, 9])
+def test_nearly_the_answer_of_the_whole_matrix(m):
+    values = matrix()
+    weights = np.full(90, 1 / 90)
+    found, wanted = select_rows(values, m, weights), scp.select(values, m)
+    assert found.score >= 0.998 * wanted.score
+    assert found.upper_bound >= wanted.score and found.gap < 0.05
+    assert len(found.selected) == m
+    assert found.score == pytest.approx(values[found.selected].max(axis=0).mean(), rel=1e-6)
+    assert found.gains.sum() == pytest.approx(found.score)
+    more = [np.maximum(values[found.selected].max(axis=0), row).mean() for row in values]
+    assert found.next_gain == pytest.approx(max(more) - found.score, rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_set_exceeds_the_bound(seed):
+    values = matrix(45, 30, seed)
+    found = select_rows(values, 2, np.full(30, 1 / 30))
+    best = max(values[list(s)].max(axis=0).mean() for s in combinations(range(45), 2))
+    assert best <= found.upper_bound * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"initial": [3, 50]},
+        {"include": [7], "exclude": [0, 1, 2]},
+        {"groups": [i // 23 for i in range(230)], "quota": 1},
+        {"costs": 1.0 + np.arange(230) % 5, "budget": 9.0},
+    ],
+)
+def test_rules(rules):
+    values = matrix()
+    weights = np.random.default_rng(1).random(90)
+    found = select_rows(values, 4, weights, **rules)
+    wanted = scp.select(values, 4, weights=weights, **rules)
+    assert found.score >= 0.98 * wanted.score and found.upper_bound >= wanted.score * (1 - 1e-9)
+    rows = found.selected.tolist()
+    assert len(set(rows)) == 4 and not set(rows) & set(rules.get("exclude", ()))
+    assert set(rules.get("include", ())) <= set(rows)
+    if "groups" in rules:
+        assert len({rules["groups"][i] for i in rows}) == 4
+    if "costs" in rules:
+        assert rules["costs"][rows].sum() <= 9
+
+
+def test_as_many_as_the_budget_allows():
+    values, costs = matrix(), 1.0 + np.arange(230) % 5
+    found = select_rows(values, -1, np.full(90, 1 / 90), costs=costs, budget=12.0)
+    wanted = scp.select(values, None, costs=costs, budget=12.0)
+    assert found.score >= 0.99 * wanted.score and costs[found.selected].sum() <= 12
+    assert found.upper_bound >= wanted.score
+
+
+def test_a_file_is_read_by_processes(tmp_path):
+    values, weights = matrix(), np.full(90, 1 / 90)
+    np.save(tmp_path / "values.npy", values)
+    mapped = np.load(tmp_path / "values.npy", mmap_mode="r")
+    assert _file_of(np.ascontiguousarray(mapped)) == tmp_path / "values.npy"
+    assert _file_of(mapped[1:]) is None and _file_of(mapped[:9]) is None
+    assert _file_of(values) is None
+    here = select_rows(mapped, 5, weights)
+    assert here == select_rows(values, 5, weights)
+    asked = []
+    with ProcessPoolExecutor(2) as executor:
+        workers = Workers(executor, part=2)
+        ask = workers.map
+        workers.map = lambda task, *rest: asked.append(type(task)) or ask(task, *rest)
+        assert select_rows(mapped, 5, weights, workers=workers, folder=tmp_path) == here
+    assert {parts.Candidates, parts.Gains, parts.Above} == set(asked)
+    assert [p.name for p in tmp_path.iterdir()] == ["values.npy"]
+
+
+def test_the_same_bits_at_any_number_of_threads():
+    values, found = matrix(), []
+    for count in (1, 3):
+        scp.set_threads(count)
+        found.append(select_rows(values, 5, np.full(90, 1 / 90)))
+    assert found[0] == found[1]
+
+
+def test_the_bound_of_a_sample_part_by_part():
+    values = matrix(q=300)
+    reference = values[:100].max(axis=0) * 0.9
+    one = sampled_bound(values, reference, float(reference.mean()), 4)
+    parted = sampled_bound(
+        values, reference, float(reference.mean()), 4, max_memory=4 * values.nbytes - 4
+    )
+    assert parted.upper_bound == pytest.approx(one.upper_bound, rel=0.01)
+    assert not beyond(values, None) and not beyond(values, 4 * values.nbytes)
+    best = scp.select(values, 4).score
+    assert parted.upper_bound > best
+
+
+def test_memory():
+    with pytest.raises(MemoryError, match=r"at least \d+ are needed"):
+        select_rows(matrix(), 4, np.full(90, 1 / 90), max_memory=10_000)
+
+
+def test_a_run_whose_sample_does_not_fit(monkeypatch, tmp_path):
+    monkeypatch.setattr(sampling, "PILOT_IMAGES", 10)
+    monkeypatch.setattr(sampling, "PILOT_COLUMNS", 100)
+    pool = scp.datasets.phantom(24, seed=3, size=(96, 80))
+    options = {"features": scp.GradientExtractor(size=(64, 64)), "count": 30, "sample": 300}
+    whole = scp.Run(pool, tmp_path / "a", **options).select([2, 3])
+    monkeypatch.setattr(sampling, "beyond", lambda values, memory: True)
+    monkeypatch.setattr("scp.selection.sampled.beyond", lambda values, memory: True)
+    found = scp.Run(pool, tmp_path / "b", **options).select([2, 3])
+    for one, other in zip(found.curve, whole.curve, strict=True):
+        assert one.score >= 0.99 * other.score and one.probability == 0.99
+        assert one.upper_bound == pytest.approx(other.upper_bound, rel=0.02)
