@@ -6,9 +6,9 @@
 
 Generates what POOL lacks (JPEG, 360 x 288 pixels, 40 a second and core), trains features on the
 first images for --minutes, and chooses for each size in a new process, without a search for
-duplicates; the report is written too. Seconds are by stage. Memory is what the process holds for itself (RssAnon, looked
-at four times a second); pages of files that the system may drop are not counted. The last line fits
-seconds to N^p.
+duplicates; the report is written too. Seconds are by stage. Memory is what the process holds for
+itself (RssAnon, looked at four times a second); pages of files that the system may drop are not
+counted. The last line fits seconds to N^p.
 """
 
 import json

@@ -21,7 +21,7 @@ The parts, in the order of the method: `datasets`, `keypoints`; `FeatureExtracto
 `training`), `GradientExtractor` and `FeaturePyramid`; `SimilarityJob` and `match`; `select` and
 `verify`; `Run` and `choose` for all of these; `baselines`, other ways to choose;
 `LandmarkDetector`, `LandmarkRefiner`, `evaluate`, `measure`; `report.write_report`. Of faces:
-`FaceAutoencoder` and `FaceDetector`.
+`FaceAutoencoder` and `FaceDetector`. On many machines: `distributed`.
 """
 
 # ruff: noqa: E402
@@ -31,7 +31,7 @@ signal_of_import(True)  # before what takes long
 
 from importlib import import_module
 
-from . import baselines, datasets, devices, faces, keypoints, networks
+from . import baselines, datasets, devices, distributed, faces, keypoints, networks
 from ._core import InfeasibleError
 from ._version import __version__
 from .detection import Detections, LandmarkDetector, combine, match_templates
@@ -84,6 +84,7 @@ __all__ = [
     "convert_landmarks",
     "datasets",
     "devices",
+    "distributed",
     "evaluate",
     "experiments",
     "faces",
