@@ -100,7 +100,8 @@ class Pool:
         folder = RunFolder.of(run)
         self._size = getattr(extractor, "image_size", extractor.grid_size)
         limit = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
-        self._kept = KeptImages(limit // 4, None if folder is None else folder.path)
+        self._room = limit // 4
+        self._kept = KeptImages(self._room, None if folder is None else folder.path)
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),
@@ -163,6 +164,10 @@ class Pool:
         self.xy_grid = np.concatenate(self.points).astype(np.float32).reshape(-1, 2)
         self.xy = np.concatenate(original).astype(np.float32).reshape(-1, 2)
         self.response = np.concatenate([r for _, _, r in found]).astype(np.float32)
+
+    def held(self) -> int:
+        """Bytes of decoded images, at most."""
+        return min(self._room, 2 * self._size[0] * self._size[1] * len(self.dataset))
 
     def pyramid(self, i: int) -> FeaturePyramid:
         """The features of image i."""

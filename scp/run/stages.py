@@ -304,7 +304,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     def _searched(self) -> dict[str, Any]:
         """How, for a SimilarityJob."""
         said = {"mode": self.mode, "epsilon": self.epsilon, "max_memory": self.max_memory}
-        return {**said, "device": self.device}
+        return {**said, "device": self.device, "held": self._pool.held()}
 
     @cached_property
     def _sampling(self) -> Sampling | None:
@@ -340,7 +340,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         pyramids = (pool.pyramid(i) for i in range(len(self.dataset)))
         with self._stage("cycles"):
             distances = cycle_distances(
-                PyramidStore(pyramids, self.max_memory, self.path),
+                PyramidStore(pyramids, self._job.max_memory * 3 // 4, self.path),
                 pool.points,
                 places,
                 mode=self.mode,

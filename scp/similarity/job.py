@@ -41,6 +41,9 @@ from .matching import (
 )
 
 
+SLACK = 4 << 20  # bytes of max_memory for what is small
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What a job will cost: seconds, bytes of memory at most, bytes on disk."""
@@ -77,6 +80,7 @@ class SimilarityJob:
             where they are there already; features of an image are then made once.
         workers: processes that search, see `scp.distributed`; None: this one. remote: `pyramid` for
             them, which can be pickled.
+        held: bytes of max_memory that the caller holds, for example decoded images.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class SimilarityJob:
         queries: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None,
         workers: Workers | None = None,
         remote: Callable[[int], FeaturePyramid] | None = None,
+        held: int = 0,
     ):
         if whole(n, "n") < 1:
             raise ValueError("images: at least one is needed")
@@ -123,13 +128,15 @@ class SimilarityJob:
         self.resumed = 0
         self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
-        room = self.max_memory - self.fixed_bytes()
+        least = held + self.fixed_bytes()
+        room = self.max_memory - least
         self._given, self.workers, self.remote = queries, workers, remote
-        self._keep = 0 if queries else min(max(room // self.extractor.pyramid_bytes(), 0), n)
+        fits = max(room - SLACK, 0) // self.extractor.pyramid_bytes()
+        self._keep = 0 if queries else min(fits, n)
         if room < 0:
             raise MemoryError(
                 f"max_memory: {self.max_memory} bytes are not enough for {n} images with "
-                f"{self.offsets[-1]} key points; at least {self.fixed_bytes()} are needed"
+                f"{self.offsets[-1]} key points; at least {least} are needed"
             )
 
     def fixed_bytes(self) -> int:
