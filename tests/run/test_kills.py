@@ -14,7 +14,7 @@ import pytest
 import scp
 
 DRIVER = Path(__file__).parents[1] / "support" / "killing.py"
-EVENTS, MOMENTS = 8, 3  # of each signal
+EVENTS, MOMENTS = 5, 2  # of each signal
 KILL, TERM = 9, 15
 TRAINING = ["--size", "64", "--set", "log_every=4", "--set", "checkpoint_seconds=0"]
 NOT_ALIKE = {"report.html", "images.json", "metrics.json"}  # times of files and of stages
