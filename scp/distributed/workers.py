@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import queue
+import shutil
 import tempfile
 import time
 import uuid
@@ -21,6 +22,7 @@ from ..values import whole
 from .remote import Order, here, work
 from .share import Share, unpacked
 
+FOLDER = "tasks-"  # begins the names of folders of tasks
 Task = Callable[[int], dict[str, Any]]  # of a row: arrays by name
 PART = 16  # images of a task
 TRIES = 3  # workers that may fail at a task
@@ -88,8 +90,9 @@ class Workers:
         rows = [int(row) for row in rows]
         if not rows:
             return
-        share, temporary = self._share(folder)
-        stem = "tasks-" + (hashlib.sha256(key.encode()).hexdigest() if key else uuid.uuid4().hex)
+        name = hashlib.sha256(key.encode()).hexdigest() if key else uuid.uuid4().hex
+        stem = f"{FOLDER}{name}"
+        share, temporary = self._share(folder, stem)
         finished = False
         try:
             left = set(rows)
@@ -113,11 +116,14 @@ class Workers:
             if temporary is not None:
                 temporary.cleanup()
 
-    def _share(self, folder) -> tuple[Share, tempfile.TemporaryDirectory | None]:
+    def _share(self, folder, stem: str) -> tuple[Share, tempfile.TemporaryDirectory | None]:
         if self.share is not None:
             return self.share, None
         if folder is not None:
-            return Share(Path(folder)), None
+            for other in Path(folder).glob(f"{FOLDER}*"):  # of a run that was killed
+                if other.name != stem:
+                    shutil.rmtree(other, ignore_errors=True)
+            return Share(folder), None
         temporary = tempfile.TemporaryDirectory(prefix="scp-")
         return Share(temporary.name), temporary
 
@@ -125,13 +131,14 @@ class Workers:
         self, order: Order, stem: str, parts: Sequence[list[int]], idle
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         waiting = list(reversed(parts))
-        sent: dict[Any, tuple[list[int], dict[str, str]]] = {}  # rows; what failed, by worker
+        sent: dict[Any, tuple[list[int], list[tuple[str, str]]]] = {}  # rows; what failed, where
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-        def send(rows: list[int], failed: dict[str, str]) -> None:
+        def send(rows: list[int], failed: list[tuple[str, str]]) -> None:
             name = f"{stem}/{rows[0]:09d}-{len(rows)}"
             avoiding = getattr(self.executor, "avoiding", None) if failed else None
-            submit = self.executor.submit if avoiding is None else avoiding(list(failed))
+            places = [where for where, _ in failed]
+            submit = self.executor.submit if avoiding is None else avoiding(places)
             future = submit(work, order, name, rows)
             sent[future] = rows, failed
             future.add_done_callback(done.put)
@@ -140,7 +147,7 @@ class Workers:
             while waiting or sent:
                 room = AHEAD * max(1, self._slots()) - len(sent)
                 while waiting and room > 0:
-                    send(waiting.pop(), {})
+                    send(waiting.pop(), [])
                     room -= 1
                 try:
                     future = done.get(timeout=SECONDS)
@@ -155,7 +162,7 @@ class Workers:
                     yield from why
                     order.share.remove(f"{stem}/{rows[0]:09d}-{len(rows)}")
                     continue
-                failed = {**failed, where: why}
+                failed = [*failed, (where, why)]
                 if len(failed) >= min(TRIES, self._machines()):
                     raise WorkerError(_told(failed))
                 send(rows, failed)
@@ -231,7 +238,7 @@ def _found(share: Share, name: str) -> list[tuple[int, dict[str, np.ndarray]]]:
         return []
 
 
-def _told(failed: dict[str, str]) -> str:
-    first = next(iter(failed.values()))
-    places = ", ".join(failed)
-    return f"{first} (on {places}; what is finished is kept: the same command goes on from here)"
+def _told(failed: list[tuple[str, str]]) -> str:
+    places = ", ".join(dict.fromkeys(where for where, _ in failed))
+    kept = "what is finished is kept: the same command goes on from here"
+    return f"{failed[0][1]} (on {places}; {kept})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,12 @@ class MatrixRows:
 
     Attributes:
         matrix: an array; or the path of the file, which workers open.
-        change: of rows; None: as they are.
+        change: of rows; None: as they are. part: rows of a part.
     """
 
     matrix: np.ndarray | Path
     change: Excess | None = None
+    part: int = field(default_factory=lambda: PART)
 
     def _open(self) -> np.ndarray:
         return np.load(self.matrix, mmap_mode="r") if isinstance(self.matrix, Path) else self.matrix
@@ -66,12 +67,12 @@ class MatrixRows:
 
     def blocks(self, part: int) -> Iterator[tuple[int, np.ndarray]]:
         """(first row, rows float64 [b][Q]) of a part."""
-        end = min(len(self), (part + 1) * PART)
-        for first in range(part * PART, end, BLOCK):
+        end = min(len(self), (part + 1) * self.part)
+        for first in range(part * self.part, end, BLOCK):
             yield first, self.values(slice(first, min(end, first + BLOCK))).astype(np.float64)
 
     def parts(self) -> range:
-        return range(-(-len(self) // PART))
+        return range(-(-len(self) // self.part))
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Candidates:
     count: int
 
     def __call__(self, part: int) -> dict[str, Any]:
-        numbers = np.flatnonzero(self.free[part * PART : (part + 1) * PART]) + part * PART
+        first, end = part * self.rows.part, (part + 1) * self.rows.part
+        numbers = first + np.flatnonzero(self.free[first:end])
         return {"rows": chosen_alone(self.rows, numbers, self.weights, self.count)}
 
 

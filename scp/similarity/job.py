@@ -40,7 +40,6 @@ from .matching import (
     match,
 )
 
-
 SLACK = 4 << 20  # bytes of max_memory for what is small
 
 

@@ -20,6 +20,7 @@ from scp.similarity.job import SearchImage
 from scp.similarity.point_vectors import VectorsOf
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 FEATURES = scp.GradientExtractor(size=(64, 64))
 N = 24
 
@@ -148,9 +149,29 @@ class Broken:
 
 
 def test_a_file_that_nobody_can_read_is_an_error_that_names_it(client, tmp_path):
-    with pytest.raises(WorkerError, match=r"^/pool/0\.png: cannot be decoded \(on tcp://.*goes on"):
+    with pytest.raises(
+        WorkerError, match=r"^/pool/\d\.png: cannot be decoded \(on tcp://.*goes on"
+    ):
         list(connect(client, part=2).map(Broken(), range(4), tmp_path))
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("tasks-")]
+
+
+class Deadly:
+    def __call__(self, row):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_task_that_kills_its_workers_ends(tmp_path):
+    """Such as one that needs more memory than there is."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+        pytest.raises(WorkerError, match=r"KilledWorker: .* died"),
+    ):
+        list(connect(client).map(Deadly(), [0], tmp_path))
 
 
 def test_what_was_finished_outlives_the_process_that_asked(client, tmp_path):
@@ -228,6 +249,7 @@ def test_the_command_line(pool, alone, tmp_path):
         command += ["--sample", "all" if sample is None else str(sample), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["score"] == choice.selection.score
+        assert done.stderr == ""
         assert list((tmp_path / "shared").iterdir()) == []
         command = [sys.executable, "-m", "scp", "train", *common, "--size", "64", "--steps", "4"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ import os
 import pickle
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_here_and_by_threads_and_by_processes(threads, tmp_path):
     assert squares(for_each(Square(), range(30))) == EXPECTED
     assert squares(for_each(Square(), range(30), threads, tmp_path)) == EXPECTED
     assert squares(threads.map(Square(), range(30))) == EXPECTED  # a folder of its own
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, get_context("spawn")) as executor:
         workers = Workers(executor, tmp_path / "share", part=7)
         assert squares(workers.map(Square(), range(30))) == EXPECTED
     assert list(threads.map(Square(), [])) == []
@@ -91,12 +92,16 @@ def test_a_task_that_fails_says_why(threads, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_dies_is_an_error(tmp_path):
-    class Dies:
-        def __call__(self, row):
-            os._exit(1)
+class Dies:
+    def __call__(self, row):
+        os._exit(1)
 
-    with ProcessPoolExecutor(1) as executor, pytest.raises(WorkerError, match="BrokenProcessPool"):
+
+def test_a_process_that_dies_is_an_error(tmp_path):
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as executor,
+        pytest.raises(WorkerError, match="BrokenProcessPool"),
+    ):
         list(Workers(executor).map(Dies(), [0], tmp_path))
     assert GRACE < 10
 
@@ -114,6 +119,13 @@ def test_results_that_are_damaged_are_made_again(threads, tmp_path):
     assert squares(threads.map(Square(), range(9), tmp_path, key="k")) == {
         k: EXPECTED[k] for k in range(9)
     }
+
+
+def test_what_a_killed_run_left_is_removed(threads, tmp_path):
+    (tmp_path / "tasks-old").mkdir()
+    (tmp_path / "tasks-old" / "task").write_bytes(b"x")
+    list(threads.map(Square(), [1], tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_what_was_sent_is_loaded(tmp_path):

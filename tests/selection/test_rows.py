@@ -2,6 +2,7 @@
 
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_file_is_read_by_processes(tmp_path):
     here = select_rows(mapped, 5, weights)
     assert here == select_rows(values, 5, weights)
     asked = []
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, get_context("spawn")) as executor:
         workers = Workers(executor, part=2)
         ask = workers.map
         workers.map = lambda task, *rest: asked.append(type(task)) or ask(task, *rest)
