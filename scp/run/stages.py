@@ -225,13 +225,13 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         if not self.duplicates or len(self.dataset) < 2:
             return []
         with self._stage("duplicates"):
-            pairs = find_duplicates(self.dataset, seen=self._pictures)
+            pairs = find_duplicates(self.dataset, self.progress, self._pictures)
         return [(self.dataset.ids[p.a], self.dataset.ids[p.b], p.kind) for p in pairs]
 
     @cached_property
     def _pictures(self) -> np.ndarray:
         with self._stage("duplicates"):
-            return pictures(self.dataset, self.progress)
+            return pictures(self.dataset, self.progress, self.path)
 
     @cached_property
     def inverted(self) -> list[str]:
