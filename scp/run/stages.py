@@ -434,7 +434,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
-        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        listed = self.folder is not None
+        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty, listed)
         notes += [*self.image_warnings(), *self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"
