@@ -4,7 +4,8 @@ Similar subjects look alike too: two wings, two skulls. What only copies share i
 lies in its place once they are aligned: anatomy differs by a few pixels here and there, tone,
 compression, noise, crop and scale move nothing. Three steps, each for what the one before leaves:
 
-1. small pictures (32 x 32, local mean and contrast taken out) correlate at some small shift;
+1. small pictures (32 x 32, local mean and contrast taken out) correlate at some small shift
+   (likely.py);
 2. aligned by an affine map at 64 x 64, they correlate in detail;
 3. aligned at 256 x 256, the patches of the one with texture are found in the other, each within one
    pixel of where the map says. The distance is the share of patches that are not.
@@ -14,24 +15,21 @@ Measured in docs/lab/datasets.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import groupby
 
 import numpy as np
 
-from ..progress import Progress
+from ..progress import Progress, watch
 from .base import Dataset
-from .pictures import SIDE, normalised, pictures, shrunk, standard, unit
+from .likely import NEIGHBOURS, SCALES, large, likely_pairs
+from .pictures import SIDE, normalised, pictures, standard, unit
 
-_SMALL, _MARGIN, _SHIFTS = 32, 3, 2  # cells; cells left out at each side; cells of shift
 _FINE = 256
-_ZOOM = 1.14  # of the middle of an image that is looked for too
-_LIKELY = 0.75  # correlation at 32 x 32
-_NEIGHBOURS = 10  # likely partners of an image that are looked at closely
 _ALIGNED = 0.7  # correlation at 64 x 64, of local mean and contrast over 1.5 pixels
 _NEAR = 0.25  # distance of a near duplicate
-_BLOCK = 512  # images compared at a time
 _PATCH, _AROUND, _FEW = 32, 6, 8  # pixels; pixels searched at each side; patches at least
 
 
@@ -63,30 +61,37 @@ def find_duplicates(
         DatasetError: an image cannot be decoded.
     """
     seen = pictures(dataset, progress) if seen is None else seen
-    small = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in seen])
-    cut = round(SIDE * (1 - 1 / _ZOOM) / 2)
-    middle = seen[:, cut : SIDE - cut, cut : SIDE - cut]
-    zoomed = np.array([normalised(shrunk(picture, _SMALL), 2.0) for picture in middle])
-    flat = [i for i, picture in enumerate(seen) if not picture.any()]
-    pairs, fine = [], _Fine(dataset)
-    starts: dict[tuple[int, int], list[float]] = {}
-    for scale, views in ((1.0, small), (_ZOOM, zoomed)):
-        for a, b in _likely(views, small, set(flat)):
-            pair, own = ((a, b), scale) if a < b else ((b, a), 1 / scale)
-            if own not in starts.setdefault(pair, []):
-                starts[pair].append(own)
-    for (a, b), scales in sorted(starts.items()):
+    flat = np.array([not picture.any() for picture in seen], bool)
+    likely = likely_pairs(seen, flat, progress)
+    bar = watch(progress, "comparing", len(likely)) if large(len(seen)) else None
+    pairs, fine, done = _flat_pairs(dataset, np.flatnonzero(flat).tolist()), _Fine(dataset), 0
+    for (a, b), rows in groupby(map(np.ndarray.tolist, likely), key=lambda row: row[:2]):
+        scales = [SCALES[scale] for _, _, scale in rows]
         found = _aligned(seen[a], seen[b], scales)
         distance = _distance(fine(a), fine(b), found) if found is not None else 1.0
         if distance <= _NEAR:
             same = distance == 0 and _same_pixels(dataset, a, b)
             pairs.append(DuplicatePair(a, b, "exact" if same else "near", round(distance, 6)))
-    pairs += [
-        DuplicatePair(a, b, "exact", 0.0)
-        for a, b in combinations(flat, 2)
-        if _same_pixels(dataset, a, b)
-    ]
+        done += len(scales)
+        if bar:
+            bar(done, len(likely))
     return sorted(pairs, key=lambda p: (p.a, p.b))
+
+
+def _flat_pairs(dataset: Dataset, rows: list[int]) -> list[DuplicatePair]:
+    """The same pixels among images without content; in a large pool each with the next few."""
+    equal: dict[tuple, list[int]] = {}
+    for i in rows:  # each is read once
+        image = dataset.image(i)
+        pixels = hashlib.sha256(image.astype(np.float32).tobytes()).digest()
+        equal.setdefault((image.shape, pixels), []).append(i)
+    most = NEIGHBOURS if large(len(dataset)) else len(dataset)
+    return [
+        DuplicatePair(a, b, "exact", 0.0)
+        for group in equal.values()
+        for k, a in enumerate(group)
+        for b in group[k + 1 : k + 1 + most]
+    ]
 
 
 class _Fine:
@@ -102,25 +107,6 @@ class _Fine:
                 del self._kept[next(iter(self._kept))]
             self._kept[i] = standard(self.dataset.thumbnail(i, (_FINE, _FINE)))
         return self._kept[i]
-
-
-def _likely(views: np.ndarray, small: np.ndarray, flat: set[int]) -> Iterator[tuple[int, int]]:
-    """Pairs of different images: the view of the first agrees with the small picture of the second
-    at some small shift."""
-    low, high = _MARGIN, _SMALL - _MARGIN
-    middle = unit(small[:, low:high, low:high])
-    shifts = range(-_SHIFTS, _SHIFTS + 1)
-    for start in range(0, len(small), _BLOCK):
-        block = views[start : start + _BLOCK]
-        best = np.full((len(block), len(small)), -1.0, np.float32)
-        for dy, dx in product(shifts, shifts):
-            moved = block[:, low + dy : high + dy, low + dx : high + dx]
-            np.maximum(best, unit(moved) @ middle.T, out=best)
-        best[np.arange(len(block)), start + np.arange(len(block))] = -1  # itself
-        for a, row in enumerate(best, start):
-            for b in np.argsort(-row, kind="stable")[:_NEIGHBOURS].tolist():
-                if row[b] >= _LIKELY and a not in flat and b not in flat:
-                    yield a, b
 
 
 def _aligned(a: np.ndarray, b: np.ndarray, scales: Iterable[float]) -> np.ndarray | None:

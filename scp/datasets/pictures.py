@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from ..progress import Progress, watch
+from ..runs import naming
 from .base import Dataset
 
 SIDE = 64
+BLOCK = 512  # images at a time
+_IN_MEMORY = 10_000  # images: 80 MB
 
 
-def pictures(dataset: Dataset, progress: Progress = False) -> np.ndarray:
-    """float16 [N][64][64]: each image of mean 0 and deviation 1; zeros where it has no content."""
+def pictures(
+    dataset: Dataset, progress: Progress = False, folder: str | os.PathLike[str] | None = None
+) -> np.ndarray:
+    """float16 [N][64][64]: each image of mean 0 and deviation 1; zeros where it has no content.
+
+    Those of more than 10,000 images lie in a file in `folder` (the system's folder of temporary
+    files if None) and are read-only. The file has no name and is gone with the array.
+    """
+    shape = (len(dataset), SIDE, SIDE)
+    if len(dataset) <= _IN_MEMORY:
+        return np.concatenate([np.empty((0, SIDE, SIDE), np.float16), *_blocks(dataset, progress)])
+    folder = tempfile.gettempdir() if folder is None else folder
+    with (
+        naming(Path(folder, "pictures"), int(np.prod(shape)) * 2),
+        tempfile.TemporaryFile(dir=folder) as file,
+    ):
+        for block in _blocks(dataset, progress):
+            file.write(block.tobytes())  # written, not mapped: a full disk says so
+        file.flush()
+        return np.memmap(file, np.float16, "r", 0, shape).view(np.ndarray)
+
+
+def _blocks(dataset: Dataset, progress: Progress) -> Iterator[np.ndarray]:
     bar = watch(progress, "duplicates", len(dataset))
-    out = np.zeros((len(dataset), SIDE, SIDE), np.float16)
-    for i in range(len(dataset)):
-        out[i] = shrunk(standard(dataset.thumbnail(i, (2 * SIDE, 2 * SIDE))), SIDE)
-        if bar:
-            bar(i + 1, len(dataset))
-    return out
+    for start in range(0, len(dataset), BLOCK):
+        out = np.zeros((min(BLOCK, len(dataset) - start), SIDE, SIDE), np.float16)
+        for i in range(start, start + len(out)):
+            out[i - start] = shrunk(standard(dataset.thumbnail(i, (2 * SIDE, 2 * SIDE))), SIDE)
+            if bar:
+                bar(i + 1, len(dataset))
+        yield out
 
 
 def standard(image: np.ndarray) -> np.ndarray:

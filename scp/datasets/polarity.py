@@ -13,7 +13,7 @@ import numpy as np
 
 from ..progress import Progress
 from .base import Dataset
-from .pictures import normalised, pictures, shrunk, unit
+from .pictures import BLOCK, normalised, pictures, shrunk, unit
 
 _SIDE = 32
 _OPPOSITE = -0.1  # correlation with the middle picture
@@ -35,11 +35,22 @@ def find_inverted(
     if len(dataset) < _FEWEST:
         return []
     seen = pictures(dataset, progress) if seen is None else seen
-    small = np.array([shrunk(picture, _SIDE) for picture in seen])
-    opposite = np.ones(len(small), bool)
-    for images in (small, np.array([normalised(image, 4.0) for image in small])):
-        rows = unit(images)
-        middle = np.median(rows, axis=0)
+    opposite = np.ones(len(seen), bool)
+    for sigma in (None, 4.0):
+        rows = _rows(seen, sigma)
+        parts = range(0, rows.shape[1], 64)  # a median copies what it is of
+        middle = np.concatenate([np.median(rows[:, k : k + 64], axis=0) for k in parts])
         middle /= max(np.linalg.norm(middle), 1e-6)
         opposite &= rows @ middle < _OPPOSITE
     return np.flatnonzero(opposite).tolist()
+
+
+def _rows(seen: np.ndarray, sigma: float | None) -> np.ndarray:
+    """float32 [N][d]: pictures as rows of mean 0 and length 1, details alone where sigma says."""
+    rows = np.empty((len(seen), _SIDE * _SIDE), np.float32)
+    for start in range(0, len(seen), BLOCK):
+        small = [shrunk(picture, _SIDE) for picture in seen[start : start + BLOCK]]
+        if sigma is not None:
+            small = [normalised(picture, sigma) for picture in small]
+        rows[start : start + len(small)] = unit(np.array(small))
+    return rows

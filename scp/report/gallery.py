@@ -226,5 +226,6 @@ class Gallery:
             "shapes": poolmap.SHAPES,
             "share": f"{100 * where.share:.0f}",
             "absent": int(np.isnan(where.xy[:, 0]).sum()),
+            "left_out": len(poolmap.left_out(self.pool, where)),
             "colours": len(self.pool.templates) > COLOURS,
         }

@@ -14,6 +14,7 @@ from .words import clean, count, number
 
 SIDE, WIDE, TALL, MARGIN = 92.0, 620.0, 470.0, 20.0
 THUMBS = 12  # templates with a picture beside the map
+MARKS = 4000  # images that are drawn, beside the templates
 
 
 def pool_map(
@@ -26,11 +27,12 @@ def pool_map(
     """The pool in the plane: spokes to the owning template, templates with their rank.
 
     thumbs: position among the templates -> picture, drawn in the side columns with leaders. along:
-    what a slider moves through.
+    what a slider moves through. Of many images only some are drawn (`left_out`).
     """
     side = SIDE if thumbs else 0.0
     place = _place(where.xy, side)
     drawn = np.isfinite(place[:, 0])
+    drawn[left_out(pool, where)] = False
     spokes, marks, discs = [], [], []
     for n in np.flatnonzero(drawn & (pool.owner >= 0)):
         k = int(pool.owner[n])
@@ -48,6 +50,13 @@ def pool_map(
     said = f"Map of {count(int(drawn.sum()), 'image')}; similar images lie close together"
     parts = spokes + marks + _side_columns(pool, place, thumbs, side) + discs
     return Drawing(WIDE + 2 * side, TALL, said, parts, "map")
+
+
+def left_out(pool: Pool, where: Map) -> np.ndarray:
+    """Numbers of the images without a mark though they have a place: all but some drawn at random,
+    and the templates."""
+    others = np.setdiff1d(np.flatnonzero(np.isfinite(where.xy[:, 0])), pool.templates)
+    return np.sort(np.random.default_rng(0).permutation(others)[MARKS:])
 
 
 def thumbnails(pool: Pool, where: Map, pictures: Pictures) -> dict[int, Picture]:

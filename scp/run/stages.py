@@ -229,13 +229,13 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         if not self.duplicates or len(self.dataset) < 2:
             return []
         with self._stage("duplicates"):
-            pairs = find_duplicates(self.dataset, seen=self._pictures)
+            pairs = find_duplicates(self.dataset, self.progress, self._pictures)
         return [(self.dataset.ids[p.a], self.dataset.ids[p.b], p.kind) for p in pairs]
 
     @cached_property
     def _pictures(self) -> np.ndarray:
         with self._stage("duplicates"):
-            return pictures(self.dataset, self.progress)
+            return pictures(self.dataset, self.progress, self.path)
 
     @cached_property
     def inverted(self) -> list[str]:
@@ -448,7 +448,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     @held
     def warnings(self) -> list[str]:
         """What a user should know of the stages done."""
-        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty)
+        listed = self.folder is not None
+        notes = warnings_of(self.dataset, self.duplicate_pairs, self._pool.empty, listed)
         notes += [*self.image_warnings(), *self._pool.notes, *self._job.notes]
         if self.folder and self.extractor.name == "gradient" and unfinished(self.folder.path):
             text = "the training in this run folder has not finished: gradient features are used"

@@ -226,9 +226,11 @@ def _read(path: Path, part: Callable[[dict], Any]) -> Any:
         raise ValueError(f"{path}: not a selection of scp ({brief(error)})") from None
 
 
-def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str]) -> list[str]:
+def warnings_of(
+    dataset, duplicates: list[tuple[str, str, str]], empty: list[str], listed: bool = False
+) -> list[str]:
     """What a user should know of the images: those left out, the same picture twice, and those
-    without key points."""
+    without key points. A few are named; listed: selection.json names all."""
     notes = []
     if dataset.skipped:
         name, reason = dataset.skipped[0]
@@ -240,6 +242,7 @@ def warnings_of(dataset, duplicates: list[tuple[str, str, str]], empty: list[str
     if duplicates:
         named = ", ".join(f"{a} = {b}" for a, b, _ in duplicates[:5])
         more = f" and {len(duplicates) - 5} more" if len(duplicates) > 5 else ""
+        more += ", all in selection.json" if more and listed else ""
         notes.append(f"{len(duplicates)} pairs of images show the same picture: {named}{more}")
     if empty:
         said = "image has no key points and counts"

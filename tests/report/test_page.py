@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from reports import Dataset, Page, checked, choose, pool, report
 
-from scp.report import plots, words, write_report
+from scp.report import plots, poolmap, words, write_report
 from scp.report.along import Along
 from scp.report.stats import image_means, measure, project
 
@@ -404,3 +404,20 @@ def test_the_map_has_a_slider_and_pictures_where_there_is_something_to_see(tmp_p
     assert 'id="step"' not in one and "data-owner=" not in one
     large = report(tmp_path, n=601, selected=(3, 7), counts=2, dataset=Dataset(601))
     assert large.count("data-uri=") < 100 and 'id="hover"' not in large
+
+
+def test_a_large_pool_makes_no_large_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(poolmap, "MARKS", 40)
+    n = 300
+    ids = [f"ward/{i:03d}.png" for i in range(n)]
+    notes = {
+        "duplicates": [(ids[i % n], ids[(i + 1) % n], "near") for i in range(5000)],
+        "skipped": [(f"ward/{i}.dcm", "truncated") for i in range(4000)],
+    }
+    html = report(tmp_path, n=n, counts=2, selected=(250, 3, 7), notes=notes)
+    page = checked(html)
+    assert html.count('class="image point') == 40 and html.count('class="template"') == 3
+    assert "257 further images not drawn" in page.text
+    assert html.count("<td>near</td>") == html.count("<td>truncated</td>") == 200
+    assert "4,800 further pairs not listed here; selection.json" in page.text
+    assert "3,800 further files not listed here; selection.json" in page.text

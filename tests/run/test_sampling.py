@@ -152,3 +152,15 @@ def test_the_report_shows_some_of_many(pool, tmp_path, monkeypatch):
     text = run.report().read_text()
     assert "of 8 of 24 images" in text
     assert all(name in text for name in choice.ids)
+
+
+def test_of_many_duplicates_a_few_are_named(pool, tmp_path):
+    images = scp.datasets.arrays([pool.image(0)] * 8 + [pool.image(i) for i in range(1, 5)])
+    options = {"features": scp.GradientExtractor(size=(64, 64)), "count": 20}
+    choice = scp.Run(images, tmp_path / "run", **options).select(2)
+    (text,) = (text for text in choice.warnings if "show the same picture" in text)
+    assert text.startswith("28 pairs") and text.count(" = ") == 5
+    assert text.endswith("and 23 more, all in selection.json")
+    said = json.loads((tmp_path / "run" / "selection.json").read_text())
+    assert len(said["duplicates"]) == 28
+    assert not any("selection.json" in w for w in scp.Run(images, **options).select(2).warnings)
