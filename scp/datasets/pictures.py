@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..distributed import Workers, for_each
 from ..progress import Progress, watch
 from ..runs import naming
 from .base import Dataset
@@ -18,37 +20,51 @@ BLOCK = 512  # images at a time
 _IN_MEMORY = 10_000  # images: 80 MB
 
 
+@dataclass(frozen=True)
+class SmallPicture:
+    """The picture of an image: what workers are asked for."""
+
+    dataset: Dataset
+
+    def __call__(self, i: int) -> dict[str, np.ndarray]:
+        seen = standard(self.dataset.thumbnail(i, (2 * SIDE, 2 * SIDE)))
+        return {"picture": shrunk(seen, SIDE).astype(np.float16)}
+
+
 def pictures(
-    dataset: Dataset, progress: Progress = False, folder: str | os.PathLike[str] | None = None
+    dataset: Dataset,
+    progress: Progress = False,
+    folder: str | os.PathLike[str] | None = None,
+    workers: Workers | None = None,
 ) -> np.ndarray:
     """float16 [N][64][64]: each image of mean 0 and deviation 1; zeros where it has no content.
 
     Those of more than 10,000 images lie in a file in `folder` (the system's folder of temporary
-    files if None) and are read-only. The file has no name and is gone with the array.
+    files if None) and are read-only. The file has no name and is gone with the array. workers:
+    processes that make them, see `scp.distributed`; None: this one.
     """
-    shape = (len(dataset), SIDE, SIDE)
-    if len(dataset) <= _IN_MEMORY:
-        return np.concatenate([np.empty((0, SIDE, SIDE), np.float16), *_blocks(dataset, progress)])
+    n, shape = len(dataset), (len(dataset), SIDE, SIDE)
+    made = for_each(SmallPicture(dataset), range(n), workers, folder)
+    bar = watch(progress, "duplicates", n)
+    if n <= _IN_MEMORY:
+        out = np.zeros(shape, np.float16)
+        for done, (i, own) in enumerate(made, 1):
+            out[i] = own["picture"]
+            if bar:
+                bar(done, n)
+        return out
     folder = tempfile.gettempdir() if folder is None else folder
     with (
         naming(Path(folder, "pictures"), int(np.prod(shape)) * 2),
-        tempfile.TemporaryFile(dir=folder) as file,
+        tempfile.TemporaryFile(dir=folder, buffering=0) as file,
     ):
-        for block in _blocks(dataset, progress):
-            file.write(block.tobytes())  # written, not mapped: a full disk says so
-        file.flush()
-        return np.memmap(file, np.float16, "r", 0, shape).view(np.ndarray)
-
-
-def _blocks(dataset: Dataset, progress: Progress) -> Iterator[np.ndarray]:
-    bar = watch(progress, "duplicates", len(dataset))
-    for start in range(0, len(dataset), BLOCK):
-        out = np.zeros((min(BLOCK, len(dataset) - start), SIDE, SIDE), np.float16)
-        for i in range(start, start + len(out)):
-            out[i - start] = shrunk(standard(dataset.thumbnail(i, (2 * SIDE, 2 * SIDE))), SIDE)
+        for done, (i, own) in enumerate(made, 1):
+            data = own["picture"].tobytes()  # written, not mapped: a full disk says so
+            if os.pwrite(file.fileno(), data, i * len(data)) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if bar:
-                bar(i + 1, len(dataset))
-        yield out
+                bar(done, n)
+        return np.memmap(file, np.float16, "r", 0, shape).view(np.ndarray)
 
 
 def standard(image: np.ndarray) -> np.ndarray:

@@ -235,7 +235,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     @cached_property
     def _pictures(self) -> np.ndarray:
         with self._stage("duplicates"):
-            return pictures(self.dataset, self.progress, self.path)
+            return pictures(self.dataset, self.progress, self.path, self.workers)
 
     @cached_property
     def inverted(self) -> list[str]:

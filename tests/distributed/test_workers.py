@@ -81,7 +81,6 @@ def test_a_url_that_nobody_knows(threads):
 def test_a_task_that_fails_says_why(threads, tmp_path):
     with pytest.raises(WorkerError, match=r"row 5 is bad \(on .*:\d+; what is finished is kept"):
         list(threads.map(Square(fails=[5]), range(9), tmp_path))
-    assert list(tmp_path.iterdir()) == []
     with pytest.raises(WorkerError, match="row 5 is bad"):
         list(threads.map(Square(fails=[5]), range(9), tmp_path, key="kept"))
     (left,) = tmp_path.iterdir()
