@@ -312,6 +312,7 @@ def choose(args, run, rules: dict):
             say(_groups_said(rules["groups"], rules["quota"]))
         if run.sample is not None:
             say(f"{run.sample} of {run.points().offsets[-1]} key points choose; scores are of all")
+            say(f"all of them, with --sample all: {run.estimate(whole=True)}")
         if args.method in ACTIVE:
             say(_active_said(args.method, n, rules.get("training")))
         if args.estimate:

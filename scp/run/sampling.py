@@ -108,15 +108,28 @@ class Sampling:
 
     def estimate(self) -> Estimate:
         """Cost of vectors, similarity and exact scores."""
-        start = time.perf_counter()
-        self.pool.pyramid(0)
-        once = time.perf_counter() - start
-        found = self.job.estimate()
+        once, found = self._costs
         return replace(
             found,
             seconds=found.seconds + once * (len(self.pool.points) + PILOT_IMAGES),
             disk=found.disk + PointVectors.bytes_of(self.job, self.pool.points),
         )
+
+    def estimate_whole(self) -> Estimate:
+        """Cost of the whole matrix instead."""
+        once, found = self._costs
+        n, every = len(self.pool.points), int(self.pool.offsets[-1])
+        more = every / max(1, len(self.columns))
+        search = max(found.seconds - n * once, 0.0) * more
+        query = self.job.query_bytes() * (every - len(self.columns))
+        return Estimate(2 * n * once + search, found.memory + query, round(found.disk * more))
+
+    @cached_property
+    def _costs(self) -> tuple[float, Estimate]:
+        """Seconds of the features of an image; cost of the rows of the sample."""
+        start = time.perf_counter()
+        self.pool.pyramid(0)
+        return time.perf_counter() - start, self.job.estimate()
 
     @cached_property
     def _pilot(self) -> tuple[np.ndarray, np.ndarray]:

@@ -314,10 +314,12 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         return Sampling(self._pool, self.sample, self.random_state, settings, *where)
 
     @held
-    def estimate(self) -> Estimate:
+    def estimate(self, whole: bool = False) -> Estimate:
         """What the similarity will cost, from a sample the scores too; the key points are found
-        first."""
-        return self._job.estimate() if self._sampling is None else self._sampling.estimate()
+        first. whole: what it would cost without a sample."""
+        if self._sampling is None:
+            return self._job.estimate()
+        return self._sampling.estimate_whole() if whole else self._sampling.estimate()
 
     @cached_property
     def _similarity(self) -> tuple[np.ndarray, np.ndarray]:

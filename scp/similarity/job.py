@@ -141,13 +141,17 @@ class SimilarityJob:
     def fixed_bytes(self) -> int:
         """Memory that is needed however little is kept: queries, one pyramid, working memory."""
         e = self.extractor
-        queries = int(self.offsets[-1]) * (e.levels * (e.channels * 9 + 20) + 8)
+        queries = int(self.offsets[-1]) * self.query_bytes()
         work = _core.match_bytes(e.levels, e.channels, *e.grid, self.mode == "bilinear")
         if hasattr(e, "working_bytes"):
             work += e.working_bytes()
         if self.device >= 0:
             work += (DEVICE_IMAGES + 2) * e.pyramid_bytes()
-        return queries + 2 * e.pyramid_bytes() + work + 16 * int(self.offsets[-1])
+        return queries + 2 * e.pyramid_bytes() + work
+
+    def query_bytes(self) -> int:
+        """Memory that a key point takes: its vectors, here and prepared, its best match."""
+        return self.extractor.levels * (self.extractor.channels * 9 + 20) + 24
 
     def estimate(self) -> Estimate:
         """Cost of the whole job; times a sample of the work (well under a second)."""

@@ -126,8 +126,11 @@ def test_large_pools_are_sampled_unless_told_otherwise(pool, monkeypatch):
     assert opened(pool, score="cycle").sample is None
     monkeypatch.setattr(sampling, "IMAGES", 24)
     assert opened(pool).sample is None
-    estimate = opened(pool, sample=100).estimate()
-    assert estimate.seconds > 0
+    run, plain = opened(pool, sample=100), opened(pool).estimate()
+    assert run.estimate().seconds > 0 and opened(pool).estimate(whole=True).disk == plain.disk
+    whole = run.estimate(whole=True)
+    assert whole.seconds > 0 and whole.disk == plain.disk
+    assert whole.memory > run.estimate().memory
 
 
 @pytest.mark.parametrize("sample", [0, -3, 2.5, "many"])
