@@ -307,7 +307,8 @@ def choose(args, run, rules: dict):
             say(line)
         if run.dataset.range_note():
             say(run.dataset.range_note())
-        say(f"similarity: {run.estimate()}")
+        alone = "" if run.workers is None else ", by this process alone"
+        say(f"similarity: {run.estimate()}{alone}")
         if rules.get("groups"):
             say(_groups_said(rules["groups"], rules["quota"]))
         if run.sample is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..distributed.paths import sent
 from ..landmarks.names import Index, check_alike, check_name, known_groups, twice, writable
 from ..report import cells, figures
 from ..values import array, entries, whole, whole_numbers
@@ -157,6 +158,13 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Other processes get whole paths."""
+        state = dict(vars(self))
+        if self._files is not None:
+            state["_files"] = [sent(path) for path in self._files]
+        return state
 
     def __repr__(self) -> str:
         parts = [f"{len(self)} images", facts.sizes(self._shapes), facts.spacing(self.spacing)]

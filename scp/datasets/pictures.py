@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import numpy as np
 from ..distributed import Workers, for_each
 from ..progress import Progress, watch
 from ..runs import naming
+from ..runs.fingerprints import of_file
 from .base import Dataset
 
 SIDE = 64
@@ -31,6 +34,20 @@ class SmallPicture:
         return {"picture": shrunk(seen, SIDE).astype(np.float16)}
 
 
+def key_of(what: str, dataset: Dataset, *more: object) -> str:
+    """What results of workers on these images depend on: names, and size and times of each file;
+    "" where an image has no file. The range of values is known then, so that no worker looks for
+    it."""
+    if not len(dataset):
+        return ""
+    dataset.white(0)
+    stamps = [of_file(dataset.path(i)) for i in range(len(dataset))]
+    if None in stamps:
+        return ""
+    content = hashlib.sha256(json.dumps([dataset.ids, stamps]).encode()).hexdigest()
+    return json.dumps([what, *more, content], sort_keys=True)
+
+
 def pictures(
     dataset: Dataset,
     progress: Progress = False,
@@ -44,7 +61,8 @@ def pictures(
     processes that make them, see `scp.distributed`; None: this one.
     """
     n, shape = len(dataset), (len(dataset), SIDE, SIDE)
-    made = for_each(SmallPicture(dataset), range(n), workers, folder)
+    key = "" if workers is None else key_of("pictures", dataset)
+    made = for_each(SmallPicture(dataset), range(n), workers, folder, key)
     bar = watch(progress, "duplicates", n)
     if n <= _IN_MEMORY:
         out = np.zeros(shape, np.float16)

@@ -291,6 +291,8 @@ class LandmarkDetector(Estimator):
         template = np.empty(shape[2:], np.int64)
         bar = watch(progress, "landmarks", len(images))
         task = FindLandmarks(self, images, scales, seen)
+        if workers is not None and len(images):
+            images.white(0)  # known before, so that no worker looks for it
         results = for_each(task, range(len(images)), workers, folder)
         for done, (i, own) in enumerate(results, 1):
             votes[:, :, i], similarity[:, :, i] = own["votes"], own["similarity"]

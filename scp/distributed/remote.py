@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._version import __version__
-from ..devices import set_threads
-from .share import Share, packed
+from ..devices import get_threads, set_threads
+from .share import TASK, Share, packed
 
 KEPT = 2  # tasks that a worker has ready
 
@@ -27,16 +27,17 @@ class Order:
     """What a worker is told.
 
     Attributes:
-        share: where the task lies and the result goes. task: name of the file. digest: its SHA-256;
-            what comes with the order is trusted, the shared place is not. version: of scp.
+        share: where the task lies and the result goes. folder: of the task, in it. digest: SHA-256
+            of the task; what comes with the order is trusted, the shared place is not. versions: of
+            scp and OpenCV, which results depend on.
         home: the process that asked, which keeps its own number of threads.
         threads: that the task takes; 0: all of the worker.
     """
 
     share: Share
-    task: str
+    folder: str
     digest: str
-    version: str
+    versions: tuple[str, str]
     home: tuple[str, int]
     threads: int = 1
 
@@ -46,31 +47,50 @@ def here() -> tuple[str, int]:
     return socket.gethostname(), os.getpid()
 
 
-def work(order: Order, name: str, rows: list[int]) -> tuple[str, str, BaseException | None]:
-    """Computes some rows and writes them to the shared place, as `name`.
+def versions() -> tuple[str, str]:
+    import cv2
+
+    return __version__, cv2.__version__
+
+
+def work(order: Order, name: str, rows: list[int]) -> tuple[str, str]:
+    """Computes some rows and writes them to the shared place, as `name` in the task's folder.
 
     Returns:
-        name; where this ran; what went wrong, or None.
+        where this ran; what went wrong, or "".
     """
-    where = _address()
     try:
         task = _ready(order)
-        order.share.write(name, packed(rows, [task(row) for row in rows]))
+        data = packed(rows, [task(row) for row in rows])
+        order.share.write(f"{order.folder}/{name}", data)
     except Exception as error:  # the process that asked decides
-        return name, where, error
-    return name, where, None
+        text = str(error)
+        known = isinstance(error, (ValueError, OSError, MemoryError)) and text
+        return _address(), text if known else f"{type(error).__name__}: {text}"
+    return _address(), ""
 
 
 def _ready(order: Order) -> Callable[[int], dict[str, Any]]:
-    if order.version != __version__:
-        raise RuntimeError(f"scp {__version__} is installed here, and {order.version} asks")
+    if order.versions != versions():
+        (own, opencv), (other, others) = versions(), order.versions
+        raise ValueError(
+            f"scp {own} with OpenCV {opencv} is installed on this worker; the command that asks "
+            f"has {other} with {others}"
+        )
     with _guard:
+        if order.home != here():
+            _use(order.threads)
         if order.digest not in _tasks:
-            if order.home != here():
-                _use(order.threads)
-            data = order.share.read(order.task)
+            name = f"{order.folder}/{TASK}"
+            try:
+                data = order.share.read(name)
+            except FileNotFoundError:
+                raise ValueError(
+                    f"{order.share.where}: no task is there; --share (share=) must name a place "
+                    "that all workers see"
+                ) from None
             if hashlib.sha256(data).hexdigest() != order.digest:
-                raise ValueError(f"{order.share.where}/{order.task}: not what was written there")
+                raise ValueError(f"{order.share.where}/{name}: not what was written there")
             _tasks[order.digest] = pickle.loads(data)
             while len(_tasks) > KEPT:
                 _tasks.popitem(last=False)
@@ -83,10 +103,17 @@ def _use(threads: int) -> None:
     import cv2
 
     worker = _worker()
-    count = threads or (1 if worker is None else worker.state.nthreads)
-    cv2.setNumThreads(count)
-    if "SCP_NUM_THREADS" not in os.environ:
-        set_threads(count)
+    if threads == 0:
+        threads = usable() if worker is None else worker.state.nthreads
+    if "SCP_NUM_THREADS" not in os.environ and get_threads() != threads:
+        cv2.setNumThreads(threads)
+        set_threads(threads)
+
+
+def usable() -> int:
+    """Processors of this process."""
+    found = getattr(os, "sched_getaffinity", None)
+    return len(found(0)) if found else os.cpu_count() or 1
 
 
 def _worker() -> Any:

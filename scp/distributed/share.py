@@ -7,14 +7,19 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import shutil
-import tempfile
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..runs.files import naming
+
+TASK = "task"  # the file of a task, in a folder of its own
+NAME = re.compile("[0-9a-f]{32}")  # of such a folder
 
 
 class Share:
@@ -54,23 +59,25 @@ class Share:
     def _folder(self) -> Path | None:
         return None if "://" in self.where else Path(self.where)
 
-    def write(self, name: str, data: bytes) -> None:
-        """A file, whole or not at all."""
+    def write(self, name: str, data: bytes, make: bool = False) -> None:
+        """A file, whole or not at all. make: its folder, too; else that must be there, so that a
+        late result brings nothing back."""
         if self._folder is None:
             system, root = self._opened()
-            system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+            if make:
+                system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
             system.pipe_file(f"{root}/{name}", data)
             return
         path = self._folder / name
         with naming(path, len(data)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside, beside_path = tempfile.mkstemp(dir=path.parent, prefix=".")
+            if make:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.parent / f".{uuid.uuid4().hex}"
             try:
-                with os.fdopen(beside, "wb") as file:
-                    file.write(data)
-                os.replace(beside_path, path)
+                beside.write_bytes(data)
+                beside.replace(path)
             except BaseException:
-                os.unlink(beside_path)
+                beside.unlink(missing_ok=True)
                 raise
 
     def read(self, name: str) -> bytes:
@@ -105,8 +112,22 @@ class Share:
         path = self._folder / name
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # others are in it
+                path.parent.rmdir()
         else:
             path.unlink(missing_ok=True)
+
+    def remove_old(self, under: str, seconds: float) -> None:
+        """Folders of tasks below a name of which nothing was written for so long: of processes that
+        were killed. Object stores have rules of their own for that."""
+        if self._folder is None or not (self._folder / under).is_dir():
+            return
+        for path in (self._folder / under).iterdir():
+            with contextlib.suppress(OSError):
+                if NAME.fullmatch(path.name) and (path / TASK).is_file():
+                    last = max(p.stat().st_mtime for p in path.iterdir())
+                    if time.time() - last > seconds:
+                        shutil.rmtree(path)
 
 
 def packed(rows: list[int], results: list[dict[str, Any]]) -> bytes:
@@ -128,11 +149,14 @@ def unpacked(data: bytes) -> list[tuple[int, dict[str, np.ndarray]]]:
     digest, data = data[:32], data[32:]
     if hashlib.sha256(data).digest() != digest:
         raise ValueError("damaged")
-    with np.load(io.BytesIO(data), allow_pickle=False) as content:
-        rows = content["rows"].tolist()
-        results: list[dict[str, np.ndarray]] = [{} for _ in rows]
-        for key in content.files:
-            number, dot, name = key.partition(".")
-            if dot:
-                results[int(number)][name] = content[key]
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as content:
+            rows = content["rows"].tolist()
+            results: list[dict[str, np.ndarray]] = [{} for _ in rows]
+            for key in content.files:
+                number, dot, name = key.partition(".")
+                if dot:
+                    results[int(number)][name] = content[key]
+    except Exception as error:  # whatever a file of somebody else's does
+        raise ValueError(f"damaged: {error}") from None
     return list(zip(rows, results, strict=True))

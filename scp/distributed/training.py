@@ -10,32 +10,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import FolderInUseError
+from ..runs import holding
 from .share import Share
-from .workers import Workers
+from .workers import SECONDS, Workers
 
-LOOK = 5.0  # seconds between looks whether the training shall stop
+LOOK = 5.0  # seconds between looks whether the command that asked is still there
+BEAT = 2.0  # seconds between its signs of life
+DEAD = 60.0  # seconds without one after which it is gone
+WAIT = 120.0  # seconds that a stopped command waits for the checkpoint
 
 
 @dataclass(frozen=True)
 class Fit:
-    """An estimator's `fit`, which ends early when a file of this name appears."""
+    """An estimator's `fit`, which ends early when the command that asked is gone.
+
+    Attributes:
+        beat: a file that changes as long as the command is there.
+    """
 
     estimator: Any
     images: Any
     run: Path
     options: dict[str, Any]
     share: Share
-    stop: str
+    beat: str
 
     def __call__(self, _: int) -> dict[str, Any]:
-        last = time.monotonic()
+        looked = heard = time.monotonic()
+        last = b""
 
         def look(event: dict[str, Any]) -> None:
-            nonlocal last
-            if event["event"] == "step" and time.monotonic() - last >= LOOK:
-                last = time.monotonic()
-                if self.share.names(self.stop):
-                    raise KeyboardInterrupt
+            nonlocal looked, heard, last
+            now = time.monotonic()
+            if event["event"] != "step" or now - looked < LOOK:
+                return
+            looked = now
+            try:
+                sign = self.share.read(self.beat)
+            except OSError:
+                raise KeyboardInterrupt from None
+            if sign != last:
+                heard, last = now, sign
+            elif now - heard > DEAD:
+                raise KeyboardInterrupt
 
         estimator = self.estimator
         try:
@@ -64,7 +82,7 @@ def fit(
     """`estimator.fit(images, run=run, **options)` by one worker, with all its threads.
 
     A worker that dies is followed by another, which goes on from the checkpoint; so does the next
-    call after one that was stopped.
+    call after one that was stopped. Where this process dies, the training stops within a minute.
 
     Args:
         run: the run folder, which the worker sees under this name.
@@ -75,12 +93,36 @@ def fit(
         run folder.
     """
     run = Path(run).resolve()
-    share, stop = workers.share or Share(run), f"stop-{uuid.uuid4().hex}"
-    task = Fit(estimator, images, run, options, share, stop)
+    share, beat = workers.share or Share(run), f"beat-{uuid.uuid4().hex}"
+    last = 0.0
+
+    def alive() -> None:
+        nonlocal last
+        if time.monotonic() - last >= BEAT:
+            last = time.monotonic()
+            share.write(beat, str(last).encode(), make=True)
+        if idle is not None:
+            idle()
+
+    alive()
+    task = Fit(estimator, images, run, options, share, beat)
     try:
-        for _, result in workers.map(task, [0], run, threads=0, idle=idle):
+        for _, result in workers.map(task, [0], run, threads=0, idle=alive):
             out = {name: value.tolist() for name, value in result.items()}
     except BaseException:
-        share.write(f"{stop}/now", b"")
+        share.remove(beat)
+        _until_free(run)
         raise
+    share.remove(beat)
     return out
+
+
+def _until_free(run: Path) -> None:
+    """Waits until no other process writes in the run folder: its checkpoint is there then."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        try:
+            with holding(run):
+                return
+        except FolderInUseError:
+            time.sleep(SECONDS)

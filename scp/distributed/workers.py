@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import pickle
 import queue
-import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor
-from pathlib import Path
+from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from typing import Any
 
 import numpy as np
 
-from .._version import __version__
+from ..errors import warn
 from ..values import whole
-from .remote import Order, here, work
-from .share import Share, unpacked
+from .paths import travelling
+from .remote import Order, here, usable, versions, work
+from .share import TASK, Share, unpacked
 
-FOLDER = "tasks-"  # begins the names of folders of tasks
+TASKS = "tasks"  # the folder of the folders of tasks
+WEEK = 7 * 24 * 3600.0  # seconds after which what a killed process left is removed
 Task = Callable[[int], dict[str, Any]]  # of a row: arrays by name
 PART = 16  # images of a task
-TRIES = 3  # workers that may fail at a task
+TRIES = 3  # workers that may fail at a task; without knowledge of them, one less
 AHEAD = 3  # tasks sent, for each that can run
 GRACE = 2.0  # seconds until a broken connection is known to be broken
 SECONDS = 0.5  # between looks whether the cluster is there
+SILENCE = 60.0  # seconds without any worker after which it is said
 
 
 class WorkerError(RuntimeError):
@@ -43,7 +45,8 @@ class Workers:
             one of Dask.
         share: a folder that all of them see under this name, or a URL of fsspec; None: a folder in
             the run folder.
-        part: images of a task.
+        part: images of a task. slots: tasks that can run at once; None: as the executor says, or
+            one for each processor here.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class Workers:
         executor: Executor | Any,
         share: str | os.PathLike[str] | None = None,
         part: int = PART,
+        slots: int | None = None,
     ):
         if not callable(getattr(executor, "submit", None)):
             raise TypeError(f"executor must have a method submit, got {executor!r}")
         self.executor = executor
         self.share = None if share is None else Share(share)
         self.part = whole(part, "part", 1)
+        self.slots = None if slots is None else whole(slots, "slots", 1)
 
     def __repr__(self) -> str:
         return f"<Workers: {self._slots()} threads, {self.part} images a task>"
@@ -71,6 +76,7 @@ class Workers:
         folder: str | os.PathLike[str] | None = None,
         key: str = "",
         *,
+        part: int | None = None,
         threads: int = 1,
         idle: Callable[[], object] | None = None,
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -79,7 +85,8 @@ class Workers:
         Args:
             task: what can be pickled; called with a row, it gives arrays by name.
             folder: of the run. key: all that the results depend on; results that an earlier call of
-                the same key left in the shared place are taken from there. "": there are none.
+                the same key and folder left in the shared place are taken from there. "": none.
+            part: rows of a task, instead of `part` of the workers.
             threads: that a task takes of its worker; 0: all.
             idle: called while nothing comes, about twice a second.
 
@@ -90,56 +97,61 @@ class Workers:
         rows = [int(row) for row in rows]
         if not rows:
             return
-        name = hashlib.sha256(key.encode()).hexdigest() if key else uuid.uuid4().hex
-        stem = f"{FOLDER}{name}"
-        share, temporary = self._share(folder, stem)
+        own = f"{'' if folder is None else os.path.abspath(folder)} {key}"
+        name = hashlib.sha256(own.encode()).hexdigest()[:32] if key else uuid.uuid4().hex
+        place = f"{TASKS}/{name}"
+        share, temporary = self._share(folder)
+        share.remove_old(TASKS, WEEK)
         finished = False
         try:
             left = set(rows)
-            for name in share.names(stem):
-                for row, result in _found(share, name):
+            for file in share.names(place):
+                for row, result in _found(share, file):
                     if row in left:
                         left.discard(row)
                         yield row, result
-            data = _pickled(task)
-            order = Order(
-                share, f"{stem}/task", hashlib.sha256(data).hexdigest(), __version__, here()
-            )
-            share.write(order.task, data)
             todo = [row for row in rows if row in left]
-            parts = [todo[k : k + self.part] for k in range(0, len(todo), self.part)]
-            yield from self._parts(order, stem, parts, idle)
+            order = self._order(share, place, task, threads)
+            size = part or self.part
+            parts = [todo[k : k + size] for k in range(0, len(todo), size)]
+            yield from self._parts(order, parts, idle)
             finished = True
         finally:
             if finished or not key:
-                share.remove(stem)
+                share.remove(place)
             if temporary is not None:
                 temporary.cleanup()
 
-    def _share(self, folder, stem: str) -> tuple[Share, tempfile.TemporaryDirectory | None]:
+    def _share(self, folder) -> tuple[Share, tempfile.TemporaryDirectory | None]:
         if self.share is not None:
             return self.share, None
         if folder is not None:
-            for other in Path(folder).glob(f"{FOLDER}*"):  # of a run that was killed
-                if other.name != stem:
-                    shutil.rmtree(other, ignore_errors=True)
             return Share(folder), None
+        if hasattr(self.executor, "check"):  # of other machines, perhaps
+            raise ValueError("share: work without a run folder needs a place that all workers see")
         temporary = tempfile.TemporaryDirectory(prefix="scp-")
         return Share(temporary.name), temporary
 
+    def _order(self, share: Share, place: str, task: Task, threads: int) -> Order:
+        """Writes the task; what its workers are told."""
+        data = _pickled(task)
+        share.write(f"{place}/{TASK}", data, make=True)
+        digest = hashlib.sha256(data).hexdigest()
+        return Order(share, place, digest, versions(), here(), threads)
+
     def _parts(
-        self, order: Order, stem: str, parts: Sequence[list[int]], idle
+        self, order: Order, parts: Sequence[list[int]], idle
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         waiting = list(reversed(parts))
         sent: dict[Any, tuple[list[int], list[tuple[str, str]]]] = {}  # rows; what failed, where
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        heard = time.monotonic()
 
         def send(rows: list[int], failed: list[tuple[str, str]]) -> None:
-            name = f"{stem}/{rows[0]:09d}-{len(rows)}"
             avoiding = getattr(self.executor, "avoiding", None) if failed else None
             places = [where for where, _ in failed]
             submit = self.executor.submit if avoiding is None else avoiding(places)
-            future = submit(work, order, name, rows)
+            future = submit(work, order, _name(rows), rows)
             sent[future] = rows, failed
             future.add_done_callback(done.put)
 
@@ -153,14 +165,19 @@ class Workers:
                     future = done.get(timeout=SECONDS)
                 except queue.Empty:
                     self._check()
+                    if self._slots():
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > SILENCE:
+                        heard = math.inf  # said once
+                        warn("no worker is there any more; the work goes on when one joins")
                     if idle is not None:
                         idle()
                     continue
                 rows, failed = sent.pop(future)
-                why, where = self._outcome(future, order.share)
-                if isinstance(why, list):
-                    yield from why
-                    order.share.remove(f"{stem}/{rows[0]:09d}-{len(rows)}")
+                found, why, where = self._outcome(future, order, rows)
+                if not why:
+                    yield from found
+                    order.share.remove(f"{order.folder}/{_name(rows)}")
                     continue
                 failed = [*failed, (where, why)]
                 if len(failed) >= min(TRIES, self._machines()):
@@ -170,30 +187,38 @@ class Workers:
             for future in sent:
                 future.cancel()
 
-    def _outcome(self, future: Any, share: Share) -> tuple[Any, str]:
-        """(results, "") of a task that ended; or what went wrong, and where."""
+    def _outcome(self, future: Any, order: Order, rows: list[int]) -> tuple[list, str, str]:
+        """Results of a task that ended; or what went wrong, and where."""
         try:
-            name, where, error = future.result()
+            where, error = future.result()
         except CancelledError:
             self._check(GRACE)
-            return "the task was lost", "a worker that left"
+            return [], "the task was lost", "a worker that left"
+        except BrokenExecutor as lost:
+            raise WorkerError(
+                _told([("processes here", f"{type(lost).__name__}: {lost}")])
+            ) from lost
         except Exception as lost:  # the worker died with it, again and again; or the connection
             self._check(GRACE)
-            return f"{type(lost).__name__}: {lost}", "workers that died"
-        if error is not None:
-            text = str(error)
-            known = isinstance(error, (ValueError, OSError, MemoryError)) and text
-            return text if known else f"{type(error).__name__}: {text}", where
-        found = list(_found(share, name))
-        return (found, "") if found else (f"{share.where}/{name}: the result is not there", where)
+            return [], f"{type(lost).__name__}: {lost}", "workers that died"
+        if error:
+            return [], error, where
+        name = f"{order.folder}/{_name(rows)}"
+        found = _found(order.share, name)
+        if [row for row, _ in found] != rows:
+            return [], f"{order.share.where}/{name}: the result is not there, or damaged", where
+        return found, "", where
 
     def _slots(self) -> int:
         """How many tasks can run at once."""
-        return int(getattr(self.executor, "slots", getattr(self.executor, "_max_workers", 1)))
+        if self.slots is not None:
+            return self.slots
+        known = getattr(self.executor, "slots", getattr(self.executor, "_max_workers", None))
+        return usable() if known is None else int(known)
 
     def _machines(self) -> int:
         """How many workers there are that a task may be tried on."""
-        return int(getattr(self.executor, "workers", 1))
+        return int(getattr(self.executor, "workers", TRIES - 1))
 
     def _check(self, seconds: float = 0.0) -> None:
         """WorkerError where the cluster is gone, or goes within these seconds."""
@@ -212,25 +237,32 @@ def for_each(
     workers: Workers | None = None,
     folder: str | os.PathLike[str] | None = None,
     key: str = "",
+    part: int | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """What a task gives for each row: here, one after the other, or by `Workers.map`."""
     if workers is None:
         return ((row, task(row)) for row in rows)
-    return workers.map(task, rows, folder, key)
+    return workers.map(task, rows, folder, key, part=part)
+
+
+def _name(rows: list[int]) -> str:
+    """Of the file of a task's results."""
+    return f"{rows[0]:09d}-{len(rows)}"
 
 
 def _pickled(task: Task) -> bytes:
     """A class of the user's notebook goes along, where cloudpickle is there."""
     try:
-        import cloudpickle
+        from cloudpickle import dumps
     except ImportError:
-        return pickle.dumps(task, protocol=5)
-    return cloudpickle.dumps(task, protocol=5)
+        dumps = pickle.dumps
+    with travelling():
+        return dumps(task, protocol=5)
 
 
 def _found(share: Share, name: str) -> list[tuple[int, dict[str, np.ndarray]]]:
     """The results in a file; none where it is missing, damaged or something else."""
-    if name.endswith("/task"):
+    if name.endswith(f"/{TASK}"):
         return []
     try:
         return unpacked(share.read(name))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..datasets import Dataset
 from ..datasets.base import check_size
+from ..distributed.paths import sent
 from ..landmarks.names import Index
 from ..values import array
 from .base import BaseExtractor, on_grid_of
@@ -287,8 +288,10 @@ class MapExtractor(BaseExtractor):
         return super().transform(images, max_memory=max_memory, folder=folder)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The arguments; what was opened is opened again."""
+        """The arguments; what was opened is opened again. Other processes get whole paths."""
         state = dict(vars(self))
+        if isinstance(self.maps, (str, os.PathLike)):
+            state["maps"] = sent(self.maps)
         if is_code(self.maps):
             for name in ("_kept", "_code"):
                 state.pop(name, None)

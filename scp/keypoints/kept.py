@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+LOOK = 64  # images between looks at the disk
 
 
 class KeptImages:
@@ -16,11 +20,12 @@ class KeptImages:
 
     Args:
         room: bytes of memory. folder: where the file is made; None: there is none, and what does
-            not fit is not kept. Nor is it where the disk is full.
+            not fit is not kept. left: bytes that stay free on that disk; where there are fewer,
+            images are decoded again.
     """
 
-    def __init__(self, room: int, folder: Path | None = None):
-        self._room, self._folder = room, folder
+    def __init__(self, room: int, folder: Path | None = None, left: int = 0):
+        self._room, self._folder, self._left = room, folder, left
         self._held: dict[int, np.ndarray] = {}
         self._places: dict[int, int] = {}  # in the file
         self._shape: tuple[int, ...] = ()
@@ -34,9 +39,24 @@ class KeptImages:
             self._held[i], self._room = bits, self._room - bits.nbytes
         elif self._folder is not None:
             try:
+                if len(self._places) % LOOK == 0:
+                    usage = shutil.disk_usage(self._folder)
+                    if usage.free < self._left + LOOK * bits.nbytes:
+                        raise OSError(errno.ENOSPC, "the rest is for what is computed")
                 self._append(i, bits)
-            except OSError:  # a full disk: the image is decoded again
-                self._folder = None
+            except OSError:  # what is computed needs the disk more than what is decoded
+                self._drop()
+
+    def _drop(self) -> None:
+        """Without the file from now on."""
+        self._folder, self._places = None, {}
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def on_disk(self) -> int:
+        """Bytes in the file."""
+        return 0 if self._file is None else os.fstat(self._file.fileno()).st_size
 
     def _append(self, i: int, bits: np.ndarray) -> None:
         if self._file is None:

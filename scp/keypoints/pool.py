@@ -11,6 +11,7 @@ import numpy as np
 
 from .._version import __version__
 from ..datasets import to_grid, to_original
+from ..datasets.pictures import key_of
 from ..distributed import Workers, for_each
 from ..progress import Progress, watch
 from ..runs import KnownImages, RunFolder, holding
@@ -101,7 +102,9 @@ class Pool:
         self._size = getattr(extractor, "image_size", extractor.grid_size)
         limit = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self._room = limit // 4
-        self._kept = KeptImages(self._room, None if folder is None else folder.path)
+        self._kept = KeptImages(
+            self._room, None if folder is None else folder.path, self._bytes() // 2
+        )
         settings = {
             "version": [__version__, cv2.__version__],
             "size": list(extractor.grid_size),
@@ -139,8 +142,9 @@ class Pool:
 
         if workers is not None:
             before = {i: known.before(i) for i in missing}
+        key = "" if workers is None else key_of("points", self.dataset, known.settings)
         asked = task if workers else here
-        for k, (i, own) in enumerate(for_each(asked, missing, workers, folder)):
+        for k, (i, own) in enumerate(for_each(asked, missing, workers, folder, key)):
             found[i] = bytes(own["digest"]).hex(), own["xy"], own["response"]
             known.add(i, before.pop(i), *found[i])
             if bar:
@@ -166,8 +170,15 @@ class Pool:
         self.response = np.concatenate([r for _, _, r in found]).astype(np.float32)
 
     def held(self) -> int:
-        """Bytes of decoded images, at most."""
-        return min(self._room, 2 * self._size[0] * self._size[1] * len(self.dataset))
+        """Bytes of decoded images in memory, at most."""
+        return min(self._room, self._bytes())
+
+    def on_disk(self) -> int:
+        """Bytes of decoded images in a file."""
+        return self._kept.on_disk()
+
+    def _bytes(self) -> int:
+        return 2 * self._size[0] * self._size[1] * len(self.dataset)
 
     def pyramid(self, i: int) -> FeaturePyramid:
         """The features of image i."""

@@ -356,6 +356,8 @@ class LandmarkRefiner(NetworkEstimator):
         xy, confidences = np.empty((*shape, 2)), np.empty(shape)
         bar = watch(progress, "landmarks", len(dataset))
         task = PredictImage(self, dataset, sizes)
+        if workers is not None and len(dataset):
+            dataset.white(0)  # known before, so that no worker looks for it
         results = for_each(task, range(len(dataset)), workers, folder)
         for done, (i, own) in enumerate(results, 1):
             xy[i], confidences[i] = own["xy"], own["confidence"]

@@ -112,7 +112,9 @@ class Sampling:
         return replace(
             found,
             seconds=found.seconds + once * (len(self.pool.points) + PILOT_IMAGES),
-            disk=found.disk + PointVectors.bytes_of(self.job, self.pool.points),
+            disk=found.disk
+            + PointVectors.bytes_of(self.job, self.pool.points)
+            + self.pool.on_disk(),
         )
 
     def estimate_whole(self) -> Estimate:
@@ -161,8 +163,17 @@ class Sampling:
     ) -> list[Selection]:
         """As `scp.select`, of the matrix of the sample; one that is too large for the memory is
         looked at part by part, where the method is "swap"."""
-        if method != "swap" or not beyond(values, self.job.max_memory):
+        large = beyond(values, self.job.max_memory)
+        if not large:
             return select(values, m or [None], method=method, progress=self.progress, **options)
+        if method != "swap":
+            raise MemoryError(
+                f"max_memory: {self.job.max_memory} bytes are not enough for the method {method}; "
+                f"at least {4 * values.nbytes} are needed, or the method swap"
+            )
+        known = (*RULES, "weights", "random_state", "device", "draws", "checkpoints", "max_nodes")
+        for name in set(options) - set(known):
+            raise TypeError(f"select() got an unexpected keyword argument {name!r}")
         given = {name: options[name] for name in RULES if name in options}
         return [
             select_rows(

@@ -161,6 +161,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         *,
         features: Given | None = None,
         progress: Progress = None,
+        workers: Workers | None = None,
     ) -> Run:
         """The run that a run folder holds, with the settings of its config.toml.
 
@@ -168,6 +169,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             run: the run folder of an earlier run.
             dataset: its images; None: the folder of images that config.toml names.
             features: those of the run; None: made or loaded as config.toml says.
+            progress, workers: see `Run`.
         """
         path = Path(run, CONFIG)
         source, made_of, options = run_settings(path)
@@ -186,7 +188,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             raise ValueError(
                 f"features: {path} names others than these; give those of the run, or select again"
             )
-        return cls(dataset, run, features=extractor, progress=progress, **options)
+        options |= {"progress": progress, "workers": workers}
+        return cls(dataset, run, features=extractor, **options)
 
     def __repr__(self) -> str:
         where = "nothing is written" if self.path is None else self.path

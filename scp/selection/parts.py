@@ -154,5 +154,5 @@ def chosen_alone(rows: MatrixRows, numbers: np.ndarray, weights: np.ndarray, cou
 
 def by_part(task: Any, rows: MatrixRows, workers: Workers | None, folder: Path | None):
     """The results of all parts, in their order."""
-    found = dict(for_each(task, rows.parts(), workers, folder))
+    found = dict(for_each(task, rows.parts(), workers, folder, part=1))
     return [found[part] for part in rows.parts()]

@@ -110,7 +110,7 @@ def sampled_bound(
         share: of images that have key points.
         probability, eta: must be fixed before the sample is drawn, and so must the reference.
         sets: the logarithm of their number; of m of N rows if None.
-        max_memory: bytes; of a matrix that takes half of it or more, a part is looked at a time, by
+        max_memory: bytes; a matrix that takes more than a quarter is looked at part by part, by
             workers where there are some (`scp.selection.rows`). None: there is room.
         rules: of `scp.select`: initial, include, exclude, groups, quota, costs, budget.
     """

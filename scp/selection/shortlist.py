@@ -199,6 +199,11 @@ class Shortlist:
         floors[1] = cover_value
         return floors
 
+    def _limit(self, threshold: np.ndarray, above: np.ndarray) -> float:
+        """The bound, rounded up: sums of Q numbers in double precision."""
+        total = float(threshold.sum() + self._largest_sum(above))
+        return total + (len(threshold) + len(above)) * 2.0**-53 * abs(total)
+
     def _largest_sum(self, above: np.ndarray) -> float:
         """No allowed set has a larger sum of `above`: numbers, groups, costs are kept, distances
         are not looked at."""

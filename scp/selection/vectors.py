@@ -185,4 +185,4 @@ class VectorSearch(Shortlist):
         floors = self._floors(threshold, cover_value)
         above, more = self.pool.excess(slice(None), slice(None), floors, self.weights, progress)
         above *= 1 + OUTWARD
-        return float(threshold.sum() + self._largest_sum(above)), above, more
+        return self._limit(threshold, above), above, more

@@ -18,7 +18,7 @@ from ..runs.folder import SAMPLED
 from .job import SimilarityJob, fingerprint
 from .matching import Queries, match
 
-TOGETHER = 8192  # key points that are searched at once
+TOGETHER = 8192  # key points that are searched at once, if they fit into an eighth of the memory
 
 
 def set_scores(
@@ -53,15 +53,17 @@ def set_scores(
     todo = [i for i in range(job.n) if i not in table.done]
     if todo:
         searched = PyramidStore((job.pyramid(row) for row in rows), job.max_memory // 2, folder)
-    for images in _together(todo, points):
+    together = min(TOGETHER, job.max_memory // 8 // job.query_bytes())
+    for images in _together(todo, points, together):
         queries = Queries(*(vectors or _computed(job, points))(images))
         found = {row: match(searched[k], queries, **options)[0] for k, row in enumerate(rows)}
         best = [np.maximum.accumulate([found[int(row)] for row in rows]) for rows in sets]
         end = 0
         for i in images:
-            own = slice(end, end := end + len(points[i]))
-            means = [b[:, own].mean(axis=1, dtype=np.float64) for b in best]
-            table.put(i, np.concatenate(means) if len(points[i]) else np.zeros(width))
+            own, means = slice(end, end := end + len(points[i])), np.zeros(width)
+            if len(points[i]):
+                means = np.concatenate([b[:, own].mean(axis=1, dtype=np.float64) for b in best])
+            table.put(i, means)
         if bar:
             bar(images[-1] + 1, job.n)
     if bar:
@@ -70,12 +72,12 @@ def set_scores(
     return np.split(np.asarray(scores), np.cumsum([len(rows) for rows in sets])[:-1])
 
 
-def _together(todo: Sequence[int], points: Sequence[np.ndarray]):
-    """Images in groups of at most TOGETHER key points."""
+def _together(todo: Sequence[int], points: Sequence[np.ndarray], most: int):
+    """Images in groups of so many key points, or single ones."""
     group: list[int] = []
     count = 0
     for i in todo:
-        if group and count + len(points[i]) > TOGETHER:
+        if group and count + len(points[i]) > most:
             yield group
             group, count = [], 0
         group.append(i)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -79,7 +80,7 @@ class SimilarityJob:
             where they are there already; features of an image are then made once.
         workers: processes that search, see `scp.distributed`; None: this one. remote: `pyramid` for
             them, which can be pickled.
-        held: bytes of max_memory that the caller holds, for example decoded images.
+        held: bytes of max_memory that the caller holds: decoded images, a quarter at most.
     """
 
     def __init__(
@@ -127,12 +128,13 @@ class SimilarityJob:
         self.resumed = 0
         self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
-        least = held + self.fixed_bytes()
-        room = self.max_memory - least
+        fixed = self.fixed_bytes()
+        self._held, room = held, self.max_memory - held - fixed
         self._given, self.workers, self.remote = queries, workers, remote
         fits = max(room - SLACK, 0) // self.extractor.pyramid_bytes()
         self._keep = 0 if queries else min(fits, n)
         if room < 0:
+            least = fixed if held == 0 else math.ceil(fixed * 4 / 3) + 4  # a quarter is for images
             raise MemoryError(
                 f"max_memory: {self.max_memory} bytes are not enough for {n} images with "
                 f"{self.offsets[-1]} key points; at least {least} are needed"
@@ -172,7 +174,7 @@ class SimilarityJob:
             fixed = time.perf_counter() - start
             per_query = max(once - fixed, 0.1 * once) / len(query[0])
             seconds += self.n * (fixed + per_query * float(self.offsets[-1]))
-        memory = self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
+        memory = self._held + self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
         return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
 
     def run(
@@ -300,7 +302,9 @@ def fingerprint(job: SimilarityJob, points: Sequence[np.ndarray], more: dict | N
     images = hashlib.sha256()
     for i in range(job.n):
         images.update(job.digest(i).encode() + b"\n")
-    content = hashlib.sha256(b"".join(p.tobytes() for p in points))
+    content = hashlib.sha256()
+    for p in points:
+        content.update(p.tobytes())
     content.update(np.cumsum([0, *map(len, points)]).astype(np.int64).tobytes())
     said = {
         **job.extractor.parameters(),

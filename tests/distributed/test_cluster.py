@@ -16,6 +16,7 @@ from scp.datasets.pictures import SmallPicture
 from scp.detection.detector import FindLandmarks
 from scp.distributed import WorkerError, connect
 from scp.distributed.cluster import _Dask
+from scp.distributed.workers import TASKS
 from scp.keypoints.pool import FindPoints
 from scp.similarity.job import SearchImage
 from scp.similarity.point_vectors import VectorsOf
@@ -82,7 +83,7 @@ def test_four_workers_give_the_bits_of_one_process(alone, pool, client, tmp_path
     assert np.array_equal(found.votes, expected.votes, equal_nan=True)
     assert np.array_equal(found.confidence, expected.confidence)
     assert asked[4:] == [FindLandmarks]
-    assert not [p for p in far.path.iterdir() if p.name.startswith("tasks-")]
+    assert not (far.path / TASKS).exists()
 
 
 class Slow:
