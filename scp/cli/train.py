@@ -238,8 +238,8 @@ def fit(extractor, pool, run, args, **length) -> bool:
 
 def fit_far(extractor, pool, run, args, workers, length) -> bool:
     """As `fit`, by a worker; how it goes is read from the log."""
-    from ..distributed import fit as far
-    from ..runs.folder import read_log
+    from ..distributed import train as far
+    from ..runs.folder import LOG, read_log
 
     last = time.monotonic()
 
@@ -248,7 +248,7 @@ def fit_far(extractor, pool, run, args, workers, length) -> bool:
         if args.quiet or time.monotonic() - last < LINE_SECONDS:
             return
         last = time.monotonic()
-        if entries := read_log(run):
+        if entries := read_log(run / LOG):
             print(f"step {entries[-1]['step']}: {_line(entries[-1])}", file=sys.stderr, flush=True)
 
     height, width = extractor.grid_size

@@ -9,7 +9,7 @@ bits as in one process.
 
 from .cluster import connect
 from .share import Share
-from .training import fit
+from .training import train
 from .workers import WorkerError, Workers, for_each
 
-__all__ = ["Share", "WorkerError", "Workers", "connect", "fit", "for_each"]
+__all__ = ["Share", "WorkerError", "Workers", "connect", "for_each", "train"]

@@ -49,11 +49,11 @@ class Fit:
             try:
                 sign = self.share.read(self.beat)
             except OSError:
-                raise KeyboardInterrupt from None
+                raise StopIteration from None
             if sign != last:
                 heard, last = now, sign
             elif now - heard > DEAD:
-                raise KeyboardInterrupt
+                raise StopIteration
 
         estimator = self.estimator
         try:
@@ -70,7 +70,7 @@ class Fit:
         }
 
 
-def fit(
+def train(
     estimator: Any,
     images: Any,
     run: str | os.PathLike[str],

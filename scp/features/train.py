@@ -53,8 +53,8 @@ def train(
             checkpoint: path, step;
             end: step, finished.
 
-    Ctrl-C finishes the step, writes a checkpoint and returns with finished=False; a second one
-    raises KeyboardInterrupt at once.
+    Ctrl-C finishes the step, writes a checkpoint and returns with finished=False, and so does a
+    callback that raises StopIteration. A second Ctrl-C raises KeyboardInterrupt at once.
 
     Raises:
         FloatingPointError: a loss or a weight is not finite; the message names the step, the level

@@ -128,12 +128,13 @@ def run_job(
     progress: bool | None = False,
     callback: Callable[[dict[str, Any]], object] | None = None,
 ) -> TrainedState:
-    """Runs a training to its end, or to Ctrl-C; arguments as in `scp.features.train`."""
+    """Runs a training to its end, or to Ctrl-C, or until the callback raises StopIteration;
+    arguments as in `scp.features.train`."""
     training = _Run(job, options, run, callback)
     training.begin(resume)
     with noticed() as stop:
         with _bar(progress, training) as bar:
-            while not training.finished and not stop:
+            while not (training.finished or training.stopped or stop):
                 training.advance(bar)
         state = training.end()
     if stop and (state.finished or stop.number != signal.SIGINT):
@@ -164,6 +165,7 @@ class _Run:
         self.job, self.options, self.callback = job, options, callback
         self.folder = None if run is None else RunFolder(run)
         self.identity = {**job.identity, "options": options.to_dict()}
+        self.stopped = False  # by the callback
 
     # ---- beginning ----
 
@@ -312,7 +314,10 @@ class _Run:
 
     def _tell(self, event: str, **content) -> None:
         if self.callback is not None:
-            self.callback({"event": event, **content})
+            try:
+                self.callback({"event": event, **content})
+            except StopIteration:
+                self.stopped = True
 
 
 def _trim_log(folder: RunFolder, name: str, step: int) -> None:

@@ -252,6 +252,11 @@ def test_the_command_line(pool, alone, tmp_path):
         assert done.stderr == ""
         assert list((tmp_path / "shared").iterdir()) == []
         command = [sys.executable, "-m", "scp", "train", *common, "--size", "64", "--steps", "4"]
+        command.remove("--quiet")
+        loud = (
+            "import sys, scp.cli.train as t; t.LINE_SECONDS = 0; from scp.cli import main; main()"
+        )
+        command[1:3] = ["-c", loud]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "on a worker of" in done.stdout and "4 steps in" in done.stdout
     finally:
