@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import shutil
 import tempfile
@@ -71,10 +72,11 @@ class KeptImages:
         """The image; None where it was not kept."""
         if i in self._held or i not in self._places:
             return self._held.get(i)
-        bits = np.empty(self._shape, np.uint16)
+        count = 2 * math.prod(self._shape)
         with contextlib.suppress(OSError):
-            if os.preadv(self._file.fileno(), [bits], self._places[i]) == bits.nbytes:
-                return bits
+            data = os.pread(self._file.fileno(), count, self._places[i])
+            if len(data) == count:
+                return np.frombuffer(data, np.uint16).reshape(self._shape)
         return None
 
     def __getstate__(self) -> dict[str, Any]:
