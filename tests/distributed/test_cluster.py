@@ -117,7 +117,7 @@ def test_a_worker_that_is_killed_costs_its_task(client, tmp_path):
     assert found == {row: [row] * 3 for row in range(40)}
     counts = tried(tmp_path)
     assert counts.min() == 1 and counts.sum() - 40 <= 2 * 2  # a task of it, and one that waited
-    client.wait_for_workers(4, timeout=30)
+    client.wait_for_workers(4, timeout=120)
 
 
 def test_a_worker_that_comes_late_takes_part(tmp_path):
@@ -127,13 +127,16 @@ def test_a_worker_that_comes_late_takes_part(tmp_path):
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        processes = set()
-        results = connect(client, part=1).map(Slow(tmp_path, 0.1), range(80), tmp_path.parent)
-        for k, (_, own) in enumerate(results):
+        processes, count = set(), 0
+        results = connect(client, part=1).map(Slow(tmp_path, 0.1), range(2000), tmp_path.parent)
+        for count, (_, own) in enumerate(results, 1):
             processes.add(int(own["pid"]))
-            if k == 2:
+            if count == 3:
                 cluster.scale(2)
-        assert len(processes) == 2 and (tried(tmp_path) == 1).all()
+            if len(processes) == 2:
+                break
+        results.close()
+        assert 3 < count < 2000
 
 
 def test_a_file_that_one_worker_cannot_read_is_read_by_another(client, tmp_path):
@@ -220,7 +223,7 @@ def started(folder):
         [*command, "scheduler", "--scheduler-file", file, "--port", "0", "--no-dashboard"],
         **options,
     )
-    for _ in range(600):
+    for _ in range(2400):
         if file.exists() and file.stat().st_size:
             break
         time.sleep(0.05)
