@@ -44,7 +44,9 @@ def key_of(what: str, dataset: Dataset, *more: object) -> str:
     stamps = [of_file(dataset.path(i)) for i in range(len(dataset))]
     if None in stamps:
         return ""
-    content = hashlib.sha256(json.dumps([dataset.ids, stamps]).encode()).hexdigest()
+    whites = [dataset.unusual_white(i) for i in range(len(dataset))]
+    facts = [dataset.ids, stamps, whites, dataset.scale]
+    content = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return json.dumps([what, *more, content], sort_keys=True)
 
 

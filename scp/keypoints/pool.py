@@ -112,6 +112,8 @@ class Pool:
         }
         if self._size != extractor.grid_size:
             settings["image_size"] = list(self._size)
+        if dataset.scale is not None:
+            settings["scale"] = list(dataset.scale)
         task = FindPoints(
             dataset, self._size, extractor.grid_size, keypoints, count, random_state, options
         )

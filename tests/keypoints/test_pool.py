@@ -95,3 +95,15 @@ def test_a_pool_beyond_its_memory_reads_no_image_twice(pool, tmp_path, monkeypat
         patch.setattr(type(pool), "grid", None)
         for i in range(6):
             assert np.array_equal(small.image(i), found.image(i))
+
+
+def test_another_scale_of_values_is_another_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(known, "AT_REST", 0)
+    made, folder = scp.datasets.phantom(2, size=(96, 80)), tmp_path / "images"
+    folder.mkdir()
+    for i in range(2):
+        cv2.imwrite(str(folder / f"{i}.tiff"), made.image(i).astype(np.float32) / 100)
+    for scale in ((0, 2.55), (0, 4.0)):
+        pool = scp.datasets.folder(folder, scale=scale)
+        found = Pool(pool, EXTRACTOR, count=10, run=tmp_path / "run")
+        assert found.digests == Pool(pool, EXTRACTOR, count=10).digests
