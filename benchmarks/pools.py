@@ -99,6 +99,17 @@ def choose():
     return rows[kmedoids.fasterpam(apart, m, random_state=0).medoids]
 """,
     ),
+    "kmedoids, FasterPAM, the whole matrix": (
+        "kmedoids",
+        r"""
+import kmedoids
+def choose():
+    apart = x @ x.T
+    np.maximum(apart, 0, out=apart)
+    np.subtract(1, apart, out=apart)
+    return kmedoids.fasterpam(apart, m, random_state=0).medoids
+""",
+    ),
     "banditpam": (
         "banditpam",
         r"""
