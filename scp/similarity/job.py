@@ -41,7 +41,7 @@ from .matching import (
     match,
 )
 
-SLACK = 4 << 20  # bytes of max_memory for what is small
+SLACK = 8 << 20  # bytes of max_memory for what is small, and for what the allocator keeps
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def case(request, do, images, tmp_path_factory):
     )
     choice = ["select", images, "-m", "2,3", "--size", "64", "--count", "20", "--quiet"]
     words = {
-        "select": [*choice, "--score", "cycle", "--max-memory", "1M"],
+        "select": [*choice, "--score", "cycle", "--max-memory", "2M"],
         "train": ["train", images, "--steps", "9", *TRAINING, "--set", "batch=1"],
         "detect": ["detect", images, "--templates", marks, "--size", "64"],
         "refine": ["refine", images, "--templates", marks, "--steps", "6", "--rounds", "2"],
