@@ -201,7 +201,7 @@ def test_allocation_failure_leaves_nothing():
 def test_progress_stops_the_search():
     rng = np.random.default_rng(6)
     p = pyramid(rng, 5, 12, 12, 64)
-    q, qn = queries(rng, p, 400)
+    q, qn = queries(rng, p, 4000)  # long enough to be asked in the middle
 
     def stop(stage, done, total):
         if total > 1:  # the core's own
