@@ -157,9 +157,9 @@ class Pool:
 
     def _assemble(self, found: list[tuple]) -> None:
         """The attributes, of what `_look` gives."""
-        self.digests = [digest for digest, _, _ in found]
+        self.digests: list[str] = [digest for digest, _, _ in found]
         self.images = PoolImages(self.dataset, self.extractor, self._size, self.digests)
-        self.points = [xy for _, xy, _ in found]
+        self.points: list[np.ndarray] = [xy for _, xy, _ in found]
         self.empty = [self.dataset.ids[i] for i, xy in enumerate(self.points) if len(xy) == 0]
         original = [
             to_original(xy, self.dataset.shape(i), self.extractor.grid_size)
