@@ -185,38 +185,6 @@ def add_output(parser, json: str | None, run: str = "runs/NAME"):
     return output
 
 
-def add_workers(parser) -> None:
-    """--dask and --share; `workers_of` reads them."""
-    many = parser.add_argument_group("many machines (docs/how-to/many-machines.md)")
-    many.add_argument(
-        "--dask",
-        metavar="ADDRESS",
-        help="of a scheduler of Dask, tcp://host:8786, or its scheduler file: its workers do the "
-        "work on images",
-    )
-    many.add_argument(
-        "--share",
-        metavar="DIR|URL",
-        help="where workers read tasks and write results: a folder that all machines see, or a URL "
-        "such as s3://bucket/folder (default: in the run folder)",
-    )
-    many.add_argument("--task-images", type=int, metavar="N", help="images of a task (default 16)")
-
-
-def workers_of(args):
-    """The `scp.distributed.Workers` of --dask, or None."""
-    from ..distributed import connect
-    from ..distributed.workers import PART
-
-    if args.dask is None:
-        no_effect(args, "without --dask", "share", "task_images")
-        return None
-    try:
-        return connect(args.dask, args.share, part=args.task_images or PART)
-    except ImportError as error:
-        raise ValueError(f"--dask: {error}") from None
-
-
 def run_path(args, pool) -> Path:
     """The run folder of a verb with images: --run, or one named after them."""
     place = Path(args.images).resolve()

@@ -17,7 +17,6 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
-    add_workers,
     data_words,
     file_options,
     given_words,
@@ -27,8 +26,8 @@ from .arguments import (
     say_next,
     shell_of,
     usual,
-    workers_of,
 )
+from .workers import add_workers, workers_of
 
 DOUBTFUL = 5  # images to look at first, in the summary
 

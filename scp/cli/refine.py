@@ -12,12 +12,10 @@ from .arguments import (
     add_data,
     add_output,
     add_which_features,
-    add_workers,
     open_data,
     run_path,
     shell_of,
     size,
-    workers_of,
 )
 from .detect import (
     add_pseudo_templates_argument,
@@ -29,6 +27,7 @@ from .detect import (
     templates_said,
 )
 from .train import add_length, say, settings, watched
+from .workers import add_workers, workers_of
 
 
 def add_refine(commands) -> None:

@@ -15,7 +15,6 @@ from .arguments import (
     add_data,
     add_features,
     add_output,
-    add_workers,
     byte_count,
     counts,
     landmark_source,
@@ -26,8 +25,8 @@ from .arguments import (
     say_next,
     shell_of,
     usual,
-    workers_of,
 )
+from .workers import add_workers, workers_of
 
 
 def add_select(commands) -> None:

@@ -15,7 +15,6 @@ from ..runs.folder import SELECTION
 from .arguments import (
     add_data,
     add_output,
-    add_workers,
     data_words,
     given_words,
     open_data,
@@ -24,8 +23,8 @@ from .arguments import (
     run_path,
     say_next,
     size,
-    workers_of,
 )
+from .workers import add_workers, workers_of
 
 EXIT_STOPPED = 130
 RULES = ("initial", "include", "exclude", "groups", "costs", "budget", "min_distance")

@@ -105,6 +105,6 @@ class _Dask:
 
     def _gone(self) -> str:
         return (
-            f"{self.name}: the scheduler is gone; what is finished is kept: start it again, and "
-            "give the same command"
+            f"{self.name}: the scheduler is gone; what is finished of a choice is kept: start it "
+            "again, and give the same command"
         )

@@ -114,7 +114,7 @@ class Workers:
             order = self._order(share, place, task, threads)
             size = part or self.part
             parts = [todo[k : k + size] for k in range(0, len(todo), size)]
-            yield from self._parts(order, parts, idle)
+            yield from self._parts(order, parts, idle, bool(key))
             finished = True
         finally:
             if finished or not key:
@@ -140,7 +140,7 @@ class Workers:
         return Order(share, place, digest, versions(), here(), threads)
 
     def _parts(
-        self, order: Order, parts: Sequence[list[int]], idle
+        self, order: Order, parts: Sequence[list[int]], idle, kept: bool
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         waiting = list(reversed(parts))
         sent: dict[Any, tuple[list[int], list[tuple[str, str]]]] = {}  # rows; what failed, where
@@ -174,14 +174,18 @@ class Workers:
                         idle()
                     continue
                 rows, failed = sent.pop(future)
-                found, why, where = self._outcome(future, order, rows)
+                try:
+                    found, why, where = self._outcome(future, order, rows)
+                except BrokenExecutor as broken:  # it takes no task any more
+                    why = f"{type(broken).__name__}: {broken}"
+                    raise WorkerError(_told([("processes here", why)], kept)) from broken
                 if not why:
                     yield from found
                     order.share.remove(f"{order.folder}/{_name(rows)}")
                     continue
                 failed = [*failed, (where, why)]
                 if len(failed) >= min(TRIES, self._machines()):
-                    raise WorkerError(_told(failed))
+                    raise WorkerError(_told(failed, kept))
                 send(rows, failed)
         finally:
             for future in sent:
@@ -194,10 +198,8 @@ class Workers:
         except CancelledError:
             self._check(GRACE)
             return [], "the task was lost", "a worker that left"
-        except BrokenExecutor as lost:
-            raise WorkerError(
-                _told([("processes here", f"{type(lost).__name__}: {lost}")])
-            ) from lost
+        except BrokenExecutor:
+            raise
         except Exception as lost:  # the worker died with it, again and again; or the connection
             self._check(GRACE)
             return [], f"{type(lost).__name__}: {lost}", "workers that died"
@@ -270,7 +272,7 @@ def _found(share: Share, name: str) -> list[tuple[int, dict[str, np.ndarray]]]:
         return []
 
 
-def _told(failed: list[tuple[str, str]]) -> str:
+def _told(failed: list[tuple[str, str]], kept: bool) -> str:
     places = ", ".join(dict.fromkeys(where for where, _ in failed))
-    kept = "what is finished is kept: the same command goes on from here"
-    return f"{failed[0][1]} (on {places}; {kept})"
+    more = "; what is finished is kept: the same command goes on from here" if kept else ""
+    return f"{failed[0][1]} (on {places}{more})"

@@ -110,6 +110,8 @@ def test_rules_by_id(images, tmp_path, capsys):
         (["select", "IMAGES", "--costs", "x.csv"], "--costs and --budget go together"),
         (["select", "IMAGES", "--size", "100"], "size must be two multiples of 32"),
         (["select", "IMAGES", "--max-memory", "1M"], "max_memory"),
+        (["select", "IMAGES", "--share", "x"], "--share has no effect without --dask"),
+        (["detect", "IMAGES", "--dask", "x", "--task-images", "0"], "--task-images must be"),
         (["select", "IMAGES", "--dataset", "cephalometric"], "RawImage"),
         (["select", "IMAGES", "--seed", "0"], "--seed has no effect where neither"),
         (["select", "IMAGES", "--max-nodes", "9"], "--max-nodes has no effect"),
