@@ -28,7 +28,7 @@ from scp.keypoints import Pool
 from scp.keypoints.pool import FindPoints
 from scp.run.sampling import COLUMNS
 from scp.runs import Rows
-from scp.selection.parts import BLOCK, Above, MatrixRows
+from scp.selection.parts import Above, MatrixRows
 from scp.similarity import PointVectors, SimilarityJob
 from scp.similarity.job import SearchImage
 from scp.similarity.point_vectors import VectorsOf
@@ -122,7 +122,7 @@ def mean(found: list[list[Stage]]) -> list[Stage]:
 
 def pass_seconds() -> float:
     """Seconds of one look at a row of the sample's matrix."""
-    values = np.random.default_rng(0).random((2 * BLOCK, COLUMNS), dtype=np.float32)
+    values = np.random.default_rng(0).random((512, COLUMNS), dtype=np.float32)
     task = Above(MatrixRows(values), np.full(COLUMNS, 1 / COLUMNS), values[:2])
     task(0)
     start = time.perf_counter()

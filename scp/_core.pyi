@@ -372,6 +372,25 @@ def select_enumerate(
     -> proven: boolean
     """
 
+def select_above(
+    values: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    floor: NDArray[np.float32],
+    cluster: NDArray[np.uint32],
+    clusters: SupportsIndex,
+    progress: Callable[[int, int], object] | None = None,
+) -> NDArray[np.float64]:
+    """How far rows lie above a floor, by cluster of clients (scp/select.h).
+
+    values: float32 [images][clients]
+    weights: float64 [clients]
+    floor: float32 [clients]
+    cluster: uint32 [clients]
+    clusters: int from 1 to UINT32_MAX
+    progress: callable(done, total) or None
+    -> above: float64 [images][clusters]
+    """
+
 def zcore(
     columns: NDArray[np.float32],
     shape: NDArray[np.float32],

@@ -12,13 +12,14 @@ int scp_testing_add(void); /* csrc/testing */
         F(gradient_pyramid), F(pyramid_pack), F(match_queries), F(match), F(match_bytes),          \
         F(select_problem), F(select_attach), F(select_score), F(select_explain), F(select_next),   \
         F(select_greedy), F(select_swap), F(select_random), F(select_bound), F(select_exact),      \
-        F(select_enumerate), F(zcore), F(vectors_values), F(vectors_excess), F(graph_create),      \
-        F(plan_bytes), F(plan_create), F(plan_forward), F(cuda_open), F(cuda_devices),             \
-        F(cuda_matcher), F(cuda_match), F(options), F(trainer_run), F(contrast_measure),           \
-        F(contrast_trainer), F(refine_measure), F(refine_trainer), F(supervise_measure),           \
-        F(supervise_trainer), F(vaal_measure), F(vaal_trainer), F(instances_measure),              \
-        F(instances_trainer), F(crops), F(autoencode_measure), F(autoencode_trainer),              \
-        F(transfer_measure), F(transfer_trainer), F(refine_vote), F(heat_peaks)
+        F(select_enumerate), F(select_above), F(zcore), F(vectors_values), F(vectors_excess),      \
+        F(graph_create), F(plan_bytes), F(plan_create), F(plan_forward), F(cuda_open),             \
+        F(cuda_devices), F(cuda_matcher), F(cuda_match), F(options), F(trainer_run),               \
+        F(contrast_measure), F(contrast_trainer), F(refine_measure), F(refine_trainer),            \
+        F(supervise_measure), F(supervise_trainer), F(vaal_measure), F(vaal_trainer),              \
+        F(instances_measure), F(instances_trainer), F(crops), F(autoencode_measure),               \
+        F(autoencode_trainer), F(transfer_measure), F(transfer_trainer), F(refine_vote),           \
+        F(heat_peaks)
 
 #define F(f) scp_function_##f
 extern struct scp_function FUNCTIONS;

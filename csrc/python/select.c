@@ -156,6 +156,15 @@ SEARCH(select_enumerate, "Score every set of that size that the multipliers do n
                   &proof);
 }
 
+FUNCTION(select_above, "How far rows lie above a floor, by cluster of clients (scp/select.h).",
+         ARRAY("values", float32, "[images][clients]"), ARRAY("weights", float64, "[clients]"),
+         ARRAY("floor", float32, "[clients]"), ARRAY("cluster", uint32, "[clients]"),
+         COUNT("clusters", 1, UINT32_MAX), PROGRESS, OUT("above", float64, "[images][clusters]")) {
+    const struct scp_above_input input = {DATA(values), DATA(weights), DATA(floor),   DATA(cluster),
+                                          SIZE(images), SIZE(clients), SIZE(clusters)};
+    return scp_select_above(DATA(above), &input, in->control);
+}
+
 FUNCTION(zcore, "Scores of ZCore (scp/zcore.h).", ARRAY("columns", float32, "[dimensions][images]"),
          ARRAY("shape", float32, "[dimensions][three]",
                .note = "smallest, median and largest of each dimension"),

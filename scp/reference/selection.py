@@ -31,6 +31,13 @@ def next_gain(values, rows, weights, allowed=lambda rows: True) -> float:
     return max(scores) - score(values, rows, weights) if scores else np.nan
 
 
+def above(values, weights, floor, cluster, clusters) -> np.ndarray:
+    """For each row and cluster of columns, the sum of weights * max(0, values - floor), added in
+    order: float64 [rows][clusters]."""
+    over = np.maximum(np.asarray(values, np.float64) - np.asarray(floor, np.float64), 0) * weights
+    return np.array([np.bincount(cluster, row, clusters) for row in over])
+
+
 def swap(values, rows, weights, allowed=lambda rows: True) -> list[int]:
     """Exchanges of one row, the best score first (ties: the smallest sorted set), while one gains
     more than 1e-9 of sum_q weights[q] * max over rows of |values|."""

@@ -21,6 +21,7 @@ from ..selection import (
     more_sizes,
     second_round,
 )
+from ..selection.rows import beyond
 from .held import Held, held
 
 STAGES = (
@@ -33,7 +34,7 @@ STAGES = (
     "report",
     "landmarks",
 )
-SHOWN = 600  # images in the report of a choice from a sample
+SHOWN = 600  # images in the report of a choice from a sample, or from a very large matrix
 
 
 class Reporting(Held):
@@ -46,7 +47,8 @@ class Reporting(Held):
     @held
     def report(self, command: str | None = None) -> Path:
         """Write report.html of the choice into the run folder; its path. Of a choice from a sample
-        of the key points it shows 600 images, the chosen ones among them.
+        of the key points, and of a matrix that is larger than half of max_memory, it shows 600
+        images, the chosen ones among them.
 
         command: that made it, for people.
         """
@@ -83,8 +85,8 @@ class Reporting(Held):
 
     def _shown(self, choice: Choice) -> dict[str, Any]:
         """Arguments of `write_report`: images, matrix, answer."""
-        if choice.selection.probability < 1:
-            return sampled(choice, self.dataset)
+        if choice.selection.probability < 1 or beyond(choice.values, self._job.max_memory):
+            return some(choice, self.dataset)
         own = ("m", "method", "vectors", "training")
         rules = {k: v for k, v in self._asked.items() if k not in own}
         options = self._options(rules.pop("min_distance", None), rules)
@@ -122,9 +124,9 @@ class Reporting(Held):
         self._choice, self._asked = choice, asked
 
 
-def sampled(choice: Choice, dataset: Dataset) -> dict[str, Any]:
-    """What the report shows of a choice from a sample: its images and some more, and the sampled
-    key points of these."""
+def some(choice: Choice, dataset: Dataset) -> dict[str, Any]:
+    """What the report shows of a choice from a sample, or from a matrix beyond the memory: its
+    images and some more, and the columns of these."""
     answer, n = choice.selection, len(dataset)
     initial = [int(i) for i in answer.parameters.get("initial") or ()]
     fixed = np.union1d(answer.selected, initial).astype(np.int64)
@@ -134,7 +136,7 @@ def sampled(choice: Choice, dataset: Dataset) -> dict[str, Any]:
     rows = np.union1d(fixed, drawn)
     counts = np.diff(choice.offsets)[rows]
     columns = np.concatenate([np.arange(*choice.offsets[i : i + 2]) for i in rows])
-    values = np.ascontiguousarray(choice.values[rows][:, columns])
+    values = np.stack([choice.values[row][columns] for row in rows])
 
     def there(given: Any) -> np.ndarray:
         return np.searchsorted(rows, given)

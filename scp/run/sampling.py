@@ -21,7 +21,7 @@ from ..keypoints import Pool
 from ..progress import Progress
 from ..runs import RunFolder
 from ..selection import Selection, draw_columns, sampled_bound, select
-from ..selection.rows import beyond, select_rows
+from ..selection.rows import RULES
 from ..similarity import Estimate, PointVectors, SimilarityJob, set_scores
 from ..values import whole
 
@@ -30,7 +30,6 @@ COLUMNS = 8192  # of the sample
 PILOT_IMAGES, PILOT_COLUMNS = 300, 2000
 PROBABILITY = 0.99
 ANY = 10  # images of a reference, where the budget says how many are chosen
-RULES = ("initial", "include", "exclude", "groups", "quota", "costs", "budget")
 
 
 def sample_size(sample: int | str | None, run: Any) -> int | None:
@@ -46,6 +45,17 @@ def sample_size(sample: int | str | None, run: Any) -> int | None:
     if run.score != "similarity":
         raise ValueError(f"sample: score {run.score!r} needs all key points: sample=None")
     return count
+
+
+def by_part(job: SimilarityJob, folder: RunFolder | None) -> dict[str, Any]:
+    """How a matrix beyond the memory is looked at: arguments of `scp.selection.rows`."""
+    far = job.workers
+    shared = far is not None and far.share is None  # the run folder is where they see it
+    return {
+        "max_memory": job.max_memory,
+        "workers": far if shared else None,
+        "folder": None if folder is None else folder.path,
+    }
 
 
 class Sampling:
@@ -82,6 +92,7 @@ class Sampling:
         self.job = self._job(
             range(len(pool.points)), self.columns, workers=workers, remote=pool.images.pyramid
         )
+        self.by_part = by_part(self.job, folder)
 
     def _job(self, images: Sequence[int], columns: np.ndarray, **far: Any) -> SimilarityJob:
         """Similarity of these columns in these images. far: who searches, if not this process."""
@@ -158,46 +169,6 @@ class Sampling:
             out.append([int(part[row]) for row in found])
         return out
 
-    def choose(
-        self, values: np.ndarray, m: Sequence[int] | None, method: str, options: dict[str, Any]
-    ) -> list[Selection]:
-        """As `scp.select`, of the matrix of the sample; one that is too large for the memory is
-        looked at part by part, where the method is "swap"."""
-        large = beyond(values, self.job.max_memory)
-        if not large:
-            return select(values, m or [None], method=method, progress=self.progress, **options)
-        if method != "swap":
-            raise MemoryError(
-                f"max_memory: {self.job.max_memory} bytes are not enough for the method {method}; "
-                f"at least {4 * values.nbytes} are needed, or the method swap"
-            )
-        known = (*RULES, "weights", "random_state", "device", "draws", "checkpoints", "max_nodes")
-        for name in set(options) - set(known):
-            raise TypeError(f"select() got an unexpected keyword argument {name!r}")
-        given = {name: options[name] for name in RULES if name in options}
-        return [
-            select_rows(
-                values,
-                -1 if size is None else size,
-                self.weights,
-                **self._by_part(),
-                random_state=self.random_state,
-                progress=self.progress,
-                **given,
-            )
-            for size in m or [None]
-        ]
-
-    def _by_part(self) -> dict[str, Any]:
-        """How a matrix beyond the memory is looked at."""
-        far = self.job.workers
-        shared = far is not None and far.share is None  # the run folder is where they see it
-        return {
-            "max_memory": self.job.max_memory,
-            "workers": far if shared else None,
-            "folder": None if self.folder is None else self.folder.path,
-        }
-
     def judged(
         self,
         curve: list[Selection],
@@ -238,7 +209,7 @@ class Sampling:
                 size,
                 share=self.share,
                 probability=PROBABILITY,
-                **self._by_part(),
+                **self.by_part,
                 **given,
             )
             before = exact[len(initial) - 1] if initial else 0.0

@@ -28,7 +28,7 @@ from ..selection import (
     Choice,
     image_warnings,
     row_numbers,
-    select,
+    select_within,
     warnings_of,
     write_selection,
 )
@@ -54,7 +54,7 @@ from .measuring import Measuring
 from .next import Shell
 from .other import asked_by, check_other, chosen_by, said, words
 from .reporting import Reporting
-from .sampling import Sampling, sample_size
+from .sampling import Sampling, by_part, sample_size
 from .spacing import keep_spacing, spacing_entry
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     def _job(self) -> SimilarityJob | VectorSimilarity:
         pool = self._pool
         if self.whole_images:
-            return VectorSimilarity(self.extractor, self.dataset)
+            return VectorSimilarity(self.extractor, self.dataset, self.max_memory)
         if self._sampling is not None:
             return self._sampling.job
         return SimilarityJob(
@@ -414,10 +414,9 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
                 found = chosen_by(self, method, m, vectors, matrix, options)
             elif method in ACTIVE:
                 found = asked_by(self, method, m, training, matrix, options)
-            elif self._sampling is not None:
-                found = self._sampling.choose(matrix, m, method, options)
             else:
-                found = select(matrix, m, method=method, progress=self.progress, **options)
+                how = by_part(self._job, self.folder)
+                found = select_within(matrix, m, method, options, progress=self.progress, **how)
             curve = found if isinstance(found, list) else [found]
         points = self._sampling or pool
         if self._sampling is not None:

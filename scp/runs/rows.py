@@ -65,6 +65,7 @@ class Rows:
             path.unlink(missing_ok=True)
             opened, known = self._create(), {}
         self.arrays = opened
+        self._maps = tuple(np.load(file, mmap_mode="r") for file in self.paths)
         good = {row: told for row, told in known.items() if told == self._checksum(row)}
         self.done.update(good)
         self._note_lost(path, len(known) - len(good))
@@ -121,10 +122,7 @@ class Rows:
         to_disk(self.ledger.fileno())
         folder_to_disk(Path(self.ledger.name).parent)
         self.ledger.close()
-        views = tuple(array.view() for array in self.arrays)
-        for view in views:
-            view.flags.writeable = False
-        return views
+        return self._maps
 
     def remove(self) -> None:
         """Closes and deletes the files."""

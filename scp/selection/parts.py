@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..distributed import Workers, for_each
 from .problem import Problem
 
-PART = 2048  # rows of a part
-BLOCK = 256  # rows that are worked on at once
+PART = 2048  # rows of a part at most
+CELLS = 1 << 22  # of a block: what is worked on at once
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,14 @@ class MatrixRows:
     change: Excess | None = None
     part: int = field(default_factory=lambda: PART)
 
+    @classmethod
+    def within(
+        cls, matrix: np.ndarray | Path, change: Excess | None, max_memory: int
+    ) -> MatrixRows:
+        """In parts of which one, as a problem of its own, takes a quarter of the memory."""
+        rows = cls(matrix, change)
+        return replace(rows, part=int(min(rows.part, max(16, max_memory // 32 // rows.columns))))
+
     def _open(self) -> np.ndarray:
         return np.load(self.matrix, mmap_mode="r") if isinstance(self.matrix, Path) else self.matrix
 
@@ -52,24 +60,42 @@ class MatrixRows:
     def columns(self) -> int:
         return self._open().shape[1]
 
+    @property
+    def block(self) -> int:
+        """Rows of a block."""
+        return max(1, CELLS // self.columns)
+
     def held(self) -> int:
         """Bytes in memory: one block. The file's pages are the system's."""
-        return 64 * BLOCK * self.columns
+        return (4 if self.change is None else 28) * self.block * self.columns
 
     def values(self, rows: Any) -> np.ndarray:
         """Some rows, float32 [rows][Q]; a copy."""
         numbers = np.arange(len(self))[rows]
         out = np.empty((len(numbers), self.columns), np.float32)
-        for k in range(0, len(numbers), BLOCK):
-            block = self._open()[numbers[k : k + BLOCK]]
-            out[k : k + BLOCK] = block if self.change is None else self.change(block)
+        for k in range(0, len(numbers), self.block):
+            block = out[k : k + self.block]
+            np.take(self._open(), numbers[k : k + self.block], axis=0, out=block, mode="clip")
+            if self.change is not None:
+                block[:] = self.change(block)
         return out
 
-    def blocks(self, part: int) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, rows float64 [b][Q]) of a part."""
-        end = min(len(self), (part + 1) * self.part)
-        for first in range(part * self.part, end, BLOCK):
-            yield first, self.values(slice(first, min(end, first + BLOCK))).astype(np.float64)
+    def above(self, part: int, weights: np.ndarray, floors: np.ndarray, cluster=None, clusters=1):
+        """How far the rows of a part lie above floors, by cluster of columns.
+
+        Args:
+            floors: float32 [sets][Q]. cluster: uint32 [Q], below `clusters`; None: one.
+
+        Returns:
+            float64 [sets][rows][clusters].
+        """
+        if cluster is None:
+            cluster = np.zeros(self.columns, np.uint32)
+        out, end = [], min(len(self), (part + 1) * self.part)
+        for first in range(part * self.part, end, self.block):
+            rows = self.values(slice(first, min(end, first + self.block)))
+            out.append([_core.select_above(rows, weights, f, cluster, clusters) for f in floors])
+        return np.concatenate(out, axis=1)
 
     def parts(self) -> range:
         return range(-(-len(self) // self.part))
@@ -95,34 +121,24 @@ class Gains:
     """For each cluster of columns, the rows of a part that would add most to it.
 
     Attributes:
-        owner: int64 [Q], the cluster of a column. second: float32 [Q], what it has without the row
-            that it belongs to. each: rows of a cluster.
+        owner: uint32 [Q], the cluster of a column, of `clusters`. second: float32 [Q], what it has
+            without the row that it belongs to. each: rows of a cluster.
     """
 
     rows: MatrixRows
     weights: np.ndarray
     free: np.ndarray
     owner: np.ndarray
+    clusters: int
     second: np.ndarray
     each: int
 
     def __call__(self, part: int) -> dict[str, Any]:
-        order = np.argsort(self.owner, kind="stable")
-        clusters, starts = np.unique(self.owner[order], return_index=True)
-        floor, weights = self.second[order].astype(np.float64), self.weights[order]
-        gains, numbers = [], []
-        for first, block in self.rows.blocks(part):
-            over = np.maximum(block[:, order] - floor, 0) * weights
-            gains.append(np.add.reduceat(over, starts, axis=1))
-            numbers.append(first + np.arange(len(block)))
-        gain, row = np.concatenate(gains), np.concatenate(numbers)
+        gain = self.rows.above(part, self.weights, self.second[None], self.owner, self.clusters)[0]
+        row = part * self.rows.part + np.arange(len(gain))
         gain[~self.free[row]] = -1
         best = np.argsort(-gain, axis=0, kind="stable")[: self.each]
-        return {
-            "clusters": clusters,
-            "rows": row[best],
-            "gains": np.take_along_axis(gain, best, axis=0),
-        }
+        return {"rows": row[best], "gains": np.take_along_axis(gain, best, axis=0)}
 
 
 @dataclass(frozen=True)
@@ -134,12 +150,7 @@ class Above:
     floors: np.ndarray  # float32 [sets][Q]
 
     def __call__(self, part: int) -> dict[str, Any]:
-        floors = self.floors.astype(np.float64)
-        sums = [
-            [np.maximum(block - floor, 0) @ self.weights for floor in floors]
-            for _, block in self.rows.blocks(part)
-        ]
-        return {"sums": np.concatenate(sums, axis=1)}
+        return {"sums": self.rows.above(part, self.weights, self.floors)[:, :, 0]}
 
 
 def chosen_alone(rows: MatrixRows, numbers: np.ndarray, weights: np.ndarray, count: int):

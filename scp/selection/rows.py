@@ -7,6 +7,8 @@ that of the whole matrix: one more pass over all parts.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from .certificate import OUTWARD
 from .parts import Above, Candidates, Excess, Gains, MatrixRows, by_part, chosen_alone
 from .problem import Problem
 from .shortlist import FEW, PROPOSED, Shortlist, owners
+from .solve import select
+
+RULES = ("initial", "include", "exclude", "groups", "quota", "costs", "budget")
 
 
 def select_rows(
@@ -53,17 +58,67 @@ def select_rows(
     n = len(values)
     plain = Problem(np.zeros((n, 1), np.float32), None, **rules)
     path = _file_of(values)
-    rows = MatrixRows(np.asarray(values) if path is None else path, change)
+    memory = whole(max_memory, "max_memory", 1)
+    rows = MatrixRows.within(np.asarray(values) if path is None else path, change, memory)
     if path is None:
         workers = None  # a matrix in memory would be sent to them
-    search = _MatrixSearch(rows, plain, w, m, None, whole(max_memory, "max_memory", 1))
+    search = _MatrixSearch(rows, plain, w, m, None, memory)
     search.workers, search.folder = workers, folder
     return search.run(random_state, tolerance, passes, watch(progress, "selection", 1))
 
 
 def beyond(values: np.ndarray, max_memory: int | None) -> bool:
-    """Whether a matrix, and what the search makes of it, would take more than half of this."""
-    return max_memory is not None and 2 * values.nbytes > max_memory // 2
+    """Whether what the search makes of a matrix would take more than half of this."""
+    return max_memory is not None and values.nbytes > max_memory // 2
+
+
+def select_within(
+    values: np.ndarray,
+    m: Sequence[int] | None,
+    method: str,
+    options: dict[str, Any],
+    *,
+    max_memory: int,
+    workers: Workers | None = None,
+    folder: Path | None = None,
+    progress: Progress = False,
+) -> list[Selection]:
+    """As `scp.select`; a matrix that is too large for the memory is looked at part by part, where
+    the method is "swap".
+
+    Args:
+        m: None: as many as the budget allows. options: of `scp.select`, weights among them.
+        max_memory, workers, folder: see `select_rows`.
+
+    Raises:
+        MemoryError: max_memory is too small for what is asked; says what is needed.
+    """
+    if not beyond(values, max_memory):
+        return select(values, m or [None], method=method, progress=progress, **options)
+    asked = None if method == "swap" else f"the method {method}"
+    asked = "min_distance" if options.get("min_distance") is not None else asked
+    if asked:
+        raise MemoryError(
+            f"max_memory: {max_memory} bytes are not enough for {asked}; at least "
+            f"{2 * values.nbytes} are needed, or the method swap without min_distance"
+        )
+    for name in set(options) - set(inspect.signature(select).parameters):
+        raise TypeError(f"select() got an unexpected keyword argument {name!r}")
+    given = {name: options[name] for name in RULES if name in options}
+    return [
+        select_rows(
+            values,
+            -1 if size is None else size,
+            options["weights"],
+            max_memory=max_memory,
+            workers=workers,
+            folder=folder,
+            random_state=options["random_state"],
+            progress=progress,
+            **given,
+        )
+        for size in m or [None]
+    ]
 
 
 def _file_of(values: np.ndarray) -> Path | None:
@@ -127,7 +182,8 @@ class _MatrixSearch(Shortlist):
             free = self.free[np.argsort(-above[self.free], kind="stable")]
             return free[: each * len(fixed)]
         owner, second = owners(self.problem.values, np.searchsorted(self.listed, fixed))
-        task = Gains(self.pool, self.weights, self._allowed(), owner, second, each)
+        owner = owner.astype(np.uint32)
+        task = Gains(self.pool, self.weights, self._allowed(), owner, len(fixed), second, each)
         found = self._parts(task)
         rows = np.concatenate([part["rows"] for part in found])
         gains = np.concatenate([part["gains"] for part in found])
@@ -135,10 +191,7 @@ class _MatrixSearch(Shortlist):
         picked = np.take_along_axis(rows, best, axis=0)
         return np.unique(picked[np.take_along_axis(gains, best, axis=0) > 0])
 
-    def _over_all(self, multipliers, cover_value, progress):
-        threshold = self._threshold(multipliers)
-        floors = self._floors(threshold, cover_value)
+    def _over_all(self, floors, progress):
         found = self._parts(Above(self.pool, self.weights, floors))
         above, more = np.concatenate([part["sums"] for part in found], axis=1)
-        above *= 1 + OUTWARD
-        return self._limit(threshold, above), above, more
+        return above * (1 + OUTWARD), more

@@ -110,7 +110,7 @@ def sampled_bound(
         share: of images that have key points.
         probability, eta: must be fixed before the sample is drawn, and so must the reference.
         sets: the logarithm of their number; of m of N rows if None.
-        max_memory: bytes; a matrix that takes more than a quarter is looked at part by part, by
+        max_memory: bytes; a matrix that takes more than half is looked at part by part, by
             workers where there are some (`scp.selection.rows`). None: there is room.
         rules: of `scp.select`: initial, include, exclude, groups, quota, costs, budget.
     """
@@ -132,7 +132,9 @@ def sampled_bound(
         how = {"max_memory": max_memory, "workers": workers, "folder": folder}
         sampled = select_rows(values, m, equal, change=change, **how, **rules).upper_bound
     else:
-        above = np.concatenate([change(v[k : k + 64]) for k in range(0, n, 64)])
+        above = np.empty(v.shape, np.float32)
+        for k in range(0, n, 64):
+            above[k : k + 64] = change(v[k : k + 64])
         above.flags.writeable = False  # or the problem makes a copy
         problem = Problem(above, equal, **rules)
         rows = np.sort(problem.greedy(m))

@@ -23,6 +23,7 @@ FEW = 64  # rows at least
 PROPOSED = 8  # of a cluster, in each round
 ROUNDS = 8  # of proposals
 STEPS = 150  # of the subgradient descent, in each pass
+HALVINGS = 40  # of the range of the budget's multiplier, in thirds
 BETTER = 1e-5  # of the score: what a round must bring to be followed by another
 
 
@@ -91,9 +92,9 @@ class Shortlist:
         best, or by `above`, a number for each row."""
         raise NotImplementedError
 
-    def _over_all(self, multipliers, cover_value, progress):
-        """The bound of all rows, how far each lies above the multipliers, and what each would add
-        to the answer."""
+    def _over_all(self, floors: np.ndarray, progress) -> tuple[np.ndarray, np.ndarray]:
+        """How far each row lies above the two floors, rounded up: the multipliers, and what the
+        answer has; the second is what a row would add to it."""
         raise NotImplementedError
 
     # ---- shortlists ----
@@ -152,7 +153,10 @@ class Shortlist:
         score = _core.select_score(problem.core, local)
         _, mu = _core.select_bound(problem.core, self.m, local, score, STEPS, multipliers, progress)
         ordered, gains, score, cover, cover_value = _core.select_explain(problem.core, local)
-        limit, self._above, more = self._over_all(multipliers, cover_value, progress)
+        threshold = self._threshold(multipliers)
+        floors = self._floors(threshold, cover_value)
+        self._above, more = self._over_all(floors, progress)
+        limit, mu = self._limit(threshold, self._above, mu)
         chosen = listed[ordered.astype(np.int64)]
         bound = max(limit, score)
         parameters = {**self.plain.parameters, "min_distance": self.apart}
@@ -199,25 +203,48 @@ class Shortlist:
         floors[1] = cover_value
         return floors
 
-    def _limit(self, threshold: np.ndarray, above: np.ndarray) -> float:
-        """The bound, rounded up: sums of Q numbers in double precision."""
-        total = float(threshold.sum() + self._largest_sum(above))
-        return total + (len(threshold) + len(above)) * 2.0**-53 * abs(total)
+    def _limit(self, threshold: np.ndarray, above: np.ndarray, mu: float) -> tuple[float, float]:
+        """The bound, rounded up: sums of Q numbers in double precision; and the multiplier of the
+        budget that gives it. mu: one to begin with."""
+        most, mu = self._largest_sum(above, mu)
+        total = float(threshold.sum() + most)
+        return total + (len(threshold) + len(above)) * 2.0**-53 * abs(total), mu
 
-    def _largest_sum(self, above: np.ndarray) -> float:
-        """No allowed set has a larger sum of `above`: numbers, groups, costs are kept, distances
-        are not looked at."""
+    def _largest_sum(self, above: np.ndarray, mu: float) -> tuple[float, float]:
+        """No allowed set has a larger sum of `above`: numbers and groups are kept, the budget by a
+        multiplier, which is returned too; distances are not looked at."""
         count = len(self.free) if self.m < 0 else self.m
-        forced = above[self.include].sum()
         free = np.setdiff1d(self.free, self.include)
-        order = free[np.argsort(-above[free], kind="stable")]
-        if self.groups is not None:
-            order = order[_first_of_groups(self.plain, order)]
-        limits = [above[order[: max(0, count - len(self.include))]].sum()]
-        if self.plain.costs is not None:
-            room = self.plain.budget * (1 + 1e-9) - self.plain.costs[self.include].sum()
-            limits.append(_knapsack(above[order], self.plain.costs[order], room))
-        return float(forced + min(limits))
+        left = max(0, count - len(self.include))
+        forced = float(above[self.include].sum())
+
+        def largest(profit: np.ndarray) -> float:
+            order = np.argsort(-profit, kind="stable")
+            if self.groups is not None:
+                order = order[_first_of_groups(self.plain, free[order])]
+            best = profit[order[:left]]
+            return float(best.sum() if self.m >= 0 else best[best > 0].sum())
+
+        costs = self.plain.costs
+        if costs is None:
+            return forced + largest(above[free]), 0.0
+        room = max(self.plain.budget * (1 + 1e-9) - float(costs[self.include].sum()), 0.0)
+
+        def limit(mu: float) -> float:  # convex in mu
+            return mu * room + largest(above[free] - mu * costs[free])
+
+        priced = costs[free] > 0
+        low, high = 0.0, float((above[free][priced] / costs[free][priced]).max(initial=0.0))
+        tried = {at: limit(at) for at in (low, mu)}
+        for _ in range(HALVINGS):
+            left_at, right_at = low + (high - low) / 3, high - (high - low) / 3
+            tried |= {at: limit(at) for at in (left_at, right_at)}
+            if tried[left_at] <= tried[right_at]:
+                high = right_at
+            else:
+                low = left_at
+        best = min(tried, key=lambda at: (tried[at], at))
+        return forced + tried[best], best
 
     def _next(self, more: np.ndarray, chosen: np.ndarray) -> float:
         """The most that one more row adds, of those that the rules let join."""
@@ -253,14 +280,6 @@ def _first_of_groups(plain: Problem, order: np.ndarray) -> np.ndarray:
     out = np.empty(len(order), np.int64)
     out[by_group] = rank
     return np.flatnonzero(out + taken[groups] < plain.quota)
-
-
-def _knapsack(gains: np.ndarray, costs: np.ndarray, room: float) -> float:
-    """The largest sum of gains at a cost of `room`, parts of rows allowed."""
-    order = np.argsort(-gains / np.maximum(costs, 1e-300), kind="stable")
-    before = np.cumsum(costs[order]) - costs[order]
-    share = np.clip((room - before) / np.maximum(costs[order], 1e-300), 0, 1)
-    return float((share * gains[order]).sum())
 
 
 def _rules_of(plain: Problem) -> dict[str, Any]:

@@ -180,9 +180,6 @@ class VectorSearch(Shortlist):
             out.append(allowed[np.argsort(-gain, kind="stable")[:each]])
         return np.concatenate(out)
 
-    def _over_all(self, multipliers, cover_value, progress):
-        threshold = self._threshold(multipliers)
-        floors = self._floors(threshold, cover_value)
+    def _over_all(self, floors, progress):
         above, more = self.pool.excess(slice(None), slice(None), floors, self.weights, progress)
-        above *= 1 + OUTWARD
-        return self._limit(threshold, above), above, more
+        return above * (1 + OUTWARD), more

@@ -13,6 +13,7 @@ from ..features import ImageVectors
 from ..progress import Progress, watch
 from ..runs import Rows, RunFolder
 from ..runs.folder import PLACES, SIMILARITY
+from ..values import whole
 from .job import Estimate
 
 BLOCK = 256  # rows at a time
@@ -43,9 +44,11 @@ class VectorSimilarity:
     where they are negative. It has the members of `SimilarityJob` that a run uses."""
 
     dots = brute = 0
+    workers = None
 
-    def __init__(self, vectors: ImageVectors, dataset: Dataset):
+    def __init__(self, vectors: ImageVectors, dataset: Dataset, max_memory: int | None = None):
         self.vectors, self.dataset = vectors, dataset
+        self.max_memory = 2 << 30 if max_memory is None else whole(max_memory, "max_memory", 0)
         self.unit = vectors.unit(dataset)
         self.resumed = 0
         self.notes: list[str] = []

@@ -148,6 +148,19 @@ def test_a_curve_that_goes_too_far_names_the_first_impossible_size():
             select(v, sizes, weights=w, groups=groups)
 
 
+@pytest.mark.parametrize(("n", "q", "clusters"), [(1, 1, 1), (7, 60, 1), (30, 91, 5)])
+def test_rows_above_a_floor_equal_their_twin(n, q, clusters):
+    v, w = instance(q, n, q)
+    rng = np.random.default_rng(0)
+    floor, cluster = rng.random(q, np.float32), rng.integers(0, clusters, q).astype(np.uint32)
+    floor[::7] = 3e38
+    wanted = reference.above(v, w, floor, cluster, clusters)
+    for isa, threads in [(_core.isas()[0], 1), (_core.isas()[-1], 3)]:
+        _testing.set_isa(isa)
+        _core.set_threads(threads)
+        assert np.array_equal(_core.select_above(v, w, floor, cluster, clusters), wanted)
+
+
 def test_one_problem_serves_many_threads():
     v, w = instance(9, n=40, q=500)
     p = problem(v, w)
@@ -229,6 +242,11 @@ def test_progress_exceptions_reach_the_caller():
             lambda p: _core.select_exact(p, 2, rows(0, 1), 9.0, np.zeros(90, np.float32), -1),
             ValueError,
             "max_nodes",
+        ),
+        (
+            lambda p: _core.select_above(*instance(0), np.ones(90, "f4"), np.ones(90, "u4"), 1),
+            ValueError,
+            r"cluster\[0\] is no cluster",
         ),
     ],
 )

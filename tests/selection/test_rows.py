@@ -18,7 +18,7 @@ from scp.selection.rows import _file_of, beyond, select_rows
 def small(monkeypatch):
     """Parts, blocks and shortlists much smaller than the matrix, so that every step is taken."""
     monkeypatch.setattr(parts, "PART", 37)
-    monkeypatch.setattr(parts, "BLOCK", 10)
+    monkeypatch.setattr(parts, "CELLS", 900)
     monkeypatch.setattr(shortlist, "SHORTLIST", 40)
     monkeypatch.setattr(shortlist, "FEW", 8)
 
@@ -143,15 +143,71 @@ def test_memory():
         select_rows(matrix(), 4, np.full(90, 1 / 90), max_memory=10_000)
 
 
-def test_a_run_whose_sample_does_not_fit(monkeypatch, tmp_path):
+@pytest.fixture
+def too_large(monkeypatch):
+    """Every matrix is one that does not fit."""
+    for module in ("rows", "sampled"):
+        monkeypatch.setattr(f"scp.selection.{module}.beyond", lambda values, memory: True)
+    monkeypatch.setattr("scp.run.reporting.beyond", lambda values, memory: True)
+
+
+POOL = {"features": scp.GradientExtractor(size=(64, 64)), "count": 30}
+
+
+def pool_of(n=24):
+    return scp.datasets.phantom(n, seed=3, size=(96, 80))
+
+
+def test_a_run_whose_sample_does_not_fit(monkeypatch, tmp_path, request):
     monkeypatch.setattr(sampling, "PILOT_IMAGES", 10)
     monkeypatch.setattr(sampling, "PILOT_COLUMNS", 100)
-    pool = scp.datasets.phantom(24, seed=3, size=(96, 80))
-    options = {"features": scp.GradientExtractor(size=(64, 64)), "count": 30, "sample": 300}
-    whole = scp.Run(pool, tmp_path / "a", **options).select([2, 3])
-    monkeypatch.setattr(sampling, "beyond", lambda values, memory: True)
-    monkeypatch.setattr("scp.selection.sampled.beyond", lambda values, memory: True)
-    found = scp.Run(pool, tmp_path / "b", **options).select([2, 3])
+    whole = scp.Run(pool_of(), tmp_path / "a", sample=300, **POOL).select([2, 3])
+    request.getfixturevalue("too_large")
+    found = scp.Run(pool_of(), tmp_path / "b", sample=300, **POOL).select([2, 3])
     for one, other in zip(found.curve, whole.curve, strict=True):
         assert one.score >= 0.99 * other.score and one.probability == 0.99
         assert one.upper_bound == pytest.approx(other.upper_bound, rel=0.02)
+
+
+RULES = [
+    {},
+    {"initial": [3], "include": [5], "exclude": [0, 1]},
+    {"groups": [i // 3 for i in range(24)]},
+    {"costs": [1.0 + i % 4 for i in range(24)], "budget": 5.0},
+]
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_a_run_whose_matrix_does_not_fit(tmp_path, request, rules):
+    whole = scp.Run(pool_of(), tmp_path / "a", **POOL).select([2, 3], **rules)
+    request.getfixturevalue("too_large")
+    run = scp.Run(pool_of(), tmp_path / "b", **POOL)
+    found = run.select([2, 3], **rules)
+    for one, other in zip(found.curve, whole.curve, strict=True):
+        assert one.score >= 0.98 * other.score and one.probability == 1
+        assert other.score <= one.upper_bound * (1 + 1e-9) and one.gap < other.gap + 0.05
+    verdict = scp.verify(tmp_path / "b")
+    assert verdict, str(verdict)
+    assert "pictures and plots" not in run.report().read_text()  # few images: all are shown
+    again = scp.Run.open(tmp_path / "b", pool_of(), features=POOL["features"])
+    again.report()
+    assert again._choice.ids == found.ids
+    with pytest.raises(MemoryError, match=r"the method exact; at least \d+ are needed"):
+        run.select(2, method="exact")
+    with pytest.raises(MemoryError, match="min_distance"):
+        run.select(2, min_distance=0.1)
+
+
+def test_as_many_as_the_budget_allows_of_a_matrix_that_does_not_fit(tmp_path, too_large):
+    costs = [1.0 + i % 4 for i in range(24)]
+    found = scp.Run(pool_of(), tmp_path, **POOL).select(None, costs=costs, budget=4.0)
+    assert sum(costs[i] for i in found.selection.selected) <= 4
+    verdict = scp.verify(tmp_path)
+    assert verdict, str(verdict)
+
+
+def test_vectors_of_images_whose_matrix_does_not_fit(tmp_path, too_large):
+    vectors = np.random.default_rng(0).standard_normal((24, 6)).astype(np.float32)
+    found = scp.Run(pool_of(), tmp_path, features=vectors).select(3)
+    assert found.selection.score <= found.selection.upper_bound
+    assert scp.verify(tmp_path)

@@ -306,6 +306,13 @@ PLAIN = {  # name: the arguments, made afresh for each call
         "max_memory": 1 << 20,
     },
     "cuda_match": lambda: {"matcher": None, "features": (unit(60, 16),), "norms": (real(60),)},
+    "select_above": lambda: {
+        "values": real(4, 9),
+        "weights": np.ones(9),
+        "floor": real(9),
+        "cluster": np.arange(9, dtype=np.uint32) % 3,
+        "clusters": 3,
+    },
     "zcore": lambda: {
         "columns": real(4, 9),
         "shape": np.tile(np.array([-1, 0, 1], F), (4, 1)),

@@ -182,4 +182,18 @@ enum scp_status scp_select_enumerate(uint32_t *set, size_t *count, struct scp_se
                                      const float *lambda, size_t max_sets,
                                      const struct scp_control *control);
 
+/* Rows of a matrix that is too large for a problem. */
+struct scp_above_input {
+    const float *values;     /* [n][q] */
+    const double *weights;   /* [q] */
+    const float *floor;      /* [q] */
+    const uint32_t *cluster; /* [q], below `clusters`: which sum a client belongs to */
+    size_t n, q, clusters;
+};
+
+/* above[n][clusters]: sums over the clients of a cluster of weights * max(0, values - floor), added
+ * in order in float64. NaN counts as 0. SCP_EINVAL: a cluster that is none. */
+enum scp_status scp_select_above(double *above, const struct scp_above_input *input,
+                                 const struct scp_control *control);
+
 #endif
