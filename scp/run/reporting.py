@@ -42,6 +42,7 @@ class Reporting(Held):
 
     progress: Progress
     _choice: Choice | None
+    _by_part: dict[str, Any]
     _asked: dict[str, Any]
 
     @held
@@ -85,7 +86,7 @@ class Reporting(Held):
 
     def _shown(self, choice: Choice) -> dict[str, Any]:
         """Arguments of `write_report`: images, matrix, answer."""
-        if choice.selection.probability < 1 or beyond(choice.values, self._job.max_memory):
+        if choice.selection.probability < 1 or beyond(choice.values, self._by_part["max_memory"]):
             return some(choice, self.dataset)
         own = ("m", "method", "vectors", "training")
         rules = {k: v for k, v in self._asked.items() if k not in own}

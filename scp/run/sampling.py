@@ -22,7 +22,7 @@ from ..progress import Progress
 from ..runs import RunFolder
 from ..selection import Selection, draw_columns, sampled_bound, select
 from ..selection.rows import RULES
-from ..similarity import Estimate, PointVectors, SimilarityJob, set_scores
+from ..similarity import Estimate, PointVectors, SimilarityJob, VectorSimilarity, set_scores
 from ..values import whole
 
 IMAGES = 2000  # a pool of more is sampled, unless the run says otherwise
@@ -47,12 +47,12 @@ def sample_size(sample: int | str | None, run: Any) -> int | None:
     return count
 
 
-def by_part(job: SimilarityJob, folder: RunFolder | None) -> dict[str, Any]:
+def by_part(job: SimilarityJob | VectorSimilarity, folder: RunFolder | None) -> dict[str, Any]:
     """How a matrix beyond the memory is looked at: arguments of `scp.selection.rows`."""
     far = job.workers
     shared = far is not None and far.share is None  # the run folder is where they see it
     return {
-        "max_memory": job.max_memory,
+        "max_memory": max(1, job.max_memory - job.held),
         "workers": far if shared else None,
         "folder": None if folder is None else folder.path,
     }

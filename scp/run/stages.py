@@ -299,6 +299,10 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             **self._searched(),
         )
 
+    @cached_property
+    def _by_part(self) -> dict[str, Any]:
+        return by_part(self._job, self.folder)
+
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Of all key points, by the workers."""
         found = PointVectors(self._job, self._pool.points, self.path, self.progress)
@@ -415,8 +419,9 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
             elif method in ACTIVE:
                 found = asked_by(self, method, m, training, matrix, options)
             else:
-                how = by_part(self._job, self.folder)
-                found = select_within(matrix, m, method, options, progress=self.progress, **how)
+                found = select_within(
+                    matrix, m, method, options, progress=self.progress, **self._by_part
+                )
             curve = found if isinstance(found, list) else [found]
         points = self._sampling or pool
         if self._sampling is not None:

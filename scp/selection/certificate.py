@@ -243,7 +243,7 @@ class Replay:
         rows = np.concatenate([problem.initial, region.taken])
         if len(rows):
             return self._screen(rows).max(axis=0)
-        return np.min([self._screen(r).min(axis=0) for r in problem.blocks(problem.candidates)], 0)
+        return problem.extreme(np.minimum, values=self._screen)
 
     # ---- reading ----
 

@@ -158,8 +158,7 @@ def chosen_alone(rows: MatrixRows, numbers: np.ndarray, weights: np.ndarray, cou
     if len(numbers) <= count:
         return numbers
     values = rows.values(numbers)
-    values.flags.writeable = False  # or the problem makes a copy
-    found = Problem(values, weights).greedy(count)
+    found = Problem(values, weights, own=True).greedy(count)
     return np.sort(numbers[found.astype(np.int64)])
 
 

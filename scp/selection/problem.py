@@ -28,6 +28,7 @@ class Problem:
 
     Args:
         values, weights, initial, ...: as in `select`.
+        own: nobody else writes to values, float32 [N][Q], C-contiguous: no copy is made.
 
     Attributes:
         n, q: rows and clients.
@@ -51,9 +52,10 @@ class Problem:
         distances=None,
         min_distance=None,
         device="cpu",
+        own=False,
     ):
         index = resolve(device)
-        self.values = _matrix(values, copy=True)  # what is proved is of one matrix
+        self.values = _matrix(values, copy=not own)  # what is proved is of one matrix
         self.n, self.q = self.values.shape
         if self.n == 0 or self.q == 0:
             raise ValueError(f"values must not be empty, got shape {self.values.shape}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -123,14 +124,19 @@ class Relaxed:
         """float64 [Q]: w * the best value of these rows and the initial ones; of none, the smallest
         value of all rows that may be chosen, which every set covers."""
         rows = np.concatenate([self.initial, np.asarray(rows, np.int64)])
-        if len(rows):
-            best = np.max([self.values[r].max(axis=0) for r in self.blocks(rows)], axis=0)
-        else:
-            rows = self.candidates
-            if not len(rows):
-                return np.zeros(self.q)
-            best = np.min([self.values[r].min(axis=0) for r in self.blocks(rows)], axis=0)
+        if not len(rows) + len(self.candidates):
+            return np.zeros(self.q)
+        best = self.extreme(np.maximum, rows) if len(rows) else self.extreme(np.minimum)
         return self.weights * best.astype(np.float64)
+
+    def extreme(self, of: np.ufunc, rows: np.ndarray | None = None, values: Any = None):
+        """The largest or smallest value of each column over rows, the candidates if None; of
+        `values`, which gives them, instead of the matrix: float32 [Q]."""
+        values = self.values.__getitem__ if values is None else values
+        parts = (
+            of.reduce(values(r)) for r in self.blocks(self.candidates if rows is None else rows)
+        )
+        return reduce(of, parts)
 
     def score(self, rows: Sequence[int] | np.ndarray) -> float:
         """Eq. 9; 0 of no rows."""

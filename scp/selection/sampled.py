@@ -135,8 +135,7 @@ def sampled_bound(
         above = np.empty(v.shape, np.float32)
         for k in range(0, n, 64):
             above[k : k + 64] = change(v[k : k + 64])
-        above.flags.writeable = False  # or the problem makes a copy
-        problem = Problem(above, equal, **rules)
+        problem = Problem(above, equal, own=True, **rules)
         rows = np.sort(problem.greedy(m))
         score, multipliers = _core.select_score(problem.core, rows), np.full(columns, np.nan, "f4")
         sampled, _ = _core.select_bound(problem.core, m, rows, score, BOUND_STEPS, multipliers)

@@ -54,12 +54,13 @@ class Shortlist:
         n, columns = len(pool), len(weights)
         some = max(m, 0) + len(self.initial)
         held = pool.held() + 64 * max(n, columns)  # and what has an entry for each
-        room = (max_memory - held) // (8 * columns)  # a row here, and the core's copy
+        row = 9 * columns  # bytes: here, the core's copy, and some room
+        room = (max_memory - held) // row
         least = min(n, some + FEW)
         if room < least:
             raise MemoryError(
                 f"max_memory: {max_memory} bytes are not enough for {n} images and m = {m}; at "
-                f"least {held + 8 * columns * least} are needed"
+                f"least {held + row * least} are needed"
             )
         self.room = int(min(room, n, max(SHORTLIST, 2 * some)))
         self.rows = self.listed = np.zeros(0, np.int64)  # the answer so far, and the shortlist
@@ -110,7 +111,6 @@ class Shortlist:
         self.listed = np.union1d(listed, fill).astype(np.int64)
         self.problem = None  # its memory is for the next one
         values = self.pool.values(self.listed)
-        values.flags.writeable = False  # or the problem makes a copy
         costs, groups = self.plain.costs, self.groups
         rules = {
             "initial": np.searchsorted(self.listed, self.initial),
@@ -124,7 +124,7 @@ class Shortlist:
             distances = 1 - values[:, self.listed].astype(np.float64)
             np.fill_diagonal(distances, 0)
             rules |= {"distances": np.maximum(distances, 0), "min_distance": self.apart}
-        self.problem = Problem(values, self.weights, **rules)
+        self.problem = Problem(values, self.weights, own=True, **rules)
 
     def _local(self) -> np.ndarray:
         """The answer as rows of the shortlist."""

@@ -129,7 +129,7 @@ class SimilarityJob:
         self.notes: list[str] = []
         self._kept: dict[int, FeaturePyramid] = {}
         fixed = self.fixed_bytes()
-        self._held, room = held, self.max_memory - held - fixed
+        self.held, room = held, self.max_memory - held - fixed
         self._given, self.workers, self.remote = queries, workers, remote
         fits = max(room - SLACK, 0) // self.extractor.pyramid_bytes()
         self._keep = 0 if queries else min(fits, n)
@@ -174,7 +174,7 @@ class SimilarityJob:
             fixed = time.perf_counter() - start
             per_query = max(once - fixed, 0.1 * once) / len(query[0])
             seconds += self.n * (fixed + per_query * float(self.offsets[-1]))
-        memory = self._held + self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
+        memory = self.held + self.fixed_bytes() + self._keep * self.extractor.pyramid_bytes()
         return Estimate(seconds, memory, 8 * self.n * int(self.offsets[-1]))
 
     def run(

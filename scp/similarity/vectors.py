@@ -44,7 +44,7 @@ class VectorSimilarity:
     where they are negative. It has the members of `SimilarityJob` that a run uses."""
 
     dots = brute = 0
-    workers = None
+    workers, held = None, 0
 
     def __init__(self, vectors: ImageVectors, dataset: Dataset, max_memory: int | None = None):
         self.vectors, self.dataset = vectors, dataset
