@@ -457,6 +457,24 @@ def given_words(args, *options: str) -> list[str]:
     return [word for pair in pairs for word in pair]
 
 
+def features_said(run) -> list[str]:
+    """Which features are used; of rows without ids, whose they are taken to be."""
+    extractor, n, ids = run.extractor, len(run.dataset), run.dataset.ids
+    said = extractor.parameters()
+    source = visible(said.get("source", ""))
+    if run.whole_images:
+        lines = [f"{n} images, a vector of {extractor.dimensions} numbers each, of {source}"]
+    else:
+        height, width = extractor.image_size
+        kinds = {"trained": "the trained features", "maps": f"features of {source}"}
+        kind = kinds.get(extractor.name, "gradient features")
+        lines = [f"{n} images, {kind} at {height} x {width} pixels"]
+    if said.get("order") == "of the images":
+        order = f"{visible(ids[0])}, .., {visible(ids[-1])}"
+        lines.append(f"{source} has no ids: its rows are the images in their order, {order}")
+    return lines
+
+
 def say_next(steps: list[tuple[str, str]]) -> None:
     """The last lines of a verb: what to do next, and the commands."""
     print("\nnext:")

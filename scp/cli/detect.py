@@ -18,6 +18,7 @@ from .arguments import (
     add_features,
     add_output,
     data_words,
+    features_said,
     file_options,
     given_words,
     names,
@@ -233,6 +234,8 @@ def run_detect(args) -> int:
     _, given = open_templates(args, run)
     out = Path(args.out) if args.out else folder / LANDMARKS
     keep_templates(args, out)
+    for line in () if args.json else features_said(run):
+        print(line, flush=True)
     found = run.detect(
         given,
         rule=args.rule,

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from .. import _core, devices
 from .._version import versions
@@ -73,14 +74,20 @@ def run_info(args) -> int:
 def show_images(args) -> int:
     """scp info IMAGES: what is known of a folder of images before any of it is used."""
     from ..datasets import folder
+    from ..datasets.identity import patients
 
     data = folder(args.images, on_error="skip")
+    known = [p for p in patients([Path(data.path(i) or "") for i in range(len(data))]) if p]
+    people = str(len(set(known))) if known else "not known: these files name none"
+    if 0 < (lacking := len(data) - len(known)) < len(data):
+        people += f" ({lacking} image{'s' * (lacking > 1)} without)"
     sizes = sorted({data.shape(i) for i in range(len(data))})
-    known = [] if data.spacing is None else sorted({tuple(v) for v in data.spacing.tolist()})
-    rows = [f"{sy:g} x {sx:g}" for sy, sx in known if sy == sy]
+    spacings = [] if data.spacing is None else sorted({tuple(v) for v in data.spacing.tolist()})
+    rows = [f"{sy:g} x {sx:g}" for sy, sx in spacings if sy == sy]
     content = {
         "images": len(data),
         "left out": len(data.skipped),
+        "patients": people,
         "rows x columns": _some([f"{h} x {w}" for h, w in sizes]),
         "white": data.range_note() or "the largest value of the type",
         "mm per pixel (sy x sx)": _some(rows) or "not known: --spacing gives it",

@@ -17,6 +17,7 @@ from .arguments import (
     add_output,
     byte_count,
     counts,
+    features_said,
     landmark_source,
     names,
     no_effect,
@@ -302,7 +303,7 @@ def choose(args, run, rules: dict):
     n = len(run.dataset)
     run.check(args.m, rules)
     with run.holding():
-        for line in _features_said(run):
+        for line in features_said(run):
             say(line)
         if run.dataset.range_note():
             say(run.dataset.range_note())
@@ -371,24 +372,6 @@ def _active_said(method: str, images: int, training: dict[str, str] | None) -> s
     needs = active.needs(method, images, how["options"], how["sizes"])
     length = f"{needs['steps']} steps" if needs["steps"] else "by minutes"
     return f"{method}: {length} of training, {needs['bytes'] / 1e9:.2f} GB of memory"
-
-
-def _features_said(run) -> list[str]:
-    """Which features are used; of rows without ids, whose they are taken to be."""
-    extractor, n, ids = run.extractor, len(run.dataset), run.dataset.ids
-    said = extractor.parameters()
-    source = visible(said.get("source", ""))
-    if run.whole_images:
-        lines = [f"{n} images, a vector of {extractor.dimensions} numbers each, of {source}"]
-    else:
-        height, width = extractor.image_size
-        kinds = {"trained": "the trained features", "maps": f"features of {source}"}
-        kind = kinds.get(extractor.name, "gradient features")
-        lines = [f"{n} images, {kind} at {height} x {width} pixels"]
-    if said.get("order") == "of the images":
-        order = f"{visible(ids[0])}, .., {visible(ids[-1])}"
-        lines.append(f"{source} has no ids: its rows are the images in their order, {order}")
-    return lines
 
 
 def _groups_said(groups: list, quota: int) -> str:

@@ -22,6 +22,7 @@ from ..runs import RunFolder
 from ..runs.fingerprints import from_16_bits, to_16_bits
 from ..selection import METHODS, Problem, Selection, select
 from ..similarity import SimilarityJob, client_weights, code_direction
+from ..values import whole
 from .data import Data
 from .records import Record, record
 
@@ -75,6 +76,8 @@ class Options:
                 raise ValueError(
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
+        for name, least in (("draws", 1), ("searches", 1), ("max_nodes", 0)):
+            whole(getattr(self, name), name, least)
         if self.radii is not None:
             check_radii(self.radii)
 

@@ -33,6 +33,7 @@ def test_landmarks_of_a_folder_from_a_file(folder, tmp_path, capsys):
     assert main([*command, "--size", "128"]) == 0
     out = capsys.readouterr().out
     assert "19 landmarks in 4 images from 2 templates" in out and "look at first" in out
+    assert "4 images, gradient features at 128 x 128 pixels" in out
     found, true = scp.read_landmarks(run / "landmarks.csv"), scp.read_landmarks(truth)
     assert found.ids == true.ids and found.names == true.names
     apart = np.hypot(*np.moveaxis(found.xy - true.xy, -1, 0))

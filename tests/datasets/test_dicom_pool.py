@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -172,10 +173,12 @@ def test_uids_as_names(tmp_path):
         datasets.folder(tmp_path, ids="name")
 
 
-def test_patients_are_numbers(tmp_path):
+def test_patients_are_numbers(tmp_path, capsys):
     one, two = {"PatientID": "B7"}, {"PatientID": "A1"}
     other = {**one, "IssuerOfPatientID": "elsewhere"}
     data = pool(tmp_path, one, two, one, other, {}, groups="patient")
+    assert main(["info", str(tmp_path)]) == 0
+    assert re.search(r"patients +3 \(1 image without\)", capsys.readouterr().out)
     assert data.groups == [1, 2, 1, 3, None]
     assert datasets.folder(tmp_path).groups is None
     with pytest.raises(ValueError, match="groups must be 'patient' or None"):

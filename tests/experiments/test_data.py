@@ -367,3 +367,9 @@ def test_what_is_there_costs_nothing(hands, tmp_path):
 def test_a_unit_that_is_none():
     with pytest.raises(ValueError, match="kind must be mm, px, side or pair, got 'furlong'"):
         units.Unit("furlong")
+
+
+@pytest.mark.parametrize("name", ["draws", "searches"])
+def test_a_study_draws_something(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        Options(**{name: 0})
