@@ -99,7 +99,7 @@ package: $(VENV)/stamp-venv ## build sdist and wheel, try the wheel in an empty 
 
 bench: $(VENV)/stamp-build ## every script in benchmarks that needs no argument
 	@for script in benchmarks/*.py; do \
-	    case $$script in */builds.py|*/common.py|*/fabrec.py|*/large.py|*/limits.py|*/peers.py|*/plan.py|*/sampled.py|*/scn.py|*/search_*|*/torch_*|*/turns.py|*/vaal.py) continue ;; esac; \
+	    case $$script in */builds.py|*/common.py|*/fabrec.py|*/fm_osd.py|*/large.py|*/limits.py|*/peers.py|*/plan.py|*/sampled.py|*/scn.py|*/search_*|*/settings.py|*/torch_*|*/turns.py|*/vaal.py) continue ;; esac; \
 	    echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean: ## remove what make made

@@ -3,6 +3,7 @@
     python benchmarks/accuracy.py ../shared/data/cephalometric --features gradient
     python benchmarks/accuracy.py ../shared/data/cephalometric --model RUN --on test1 --json
     python benchmarks/accuracy.py phantom --model FILE
+    python benchmarks/accuracy.py ROOT --protocol fm-osd --model RUN    see benchmarks/fm_osd.py
 
 Every training image is the template once: its landmarks (mean of both readers) are searched in
 every evaluation image by the exact search, bilinear mode, and the pixel found is compared in
@@ -298,9 +299,20 @@ def main():
         "--views", type=int, choices=range(1, len(VIEWS) + 1), help="that vote, as in scp detect"
     )
     parser.add_argument("--no-pick", action="store_true", help="leave the selection out")
+    parser.add_argument("--protocol", choices=("ours", "fm-osd"), default="ours")
+    parser.add_argument(
+        "--refine", type=int, default=0, metavar="STEPS", help="fm-osd: a refined network too"
+    )
     options = parser.parse_args()
     header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")
     extractor = extractor_of(options)
+    if options.protocol == "fm-osd":
+        from fm_osd import measure
+
+        result = measure(options, extractor)
+        if options.json:
+            print(json.dumps(result))
+        return
     result = evaluate(
         extractor,
         options.data,

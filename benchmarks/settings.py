@@ -1,4 +1,4 @@
-"""Settings of refinement, compared without a label of a test image.
+"""Settings of matching and refinement, compared without a label of a test image.
 
     python benchmarks/settings.py ROOT --cache DIR --setting usual --setting two:labelled=2,pseudo=2
     python benchmarks/settings.py ROOT --cache DIR --data chest,faces -m 1,5 --seeds 3 --setting ...
@@ -9,8 +9,9 @@ there for as many steps. Errors are measured in the images of the pool that are 
 labels are seen by nobody else. A setting is compared with the first one image by image: the mean
 difference, and how often it is below 0 in 10,000 bootstrap draws of images.
 
-A setting is a name, and options of `scp refine --set` after a colon. What is done is kept in the
-cache, so the same command goes on, and settings can be added.
+A setting is a name, and options of `scp refine --set` after a colon; without one, the matches alone
+are measured, each landmark decided alone and all together. What is done is kept in the cache, so
+the same command goes on, and settings can be added.
 """
 
 import json
@@ -87,11 +88,12 @@ class Work:
         errors = radial_errors(xy, self.pool.landmarks, self.unit.of(self.pool))
         return np.delete(errors, rows, axis=0)
 
-    def matched(self, extractor, rows: list[int], m: int) -> scp.Landmarks:
+    def matched(self, extractor, rows: list[int], m: int, together: bool) -> scp.Landmarks:
         """The landmarks of the templates in the whole pool."""
-        path = self.folder / f"matched{m}.npz"
+        path = self.folder / f"matched-{'together' if together else 'alone'}-{m}.npz"
         if not path.exists():
-            found = scp.LandmarkDetector(extractor).fit_predict(self.pool, rows, progress=False)
+            detector = scp.LandmarkDetector(extractor, together=together)
+            found = detector.fit_predict(self.pool, rows, progress=False)
             np.savez(path, xy=found.xy, confidence=found.confidence)
         names = list(self.pool.landmark_names)
         with np.load(path) as kept:
@@ -133,18 +135,20 @@ def measure(options, data: str, m: int, settings: list[tuple[str, list[str]]]) -
         work = Work(options.root, options.cache, data, seed, options.feature_steps)
         extractor = work.features()
         rows = work.templates(extractor, m)
-        found = work.matched(extractor, rows, m)
+        alone = work.matched(extractor, rows, m, False)
+        found = work.matched(extractor, rows, m, True)
+        table.setdefault("matched alone", []).append(work.errors(alone.xy, rows))
         table.setdefault("matched", []).append(work.errors(found.xy, rows))
         for name, sets in settings:
             steps = options.steps
             errors = work.refined(extractor, rows, found, name, sets, m, steps)
             table.setdefault(name, []).append(errors)
             print(f"  {data}, M = {m}, seed {seed}, {name}: {shown(errors, work.kind.far)}")
-    first = settings[0][0]
+    first = settings[0][0] if settings else "matched alone"
     print(f"\n{data}, M = {m}, {options.seeds} seeds, {options.steps} steps, {work.unit.words}")
     print(f"{'':20s} {'error':>8s} {f'< {work.kind.far:g} (%)':>8s} {'- first':>9s} {'below':>8s}")
     for name, errors in table.items():
-        against = "" if name in ("matched", first) else compared(errors, table[first])
+        against = "" if name == first else compared(errors, table[first])
         print(f"{name:20s} {shown(np.concatenate(errors), work.kind.far)} {against}", flush=True)
 
 
@@ -161,7 +165,7 @@ def main() -> None:
     options = parser.parse_args()
     header("the readers' own difference on cephalograms: half of it is 1.1 mm")
     settings = []
-    for text in options.setting or ["usual"]:
+    for text in options.setting or []:
         name, _, sets = text.partition(":")
         settings.append((name, sets.split(",") if sets else []))
     for data in options.data.split(","):

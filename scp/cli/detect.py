@@ -67,15 +67,15 @@ def add_detect(commands) -> None:
         help=f"how many sizes of each image are compared, 1 to {len(VIEWS)}: 1, 1.25, .. times "
         "that of the training (default: all with trained features, 1 with gradients)",
     )
-    add_pseudo_templates_argument(how)
+    add_pool_arguments(how)
     add_features(how)
     output = add_output(detect, "a summary as JSON")
     output.add_argument("--out", metavar="FILE", help="instead of landmarks.csv in the run folder")
     add_workers(detect)
 
 
-def add_pseudo_templates_argument(group) -> None:
-    """--pseudo-templates; `add_pseudo_templates` reads it."""
+def add_pool_arguments(group) -> None:
+    """What is learned from images without labels; `pool_options` reads it."""
     from ..detection.detector import PSEUDO_TEMPLATES
 
     group.add_argument(
@@ -85,6 +85,19 @@ def add_pseudo_templates_argument(group) -> None:
         help="images that vote too, with the places found in them, those of most "
         f"confidence (default: {PSEUDO_TEMPLATES} for one template, else 0)",
     )
+    group.add_argument(
+        "--alone",
+        action="store_true",
+        help="decide each landmark alone, not by its usual place beside the others",
+    )
+
+
+def pool_options(args) -> dict:
+    """Arguments of `Run.detect`."""
+    return {
+        "pseudo_templates": args.pseudo_templates,
+        "together": False if args.alone else None,
+    }
 
 
 def add_templates(parser) -> None:
@@ -241,8 +254,8 @@ def run_detect(args) -> int:
         rule=args.rule,
         mode=args.mode,
         views=args.views,
-        pseudo_templates=args.pseudo_templates,
         out=args.out,
+        **pool_options(args),
     )
     for text in run.image_warnings():
         print(f"warning: {visible(text)}", file=sys.stderr)

@@ -18,10 +18,11 @@ from .arguments import (
     size,
 )
 from .detect import (
-    add_pseudo_templates_argument,
+    add_pool_arguments,
     add_templates,
     keep_templates,
     open_templates,
+    pool_options,
     tell_found,
     template_words,
     templates_said,
@@ -66,7 +67,7 @@ def add_refine(commands) -> None:
     how.add_argument(
         "--model", metavar="FILE", help="of trained features, instead of the run folder's"
     )
-    add_pseudo_templates_argument(how)
+    add_pool_arguments(how)
     how.add_argument(
         "--start",
         metavar="FILE",
@@ -127,7 +128,7 @@ def _refine(args, run, refiner, images, given) -> int:
     for text in run.image_warnings():
         print(f"warning: {visible(text)}", file=sys.stderr)
     say(args, f"matching {templates_said(images)} in {len(pool)} images")
-    matched = run.detect(given, pseudo_templates=args.pseudo_templates, write=False)
+    matched = run.detect(given, write=False, **pool_options(args))
     refiner.fit(
         pool,
         matched,

@@ -30,6 +30,7 @@ from ..values import whole
 from .annotated import annotated, as_dataset, templates_among
 from .matches import grid_scales
 from .templates import MODES, Templates
+from .together import FEWEST, LEAST, ROUNDS, SAMPLE, reach_of, trust_of, usual_places
 from .views import VIEWS, view_list
 from .votes import AGREE, RULES, combine
 
@@ -150,12 +151,8 @@ class FindLandmarks:
             own = len(index) - len(pseudo) + pseudo.index(self.images.ids[i])
             votes[own], similarity[own] = np.nan, np.nan
         count = votes.shape[2]
-        xy, confidence, vote = combine(
-            votes.reshape(-1, count, 2),
-            similarity.reshape(-1, count),
-            self.detector.rule,
-            AGREE * self.scales[i],
-            np.tile(index.views.weights, len(index)),
+        xy, confidence, vote = self.detector._decide(
+            votes.reshape(-1, count, 2), similarity.reshape(-1, count), self.scales[i]
         )
         error = index.cycle(pyramid, xy, self.images.shape(i)) * self.seen[i]
         return {
@@ -182,9 +179,12 @@ class LandmarkDetector(Estimator):
         mode: see `Templates`. "paper" with rule "confident" and one view is the paper's detector.
         views: how template and image are looked at, each view votes: so many of VIEWS, or
             (degrees, zoom) pairs; None: `usual_views`.
+        together: whether `learn_places` lets the landmarks of an image be decided together
+            (`scp.detection.together`); None: in all modes but "paper".
 
     Attributes:
         templates_: the `Templates`. pseudo_templates_: ids, see `add_pseudo_templates`.
+        reach_: float64 [L], see `learn_places`; None: each landmark is decided alone.
     """
 
     def __init__(
@@ -194,11 +194,13 @@ class LandmarkDetector(Estimator):
         rule: str = "agreeing",
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
+        together: bool | None = None,
     ):
         self.extractor = extractor
         self.rule = rule
         self.mode = mode
         self.views = views
+        self.together = together
 
     def check(self) -> LandmarkDetector:
         """self; ValueError names an argument of the constructor that is wrong."""
@@ -237,6 +239,37 @@ class LandmarkDetector(Estimator):
             cycles=True,
         )
         self.pseudo_templates_: list[str] = []
+        self.reach_: np.ndarray | None = None
+        return self
+
+    def learn_places(
+        self,
+        pool: Dataset,
+        *,
+        progress: Progress = None,
+        workers: Workers | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> LandmarkDetector:
+        """Learn from images without labels how far from its usual place, beside the others, each
+        landmark may be; then the landmarks of an image are decided together. 100 images of the
+        pool are looked at; fewer than 10, or fewer than 6 landmarks, say too little.
+
+        Attributes set: reach_, in pixels of the grid.
+        """
+        index = self._fitted()
+        if not isinstance(pool, Dataset):
+            raise TypeError(f"pool must be a data set (scp.datasets), got {pool!r}")
+        self.reach_ = None
+        together = self.mode != "paper" if self.together is None else self.together
+        rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
+        if not together or len(rows) < FEWEST or index.shapes.shape[1] < LEAST:
+            return self
+        count = min(SAMPLE, len(rows))
+        some = pool.subset([rows[i * len(rows) // count] for i in range(count)])
+        bar = renamed(progress, "usual places")
+        found = self.predict(some, progress=bar, workers=workers, folder=folder)
+        scales = grid_scales(some, self.extractor.grid_size)
+        self.reach_ = reach_of(found.xy, found.confidence, scales, index.shapes)
         return self
 
     def add_pseudo_templates(
@@ -335,12 +368,23 @@ class LandmarkDetector(Estimator):
         if not isinstance(images, Dataset):
             raise TypeError(f"images must be a data set (scp.datasets), got {images!r}")
         chosen = templates_among(images, templates)
-        self.fit(chosen)
+        self.fit(chosen).learn_places(images, progress=progress)
         if pseudo_templates is None:
             pseudo_templates = usual_pseudo_templates(self, len(chosen))
         if pseudo_templates:
             self.add_pseudo_templates(images, pseudo_templates, progress=progress)
         return self.predict(images, progress=progress).with_marks(Landmarks.of(chosen))
+
+    def _decide(self, votes: np.ndarray, similarity: np.ndarray, scale: float):
+        """One image from its votes [M][L][2]: see `combine`."""
+        index = self._fitted()
+        how = (self.rule, AGREE * scale, np.tile(index.views.weights, len(index)))
+        xy, confidence, vote = combine(votes, similarity, *how)
+        for _ in range(0 if self.reach_ is None else ROUNDS):
+            places = usual_places(xy[None], confidence[None], index.shapes)[0]
+            trust = trust_of(votes, places, self.reach_ * scale)
+            xy, confidence, vote = combine(votes, similarity, *how, trust)
+        return xy, confidence, vote
 
     def _fitted(self) -> Templates:
         templates = getattr(self, "templates_", None)

@@ -25,6 +25,10 @@ class Templates:
             left pixel is the answer, as in the authors' code.
         views: so many of VIEWS, or (degrees, zoom) pairs.
         cycles: keep the templates' pyramids, for `cycle`.
+
+    Attributes:
+        ids: of the templates. present: bool [T][L], which landmarks they have.
+        shapes: float64 [T][L][2], their landmarks, NaN where one is absent.
     """
 
     def __init__(
@@ -42,9 +46,11 @@ class Templates:
         self.names = list(images.landmark_names)
         self._homes, self._pyramids = [], []  # of the first view
         self.ids, self.present, self._vectors, self._norms = self._look(images, cycles)
+        self.shapes = np.where(self.present[..., None], images.landmarks, np.nan)
 
     def add(self, images: Dataset) -> None:
-        """More templates, with the same landmarks; `cycle` does not ask them."""
+        """More templates, with the same landmarks; `cycle` does not ask them, and their landmarks
+        are not in `shapes`."""
         ids, *arrays = self._look(images, False)
         self.ids = self.ids + ids
         present, vectors, norms = arrays

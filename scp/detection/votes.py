@@ -20,6 +20,7 @@ def combine(
     rule: str = "agreeing",
     distance: float | np.ndarray = 1,
     weights: Sequence[float] | None = None,
+    trust: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One place from the votes of several templates.
 
@@ -36,10 +37,14 @@ def combine(
               by more than distance / 1000. So the templates that agree decide.
         distance: see "agreeing"; [...] or a number, in the unit of xy.
         weights: [M], how much each vote counts in both means; None: alike.
+        trust: float [M][...] above 0, at most 1: how much each vote counts at all
+            (`scp.detection.together`); None: 1. The median takes the votes of at least half the
+            largest trust.
 
     Returns:
         xy float64 [...][2], NaN without a vote; confidence float64 [...] in [0, 1], the mean of the
-        votes' similarity / (1 + (r / distance)^2); vote int64 [...], the one that weighs most.
+        votes' trust * similarity / (1 + (r / distance)^2); vote int64 [...], the one that weighs
+        most.
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
@@ -60,17 +65,20 @@ def combine(
         if weights.shape != xy.shape[:1] or not np.all((weights > 0) & (weights < np.inf)):
             raise ValueError(f"weights must be {len(xy)} numbers above 0, got {weights}")
         weight *= weights.reshape(-1, *[1] * (weight.ndim - 1))
+    sure = np.where(voted, 1.0 if trust is None else array(trust, "trust"), 0.0)
+    weight = weight * sure
     if rule == "confident":
-        best = np.where(voted, similarity, -1).argmax(axis=0)
+        best = np.where(voted, similarity * sure, -1).argmax(axis=0)
         answer = np.take_along_axis(xy, best[None, ..., None], axis=0)[0]
     elif rule == "median":
-        answer = np.nanmedian(np.where((voted | nothing)[..., None], xy, np.nan), axis=0)
+        asked = (voted & (sure >= sure.max(axis=0) / 2)) | nothing
+        answer = np.nanmedian(np.where(asked[..., None], xy, np.nan), axis=0)
     else:
         answer = _mean(xy, weight)
     if rule == "agreeing":
         answer = _settled(xy, weight, answer, np.broadcast_to(distance, answer.shape[:-1]))
     agreement = _agreement(xy, answer, distance)
-    confidence = (similarity * agreement).sum(axis=0) / np.maximum(voted.sum(axis=0), 1)
+    confidence = (similarity * sure * agreement).sum(axis=0) / np.maximum(voted.sum(axis=0), 1)
     if rule != "confident":
         best = (weight * (agreement if rule == "agreeing" else 1)).argmax(axis=0)
     answer = np.where(nothing[..., None], np.nan, answer)

@@ -84,6 +84,8 @@ REFINEMENTS: dict[str, Preset] = {
         (384, 384),
         training={
             "steps": 45_000,
+            "labelled": 1,
+            "pseudo": 3,
             "radius": 19 / 384,
             "focal": 2.0,
             "power": 0.0,

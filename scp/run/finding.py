@@ -44,6 +44,7 @@ class Finding(Held):
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
         pseudo_templates: int | None = None,
+        together: bool | None = None,
         out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Detections:
@@ -58,7 +59,7 @@ class Finding(Held):
             templates: the annotated images: landmarks of some of the images; or these images as a
                 data set; or their rows or ids, where the data set has landmarks; None: see
                 `annotated`.
-            rule, mode, views: see `scp.LandmarkDetector`.
+            rule, mode, views, together: see `scp.LandmarkDetector`.
             pseudo_templates: how many images vote too, see
                 `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
@@ -69,12 +70,13 @@ class Finding(Held):
         writes = write and (out is not None or self.path is not None)
         if writes:
             self.dataset.rows(images.ids, "templates")
-        options = {"rule": rule, "mode": mode, "views": views}
+        options = {"rule": rule, "mode": mode, "views": views, "together": together}
         with self.holding(write and out is None):
             hand = self._hand(images, out, given)
             known = hand.templates()
             detector = LandmarkDetector(extractor=self.extractor, **options).fit(known)
             how = {"progress": self.progress, "workers": self.workers, "folder": self.path}
+            detector.learn_places(self.dataset, **how)
             if pseudo_templates is None:
                 pseudo_templates = usual_pseudo_templates(detector, len(known))
             if pseudo_templates:

@@ -299,6 +299,7 @@ def test_parameters_of_the_detector_are_read_and_set(extractor):
         "rule": "median",
         "mode": "bilinear",
         "views": None,
+        "together": None,
     }
     trained = SimpleNamespace(name="trained")  # its larger images are worth a look
     assert scp.LandmarkDetector(extractor=trained).view_list() == VIEWS

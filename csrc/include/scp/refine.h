@@ -32,8 +32,8 @@ enum scp_input { SCP_INPUT_NAMES(SCP_CHOICE_ENUMERATOR) SCP_INPUTS };
 enum scp_vote { SCP_VOTE_NAMES(SCP_CHOICE_ENUMERATOR) SCP_VOTES };
 
 #define SCP_REFINE_ROWS(O)                                                                         \
-    O(COUNT, labelled, 1, 0, 4096, "images", "with true landmarks per step, in turn")              \
-    O(COUNT, pseudo, 3, 0, 4096, "images", "with pseudo labels per step")                          \
+    O(COUNT, labelled, 2, 0, 4096, "images", "with true landmarks per step, in turn")              \
+    O(COUNT, pseudo, 2, 0, 4096, "images", "with pseudo labels per step")                          \
     O(REAL, radius, 0.05, 1e-4, 1, "of the side", "R; of the image's longer side")                 \
     O(REAL, focal, 20, 0, 1e6, "",                                                                 \
       "lambda, weight of the heat maps (the paper: 2; legs 5, chests 15)")                         \

@@ -1,0 +1,115 @@
+"""The landmarks of an image decided together, by their usual places beside each other.
+
+Parts that look alike (two eyes, ribs, paws) are told apart by where they are. The places found in
+an image are compared with a template's landmarks, moved by the affine map that fits most of them. A
+vote far from its usual place counts little; how far is far is learned from images without labels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..values import array
+from .votes import AGREE
+
+LEAST = 6  # landmarks: with fewer, an affine map fits whatever was found
+STEPS = 15  # of the fit
+NEAR = 0.04  # of a template's extent: residuals below count fully
+SHARE = 0.9  # of the residuals of confident images that are normal
+FAR = 2.0  # times their deviation: beyond, votes count less than half
+SHARPNESS = 8  # of the fall there
+ROUNDS = 2  # of votes and usual places
+SAMPLE = 100  # images of a pool that say how far is far
+FEWEST = 10
+
+
+def usual_places(xy: np.ndarray, confidence: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Where the landmarks of images usually are, seen from each other.
+
+    A template's landmarks, by the affine map that fits the places found best: iterated least
+    squares, weights confidence / (1 + (r / s)^2)^2 with s = 1.5 times the median residual r. Of
+    several templates, that with the smallest median residual.
+
+    Args:
+        xy: float [N][L][2], places found, NaN where there is none. confidence: [N][L].
+        shapes: float [T][L][2], landmarks of the templates, NaN where one is absent.
+
+    Returns:
+        float64 [N][L][2]; NaN where no template says anything, or where fewer than LEAST landmarks
+        are known.
+    """
+    out = np.full(xy.shape, np.nan)
+    best = np.full(len(xy), np.inf)
+    for shape in shapes:
+        there = np.isfinite(shape).all(axis=-1)
+        if there.sum() < LEAST:
+            continue
+        fitted, residual = _fitted(xy[:, there], confidence[:, there], shape[there])
+        better = np.flatnonzero(residual < best)
+        best[better] = residual[better]
+        out[better] = np.nan
+        out[np.ix_(better, np.flatnonzero(there))] = fitted[better]
+    return out
+
+
+def _fitted(xy, confidence, shape) -> tuple[np.ndarray, np.ndarray]:
+    """`shape` [K][2] moved to the places of each image [N][K][2], and the median residual [N];
+    infinite where too few are known."""
+    known = np.isfinite(xy).all(axis=-1)
+    xy = np.where(known[..., None], xy, 0)
+    prior = np.where(known, confidence + 1e-6, 0)
+    centre = shape.mean(axis=0)
+    extent = np.sqrt(np.square(shape - centre).sum(axis=1).mean())
+    if not extent > 0:
+        return np.zeros(xy.shape), np.full(len(xy), np.inf)
+    basis = np.c_[(shape - centre) / extent, np.ones(len(shape))]
+    weight = prior
+    for _ in range(STEPS):
+        normal = np.einsum("nk,ka,kb->nab", weight, basis, basis) + 1e-9 * np.eye(3)
+        moved = np.linalg.solve(normal, np.einsum("nk,ka,nkc->nac", weight, basis, xy))
+        fitted = basis @ moved
+        residual = np.where(known, np.hypot(*np.moveaxis(fitted - xy, -1, 0)), np.nan)
+        enough = known.sum(axis=1) >= LEAST
+        residual[~enough] = 0
+        median = np.nanmedian(residual, axis=1)
+        size = np.sqrt(np.abs(np.linalg.det(moved[:, :2])))  # the extent in the image
+        scale = np.maximum(np.maximum(1.5 * median, NEAR * size), 1e-9)
+        weight = prior / (1 + np.square(np.nan_to_num(residual) / scale[:, None])) ** 2
+    return fitted, np.where(enough, median, np.inf)
+
+
+def reach_of(
+    xy: np.ndarray, confidence: np.ndarray, scales: np.ndarray, shapes: np.ndarray
+) -> np.ndarray | None:
+    """How far from its usual place each landmark may be, float64 [L] in pixels of the grid.
+
+    From images that nobody marked: FAR times the deviation of the landmark in the half of them in
+    which it was found with most confidence; 2 * AGREE at least. None where there is too little to
+    learn from.
+
+    Args:
+        scales: float [N], original pixels per pixel of the grid. For the others see `usual_places`.
+    """
+    if shapes.shape[1] < LEAST or len(xy) < FEWEST:
+        return None
+    off = np.hypot(*np.moveaxis(xy - usual_places(xy, confidence, shapes), -1, 0)) / scales[:, None]
+    out = np.full(xy.shape[1], 2 * AGREE)
+    for k, (distance, sure) in enumerate(zip(off.T, confidence.T, strict=True)):
+        known = np.isfinite(distance)
+        if known.sum() < FEWEST // 2:
+            continue
+        high = known & (sure >= np.median(sure[known]))
+        deviation = np.quantile(distance[high], SHARE) / np.sqrt(-2 * np.log(1 - SHARE))
+        out[k] = max(FAR * deviation, 2 * AGREE)
+    return out
+
+
+def trust_of(votes: np.ndarray, places: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """How much votes count by where they are: 1 at their usual places, half at the reach, then
+    falling fast; 1 where no place is known.
+
+    votes: float [M][...][L][2]. places: [...][L][2]. reach: [...][L], in the unit of both.
+    """
+    votes, places = array(votes, "votes", absent=True), array(places, "places", absent=True)
+    distance = np.hypot(*np.moveaxis(votes - places, -1, 0)) / reach
+    return np.where(np.isfinite(distance), 1 / (1 + np.nan_to_num(distance) ** SHARPNESS), 1.0)
