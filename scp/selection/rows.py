@@ -99,8 +99,8 @@ def select_within(
     asked = "min_distance" if options.get("min_distance") is not None else asked
     if asked:
         raise MemoryError(
-            f"max_memory: {max_memory} bytes are not enough for {asked}; at least "
-            f"{2 * values.nbytes} are needed, or the method swap without min_distance"
+            f"max_memory: too small for {asked} with this matrix: give {3 * values.nbytes} bytes, "
+            "or take the method swap without min_distance"
         )
     for name in set(options) - set(inspect.signature(select).parameters):
         raise TypeError(f"select() got an unexpected keyword argument {name!r}")

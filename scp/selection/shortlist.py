@@ -58,9 +58,10 @@ class Shortlist:
         room = (max_memory - held) // row
         least = min(n, some + FEW)
         if room < least:
+            # a caller may hold a quarter of it
             raise MemoryError(
-                f"max_memory: {max_memory} bytes are not enough for {n} images and m = {m}; at "
-                f"least {held + row * least} are needed"
+                f"max_memory: too small for {n} images and m = {m}: "
+                f"{(held + row * least) * 4 // 3 + 4} bytes are enough"
             )
         self.room = int(min(room, n, max(SHORTLIST, 2 * some)))
         self.rows = self.listed = np.zeros(0, np.int64)  # the answer so far, and the shortlist
