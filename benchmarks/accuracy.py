@@ -111,6 +111,7 @@ def distinct(data, train, test, cache=None):
         both = scp.datasets.cephalometric(data, split="all")
         pairs = [(both.ids[p.a], both.ids[p.b]) for p in find_duplicates(both)]
         if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(pairs))
     train, out = set(train), set()
     for a, b in pairs:
