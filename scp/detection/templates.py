@@ -46,7 +46,7 @@ class Templates:
         self.names = list(images.landmark_names)
         self._homes, self._pyramids = [], []  # of the first view
         self.ids, self.present, self._vectors, self._norms = self._look(images, cycles)
-        self.shapes = np.where(self.present[..., None], images.landmarks, np.nan)
+        self.shapes: np.ndarray = np.where(self.present[..., None], images.landmarks, np.nan)
 
     def add(self, images: Dataset) -> None:
         """More templates, with the same landmarks; `cycle` does not ask them, and their landmarks
