@@ -308,6 +308,8 @@ def main():
     header("mean radial error <= 2.7 mm over all templates after an hour of training on 2 cores")
     extractor = extractor_of(options)
     if options.protocol == "fm-osd":
+        if options.data == "phantom":
+            parser.error("--protocol fm-osd is for the cephalograms: give their root")
         from fm_osd import measure
 
         result = measure(options, extractor)

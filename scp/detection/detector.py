@@ -209,6 +209,8 @@ class LandmarkDetector(Estimator):
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r}")
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+        if not (self.together is None or isinstance(self.together, bool)):
+            raise ValueError(f"together must be True, False or None, got {self.together!r}")
         self.view_list()
         return self
 
@@ -252,7 +254,8 @@ class LandmarkDetector(Estimator):
     ) -> LandmarkDetector:
         """Learn from images without labels how far from its usual place, beside the others, each
         landmark may be; then the landmarks of an image are decided together. 100 images of the
-        pool are looked at; fewer than 10, or fewer than 6 landmarks, say too little.
+        pool are looked at, those that are no templates; fewer than 10 say too little, and so do
+        templates of fewer than 10 landmarks.
 
         Attributes set: reach_, in pixels of the grid.
         """
@@ -262,7 +265,7 @@ class LandmarkDetector(Estimator):
         self.reach_ = None
         together = self.mode != "paper" if self.together is None else self.together
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
-        if not together or len(rows) < FEWEST or index.shapes.shape[1] < LEAST:
+        if not together or len(rows) < FEWEST or index.present.sum(axis=1).max() < LEAST:
             return self
         count = min(SAMPLE, len(rows))
         some = pool.subset([rows[i * len(rows) // count] for i in range(count)])

@@ -12,7 +12,7 @@ import numpy as np
 from ..values import array
 from .votes import AGREE
 
-LEAST = 6  # landmarks: with fewer, an affine map fits whatever was found
+LEAST = 10  # landmarks: with fewer, an affine map fits a wrong one too
 STEPS = 15  # of the fit
 NEAR = 0.04  # of a template's extent: residuals below count fully
 SHARE = 0.9  # of the residuals of confident images that are normal
@@ -20,7 +20,8 @@ FAR = 2.0  # times their deviation: beyond, votes count less than half
 SHARPNESS = 8  # of the fall there
 ROUNDS = 2  # of votes and usual places
 SAMPLE = 100  # images of a pool that say how far is far
-FEWEST = 10
+FEWEST = 10  # of them
+FLAT = 0.2  # of the larger stretch of a map: one that squeezes more fits nothing
 
 
 def usual_places(xy: np.ndarray, confidence: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def _fitted(xy, confidence, shape) -> tuple[np.ndarray, np.ndarray]:
     infinite where too few are known."""
     known = np.isfinite(xy).all(axis=-1)
     xy = np.where(known[..., None], xy, 0)
-    prior = np.where(known, confidence + 1e-6, 0)
+    prior = np.where(known, np.nan_to_num(confidence) + 1e-6, 0)
     centre = shape.mean(axis=0)
     extent = np.sqrt(np.square(shape - centre).sum(axis=1).mean())
     if not extent > 0:
@@ -75,7 +76,9 @@ def _fitted(xy, confidence, shape) -> tuple[np.ndarray, np.ndarray]:
         size = np.sqrt(np.abs(np.linalg.det(moved[:, :2])))  # the extent in the image
         scale = np.maximum(np.maximum(1.5 * median, NEAR * size), 1e-9)
         weight = prior / (1 + np.square(np.nan_to_num(residual) / scale[:, None])) ** 2
-    return fitted, np.where(enough, median, np.inf)
+    stretch = np.linalg.svd(moved[:, :2], compute_uv=False)
+    sound = (np.linalg.det(moved[:, :2]) > 0) & (stretch[:, 1] > FLAT * stretch[:, 0])
+    return fitted, np.where(enough & sound, median, np.inf)
 
 
 def reach_of(
@@ -90,7 +93,7 @@ def reach_of(
     Args:
         scales: float [N], original pixels per pixel of the grid. For the others see `usual_places`.
     """
-    if shapes.shape[1] < LEAST or len(xy) < FEWEST:
+    if len(xy) < FEWEST or not (np.isfinite(shapes).all(axis=-1).sum(axis=1) >= LEAST).any():
         return None
     off = np.hypot(*np.moveaxis(xy - usual_places(xy, confidence, shapes), -1, 0)) / scales[:, None]
     out = np.full(xy.shape[1], 2 * AGREE)

@@ -86,7 +86,9 @@ class Reporting(Held):
 
     def _shown(self, choice: Choice) -> dict[str, Any]:
         """Arguments of `write_report`: images, matrix, answer."""
-        if choice.selection.probability < 1 or beyond(choice.values, self._by_part["max_memory"]):
+        if choice.selection.probability < 1 or beyond(
+            choice.values.nbytes, self._by_part["max_memory"]
+        ):
             return some(choice, self.dataset)
         own = ("m", "method", "vectors", "training")
         rules = {k: v for k, v in self._asked.items() if k not in own}

@@ -25,6 +25,7 @@ from ..report import cells
 from ..runs import made_by, run_settings, unfinished
 from ..runs.folder import CONFIG, SAMPLED, SELECTION
 from ..selection import (
+    METHODS,
     Choice,
     image_warnings,
     row_numbers,
@@ -32,6 +33,7 @@ from ..selection import (
     warnings_of,
     write_selection,
 )
+from ..selection.rows import check_memory
 from ..similarity import (
     Estimate,
     PointVectors,
@@ -411,6 +413,10 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
     def _choose(self, m, method, min_distance, vectors=None, training=None, **rules) -> Choice:
         """See `select`; m and rules as `check` gives them."""
         pairs, pool = self.duplicate_pairs, self._pool
+        if method in METHODS:  # before the long part
+            columns = len(self._sampling.columns) if self._sampling else int(pool.offsets[-1])
+            size = 4 * len(self.dataset) * columns
+            check_memory(size, self._by_part["max_memory"], method, min_distance)
         matrix, distances = self._scored
         with self._stage("selection"):
             options = self._options(min_distance, rules)

@@ -34,12 +34,16 @@ def write_selection(folder: RunFolder, choice: Choice, dataset: Any, parameters:
 def _write_proof(folder: RunFolder, choice: Choice, certificates: list, parameters: dict) -> dict:
     """proof.npz; what selection.json says of it."""
     traces = [c.trace for c in certificates]
+    unit = certificates[0].unit  # that of another shortlist differs by a power of 2
     folder.write_arrays(
         PROOF,
         weights=certificates[0].weights,
-        unit=np.float64(certificates[0].unit),
+        unit=np.float64(unit),
         m=np.array([c.m for c in certificates], np.int64),
-        multipliers=np.array([c.multipliers for c in certificates], np.float32),
+        multipliers=np.array(
+            [c.multipliers * np.float32(c.unit / unit if unit else 1) for c in certificates],
+            np.float32,
+        ),
         mu=np.array([c.mu for c in certificates], np.float64),
         trace=np.concatenate(traces),
         offsets=np.cumsum([0, *map(len, traces)]),

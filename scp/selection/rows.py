@@ -19,11 +19,10 @@ from ..distributed import Workers
 from ..progress import Progress, watch
 from ..values import array, whole
 from .answer import Selection
-from .certificate import OUTWARD
 from .parts import Above, Candidates, Excess, Gains, MatrixRows, by_part, chosen_alone
 from .problem import Problem
 from .shortlist import FEW, PROPOSED, Shortlist, owners
-from .solve import select
+from .solve import METHODS, select
 
 RULES = ("initial", "include", "exclude", "groups", "quota", "costs", "budget")
 
@@ -67,9 +66,23 @@ def select_rows(
     return search.run(random_state, tolerance, passes, watch(progress, "selection", 1))
 
 
-def beyond(values: np.ndarray, max_memory: int | None) -> bool:
-    """Whether what the search makes of a matrix would take more than half of this."""
-    return max_memory is not None and values.nbytes > max_memory // 2
+def beyond(size: int, max_memory: int | None) -> bool:
+    """Whether what the search makes of a matrix of that many bytes would take more than half of
+    this."""
+    return max_memory is not None and size > max_memory // 2
+
+
+def check_memory(
+    size: int, max_memory: int | None, method: str, min_distance: float | None = None
+) -> None:
+    """MemoryError where a matrix of that many bytes is too large for what is asked."""
+    asked = None if method == "swap" else f"the method {method}"
+    asked = asked if min_distance is None else "min_distance"
+    if asked and beyond(size, max_memory):
+        raise MemoryError(
+            f"max_memory: too small for {asked} with this matrix: give {3 * size} bytes, or take "
+            "the method swap without min_distance"
+        )
 
 
 def select_within(
@@ -93,15 +106,9 @@ def select_within(
     Raises:
         MemoryError: max_memory is too small for what is asked; says what is needed.
     """
-    if not beyond(values, max_memory):
+    if not beyond(values.nbytes, max_memory) or method not in METHODS:
         return select(values, m or [None], method=method, progress=progress, **options)
-    asked = None if method == "swap" else f"the method {method}"
-    asked = "min_distance" if options.get("min_distance") is not None else asked
-    if asked:
-        raise MemoryError(
-            f"max_memory: too small for {asked} with this matrix: give {3 * values.nbytes} bytes, "
-            "or take the method swap without min_distance"
-        )
+    check_memory(values.nbytes, max_memory, method, options.get("min_distance"))
     for name in set(options) - set(inspect.signature(select).parameters):
         raise TypeError(f"select() got an unexpected keyword argument {name!r}")
     given = {name: options[name] for name in RULES if name in options}
@@ -164,7 +171,8 @@ class _MatrixSearch(Shortlist):
         names = np.concatenate([part["rows"] for part in found])
         most = max(count, (self.room - len(known)) // 2)
         while len(names) > most:  # a round among the candidates
-            groups = np.array_split(names, -(-len(names) // max(2 * count, most)))
+            size = min(self.room, max(2 * count, most))
+            groups = np.array_split(names, -(-len(names) // size))
             left = [chosen_alone(self.pool, group, self.weights, count) for group in groups]
             if sum(map(len, left)) >= len(names):
                 names = names[:most]
@@ -172,7 +180,8 @@ class _MatrixSearch(Shortlist):
             names = np.concatenate(left)
         count = min(self.room, len(self.free))
         drawn = self.free[_core.random_subset(seed, 0, count, len(self.free))]
-        self._list(np.concatenate([known, names]), drawn)
+        self.rows = known
+        self._list(names, drawn)
         return self.listed[np.sort(self.problem.greedy(self.m))]
 
     def _proposals(self, above: np.ndarray | None) -> np.ndarray:
@@ -194,4 +203,4 @@ class _MatrixSearch(Shortlist):
     def _over_all(self, floors, progress):
         found = self._parts(Above(self.pool, self.weights, floors))
         above, more = np.concatenate([part["sums"] for part in found], axis=1)
-        return above * (1 + OUTWARD), more
+        return above * (1 + self.pool.columns * 2.0**-52), more  # sums in double precision

@@ -128,7 +128,7 @@ def sampled_bound(
         raise ValueError(f"probability must be above 0 and below 1, got {probability}")
     n, columns = v.shape
     change, equal = Excess(r, eta), np.full(columns, 1.0 / columns)
-    if beyond(v, max_memory):
+    if beyond(v.nbytes, max_memory):
         how = {"max_memory": max_memory, "workers": workers, "folder": folder}
         sampled = select_rows(values, m, equal, change=change, **how, **rules).upper_bound
     else:

@@ -52,7 +52,7 @@ class Shortlist:
         self.free = np.flatnonzero((plain.roles == 0) | (plain.roles == 2))
         self.groups = plain.parameters["groups"]
         n, columns = len(pool), len(weights)
-        some = max(m, 0) + len(self.initial)
+        some = self._most() + len(self.initial)
         held = pool.held() + 64 * max(n, columns)  # and what has an entry for each
         row = 9 * columns  # bytes: here, the core's copy, and some room
         room = (max_memory - held) // row
@@ -67,6 +67,13 @@ class Shortlist:
         self.rows = self.listed = np.zeros(0, np.int64)  # the answer so far, and the shortlist
         self.problem: Any = None  # of the shortlist, all columns
         self._above = np.zeros(n)  # how far each row lies above the multipliers of the last bound
+
+    def _most(self) -> int:
+        """Rows of an answer, at most."""
+        if self.m >= 0:
+            return self.m
+        costs = np.cumsum(np.sort(self.plain.costs[self.free]))
+        return int(np.searchsorted(costs, self.plain.budget * (1 + 1e-9), side="right"))
 
     def run(self, seed: int, tolerance: float, passes: int, progress) -> Selection:
         self.rows = self._first(seed)
@@ -105,10 +112,10 @@ class Shortlist:
         """A new shortlist: the rows of the answer, those proposed, and of the others (the shortlist
         before) as many as there is room for."""
         others = self.listed if others is None else others
-        listed = np.unique(np.concatenate([self.rows, proposed, self.initial, self.include]))
+        fixed = np.unique(np.concatenate([self.rows, self.initial, self.include]))
+        listed = np.union1d(fixed, _some(np.setdiff1d(proposed, fixed), self.room - len(fixed)))
         others = np.setdiff1d(others, listed)
-        left = max(0, min(self.room - len(listed), len(others)))
-        fill = others[np.arange(left) * len(others) // max(1, left)]
+        fill = _some(others, self.room - len(listed))
         self.listed = np.union1d(listed, fill).astype(np.int64)
         self.problem = None  # its memory is for the next one
         values = self.pool.values(self.listed)
@@ -158,6 +165,8 @@ class Shortlist:
         floors = self._floors(threshold, cover_value)
         self._above, more = self._over_all(floors, progress)
         limit, mu = self._limit(threshold, self._above, mu)
+        if self.m in (len(self.free), len(self.include)):  # there is one set
+            limit = score
         chosen = listed[ordered.astype(np.int64)]
         bound = max(limit, score)
         parameters = {**self.plain.parameters, "min_distance": self.apart}
@@ -200,7 +209,8 @@ class Shortlist:
         floors = np.full((2, len(threshold)), 3.0e38, np.float32)
         w = self.weights
         np.divide(threshold, w, out=floors[0], where=w > 0, casting="same_kind")
-        floors[0] = np.nextafter(floors[0], np.float32(-np.inf))
+        high = (w > 0) & (floors[0].astype(np.float64) * w > threshold)
+        floors[0] = np.where(high, np.nextafter(floors[0], np.float32(-np.inf)), floors[0])
         floors[1] = cover_value
         return floors
 
@@ -208,8 +218,9 @@ class Shortlist:
         """The bound, rounded up: sums of Q numbers in double precision; and the multiplier of the
         budget that gives it. mu: one to begin with."""
         most, mu = self._largest_sum(above, mu)
-        total = float(threshold.sum() + most)
-        return total + (len(threshold) + len(above)) * 2.0**-53 * abs(total), mu
+        size = float(np.abs(threshold).sum() + abs(most))
+        rounding = (len(threshold) + len(above)) * 2.0**-53 * size
+        return float(threshold.sum() + most) + rounding, mu
 
     def _largest_sum(self, above: np.ndarray, mu: float) -> tuple[float, float]:
         """No allowed set has a larger sum of `above`: numbers and groups are kept, the budget by a
@@ -235,7 +246,9 @@ class Shortlist:
             return mu * room + largest(above[free] - mu * costs[free])
 
         priced = costs[free] > 0
-        low, high = 0.0, float((above[free][priced] / costs[free][priced]).max(initial=0.0))
+        with np.errstate(over="ignore"):
+            dearest = (above[free][priced] / costs[free][priced]).max(initial=0.0)
+        low, high = 0.0, float(min(dearest, 1e300))
         tried = {at: limit(at) for at in (low, mu)}
         for _ in range(HALVINGS):
             left_at, right_at = low + (high - low) / 3, high - (high - low) / 3
@@ -253,6 +266,12 @@ class Shortlist:
             return math.nan
         gains = Problem(more[:, None].astype(np.float32), None, **_rules_of(self.plain))
         return _core.select_next(gains.core, np.sort(chosen).astype(np.uint32))
+
+
+def _some(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most so many of the rows, evenly from all of them."""
+    left = max(0, min(count, len(rows)))
+    return rows[np.arange(left) * len(rows) // max(1, left)]
 
 
 def owners(values: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -146,7 +146,8 @@ class VectorSearch(Shortlist):
             known.append(self._spread())
         count = min(self.room, len(self.free))
         drawn = self.free[_core.random_subset(seed, 0, count, len(self.free))]
-        self._list(np.concatenate(known), drawn)
+        self.rows = np.unique(np.concatenate(known))
+        self._list(np.zeros(0, np.int64), drawn)
         return self.listed[np.sort(self.problem.greedy(self.m))]
 
     def _spread(self) -> np.ndarray:

@@ -51,6 +51,17 @@ def test_too_little_to_say_anything():
     assert reach_of(found[:, :5], confidence[:, :5], np.ones(3), SHAPE[None, :5]) is None
 
 
+def test_a_mirrored_or_squeezed_shape_is_no_fit():
+    _, found, confidence, _ = images(4)
+    found[0] = SHAPE * [-1, 1]  # left for right
+    found[1, :9] = 50  # nine of twelve at one place
+    found[2] = SHAPE * [1, 0.05]
+    places = usual_places(found, confidence, SHAPE[None])
+    assert np.isnan(places[:3]).all() and np.isfinite(places[3]).all()
+    confidence[3, 2] = np.nan
+    assert np.isfinite(usual_places(found, confidence, SHAPE[None])[3]).all()
+
+
 def test_reach_follows_the_landmarks():
     _, found, confidence, _ = images(60, noise=0.5)
     found[:, 4] += RNG.normal(0, 25, (60, 2))  # it varies
@@ -102,6 +113,11 @@ def test_a_detector_learns_the_places_from_a_pool():
         return np.hypot(*np.moveaxis(xy - pool.landmarks, -1, 0))[2:].mean()
 
     assert error(found.xy) < error(before.xy)
+    half = np.where(np.arange(19)[:, None] < LEAST - 1, pool.landmarks[:2], np.nan)
+    few = scp.LandmarkDetector(extractor).fit(pool.subset([0, 1]), half)
+    assert few.learn_places(pool).reach_ is None  # no template has enough landmarks
+    with pytest.raises(ValueError, match="together must be True, False or None, got 'no'"):
+        scp.LandmarkDetector(extractor, together="no").check()
     with pytest.raises(TypeError, match="pool must be a data set"):
         detector.learn_places([1])
 

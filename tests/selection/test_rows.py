@@ -128,8 +128,8 @@ def test_the_bound_of_a_sample_part_by_part(monkeypatch):
         values, reference, float(reference.mean()), 4, max_memory=2 * values.nbytes - 2
     )
     assert parted.upper_bound == pytest.approx(one.upper_bound, rel=0.01)
-    assert not beyond(values, None) and not beyond(values, 2 * values.nbytes)
-    assert beyond(values, 2 * values.nbytes - 2)
+    size = values.nbytes
+    assert not beyond(size, None) and not beyond(size, 2 * size) and beyond(size, 2 * size - 2)
     small = values[:40]
     monkeypatch.setattr("scp.selection.sampled.beyond", lambda values, memory: True)
     found = sampled_bound(small, reference, 0.5, 2, max_memory=1 << 28, initial=[3])
@@ -199,6 +199,42 @@ def test_a_run_whose_matrix_does_not_fit(tmp_path, request, rules):
         run.select(2, method="exact")
     with pytest.raises(MemoryError, match="min_distance"):
         run.select(2, min_distance=0.1)
+    with pytest.raises(MemoryError, match="the method greedy"):  # before the long part
+        scp.Run(pool_of(), tmp_path / "c", **POOL).select(2, method="greedy")
+    assert not (tmp_path / "c" / "similarity.npy").exists()
+
+
+def test_one_set_alone_and_proofs_of_different_units(tmp_path, too_large):
+    """All images that may be chosen; a curve whose shortlists are of different scales."""
+    run = scp.Run(pool_of(10), tmp_path / "a", **POOL)
+    found = run.select([2, 8, 10])
+    assert found.selection.gap == pytest.approx(0, abs=1e-9)
+    verdict = scp.verify(tmp_path / "a")
+    assert verdict, str(verdict)
+    weights = np.random.default_rng(0).random(90)
+    alone = select_rows(matrix(60), 4, weights, exclude=range(4, 60))
+    assert alone.upper_bound == alone.score and alone.proven
+    nothing = select_rows(np.zeros((60, 90), np.float32), 4, weights)
+    assert nothing.upper_bound == nothing.score == 0
+    values = matrix(60)
+    values[7, 3] = 1.25
+    for found in (select_rows(values, 1, weights), select_rows(values, 9, weights)):
+        assert found.certificate.check(values) == []
+
+
+@pytest.mark.parametrize("m", [60, -1])
+def test_many_rows_stay_within_the_room(monkeypatch, m):
+    held = []
+    listed = shortlist.Shortlist._list
+    monkeypatch.setattr(
+        shortlist.Shortlist,
+        "_list",
+        lambda self, *rest: listed(self, *rest) or held.append((len(self.listed), self.room)),
+    )
+    rules = {} if m > 0 else {"costs": np.ones(230), "budget": 60.0}
+    found = select_rows(matrix(), m, np.full(90, 1 / 90), max_memory=180_000, **rules)
+    assert len(found.selected) == 60 and found.gap < 0.05
+    assert held and all(rows <= room < 200 for rows, room in held)
 
 
 def test_as_many_as_the_budget_allows_of_a_matrix_that_does_not_fit(tmp_path, too_large):
