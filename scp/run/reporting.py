@@ -42,7 +42,7 @@ class Reporting(Held):
 
     progress: Progress
     _choice: Choice | None
-    _by_part: dict[str, Any]
+    _memory: dict[str, Any]
     _asked: dict[str, Any]
 
     @held
@@ -87,9 +87,9 @@ class Reporting(Held):
     def _shown(self, choice: Choice) -> dict[str, Any]:
         """Arguments of `write_report`: images, matrix, answer."""
         if choice.selection.probability < 1 or beyond(
-            choice.values.nbytes, self._by_part["max_memory"]
+            choice.values.nbytes, self._memory["max_memory"]
         ):
-            return some(choice, self.dataset)
+            return part_of(choice, self.dataset)
         own = ("m", "method", "vectors", "training")
         rules = {k: v for k, v in self._asked.items() if k not in own}
         options = self._options(rules.pop("min_distance", None), rules)
@@ -127,7 +127,7 @@ class Reporting(Held):
         self._choice, self._asked = choice, asked
 
 
-def some(choice: Choice, dataset: Dataset) -> dict[str, Any]:
+def part_of(choice: Choice, dataset: Dataset) -> dict[str, Any]:
     """What the report shows of a choice from a sample, or from a matrix beyond the memory: its
     images and some more, and the columns of these."""
     answer, n = choice.selection, len(dataset)

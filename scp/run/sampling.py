@@ -47,7 +47,7 @@ def sample_size(sample: int | str | None, run: Any) -> int | None:
     return count
 
 
-def by_part(job: SimilarityJob | VectorSimilarity, folder: RunFolder | None) -> dict[str, Any]:
+def memory_of(job: SimilarityJob | VectorSimilarity, folder: RunFolder | None) -> dict[str, Any]:
     """How a matrix beyond the memory is looked at: arguments of `scp.selection.rows`."""
     far = job.workers
     shared = far is not None and far.share is None  # the run folder is where they see it
@@ -92,7 +92,7 @@ class Sampling:
         self.job = self._job(
             range(len(pool.points)), self.columns, workers=workers, remote=pool.images.pyramid
         )
-        self.by_part = by_part(self.job, folder)
+        self.memory = memory_of(self.job, folder)
 
     def _job(self, images: Sequence[int], columns: np.ndarray, **far: Any) -> SimilarityJob:
         """Similarity of these columns in these images. far: who searches, if not this process."""
@@ -209,7 +209,7 @@ class Sampling:
                 size,
                 share=self.share,
                 probability=PROBABILITY,
-                **self.by_part,
+                **self.memory,
                 **given,
             )
             before = exact[len(initial) - 1] if initial else 0.0

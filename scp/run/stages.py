@@ -29,11 +29,10 @@ from ..selection import (
     Choice,
     image_warnings,
     row_numbers,
-    select_within,
     warnings_of,
     write_selection,
 )
-from ..selection.rows import check_memory
+from ..selection.rows import check_memory, select_within
 from ..similarity import (
     Estimate,
     PointVectors,
@@ -56,7 +55,7 @@ from .measuring import Measuring
 from .next import Shell
 from .other import asked_by, check_other, chosen_by, said, words
 from .reporting import Reporting
-from .sampling import Sampling, by_part, sample_size
+from .sampling import Sampling, memory_of, sample_size
 from .spacing import keep_spacing, spacing_entry
 
 if TYPE_CHECKING:
@@ -302,8 +301,8 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         )
 
     @cached_property
-    def _by_part(self) -> dict[str, Any]:
-        return by_part(self._job, self.folder)
+    def _memory(self) -> dict[str, Any]:
+        return memory_of(self._job, self.folder)
 
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Of all key points, by the workers."""
@@ -416,7 +415,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
         if method in METHODS:  # before the long part
             columns = len(self._sampling.columns) if self._sampling else int(pool.offsets[-1])
             size = 4 * len(self.dataset) * columns
-            check_memory(size, self._by_part["max_memory"], method, min_distance)
+            check_memory(size, self._memory["max_memory"], method, min_distance)
         matrix, distances = self._scored
         with self._stage("selection"):
             options = self._options(min_distance, rules)
@@ -426,7 +425,7 @@ class Run(Reporting, Finding, Annotating, Measuring, Exporting):
                 found = asked_by(self, method, m, training, matrix, options)
             else:
                 found = select_within(
-                    matrix, m, method, options, progress=self.progress, **self._by_part
+                    matrix, m, method, options, progress=self.progress, **self._memory
                 )
             curve = found if isinstance(found, list) else [found]
         points = self._sampling or pool

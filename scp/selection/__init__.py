@@ -14,7 +14,6 @@ from .choice import (
 from .estimator import TemplateSelector
 from .kept import write_selection
 from .problem import Problem
-from .rows import select_within
 from .sampled import SampledBound, draw_columns, sampled_bound
 from .solve import METHODS, more_sizes, second_round, select
 from .vectors import select_vectors
@@ -40,7 +39,6 @@ __all__ = [
     "second_round",
     "select",
     "select_vectors",
-    "select_within",
     "verify",
     "verify_run",
     "warnings_of",

@@ -48,7 +48,8 @@ class MatrixRows:
     ) -> MatrixRows:
         """In parts of which one, as a problem of its own, takes a quarter of the memory."""
         rows = cls(matrix, change)
-        return replace(rows, part=int(min(rows.part, max(16, max_memory // 32 // rows.columns))))
+        room = max_memory // 4 // (8 * rows.columns)  # a row there, and the core's copy
+        return replace(rows, part=min(rows.part, max(16, room)))
 
     def _open(self) -> np.ndarray:
         return np.load(self.matrix, mmap_mode="r") if isinstance(self.matrix, Path) else self.matrix

@@ -23,7 +23,7 @@ FEW = 64  # rows at least
 PROPOSED = 8  # of a cluster, in each round
 ROUNDS = 8  # of proposals
 STEPS = 150  # of the subgradient descent, in each pass
-HALVINGS = 40  # of the range of the budget's multiplier, in thirds
+CUTS = 40  # of a third of the range of the budget's multiplier
 BETTER = 1e-5  # of the score: what a round must bring to be followed by another
 
 
@@ -250,7 +250,7 @@ class Shortlist:
             dearest = (above[free][priced] / costs[free][priced]).max(initial=0.0)
         low, high = 0.0, float(min(dearest, 1e300))
         tried = {at: limit(at) for at in (low, mu)}
-        for _ in range(HALVINGS):
+        for _ in range(CUTS):
             left_at, right_at = low + (high - low) / 3, high - (high - low) / 3
             tried |= {at: limit(at) for at in (left_at, right_at)}
             if tried[left_at] <= tried[right_at]:
