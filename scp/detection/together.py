@@ -41,43 +41,46 @@ def usual_places(xy: np.ndarray, confidence: np.ndarray, shapes: np.ndarray) -> 
     """
     out = np.full(xy.shape, np.nan)
     best = np.full(len(xy), np.inf)
-    for shape in shapes:
-        there = np.isfinite(shape).all(axis=-1)
+    present = np.isfinite(shapes).all(axis=-1)
+    for there in np.unique(present, axis=0):  # templates with the same landmarks together
         if there.sum() < LEAST:
             continue
-        fitted, residual = _fitted(xy[:, there], confidence[:, there], shape[there])
-        better = np.flatnonzero(residual < best)
-        best[better] = residual[better]
+        alike = shapes[(present == there).all(axis=1)][:, there]
+        fitted, residual = _fitted(xy[:, there], confidence[:, there], alike)
+        first = residual.argmin(axis=0)
+        better = np.flatnonzero(residual.min(axis=0) < best)
+        best[better] = residual.min(axis=0)[better]
         out[better] = np.nan
-        out[np.ix_(better, np.flatnonzero(there))] = fitted[better]
+        out[np.ix_(better, np.flatnonzero(there))] = fitted[first[better], better]
     return out
 
 
-def _fitted(xy, confidence, shape) -> tuple[np.ndarray, np.ndarray]:
-    """`shape` [K][2] moved to the places of each image [N][K][2], and the median residual [N];
-    infinite where too few are known."""
+def _fitted(xy, confidence, shapes) -> tuple[np.ndarray, np.ndarray]:
+    """Each of `shapes` [T][K][2] moved to the places of each image [N][K][2]: [T][N][K][2], and the
+    median residuals [T][N]; infinite where too few are known or no map fits."""
     known = np.isfinite(xy).all(axis=-1)
+    enough = known.sum(axis=1) >= LEAST
     xy = np.where(known[..., None], xy, 0)
     prior = np.where(known, np.nan_to_num(confidence) + 1e-6, 0)
-    centre = shape.mean(axis=0)
-    extent = np.sqrt(np.square(shape - centre).sum(axis=1).mean())
-    if not extent > 0:
-        return np.zeros(xy.shape), np.full(len(xy), np.inf)
-    basis = np.c_[(shape - centre) / extent, np.ones(len(shape))]
-    weight = prior
+    centred = shapes - shapes.mean(axis=1, keepdims=True)
+    extent = np.sqrt(np.square(centred).sum(axis=2).mean(axis=1))
+    centred = centred / np.where(extent > 0, extent, 1)[:, None, None]
+    basis = np.concatenate([centred, np.ones((*centred.shape[:2], 1))], axis=2)
+    squares = (basis[..., :, None] * basis[..., None, :]).reshape(*basis.shape[:2], 9)
+    across = basis.swapaxes(1, 2)[:, None]
+    weight = np.broadcast_to(prior, (len(shapes), *prior.shape))
     for _ in range(STEPS):
-        normal = np.einsum("nk,ka,kb->nab", weight, basis, basis) + 1e-9 * np.eye(3)
-        moved = np.linalg.solve(normal, np.einsum("nk,ka,nkc->nac", weight, basis, xy))
-        fitted = basis @ moved
+        normal = (weight @ squares).reshape(len(shapes), len(xy), 3, 3) + 1e-9 * np.eye(3)
+        moved = np.linalg.solve(normal, across @ (weight[..., None] * xy))
+        fitted = basis[:, None] @ moved
         residual = np.where(known, np.hypot(*np.moveaxis(fitted - xy, -1, 0)), np.nan)
-        enough = known.sum(axis=1) >= LEAST
-        residual[~enough] = 0
-        median = np.nanmedian(residual, axis=1)
-        size = np.sqrt(np.abs(np.linalg.det(moved[:, :2])))  # the extent in the image
-        scale = np.maximum(np.maximum(1.5 * median, NEAR * size), 1e-9)
-        weight = prior / (1 + np.square(np.nan_to_num(residual) / scale[:, None])) ** 2
-    stretch = np.linalg.svd(moved[:, :2], compute_uv=False)
-    sound = (np.linalg.det(moved[:, :2]) > 0) & (stretch[:, 1] > FLAT * stretch[:, 0])
+        residual[:, ~enough] = 0
+        median = np.nanmedian(residual, axis=2)
+        turn = np.linalg.det(moved[..., :2, :])
+        scale = np.maximum(np.maximum(1.5 * median, NEAR * np.sqrt(np.abs(turn))), 1e-9)
+        weight = prior / (1 + np.square(np.nan_to_num(residual) / scale[..., None])) ** 2
+    stretch = np.linalg.svd(moved[..., :2, :], compute_uv=False)
+    sound = (turn > 0) & (stretch[..., 1] > FLAT * stretch[..., 0]) & (extent > 0)[:, None]
     return fitted, np.where(enough & sound, median, np.inf)
 
 
