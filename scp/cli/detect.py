@@ -312,8 +312,10 @@ def tell_found(run, found, out: str | None = None, refined: bool = False) -> Non
     seen = found.source == FOUND
     first = found.least_certain(DOUBTFUL)
     if first:
-        means = [found.confidence[i][seen[i]].mean() for i in first]
-        words = [f"{visible(found.ids[i])} ({v:.2f})" for i, v in zip(first, means, strict=True)]
+        errors = found.error is not None
+        values, form = (found.error, "{:.1f} px off") if errors else (found.confidence, "{:.2f}")
+        means = [form.format(values[i][seen[i]].mean()) for i in first]
+        words = [f"{visible(found.ids[i])} ({v})" for i, v in zip(first, means, strict=True)]
         print("least certain, to look at first:", ", ".join(words))
     if count := int((found.source == CORRECTED).sum()):
         points = "1 point that was" if count == 1 else f"{count} points that were"

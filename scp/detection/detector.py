@@ -10,7 +10,7 @@ smaller ones know where in the image they are; places that only one view finds a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from ..report import cells, figures
 from ..selection.answer import listed
 from ..values import whole
 from .annotated import annotated, as_dataset, templates_among
+from .expected import LEFT_OUT, error_scale, expected_error
 from .matches import grid_scales
 from .templates import MODES, Templates
 from .together import FEWEST, LEAST, ROUNDS, SAMPLE, reach_of, trust_of, usual_places
@@ -63,9 +64,10 @@ class Detections(Landmarks):
         templates: ids of the M templates; pseudo-templates
             (`LandmarkDetector.add_pseudo_templates`) are templates too, the last ones.
         confidence: in [0, 1]: how similar the places are, and how well the votes agree (`combine`).
-        error: in original pixels: how far off the place found comes back in the templates, on
-            average; it needs no labels of the image. With one template it is far below the true
-            error, for the way back repeats the mistakes of the way there.
+        error: in original pixels: how far from the truth the place probably is, from the
+            confidence and the cycle (`scp.detection.expected`); no label of the image is needed.
+        cycle: float64 [N][L], in original pixels: how far from the templates' own landmarks the
+            place found comes back, on average.
         template: int64 [N][L], the template that weighs most.
         votes: float64 [M][V][N][L][2], what each view of each template says; similarity:
             float32 [M][V][N][L].
@@ -76,6 +78,7 @@ class Detections(Landmarks):
     template: np.ndarray
     votes: np.ndarray
     similarity: np.ndarray
+    cycle: np.ndarray
     images: Any = field(default=None, compare=False)
 
     def _said(self) -> str:
@@ -145,24 +148,41 @@ class FindLandmarks:
     seen: np.ndarray
 
     def __call__(self, i: int) -> dict[str, Any]:
-        index, pseudo = self.detector.templates_, self.detector.pseudo_templates_
+        detector, index = self.detector, self.detector.templates_
         votes, similarity, pyramid = index.find(self.images, i)
-        if self.images.ids[i] in pseudo:
+        pseudo, own = detector.pseudo_templates_, None
+        if self.images.ids[i] in pseudo:  # does not vote about itself
             own = len(index) - len(pseudo) + pseudo.index(self.images.ids[i])
             votes[own], similarity[own] = np.nan, np.nan
-        count = votes.shape[2]
-        xy, confidence, vote = self.detector._decide(
-            votes.reshape(-1, count, 2), similarity.reshape(-1, count), self.scales[i]
-        )
-        error = index.cycle(pyramid, xy, self.images.shape(i)) * self.seen[i]
+        xy, confidence, vote = detector._decide(votes, similarity, self.scales[i], index.shapes)
+        cycle = index.cycle(pyramid, xy, self.images.shape(i), own) * self.seen[i]
+        error = self.scales[i] * detector._expected(confidence, cycle / self.scales[i])
         return {
             "votes": votes,
             "similarity": similarity,
             "xy": xy,
             "confidence": confidence,
-            "error": error,
+            "error": error * detector.error_scale_,
+            "cycle": cycle,
             "template": vote // len(index.views),
         }
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A template's landmarks as the others find them.
+
+    Attributes:
+        row: of the template. votes, similarity: of all templates, NaN of its own. shape: (H, W) of
+            the image. scale, seen: see `FindLandmarks`.
+    """
+
+    row: int
+    votes: np.ndarray
+    similarity: np.ndarray
+    shape: tuple[int, int]
+    scale: float
+    seen: float
 
 
 class LandmarkDetector(Estimator):
@@ -185,6 +205,9 @@ class LandmarkDetector(Estimator):
     Attributes:
         templates_: the `Templates`. pseudo_templates_: ids, see `add_pseudo_templates`.
         reach_: float64 [L], see `learn_places`; None: each landmark is decided alone.
+        others_: float64 [3][T][L]: confidence, cycle and error, in pixels of the grid, of T
+            templates (LEFT_OUT at most) as the others find them. error_scale_: float64 [L], what
+            `expected_error` is multiplied by because of them.
     """
 
     def __init__(
@@ -233,16 +256,40 @@ class LandmarkDetector(Estimator):
                 data set.
         """
         self.check()
-        self.templates_ = Templates(
-            self.extractor,
-            annotated(images, landmarks),
-            self.mode,
-            self.view_list(),
-            cycles=True,
-        )
+        chosen = annotated(images, landmarks)
+        views = self.view_list()
+        self.templates_ = Templates(self.extractor, chosen, self.mode, views, cycles=True)
         self.pseudo_templates_: list[str] = []
         self.reach_: np.ndarray | None = None
+        self._others = list(self._from_others(chosen))
+        self._learn_errors()
         return self
+
+    def _from_others(self, chosen: Dataset) -> Iterator[LeftOut]:
+        """Templates, at most LEFT_OUT of them, searched with the others."""
+        count = len(chosen) if len(chosen) > 1 else 0
+        scales = grid_scales(chosen, self.extractor.grid_size)
+        seen = grid_scales(chosen, self.templates_.views.sizes[0])
+        for t in sorted({k * count // LEFT_OUT for k in range(LEFT_OUT)} if count else ()):
+            votes, similarity, _ = self.templates_.find(chosen, t)
+            votes[t], similarity[t] = np.nan, np.nan
+            yield LeftOut(t, votes, similarity, chosen.shape(t), scales[t], seen[t])
+
+    def _learn_errors(self) -> None:
+        """Sets others_ and error_scale_."""
+        index = self._fitted()
+        self.others_ = np.empty((3, len(self._others), index.shapes.shape[1]))
+        for k, own in enumerate(self._others):
+            shapes = np.delete(index.shapes, own.row, axis=0)
+            xy, confidence, _ = self._decide(own.votes, own.similarity, own.scale, shapes)
+            cycle = index.cycle(None, xy, own.shape, own.row) * own.seen
+            error = np.hypot(*(xy - index.shapes[own.row]).T)
+            self.others_[:, k] = confidence, cycle / own.scale, error / own.scale
+        confidence, cycle, errors = self.others_
+        self.error_scale_ = error_scale(errors, self._expected(confidence, cycle))
+
+    def _expected(self, confidence: np.ndarray, cycle: np.ndarray) -> np.ndarray:
+        return expected_error(confidence, cycle, len(self._fitted().shapes) > 1)
 
     def learn_places(
         self,
@@ -273,6 +320,7 @@ class LandmarkDetector(Estimator):
         found = self.predict(some, progress=bar, workers=workers, folder=folder)
         scales = grid_scales(some, self.extractor.grid_size)
         self.reach_ = reach_of(found.xy, found.confidence, scales, index.shapes)
+        self._learn_errors()
         return self
 
     def add_pseudo_templates(
@@ -323,7 +371,7 @@ class LandmarkDetector(Estimator):
         seen = grid_scales(images, index.views.sizes[0])
         shape = len(index), len(index.views), len(images), index.present.shape[1]
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
-        xy, confidence, error = np.empty((*shape[2:], 2)), np.empty(shape[2:]), np.empty(shape[2:])
+        xy, (confidence, error, cycle) = np.empty((*shape[2:], 2)), np.empty((3, *shape[2:]))
         template = np.empty(shape[2:], np.int64)
         bar = watch(progress, "landmarks", len(images))
         task = FindLandmarks(self, images, scales, seen)
@@ -332,8 +380,8 @@ class LandmarkDetector(Estimator):
         results = for_each(task, range(len(images)), workers, folder)
         for done, (i, own) in enumerate(results, 1):
             votes[:, :, i], similarity[:, :, i] = own["votes"], own["similarity"]
-            xy[i], confidence[i], error[i] = own["xy"], own["confidence"], own["error"]
-            template[i] = own["template"]
+            xy[i], confidence[i], template[i] = own["xy"], own["confidence"], own["template"]
+            error[i], cycle[i] = own["error"], own["cycle"]
             if bar:
                 bar(done, len(images))
         names = index.names or numbered(shape[3])
@@ -347,6 +395,7 @@ class LandmarkDetector(Estimator):
             template=template,
             votes=votes,
             similarity=similarity,
+            cycle=cycle,
             images=images,
         )
 
@@ -378,15 +427,18 @@ class LandmarkDetector(Estimator):
             self.add_pseudo_templates(images, pseudo_templates, progress=progress)
         return self.predict(images, progress=progress).with_marks(Landmarks.of(chosen))
 
-    def _decide(self, votes: np.ndarray, similarity: np.ndarray, scale: float):
-        """One image from its votes [M][L][2]: see `combine`."""
-        index = self._fitted()
-        how = (self.rule, AGREE * scale, np.tile(index.views.weights, len(index)))
-        xy, confidence, vote = combine(votes, similarity, *how)
+    def _decide(self, votes: np.ndarray, similarity: np.ndarray, scale: float, shapes: np.ndarray):
+        """One image from its votes [T][V][L][2], the usual places by these templates' landmarks:
+        see `combine`."""
+        index, (_, _, count) = self._fitted(), similarity.shape
+        votes, similarity = votes.reshape(-1, count, 2), similarity.reshape(-1, count)
+        weights = np.tile(index.views.weights, len(index))
+        xy, confidence, vote = combine(votes, similarity, self.rule, AGREE * scale, weights)
         for _ in range(0 if self.reach_ is None else ROUNDS):
-            places = usual_places(xy[None], confidence[None], index.shapes)[0]
-            trust = trust_of(votes, places, self.reach_ * scale)
-            xy, confidence, vote = combine(votes, similarity, *how, trust)
+            places = usual_places(xy[None], confidence[None], shapes)[0]
+            reach = self.reach_ * scale
+            trust = trust_of(votes, places, reach)
+            xy, confidence, vote = combine(votes, similarity, self.rule, reach, weights, trust)
         return xy, confidence, vote
 
     def _fitted(self) -> Templates:

@@ -49,9 +49,8 @@ class Templates:
         self.shapes: np.ndarray = np.where(self.present[..., None], images.landmarks, np.nan)
 
     def add(self, images: Dataset) -> None:
-        """More templates, with the same landmarks; `cycle` does not ask them, and their landmarks
-        are not in `shapes`."""
-        ids, *arrays = self._look(images, False)
+        """More templates, with the same landmarks; these are not in `shapes`."""
+        ids, *arrays = self._look(images, bool(self._pyramids))
         self.ids = self.ids + ids
         present, vectors, norms = arrays
         self.present = np.concatenate([self.present, present])
@@ -133,20 +132,30 @@ class Templates:
         xy[absent], similarity[absent] = np.nan, np.nan
         return xy, similarity, first
 
-    def cycle(self, pyramid: FeaturePyramid, xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    def cycle(
+        self,
+        pyramid: FeaturePyramid | None,
+        xy: np.ndarray,
+        shape: tuple[int, int],
+        own: int | None = None,
+    ) -> np.ndarray:
         """How far from the templates' own landmarks the places found come back: there and back
         again (scp/similarity/cycle.py), an error estimate without labels of the image.
 
         Args:
-            pyramid: of the image's first view, as `find` returns it.
+            pyramid: of the image's first view, as `find` returns it; None: that of template `own`.
             xy: [L][2], landmarks found, in pixels of the image; NaN where there is none.
             shape: (H, W) of the image.
+            own: the template that the image is, which is not asked; None: it is none.
 
         Returns:
             float64 [L], pixels of the first view, the mean over templates; NaN where there is none.
         """
         there = np.isfinite(xy).all(axis=1)
-        present = self.present[: len(self._homes)]
+        present = self.present.copy()
+        if own is not None:
+            pyramid = self._pyramids[own] if pyramid is None else pyramid
+            present[own] = False
         apart = np.full(present.shape, np.nan)
         query = _query(pyramid, self._points(0, np.where(there[:, None], xy, 0), shape), self.mode)
         for t, home in enumerate(self._homes):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..datasets import Dataset
 
 MARKED, FOUND, CORRECTED = SOURCES = ("marked", "found", "corrected")
+# Shares of errors, and below how many times the expected error they are: benchmarks/expected.py.
+LEVELS, RADII = (0.0, 0.5, 0.8, 0.9, 0.95), (0.0, 0.85, 1.47, 1.9, 2.3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,8 @@ class Landmarks(Result):
         names: L names of landmarks, unique.
         xy: float64 [N][L][2], (x, y) in pixels of the original image; NaN where absent.
         confidence: float64 [N][L], or None.
-        error: float64 [N][L], the expected distance from the truth, or None.
+        error: float64 [N][L], the expected distance from the truth in pixels of the original
+            image, or None.
         source: str [N][L], who says where a point is, or None: "marked" by a person as a
             template's, "found" by a method, "corrected" by a person afterwards (an absent point
             that is corrected was taken away by a person); "" nothing is known. The confidence of
@@ -134,14 +137,56 @@ class Landmarks(Result):
         """bool [N][L]: the point is there."""
         return ~np.isnan(self.xy[..., 0])
 
+    def doubt(self) -> np.ndarray | None:
+        """float64 [N]: how little is known of the points of each image that no person gave: their
+        mean expected error over the extent of the image's landmarks; where errors are not known,
+        minus the mean confidence. NaN where there is no such point; None where neither is known.
+        """
+        values = self.error if self._says(self.error) else self.confidence
+        if values is None:
+            return None
+        mean = _mean(np.where(self.present & ~self.by_hand, values, np.nan))
+        if values is self.confidence:
+            return -mean
+        middle = np.stack([_mean(self.xy[..., axis]) for axis in (0, 1)], axis=-1)
+        extent = np.sqrt(_mean(np.square(self.xy - middle[:, None]).sum(axis=-1)))
+        return mean / np.where(extent > 0, extent, 1)
+
+    def _says(self, values: np.ndarray | None) -> bool:
+        return values is not None and np.isfinite(values[self.present & ~self.by_hand]).any()
+
     def least_certain(self, count: int) -> list[int]:
-        """Rows of the images to look at first: those of the lowest mean confidence among the points
-        that no person gave."""
-        if self.confidence is None:
+        """Rows of the images to look at first: those of most `doubt`."""
+        doubt = self.doubt()
+        if doubt is None:
             return []
-        known = np.where(self.present & ~self.by_hand, self.confidence, np.nan)
-        there = np.flatnonzero(np.isfinite(known).any(axis=1))
-        return there[np.nanmean(known[there], axis=1).argsort(kind="stable")][:count].tolist()
+        there = np.flatnonzero(np.isfinite(doubt))
+        return there[(-doubt[there]).argsort(kind="stable")][:count].tolist()
+
+    def radius(self, level: float = 0.8) -> np.ndarray:
+        """Radii of circles around the points in which the truth lies with this probability,
+        float64 [N][L], in pixels of the original image; 0 of points that a person gave.
+
+        They are multiples of the expected errors, the same for all kinds of images that were
+        measured (docs/lab/detection.md).
+
+        Raises:
+            ValueError: a level below 0 or above 0.95, the last that was measured; errors are not
+                known.
+        """
+        if self.error is None:
+            raise ValueError("these landmarks have no expected errors, as those of scp detect do")
+        return self.error * errors_within(level)
+
+    def with_errors(self, matched: Landmarks) -> Self:
+        """The same with expected errors: those of landmarks that were matched, joined by id and
+        name, or the distance from these where that is larger. What a network makes of matches
+        errs less than they do, so these errors are on the safe side."""
+        if matched.error is None:
+            return self
+        other = matched.columns(self.names).rows(self.ids, absent=True)
+        apart = np.hypot(*np.moveaxis(self.xy - other.xy, -1, 0))
+        return replace(self, error=np.where(self.by_hand, 0.0, np.maximum(other.error, apart)))
 
     @property
     def by_hand(self) -> np.ndarray:
@@ -276,6 +321,20 @@ class Landmarks(Result):
         parts = (self.confidence, self.error, self.source, self.visible)
         more = (None if v is None else v[:, at].copy() for v in parts)
         return Landmarks(self.ids, list(names), self.xy[:, at].copy(), *more)
+
+
+def errors_within(level: float) -> float:
+    """How many times the expected error this share of errors is below; ValueError for a level
+    below 0 or above 0.95."""
+    if not 0 <= level <= LEVELS[-1]:
+        raise ValueError(f"level must be 0 to {LEVELS[-1]}, got {level}")
+    return float(np.interp(-np.log1p(-level), -np.log1p(-np.array(LEVELS)), RADII))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Means of rows [N][...], of what is known; NaN where nothing is."""
+    count = np.isfinite(values).sum(axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
 
 
 def _alone(ids: Sequence[str]) -> set[str]:

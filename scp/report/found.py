@@ -72,15 +72,15 @@ def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
     if confidence is not None:
         low, high = (float(v) for v in np.nanpercentile(_known(marks, confidence), [2, 98]))
         scale = (low, high) if high > low else (low - 1e-3, high + 1e-3)
-    # Least certain first: by the confidence, or by the expected error.
-    doubt = -confidence if confidence is not None else error
+    doubt = marks.doubt()
     groups = []
     shown = [int(i) for i in templates if marks.present[i].any()][:CHOSEN]
     if shown:
         said = "On the annotated images" if marks.source is None else "Marked by a person"
         groups.append((said, shown))
     if doubt is not None:
-        order = others[np.argsort(-_means(marks, doubt, 1)[others], kind="stable")]
+        unsure = np.nan_to_num(doubt, nan=np.inf)  # nothing known of it: first
+        order = others[np.argsort(-unsure[others], kind="stable")]
         first = order[:DOUBTFUL].tolist()
         groups.append((f"On the least certain of the other {len(others):,}", first))
         others = order
@@ -186,12 +186,6 @@ def _table(marks, rows: np.ndarray) -> list[list[str]]:
 def _known(marks, values: np.ndarray) -> np.ndarray:
     values = values[marks.present & ~marks.by_hand]
     return values if np.isfinite(values).any() else np.zeros(1)
-
-
-def _means(marks, values: np.ndarray, axis: int) -> np.ndarray:
-    """Means over the landmarks that are present; NaN becomes the least certain."""
-    found = _mean(np.where(marks.present, values, np.nan), axis)
-    return np.nan_to_num(found, nan=np.inf)
 
 
 def _mean(values: np.ndarray, axis: int = 0) -> np.ndarray:

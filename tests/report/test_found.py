@@ -56,9 +56,9 @@ def report(tmp_path, landmarks=None):
 
 def uncertain(images, rows=range(12)):
     """Image 5 is the least certain, and in it landmark 4; landmark 2 is absent from image 6."""
-    confidence = np.full((12, 19), 0.8)
-    confidence[5], confidence[5, 4] = 0.3, 0.11
-    found = found_in(images, confidence=confidence, error=np.full((12, 19), 2.5))
+    confidence, error = np.full((12, 19), 0.8), np.full((12, 19), 2.5)
+    confidence[5], confidence[5, 4], error[5] = 0.3, 0.11, 6.0
+    found = found_in(images, confidence=confidence, error=error)
     found.xy[6, 2] = np.nan
     return found.rows([images.ids[i] for i in rows])
 
