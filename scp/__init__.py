@@ -38,7 +38,7 @@ from .detection import Detections, LandmarkDetector, combine, match_templates
 from .devices import get_threads, set_threads
 from .evaluation import Evaluation, evaluate, metrics
 from .faces import FaceAutoencoder, FaceDetector
-from .features import FeatureExtractor, FeaturePyramid, GradientExtractor
+from .features import FeatureExtractor, FeaturePyramid, GradientExtractor, usual_size
 from .landmarks import Landmarks, convert_landmarks, read_landmarks, write_landmarks
 from .measures import Measurements, measure, read_definitions
 from .refinement import LandmarkRefiner, SupervisedDetector, confidence_weights
@@ -101,6 +101,7 @@ __all__ = [
     "select",
     "select_vectors",
     "set_threads",
+    "usual_size",
     "verify",
     "write_landmarks",
     "write_report",

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..detection.absent import LIKELY
 from ..landmarks import CORRECTED, FOUND, MARKED, read_landmarks
 from ..landmarks.edits import ledger_of
 from ..landmarks.names import visible
@@ -90,6 +91,11 @@ def add_pool_arguments(group) -> None:
         action="store_true",
         help="decide each landmark alone, not by its usual place beside the others",
     )
+    group.add_argument(
+        "--every",
+        action="store_true",
+        help="a place for every landmark, also where it is probably not in the image",
+    )
 
 
 def pool_options(args) -> dict:
@@ -97,6 +103,7 @@ def pool_options(args) -> dict:
     return {
         "pseudo_templates": args.pseudo_templates,
         "together": False if args.alone else None,
+        "every": args.every,
     }
 
 
@@ -299,10 +306,25 @@ def _summary(args, found, out: Path) -> dict:
         "views": found.votes.shape[1],
         "file": str(out),
         "confidence": float(found.confidence[seen].mean()) if seen.any() else None,
+        "absent": int((~found.present & ~found.by_hand).sum()),
         "least_confident": {
             found.ids[i]: float(found.confidence[i][seen[i]].mean()) for i in first
         },
     }
+
+
+def tell_absent(found) -> None:
+    """How many landmarks are probably not in their images."""
+    if found.presence is None:
+        return
+    counts = (~found.present & ~found.by_hand & (found.presence < LIKELY)).sum(axis=1)
+    if total := int(counts.sum()):
+        points = "1 landmark is" if total == 1 else f"{total} landmarks are"
+        first = (-counts).argsort(kind="stable")[: min(DOUBTFUL, int((counts > 0).sum()))]
+        most = ", ".join(f"{visible(found.ids[i])} ({counts[i]})" for i in first)
+        print(
+            f"{points} probably not in the image, and without a place (--every gives one): {most}"
+        )
 
 
 def tell_found(run, found, out: str | None = None, refined: bool = False) -> None:
@@ -317,6 +339,7 @@ def tell_found(run, found, out: str | None = None, refined: bool = False) -> Non
         means = [form.format(values[i][seen[i]].mean()) for i in first]
         words = [f"{visible(found.ids[i])} ({v})" for i, v in zip(first, means, strict=True)]
         print("least certain, to look at first:", ", ".join(words))
+    tell_absent(found)
     if count := int((found.source == CORRECTED).sum()):
         points = "1 point that was" if count == 1 else f"{count} points that were"
         print(f"kept and used: {points} corrected by hand")

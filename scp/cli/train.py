@@ -55,7 +55,8 @@ def add_train(commands) -> None:
         "--size",
         type=size,
         metavar="S",
-        help="of the images in pixels, 384 or 768x384 (rows x columns)",
+        help="of the images in pixels, 384 or 768x384 (rows x columns); default: with laptop as "
+        "the images are, 384 at most; with paper 384",
     )
     how.add_argument(
         "--objective",
@@ -140,7 +141,7 @@ def settings(pairs: list[str]) -> tuple[dict, dict]:
 
 def run_train(args) -> int:
     from ..datasets import find_inverted
-    from ..features import FeatureExtractor
+    from ..features import FeatureExtractor, usual_size
     from ..runs import holding
     from ..selection import image_warnings
 
@@ -155,6 +156,8 @@ def run_train(args) -> int:
         training=training,
     ).check()
     pool = open_data(args)
+    if args.size is None and args.preset == "laptop":
+        extractor.size = usual_size(pool, extractor.grid_size, extractor.unit)
     run = run_path(args, pool)
     workers = workers_of(args)
     with holding(run, pool):

@@ -27,6 +27,7 @@ from ..progress import Progress, renamed, watch
 from ..report import cells, figures
 from ..selection.answer import listed
 from ..values import whole
+from .absent import LIKELY, presence
 from .annotated import annotated, as_dataset, templates_among
 from .expected import LEFT_OUT, error_scale, expected_error
 from .matches import grid_scales
@@ -154,9 +155,12 @@ class FindLandmarks:
         if self.images.ids[i] in pseudo:  # does not vote about itself
             own = len(index) - len(pseudo) + pseudo.index(self.images.ids[i])
             votes[own], similarity[own] = np.nan, np.nan
-        xy, confidence, vote = detector._decide(votes, similarity, self.scales[i], index.shapes)
-        cycle = index.cycle(pyramid, xy, self.images.shape(i), own) * self.seen[i]
-        error = self.scales[i] * detector._expected(confidence, cycle / self.scales[i])
+        scale, shape = self.scales[i], self.images.shape(i)
+        xy, confidence, vote = detector._decide(votes, similarity, scale, index.shapes)
+        likely = detector._presence(xy, confidence, scale, shape)
+        xy[likely < (0 if detector.every else LIKELY)] = np.nan
+        cycle = index.cycle(pyramid, xy, shape, own) * self.seen[i]
+        error = scale * detector._expected(confidence, cycle / scale)
         return {
             "votes": votes,
             "similarity": similarity,
@@ -164,6 +168,7 @@ class FindLandmarks:
             "confidence": confidence,
             "error": error * detector.error_scale_,
             "cycle": cycle,
+            "presence": likely,
             "template": vote // len(index.views),
         }
 
@@ -201,6 +206,8 @@ class LandmarkDetector(Estimator):
             (degrees, zoom) pairs; None: `usual_views`.
         together: whether `learn_places` lets the landmarks of an image be decided together
             (`scp.detection.together`); None: in all modes but "paper".
+        every: give every landmark a place, also where it is probably not in the image
+            (`scp.detection.absent`), which is known where they are decided together.
 
     Attributes:
         templates_: the `Templates`. pseudo_templates_: ids, see `add_pseudo_templates`.
@@ -218,12 +225,14 @@ class LandmarkDetector(Estimator):
         mode: str = "bilinear",
         views: int | Sequence[tuple[float, float]] | None = None,
         together: bool | None = None,
+        every: bool = False,
     ):
         self.extractor = extractor
         self.rule = rule
         self.mode = mode
         self.views = views
         self.together = together
+        self.every = every
 
     def check(self) -> LandmarkDetector:
         """self; ValueError names an argument of the constructor that is wrong."""
@@ -234,6 +243,8 @@ class LandmarkDetector(Estimator):
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
         if not (self.together is None or isinstance(self.together, bool)):
             raise ValueError(f"together must be True, False or None, got {self.together!r}")
+        if not isinstance(self.every, bool):
+            raise ValueError(f"every must be True or False, got {self.every!r}")
         self.view_list()
         return self
 
@@ -371,7 +382,7 @@ class LandmarkDetector(Estimator):
         seen = grid_scales(images, index.views.sizes[0])
         shape = len(index), len(index.views), len(images), index.present.shape[1]
         votes, similarity = np.empty((*shape, 2)), np.empty(shape, np.float32)
-        xy, (confidence, error, cycle) = np.empty((*shape[2:], 2)), np.empty((3, *shape[2:]))
+        xy, values = np.empty((*shape[2:], 2)), np.empty((4, *shape[2:]))
         template = np.empty(shape[2:], np.int64)
         bar = watch(progress, "landmarks", len(images))
         task = FindLandmarks(self, images, scales, seen)
@@ -380,10 +391,11 @@ class LandmarkDetector(Estimator):
         results = for_each(task, range(len(images)), workers, folder)
         for done, (i, own) in enumerate(results, 1):
             votes[:, :, i], similarity[:, :, i] = own["votes"], own["similarity"]
-            xy[i], confidence[i], template[i] = own["xy"], own["confidence"], own["template"]
-            error[i], cycle[i] = own["error"], own["cycle"]
+            xy[i], template[i] = own["xy"], own["template"]
+            values[:, i] = [own[name] for name in ("confidence", "error", "cycle", "presence")]
             if bar:
                 bar(done, len(images))
+        confidence, error, cycle, likely = values
         names = index.names or numbered(shape[3])
         return Detections(
             images.ids,
@@ -391,6 +403,7 @@ class LandmarkDetector(Estimator):
             xy,
             confidence,
             error,
+            presence=None if self.reach_ is None else likely,
             templates=index.ids,
             template=template,
             votes=votes,
@@ -426,6 +439,16 @@ class LandmarkDetector(Estimator):
         if pseudo_templates:
             self.add_pseudo_templates(images, pseudo_templates, progress=progress)
         return self.predict(images, progress=progress).with_marks(Landmarks.of(chosen))
+
+    def _presence(self, xy, confidence, scale: float, shape: tuple[int, int]) -> np.ndarray:
+        """Probabilities that the landmarks [L] of an image are there; NaN where nothing is known of
+        their usual places."""
+        shapes = self._fitted().shapes
+        if self.reach_ is None:
+            return np.full(len(xy), np.nan)
+        places = usual_places(xy[None], confidence[None], shapes)[0]
+        having = np.isfinite(shapes).all(axis=-1).sum(axis=0)
+        return presence(confidence, places, self.reach_ * scale, shape, having, len(shapes))
 
     def _decide(self, votes: np.ndarray, similarity: np.ndarray, scale: float, shapes: np.ndarray):
         """One image from its votes [T][V][L][2], the usual places by these templates' landmarks:

@@ -175,7 +175,7 @@ def _lines(result: Result, study: Study, m: int, way: str, rows, found, selected
 
 def _detector(study: Study) -> LandmarkDetector:
     o = study.options
-    return LandmarkDetector(extractor=study.extractor, rule=o.rule, views=o.views)
+    return LandmarkDetector(extractor=study.extractor, rule=o.rule, views=o.views, every=True)
 
 
 def _with_pseudo_templates(study: Study, m: int, selected, count: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from .learned import FeatureExtractor
 from .maps import MapExtractor
 from .own import own_features
 from .pyramid import Extractor, FeaturePyramid, aligned, cell_offsets
+from .size import usual_size
 from .store import PyramidStore
 from .train import train
 from .vectors import ImageVectors
@@ -26,4 +27,5 @@ __all__ = [
     "extractor_for",
     "own_features",
     "train",
+    "usual_size",
 ]

@@ -15,7 +15,7 @@ from .table import SOURCES, Landmarks
 from .text import check_table, number_in, point_in
 
 KEYS = ("image", "landmark", "x", "y")
-_EXTRA = ("confidence", "error")
+_EXTRA = ("confidence", "error", "presence")
 # Spreadsheets run a cell that begins so (the full-width signs in some languages); behind an
 # apostrophe they show it as text.
 _RUN = re.compile("'*[=+\\-@\t\r\uff0b\uff0d\uff1d\uff20]")

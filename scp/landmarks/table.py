@@ -39,6 +39,7 @@ class Landmarks(Result):
             a point that a person gave is 1, its error 0.
         visible: bool [N][L], or None where nobody said; False: the point is there, but hidden
             behind something. True of absent points.
+        presence: float64 [N][L], the probability that the landmark is in the image, or None.
 
     Raises:
         ValueError: names that are empty or not unique, arrays of another shape, infinite values,
@@ -52,6 +53,7 @@ class Landmarks(Result):
     error: np.ndarray | None = None
     source: np.ndarray | None = None
     visible: np.ndarray | None = None
+    presence: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for field in ("ids", "names"):
@@ -63,7 +65,8 @@ class Landmarks(Result):
                 raise ValueError(f"{field} must be unique, {twice(values)!r} is there twice")
         check_alike(self.names, "names")
         shape = len(self.ids), len(self.names)
-        for field, expected in (("xy", (*shape, 2)), ("confidence", shape), ("error", shape)):
+        values = dict.fromkeys(("confidence", "error", "presence"), shape)
+        for field, expected in {"xy": (*shape, 2), **values}.items():
             value = getattr(self, field)
             if value is None and field != "xy":
                 continue
@@ -178,15 +181,20 @@ class Landmarks(Result):
             raise ValueError("these landmarks have no expected errors, as those of scp detect do")
         return self.error * errors_within(level)
 
-    def with_errors(self, matched: Landmarks) -> Self:
-        """The same with expected errors: those of landmarks that were matched, joined by id and
-        name, or the distance from these where that is larger. What a network makes of matches
-        errs less than they do, so these errors are on the safe side."""
-        if matched.error is None:
-            return self
+    def beside(self, matched: Landmarks) -> Self:
+        """The same with what template matching knows of these images and landmarks, joined by id
+        and name: a landmark that it takes to be absent is; the expected error is that of the match,
+        or the distance from it where that is larger. What a network makes of matches errs less than
+        they do, so these errors are on the safe side."""
         other = matched.columns(self.names).rows(self.ids, absent=True)
-        apart = np.hypot(*np.moveaxis(self.xy - other.xy, -1, 0))
-        return replace(self, error=np.where(self.by_hand, 0.0, np.maximum(other.error, apart)))
+        error, gone = self.error, np.zeros(self.present.shape, bool)
+        if other.error is not None:
+            apart = np.hypot(*np.moveaxis(self.xy - other.xy, -1, 0))
+            error = np.where(self.by_hand, 0.0, np.maximum(other.error, apart))
+        if other.presence is not None:
+            gone = ~other.present & np.isfinite(other.presence) & ~self.by_hand
+        xy = np.where(gone[..., None], np.nan, self.xy)
+        return replace(self, xy=xy, error=error, presence=other.presence)
 
     @property
     def by_hand(self) -> np.ndarray:
@@ -227,10 +235,11 @@ class Landmarks(Result):
             source=np.where(hand, source, before),
             visible=self._seen(marks, hand, here, same),
             **{
-                name: np.where(hand, np.where(np.isnan(points[..., 0]), np.nan, known), values)
-                for name, known, values in (
-                    ("confidence", 1.0, self.confidence),
-                    ("error", 0.0, self.error),
+                name: np.where(hand, np.where(np.isnan(points[..., 0]), gone, known), values)
+                for name, known, gone, values in (
+                    ("confidence", 1.0, np.nan, self.confidence),
+                    ("error", 0.0, np.nan, self.error),
+                    ("presence", 1.0, 0.0, self.presence),
                 )
                 if values is not None
             },
@@ -276,7 +285,7 @@ class Landmarks(Result):
             out[here] = value[rows[here]]
             return out
 
-        parts = (self.xy, self.confidence, self.error, self.source, self.visible)
+        parts = (self.xy, self.confidence, self.error, self.source, self.visible, self.presence)
         return Landmarks(list(ids), self.names, *map(taken, parts))
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
@@ -318,7 +327,7 @@ class Landmarks(Result):
             if form(name) not in place:
                 raise ValueError(f"no landmark is called {name!r}")
         at = [place[form(name)] for name in names]
-        parts = (self.confidence, self.error, self.source, self.visible)
+        parts = (self.confidence, self.error, self.source, self.visible, self.presence)
         more = (None if v is None else v[:, at].copy() for v in parts)
         return Landmarks(self.ids, list(names), self.xy[:, at].copy(), *more)
 

@@ -45,6 +45,7 @@ class Finding(Held):
         views: int | Sequence[tuple[float, float]] | None = None,
         pseudo_templates: int | None = None,
         together: bool | None = None,
+        every: bool = False,
         out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Detections:
@@ -59,7 +60,7 @@ class Finding(Held):
             templates: the annotated images: landmarks of some of the images; or these images as a
                 data set; or their rows or ids, where the data set has landmarks; None: see
                 `annotated`.
-            rule, mode, views, together: see `scp.LandmarkDetector`.
+            rule, mode, views, together, every: see `scp.LandmarkDetector`.
             pseudo_templates: how many images vote too, see
                 `LandmarkDetector.add_pseudo_templates`; None: `usual_pseudo_templates`.
             out: a file instead of landmarks.csv in the run folder. write: False writes nothing.
@@ -71,6 +72,7 @@ class Finding(Held):
         if writes:
             self.dataset.rows(images.ids, "templates")
         options = {"rule": rule, "mode": mode, "views": views, "together": together}
+        options["every"] = every
         with self.holding(write and out is None):
             hand = self._hand(images, out, given)
             known = hand.templates()

@@ -116,14 +116,22 @@ def test_doubt_is_relative_to_the_size_of_what_is_seen():
     assert unknown.least_certain(2) == [1, 2]
 
 
-def test_refined_landmarks_take_the_errors_of_the_matches():
+def test_refined_landmarks_take_over_what_matching_knows():
     matched = landmarks([[1.0, 2.0], [3.0, 1.0]])
     far = matched.xy.copy()
     far[1, 1, 1] += 7
     refined = scp.Landmarks(matched.ids[::-1], matched.names, far[::-1])
-    assert refined.with_errors(matched).error.tolist() == [[3.0, 7.0], [1.0, 2.0]]
+    assert refined.beside(matched).error.tolist() == [[3.0, 7.0], [1.0, 2.0]]
     source = np.array([["marked", "found"], ["found", "found"]])
     hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source)
-    assert hand.with_errors(matched).error.tolist() == [[0.0, 2.0], [3.0, 1.0]]
+    assert hand.beside(matched).error.tolist() == [[0.0, 2.0], [3.0, 1.0]]
     plain = scp.Landmarks(matched.ids, matched.names, matched.xy)
-    assert refined.with_errors(plain) is refined
+    assert refined.beside(plain).error is None and refined.beside(plain).presence is None
+    xy, likely = matched.xy.copy(), np.array([[0.9, 0.2], [0.9, NAN]])
+    xy[0, 1] = NAN
+    absent = landmarks(np.where(np.isnan(xy[..., 0]), NAN, 1.0), xy, presence=likely)
+    after = refined.beside(absent)
+    assert after.present.tolist() == [[True, True], [True, False]]
+    assert np.array_equal(after.presence, likely[::-1], equal_nan=True)
+    hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source[:, ::-1])
+    assert hand.beside(absent).present.all()  # a person said where it is

@@ -1,0 +1,41 @@
+"""The size of the grid follows from the images."""
+
+import numpy as np
+import pytest
+
+import scp
+
+
+def pool(*shapes):
+    return scp.datasets.arrays([np.zeros(shape, np.uint8) for shape in shapes])
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((2400, 1935), (384, 384)),  # cephalograms
+        ((299, 299), (288, 288)),
+        ((160, 160), (160, 160)),
+        ((480, 632), (384, 384)),  # photographs
+        ((3000, 2500), (384, 384)),  # hands
+        ((2000, 800), (608, 256)),  # a spine
+        ((400, 1600), (192, 768)),
+        ((40, 60), (128, 128)),
+    ],
+)
+def test_size_of_one_shape(shape, size):
+    images = pool(shape)
+    assert scp.usual_size(images) == size
+    assert np.prod(size) <= 1.1 * 384 * 384
+
+
+def test_pools_of_many_shapes_become_squares():
+    assert scp.usual_size(pool((900, 400), (400, 900), (900, 400), (950, 400))) == (384, 384)
+    assert scp.usual_size(pool((900, 400), (900, 420), (950, 400))) == (576, 256)
+    assert scp.usual_size(pool((200, 200), (2000, 2000), (190, 210))) == (192, 192)
+
+
+def test_another_limit_and_unit():
+    assert scp.usual_size(pool((2400, 1935)), (768, 768), 64) == (768, 768)
+    with pytest.raises(ValueError, match="images: the data set is empty"):
+        scp.usual_size(pool((10, 10)).subset([]))
