@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MARKED, FOUND, CORRECTED = SOURCES = ("marked", "found", "corrected")
 # Shares of errors, and below how many times the expected error they are: benchmarks/expected.py.
 LEVELS, RADII = (0.0, 0.5, 0.8, 0.9, 0.95), (0.0, 0.85, 1.47, 1.9, 2.3)
+SQUARE = 1.35  # mean square of errors over their squared mean, there
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +184,22 @@ class Landmarks(Result):
 
     def beside(self, matched: Landmarks) -> Self:
         """The same with what template matching knows of these images and landmarks, joined by id
-        and name: a landmark that it takes to be absent is; the expected error is that of the match,
-        or the distance from it where that is larger. What a network makes of matches errs less than
-        they do, so these errors are on the safe side."""
+        and name: a landmark that it takes to be absent is, and expected errors are those of the
+        matches, less what a network mended.
+
+        The error of a match is that of the network's place and what the network moved it by; the
+        two have nothing to do with each other, so their mean squares add up. So all expected errors
+        are multiplied by one factor, 0.5 to 1.
+        """
         other = matched.columns(self.names).rows(self.ids, absent=True)
         error, gone = self.error, np.zeros(self.present.shape, bool)
         if other.error is not None:
-            apart = np.hypot(*np.moveaxis(self.xy - other.xy, -1, 0))
-            error = np.where(self.by_hand, 0.0, np.maximum(other.error, apart))
+            apart = np.square(self.xy - other.xy).sum(axis=-1)
+            known = np.isfinite(apart * other.error) & ~self.by_hand & ~other.by_hand
+            whole = SQUARE * np.square(other.error[known]).sum()
+            share = apart[known].sum() / whole if whole > 0 else 0
+            factor = np.sqrt(np.clip(1 - share, 0.25, 1))
+            error = np.where(self.by_hand, 0.0, factor * other.error)
         if other.presence is not None:
             gone = ~other.present & np.isfinite(other.presence) & ~self.by_hand
         xy = np.where(gone[..., None], np.nan, self.xy)

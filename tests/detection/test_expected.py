@@ -5,7 +5,7 @@ import pytest
 
 import scp
 from scp.detection.expected import LIMITS, ONE, SEVERAL, TYPICAL, error_scale, expected_error
-from scp.landmarks.table import LEVELS, RADII
+from scp.landmarks.table import LEVELS, RADII, SQUARE
 
 NAN = np.nan
 
@@ -118,10 +118,15 @@ def test_doubt_is_relative_to_the_size_of_what_is_seen():
 
 def test_refined_landmarks_take_over_what_matching_knows():
     matched = landmarks([[1.0, 2.0], [3.0, 1.0]])
-    far = matched.xy.copy()
-    far[1, 1, 1] += 7
-    refined = scp.Landmarks(matched.ids[::-1], matched.names, far[::-1])
-    assert refined.beside(matched).error.tolist() == [[3.0, 7.0], [1.0, 2.0]]
+    same = scp.Landmarks(matched.ids[::-1], matched.names, matched.xy)
+    assert same.beside(matched).error.tolist() == [[3.0, 1.0], [1.0, 2.0]]
+    moved = matched.xy.copy()
+    moved[..., 1] += 1.5
+    refined = scp.Landmarks(matched.ids, matched.names, moved)
+    factor = np.sqrt(1 - 4 * 1.5**2 / (SQUARE * 15))
+    assert np.allclose(refined.beside(matched).error, factor * matched.error)
+    far = scp.Landmarks(matched.ids, matched.names, matched.xy + 50)
+    assert np.allclose(far.beside(matched).error, matched.error / 2)
     source = np.array([["marked", "found"], ["found", "found"]])
     hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source)
     assert hand.beside(matched).error.tolist() == [[0.0, 2.0], [3.0, 1.0]]
