@@ -135,7 +135,7 @@ def test_refined_landmarks_take_over_what_matching_knows():
     xy, likely = matched.xy.copy(), np.array([[0.9, 0.2], [0.9, NAN]])
     xy[0, 1] = NAN
     absent = landmarks(np.where(np.isnan(xy[..., 0]), NAN, 1.0), xy, presence=likely)
-    after = refined.beside(absent)
+    after = same.beside(absent)
     assert after.present.tolist() == [[True, True], [True, False]]
     assert np.array_equal(after.presence, likely[::-1], equal_nan=True)
     hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source[:, ::-1])
