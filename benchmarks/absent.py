@@ -37,12 +37,13 @@ RANGES = ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01))
 @dataclass
 class Seen:
     """Of the landmarks of images, all [N L]: whether they are there, their probability, and what
-    it is made of: deviations inwards, log(confidence + FLOOR)."""
+    it is made of: deviations inwards, log(confidence + FLOOR), log odds among the templates."""
 
     there: np.ndarray
     likely: np.ndarray
     inside: np.ndarray
     sure: np.ndarray
+    odds: np.ndarray
 
 
 def cut(pool: Dataset, rows: list[int], m: int, rng: np.random.Generator) -> Dataset:
@@ -77,17 +78,17 @@ def seen_in(extractor, pool: Dataset, m: int) -> Seen:
     images = pool.subset(range(m, len(pool)))
     found = detector.predict(images, progress=False)
     places = usual_places(found.xy, found.confidence, detector.templates_.shapes)
-    scale = grid_scales(images, extractor.grid_size)[:, None]
-    shapes = np.array([images.shape(i) for i in range(len(images))], float)[:, None]
-    x, y = np.moveaxis(places, -1, 0)
-    border = np.minimum(
-        np.minimum(x, shapes[..., 1] - 1 - x), np.minimum(y, shapes[..., 0] - 1 - y)
-    )
-    inside = border / (detector.reach_ * scale / 2)
-    inside = np.clip(np.nan_to_num(inside, nan=absent.UNKNOWN), -absent.FARTHEST, absent.FARTHEST)
-    sure = np.log(found.confidence + absent.FLOOR)
-    there = np.isfinite(images.landmarks[..., 0])
-    return Seen(there.ravel(), found.presence.ravel(), inside.ravel(), sure.ravel())
+    scale = grid_scales(images, extractor.grid_size)
+    parts = [
+        absent.evidence(c, u, detector.reach_ * k, images.shape(i))
+        for i, (c, u, k) in enumerate(zip(found.confidence, places, scale, strict=True))
+    ]
+    inside, sure = (np.concatenate(part) for part in zip(*parts, strict=True))
+    there = np.isfinite(detector.templates_.shapes[..., 0])
+    odds = absent.lacking_odds(there.sum(axis=0), (~there).sum(axis=0))
+    present = np.isfinite(images.landmarks[..., 0]).ravel()
+    odds = np.tile(odds, len(images))
+    return Seen(present, found.presence.ravel(), inside, sure, odds)
 
 
 def said(name: str, there: np.ndarray, likely: np.ndarray) -> str:
@@ -114,9 +115,10 @@ def fitted(kinds: list[Seen]) -> np.ndarray:
     x = np.concatenate([design(s) for s in kinds])
     y = np.concatenate([s.there for s in kinds]).astype(float)
     w = np.concatenate([np.full(len(s.there), 1000 / len(s.there)) for s in kinds])
+    known = np.concatenate([s.odds for s in kinds])
     constants = np.zeros(3)
     for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ constants))
+        p = 1 / (1 + np.exp(-x @ constants - known))
         curvature = (x * (w * p * (1 - p))[:, None]).T @ x + 1e-4 * np.eye(3)
         constants = constants + np.linalg.solve(curvature, x.T @ (w * (y - p)))
     return constants
@@ -152,7 +154,7 @@ def main() -> None:
             print(f"CONSTANT, INSIDE, SURE = {np.round(constants, 2)}, of all kinds")
             for kind in of if len(of) > 1 else ():
                 constants = fitted([s for k, s in of.items() if k != kind])
-                likely = 1 / (1 + np.exp(-design(of[kind]) @ constants))
+                likely = 1 / (1 + np.exp(-design(of[kind]) @ constants - of[kind].odds))
                 print(said(f"  {kind}, unseen", of[kind].there, likely))
 
 

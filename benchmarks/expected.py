@@ -47,7 +47,7 @@ class Found:
 def found_in(work: Work, m: int) -> Found:
     extractor, pool = work.features(), work.pool
     rows = work.templates(extractor, m)
-    detector = scp.LandmarkDetector(extractor).fit(pool.subset(rows))
+    detector = scp.LandmarkDetector(extractor, every=True).fit(pool.subset(rows))
     detector.learn_places(pool, progress=False)
     if count := usual_pseudo_templates(detector, m):
         detector.add_pseudo_templates(pool, count, progress=False)

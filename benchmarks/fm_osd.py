@@ -26,7 +26,7 @@ def measure(options, extractor) -> dict:
     test = everything.subset([i for i, name in enumerate(everything.ids) if name not in pool.ids])
     print(f"{len(test)} test images, {test.ids[0]} to {test.ids[-1]}; {PUBLISHED}", flush=True)
     rows = pool.rows([TEMPLATE])
-    detector = scp.LandmarkDetector(extractor)
+    detector = scp.LandmarkDetector(extractor, every=True)
     found = detector.fit_predict(pool, rows, progress=False)
     out = {"matched": said("matched", detector.predict(test, progress=False), test)}
     if options.refine:

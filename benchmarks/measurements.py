@@ -34,7 +34,7 @@ def chosen(extractor, pool, m: int) -> Measurements:
     """Landmarks from the M images that are chosen, measured against the true ones."""
     rows = scp.choose(pool, m, features=extractor, report=False).selection.selected
     print("marked:", ", ".join(pool.ids[i] for i in rows))
-    found = scp.LandmarkDetector(extractor=extractor).fit_predict(pool, rows)
+    found = scp.LandmarkDetector(extractor=extractor, every=True).fit_predict(pool, rows)
     print(scp.evaluate(found, pool))
     return scp.measure(found, "isbi2015", images=pool, truth=pool)
 
@@ -47,7 +47,7 @@ def needed(extractor, pool, seed: int) -> list[tuple[float, float]]:
     run, out = scp.Run(part, features=extractor, duplicates=False), []
     for m in COUNTS:
         rows = run.select(m).selection.selected.tolist()
-        found = scp.LandmarkDetector(extractor=extractor).fit_predict(part, rows)
+        found = scp.LandmarkDetector(extractor=extractor, every=True).fit_predict(part, rows)
         result = scp.measure(found, "isbi2015", images=part, truth=part, error_scale=1)
         out.append((result.agreement.coverage, result.agreement.needed_scale))
     return out

@@ -93,7 +93,7 @@ class Work:
         """The landmarks of the templates in the whole pool."""
         path = self.folder / f"matched-{'together' if together else 'alone'}-{m}.npz"
         if not path.exists():
-            detector = scp.LandmarkDetector(extractor, together=together)
+            detector = scp.LandmarkDetector(extractor, together=together, every=True)
             found = detector.fit_predict(self.pool, rows, progress=False)
             np.savez(path, xy=found.xy, confidence=found.confidence)
         names = list(self.pool.landmark_names)

@@ -41,7 +41,12 @@ from .faces import FaceAutoencoder, FaceDetector
 from .features import FeatureExtractor, FeaturePyramid, GradientExtractor, usual_size
 from .landmarks import Landmarks, convert_landmarks, read_landmarks, write_landmarks
 from .measures import Measurements, measure, read_definitions
-from .refinement import LandmarkRefiner, SupervisedDetector, confidence_weights
+from .refinement import (
+    LandmarkRefiner,
+    SupervisedDetector,
+    confidence_weights,
+    error_weights,
+)
 from .report import write_report
 from .run import Run, choose
 from .selection import Choice, Selection, TemplateSelector, select, select_vectors, verify
@@ -85,6 +90,7 @@ __all__ = [
     "datasets",
     "devices",
     "distributed",
+    "error_weights",
     "evaluate",
     "experiments",
     "faces",

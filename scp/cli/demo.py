@@ -103,7 +103,7 @@ def _landmarks(run) -> None:
     from ..evaluation.metrics import radial_errors
 
     pool, rows = run.dataset, run.chosen()
-    found = run.detect()
+    found = run.detect(every=True)
     others = [i for i in range(len(pool)) if i not in rows]
     if not others:
         return

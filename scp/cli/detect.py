@@ -307,10 +307,21 @@ def _summary(args, found, out: Path) -> dict:
         "file": str(out),
         "confidence": float(found.confidence[seen].mean()) if seen.any() else None,
         "absent": int((~found.present & ~found.by_hand).sum()),
-        "least_confident": {
-            found.ids[i]: float(found.confidence[i][seen[i]].mean()) for i in first
+        "least_certain": {
+            found.ids[i]: float(found.error[i][seen[i]].mean()) if seen[i].any() else None
+            for i in first
         },
     }
+
+
+def _doubtful(found, i: int, seen) -> str:
+    """How uncertain image i is, in words."""
+    if not seen.any():
+        return "nothing found"
+    errors = None if found.error is None else found.error[i][seen]
+    if errors is not None and (known := errors[errors == errors]).size:
+        return f"{known.mean():.1f} px off"
+    return f"{found.confidence[i][seen].mean():.2f}"
 
 
 def tell_absent(found) -> None:
@@ -334,10 +345,7 @@ def tell_found(run, found, out: str | None = None, refined: bool = False) -> Non
     seen = found.source == FOUND
     first = found.least_certain(DOUBTFUL)
     if first:
-        errors = found.error is not None
-        values, form = (found.error, "{:.1f} px off") if errors else (found.confidence, "{:.2f}")
-        means = [form.format(values[i][seen[i]].mean()) for i in first]
-        words = [f"{visible(found.ids[i])} ({v})" for i, v in zip(first, means, strict=True)]
+        words = [f"{visible(found.ids[i])} ({_doubtful(found, i, seen[i])})" for i in first]
         print("least certain, to look at first:", ", ".join(words))
     tell_absent(found)
     if count := int((found.source == CORRECTED).sum()):

@@ -148,7 +148,7 @@ def _refine(args, run, refiner, images, given) -> int:
         workers=run.workers,
         folder=folder,
     )
-    found = run.keep(found.beside(matched), images if given is None else given)
+    found = run.keep(found.with_matches(matched), images if given is None else given)
     if args.json:
         print(json.dumps(refiner.model_.training, indent=1))
         return 0

@@ -56,7 +56,7 @@ def add_train(commands) -> None:
         type=size,
         metavar="S",
         help="of the images in pixels, 384 or 768x384 (rows x columns); default: with laptop as "
-        "the images are, 384 at most; with paper 384",
+        "the images are, but no more pixels than 384x384 has; with paper 384",
     )
     how.add_argument(
         "--objective",
@@ -158,6 +158,7 @@ def run_train(args) -> int:
     pool = open_data(args)
     if args.size is None and args.preset == "laptop":
         extractor.size = usual_size(pool, extractor.grid_size, extractor.unit)
+        extractor.check()
     run = run_path(args, pool)
     workers = workers_of(args)
     with holding(run, pool):

@@ -212,9 +212,9 @@ class LandmarkDetector(Estimator):
     Attributes:
         templates_: the `Templates`. pseudo_templates_: ids, see `add_pseudo_templates`.
         reach_: float64 [L], see `learn_places`; None: each landmark is decided alone.
-        others_: float64 [3][T][L]: confidence, cycle and error, in pixels of the grid, of T
-            templates (LEFT_OUT at most) as the others find them. error_scale_: float64 [L], what
-            `expected_error` is multiplied by because of them.
+        left_out_: votes of the other templates for templates, LEFT_OUT of them at most. others_:
+            float64 [3][T][L]: confidence, cycle and error of these, in pixels of the grid.
+            error_scale_: float64 [L], what `expected_error` is multiplied by because of them.
     """
 
     def __init__(
@@ -258,7 +258,8 @@ class LandmarkDetector(Estimator):
         images: Dataset | Iterable[np.ndarray],
         landmarks: ArrayLike | Landmarks | None = None,
     ) -> LandmarkDetector:
-        """Take the annotated images as templates.
+        """Take the annotated images as templates. Of several, up to 25 are searched with the
+        others, for expected errors.
 
         Args:
             images: M images, a data set or arrays [H][W] (uint8 or uint16).
@@ -272,7 +273,7 @@ class LandmarkDetector(Estimator):
         self.templates_ = Templates(self.extractor, chosen, self.mode, views, cycles=True)
         self.pseudo_templates_: list[str] = []
         self.reach_: np.ndarray | None = None
-        self._others = list(self._from_others(chosen))
+        self.left_out_ = list(self._from_others(chosen))
         self._learn_errors()
         return self
 
@@ -289,8 +290,8 @@ class LandmarkDetector(Estimator):
     def _learn_errors(self) -> None:
         """Sets others_ and error_scale_."""
         index = self._fitted()
-        self.others_ = np.empty((3, len(self._others), index.shapes.shape[1]))
-        for k, own in enumerate(self._others):
+        self.others_ = np.empty((3, len(self.left_out_), index.shapes.shape[1]))
+        for k, own in enumerate(self.left_out_):
             shapes = np.delete(index.shapes, own.row, axis=0)
             xy, confidence, _ = self._decide(own.votes, own.similarity, own.scale, shapes)
             cycle = index.cycle(None, xy, own.shape, own.row) * own.seen
@@ -300,7 +301,8 @@ class LandmarkDetector(Estimator):
         self.error_scale_ = error_scale(errors, self._expected(confidence, cycle))
 
     def _expected(self, confidence: np.ndarray, cycle: np.ndarray) -> np.ndarray:
-        return expected_error(confidence, cycle, len(self._fitted().shapes) > 1)
+        several = np.isfinite(self._fitted().shapes).all(axis=-1).sum(axis=0) > 1
+        return expected_error(confidence, cycle, np.broadcast_to(several, cycle.shape))
 
     def learn_places(
         self,
@@ -321,6 +323,7 @@ class LandmarkDetector(Estimator):
         if not isinstance(pool, Dataset):
             raise TypeError(f"pool must be a data set (scp.datasets), got {pool!r}")
         self.reach_ = None
+        self._learn_errors()
         together = self.mode != "paper" if self.together is None else self.together
         rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
         if not together or len(rows) < FEWEST or index.present.sum(axis=1).max() < LEAST:
@@ -356,8 +359,9 @@ class LandmarkDetector(Estimator):
             raise TypeError(f"pool must be a data set (scp.datasets), got {pool!r}")
         bar = renamed(progress, "pseudo-templates")
         found = self.predict(pool, progress=bar, workers=workers, folder=folder)
-        rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids]
-        rows = sorted(rows, key=lambda i: -found.confidence[i].mean())[:count]
+        sure = np.where(found.present, found.confidence, 0).mean(axis=1)
+        rows = [i for i in range(len(pool)) if pool.ids[i] not in index.ids and sure[i] > 0]
+        rows = sorted(rows, key=lambda i: -sure[i])[:count]
         if rows:
             index.add(pool.subset(rows).with_landmarks(found.xy[rows], found.names))
         self.pseudo_templates_ += [pool.ids[i] for i in rows]
@@ -447,15 +451,14 @@ class LandmarkDetector(Estimator):
         if self.reach_ is None:
             return np.full(len(xy), np.nan)
         places = usual_places(xy[None], confidence[None], shapes)[0]
-        having = np.isfinite(shapes).all(axis=-1).sum(axis=0)
-        return presence(confidence, places, self.reach_ * scale, shape, having, len(shapes))
+        return presence(confidence, places, self.reach_ * scale, shape, shapes)
 
     def _decide(self, votes: np.ndarray, similarity: np.ndarray, scale: float, shapes: np.ndarray):
         """One image from its votes [T][V][L][2], the usual places by these templates' landmarks:
         see `combine`."""
-        index, (_, _, count) = self._fitted(), similarity.shape
+        templates, _, count = similarity.shape
         votes, similarity = votes.reshape(-1, count, 2), similarity.reshape(-1, count)
-        weights = np.tile(index.views.weights, len(index))
+        weights = np.tile(self._fitted().views.weights, templates)
         xy, confidence, vote = combine(votes, similarity, self.rule, AGREE * scale, weights)
         for _ in range(0 if self.reach_ is None else ROUNDS):
             places = usual_places(xy[None], confidence[None], shapes)[0]

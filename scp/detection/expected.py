@@ -21,24 +21,29 @@ IMAGES, LANDMARKS = 2.0, 10.0  # templates that the measured constants count as:
 LIMITS = (0.2, 5.0)  # of the correction
 
 
-def expected_error(confidence: np.ndarray, cycle: np.ndarray, several: bool) -> np.ndarray:
+def expected_error(
+    confidence: np.ndarray, cycle: np.ndarray, several: np.ndarray | bool
+) -> np.ndarray:
     """Expected distance from the truth, in pixels of the grid.
 
+    The constants are those of trained features in four sizes. Others mean something else by a
+    confidence: with several templates `error_scale` mends that, with one nothing does.
+
     Args:
-        confidence: [...] in [0, 1]. cycle: [...] in pixels of the grid. several: whether the votes
-            are of several annotated images.
+        confidence: [...] in [0, 1]. cycle: [...] in pixels of the grid. several: [...], whether
+            several annotated images have the landmark.
     """
-    constant, sure, back = SEVERAL if several else ONE
-    return np.exp(constant + sure * array(confidence, "confidence", absent=True)) * (
-        (array(cycle, "cycle", absent=True) + 1) ** back
-    )
+    constants = np.where(np.asarray(several)[..., None], SEVERAL, ONE)
+    constant, sure, back = np.moveaxis(constants, -1, 0)
+    level = np.exp(constant + sure * array(confidence, "confidence", absent=True))
+    return level * (array(cycle, "cycle", absent=True) + 1) ** back
 
 
 def error_scale(errors: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """What `expected_error` is multiplied by, float64 [L], from templates found from the others.
 
     The ratio of the sums over all landmarks, then of each landmark against that; both lean on 1 by
-    as much as IMAGES and LANDMARKS say, as logarithms.
+    as much as IMAGES and LANDMARKS say, as logarithms. 1 of a landmark of which nothing is known.
 
     Args:
         errors, expected: [T][L], of the places found in T templates; NaN where not known.
@@ -55,4 +60,4 @@ def error_scale(errors: np.ndarray, expected: np.ndarray) -> np.ndarray:
     own = np.where(count > 0, np.clip(errors.sum(axis=0) / (sums * ratio), *LIMITS), 1.0)
     own = own ** (count / (count + LANDMARKS))
     own /= (own * sums * (count > 0)).sum() / (sums * (count > 0)).sum()
-    return TYPICAL * whole * own
+    return np.where(count > 0, TYPICAL * whole * own, 1.0)

@@ -49,8 +49,9 @@ class Templates:
         self.shapes: np.ndarray = np.where(self.present[..., None], images.landmarks, np.nan)
 
     def add(self, images: Dataset) -> None:
-        """More templates, with the same landmarks; these are not in `shapes`."""
-        ids, *arrays = self._look(images, bool(self._pyramids))
+        """More templates, with the same landmarks; these are not in `shapes`, and `cycle` asks
+        them only where there was one template: several know it better."""
+        ids, *arrays = self._look(images, len(self._pyramids) == 1)
         self.ids = self.ids + ids
         present, vectors, norms = arrays
         self.present = np.concatenate([self.present, present])
@@ -152,8 +153,8 @@ class Templates:
             float64 [L], pixels of the first view, the mean over templates; NaN where there is none.
         """
         there = np.isfinite(xy).all(axis=1)
-        present = self.present.copy()
-        if own is not None:
+        present = self.present[: len(self._homes)].copy()
+        if own is not None and own < len(present):
             pyramid = self._pyramids[own] if pyramid is None else pyramid
             present[own] = False
         apart = np.full(present.shape, np.nan)

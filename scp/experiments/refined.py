@@ -211,7 +211,9 @@ def _refined(study: Study, m: int, selected, how: Refinement, callback) -> np.nd
         "seed": study.options.random_state,
         # the name of version 0.1.0
         "carriers": usual_pseudo_templates(_detector(study), m),
-        "together": "votes agree within the reach",
+        "together": True,
+        "agree": "within the reach",
+        "weights": "by expected error",
         "refinement": asdict(how),
     }
     same = _made_of(folder) == key

@@ -8,21 +8,22 @@ from ..datasets import Dataset
 
 SAMPLE = 200  # images that are looked at, at most
 LEAST = 128  # pixels of a side, at least
-SQUARE = 1.5  # sides: images up to so much longer than wide, or wider than long, become squares
+SQUARE = 1.6  # sides: images up to so much longer than wide, or wider than long, become squares
 ALIKE = 1.5  # sides: the shapes of a pool vary less, or its images become squares
 
 
 def usual_size(
     images: Dataset, largest: tuple[int, int] = (384, 384), unit: int = 32
 ) -> tuple[int, int]:
-    """(H, W) for the images of a pool: as many pixels as they have, and as `largest` has at most.
+    """(H, W) for the images of a pool: about as many pixels as they have, and as `largest` has at
+    most.
 
     Images become squares, as in the paper, unless most are much longer than wide, or wider than
     long: then the size has the shape of the median image.
 
     Args:
         images: at least one; up to 200 of them are looked at, evenly.
-        unit: sides are multiples of it: 2^levels.
+        unit: sides are multiples of it, 2^levels, and 128 pixels at least.
     """
     if len(images) == 0:
         raise ValueError("images: the data set is empty")
@@ -35,5 +36,8 @@ def usual_size(
     if abs(middle) <= np.log(SQUARE) or high - low > np.log(ALIKE):
         middle = 0.0
     wanted = np.sqrt(pixels) * np.exp([middle / 2, -middle / 2])
-    height, width = (max(round(side / unit) * unit, LEAST) for side in wanted)
-    return int(height), int(width)
+    least = -(-LEAST // unit) * unit
+    height, width = (max(round(float(side) / unit) * unit, least) for side in wanted)
+    while height * width > np.prod(largest) and max(height, width) > least:
+        height, width = (height - unit, width) if height >= width else (height, width - unit)
+    return height, width

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MARKED, FOUND, CORRECTED = SOURCES = ("marked", "found", "corrected")
 # Shares of errors, and below how many times the expected error they are: benchmarks/expected.py.
 LEVELS, RADII = (0.0, 0.5, 0.8, 0.9, 0.95), (0.0, 0.85, 1.47, 1.9, 2.3)
-SQUARE = 1.35  # mean square of errors over their squared mean, there
+SPREAD = 1.35  # mean square of errors over their squared mean, there
+UNUSUAL = RADII[-1]  # times the expected error, hardly an error is larger
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class Landmarks(Result):
         source: str [N][L], who says where a point is, or None: "marked" by a person as a
             template's, "found" by a method, "corrected" by a person afterwards (an absent point
             that is corrected was taken away by a person); "" nothing is known. The confidence of
-            a point that a person gave is 1, its error 0.
+            a point that a person gave is 1, its error 0, its presence 1; of one that was taken
+            away the presence is 0.
         visible: bool [N][L], or None where nobody said; False: the point is there, but hidden
             behind something. True of absent points.
         presence: float64 [N][L], the probability that the landmark is in the image, or None.
@@ -76,6 +78,8 @@ class Landmarks(Result):
                 raise ValueError(f"{field} must be {list(expected)}, got {list(value.shape)}")
             if np.isinf(value).any():
                 raise ValueError(f"{field} must not be infinite")
+            if field == "presence" and ((value < 0) | (value > 1)).any():
+                raise ValueError("presence must be 0 to 1")
             object.__setattr__(self, field, value)
         if (np.isnan(self.xy[..., 0]) != np.isnan(self.xy[..., 1])).any():
             raise ValueError("xy: a point has one coordinate only")
@@ -142,19 +146,26 @@ class Landmarks(Result):
         return ~np.isnan(self.xy[..., 0])
 
     def doubt(self) -> np.ndarray | None:
-        """float64 [N]: how little is known of the points of each image that no person gave: their
-        mean expected error over the extent of the image's landmarks; where errors are not known,
-        minus the mean confidence. NaN where there is no such point; None where neither is known.
+        """float64 [N]: how little is known of the landmarks of each image that no person gave:
+        their mean expected error over the extent of the image's landmarks; where errors are not
+        known, minus the mean confidence. Infinite where nothing was found, though it was looked
+        for; NaN where a person gave all; None where nothing is known of any point.
         """
-        values = self.error if self._says(self.error) else self.confidence
+        errors = self._says(self.error)
+        values = self.error if errors else self.confidence
         if values is None:
             return None
         mean = _mean(np.where(self.present & ~self.by_hand, values, np.nan))
-        if values is self.confidence:
-            return -mean
+        nothing = np.isnan(mean) & ~self.present.any(axis=1) & ~self.by_hand.any(axis=1)
+        if self.presence is None:
+            nothing[:] = False
+        if not errors:
+            return np.where(nothing, np.inf, -mean)
         middle = np.stack([_mean(self.xy[..., axis]) for axis in (0, 1)], axis=-1)
         extent = np.sqrt(_mean(np.square(self.xy - middle[:, None]).sum(axis=-1)))
-        return mean / np.where(extent > 0, extent, 1)
+        some = extent[extent > 0]  # of images with one point only, that of the others
+        extent = np.where(extent > 0, extent, np.median(some) if len(some) else 1.0)
+        return np.where(nothing, np.inf, mean / extent)
 
     def _says(self, values: np.ndarray | None) -> bool:
         return values is not None and np.isfinite(values[self.present & ~self.by_hand]).any()
@@ -164,7 +175,7 @@ class Landmarks(Result):
         doubt = self.doubt()
         if doubt is None:
             return []
-        there = np.flatnonzero(np.isfinite(doubt))
+        there = np.flatnonzero(~np.isnan(doubt))
         return there[(-doubt[there]).argsort(kind="stable")][:count].tolist()
 
     def radius(self, level: float = 0.8) -> np.ndarray:
@@ -182,28 +193,33 @@ class Landmarks(Result):
             raise ValueError("these landmarks have no expected errors, as those of scp detect do")
         return self.error * errors_within(level)
 
-    def beside(self, matched: Landmarks) -> Self:
+    def with_matches(self, matched: Landmarks) -> Self:
         """The same with what template matching knows of these images and landmarks, joined by id
         and name: a landmark that it takes to be absent is, and expected errors are those of the
         matches, less what a network mended.
 
         The error of a match is that of the network's place and what the network moved it by; the
-        two have nothing to do with each other, so their mean squares add up. So all expected errors
-        are multiplied by one factor, 0.5 to 1.
+        two have little to do with each other, so their mean squares add up. Expected errors are
+        multiplied by one factor, 0.5 to 1, that follows from this; a place that was moved by more
+        than matches err is expected to be as far off as it was moved. Where a person gave the point
+        to the matching, nothing is known of the network's place.
         """
         other = matched.columns(self.names).rows(self.ids, absent=True)
         error, gone = self.error, np.zeros(self.present.shape, bool)
         if other.error is not None:
-            apart = np.square(self.xy - other.xy).sum(axis=-1)
-            known = np.isfinite(apart * other.error) & ~self.by_hand & ~other.by_hand
-            whole = SQUARE * np.square(other.error[known]).sum()
-            share = apart[known].sum() / whole if whole > 0 else 0
+            apart = np.hypot(*np.moveaxis(self.xy - other.xy, -1, 0))
+            asked = np.where(other.by_hand, np.nan, other.error)
+            ratio = np.divide(apart, asked, out=np.full(apart.shape, np.nan), where=asked > 0)
+            usual = ratio[(ratio <= UNUSUAL) & ~self.by_hand]
+            share = np.square(usual).mean() / SPREAD if len(usual) else 0.0
             factor = np.sqrt(np.clip(1 - share, 0.25, 1))
-            error = np.where(self.by_hand, 0.0, factor * other.error)
+            error = np.where(ratio > UNUSUAL, apart, factor * asked)
+            error = np.where(self.by_hand, 0.0, error)
         if other.presence is not None:
             gone = ~other.present & np.isfinite(other.presence) & ~self.by_hand
+        presence = self.presence if other.presence is None else other.presence
         xy = np.where(gone[..., None], np.nan, self.xy)
-        return replace(self, xy=xy, error=error, presence=other.presence)
+        return replace(self, xy=xy, error=error, presence=presence)
 
     @property
     def by_hand(self) -> np.ndarray:

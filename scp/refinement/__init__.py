@@ -1,6 +1,6 @@
 """A network that learns from what was found (the paper, section 3.3)."""
 
-from .labels import confidence_weights
+from .labels import confidence_weights, error_weights
 from .options import RefinementOptions, SupervisedOptions
 from .refiner import REFINED, LandmarkRefiner
 from .supervised import SupervisedDetector
@@ -12,4 +12,5 @@ __all__ = [
     "SupervisedDetector",
     "SupervisedOptions",
     "confidence_weights",
+    "error_weights",
 ]

@@ -36,6 +36,18 @@ def confidence_weights(confidence: np.ndarray, power: float = 2.0) -> np.ndarray
     return np.nan_to_num(np.clip(ratio, 0, 1)) ** power
 
 
+def error_weights(errors: np.ndarray, power: float = 2.0) -> np.ndarray:
+    """Weights of pseudo labels, float64 [N][L] in 0..1: the median expected error over their own
+    [N][L], at most 1, to that power; 0 where it is not known."""
+    errors = array(errors, "errors", absent=True)
+    known = np.isfinite(errors)
+    if not known.any():
+        return np.zeros(errors.shape)
+    middle = np.median(errors[known])
+    ratio = middle / np.maximum(np.where(known, errors, np.inf), max(middle * 1e-6, 1e-12))
+    return np.clip(ratio, 0, 1) ** power
+
+
 def pseudo_labels(
     images: Dataset, found: Landmarks, weights: np.ndarray | None, power: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,15 +61,25 @@ def pseudo_labels(
     shape = labels.xy.shape[:2]
     if weights is not None:
         weights = array(weights, "weights", copy=True)
-    elif labels.confidence is None:
+    elif labels.confidence is None and labels.error is None:
         weights = np.ones(shape)
     else:
-        found = np.where(labels.by_hand, np.nan, labels.confidence)
-        weights = confidence_weights(found, power)
+        weights = _weights(images, labels, power)
         weights[labels.by_hand] = 1
     if weights.shape != shape or not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError(f"weights must be {list(shape)}, each 0 to 1")
     return labels.xy, weights
+
+
+def _weights(images: Dataset, labels: Landmarks, power: float) -> np.ndarray:
+    """By the expected errors, in images of one size; where these are not known, by confidence."""
+    found = ~labels.by_hand & labels.present
+    if labels.error is not None and np.isfinite(labels.error[found]).any():
+        scale = np.sqrt([np.prod(images.shape(i), dtype=float) for i in range(len(images))])
+        return error_weights(np.where(found, labels.error, np.nan) / scale[:, None], power)
+    if labels.confidence is None:
+        return np.ones(found.shape)
+    return confidence_weights(np.where(labels.by_hand, np.nan, labels.confidence), power)
 
 
 def true_labels(images: Dataset, names: list[str], templates) -> tuple[np.ndarray, np.ndarray]:

@@ -213,6 +213,7 @@ class LandmarkRefiner(NetworkEstimator):
         """See `fit`, which checked the arguments."""
         xy, weights = pseudo_labels(images, found, weights, options.power)
         rows, truth = true_labels(images, found.names, templates)
+        nowhere = ~np.isfinite(xy).all(axis=-1)  # teaches nothing, in any round
         self.names_: list[str] = list(found.names)
         grids = np.empty((len(images), *size), np.float32)
         for i in range(len(images)):
@@ -247,7 +248,7 @@ class LandmarkRefiner(NetworkEstimator):
                 places = [self._find(grids[i], images.shape(i)) for i in range(len(images))]
                 xy = np.stack([place[0] for place in places])
                 confidence = np.stack([place[1] for place in places])
-                weights = confidence_weights(confidence, options.power)
+                weights = np.where(nowhere, 0, confidence_weights(confidence, options.power))
         if run is not None:
             self.save(Path(run, REFINED))
         return self

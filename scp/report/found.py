@@ -67,7 +67,10 @@ def replace(html: str, name: str, new: str) -> str | None:
 def _context(dataset, marks, templates, pictures) -> dict[str, Any]:
     pictures = pictures or Pictures(dataset)
     confidence, error = marks.confidence, marks.error
-    others = np.setdiff1d(np.flatnonzero(marks.present.any(axis=1)), templates)
+    looked = marks.present.any(axis=1)
+    if marks.presence is not None:  # nothing may be there
+        looked |= np.isfinite(marks.presence).any(axis=1)
+    others = np.setdiff1d(np.flatnonzero(looked), templates)
     scale = None
     if confidence is not None:
         low, high = (float(v) for v in np.nanpercentile(_known(marks, confidence), [2, 98]))

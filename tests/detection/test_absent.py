@@ -13,9 +13,13 @@ NAN = np.nan
 SIZE = (96, 96)
 
 
-def likely(confidence=0.5, place=(50.0, 50.0), having=5, templates=5):
-    values = np.array([confidence]), np.array([place]), np.array([20.0])
-    return presence(*values, (100, 100), np.array([having]), templates)[0]
+def likely(confidence=0.5, place=(50.0, 50.0), having=5, templates=5, others=3):
+    """Of the first landmark; all templates have `others` more of four."""
+    values = np.full(4, confidence), np.array([place] * 4), np.full(4, 20.0)
+    shapes = np.zeros((templates, 4, 2))
+    shapes[having:, 0] = NAN
+    shapes[:, 1 + others :] = NAN
+    return presence(*values, (100, 100), shapes)[0]
 
 
 def test_places_outside_and_votes_without_confidence_speak_against_it():
@@ -35,6 +39,7 @@ def test_templates_that_lack_it_speak_against_it():
     assert np.all(np.diff(odds) < 0)
     ratio = 4.5 / 5.5 * 0.5 / 1.5  # 4 of 5 have it, each side counted half higher
     assert odds[1] / odds[0] == pytest.approx(ratio)
+    assert likely(having=1, others=0) == pytest.approx(likely())  # nobody marked them as a whole
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,8 @@ def detector(pool):
     return scp.LandmarkDetector(scp.GradientExtractor(size=SIZE)).fit(pool.subset([0, 5, 9]))
 
 
-def test_found_only_where_they_probably_are(pool, detector):
+def test_found_only_where_they_probably_are(pool):
+    detector = scp.LandmarkDetector(scp.GradientExtractor(size=SIZE)).fit(pool.subset([0, 5, 9]))
     before = detector.predict(pool)
     assert before.presence is None and before.present.all()
     found = detector.learn_places(pool).predict(pool)
@@ -66,6 +72,17 @@ def test_found_only_where_they_probably_are(pool, detector):
     assert found.presence[there].mean() > found.presence[~there].mean() + 0.2
     one = detector.predict(pool.subset([11]))
     assert np.array_equal(one.presence[0], found.presence[11])
+
+
+def test_a_corrected_point_makes_no_other_landmark_absent():
+    whole = scp.datasets.phantom(24, seed=8, size=(192, 192))
+    marks = whole.landmarks.copy()
+    marks[4:12, 1:] = NAN  # of eight images one point
+    for rows in ([0, 1, 2], list(range(12))):
+        some = whole.subset(rows).with_landmarks(marks[rows], whole.landmark_names)
+        detector = scp.LandmarkDetector(scp.GradientExtractor(size=SIZE)).fit(some)
+        found = detector.learn_places(whole).predict(whole)
+        assert np.mean(~found.present) < 0.02
 
 
 def test_every_landmark_gets_a_place_where_asked_for(pool, detector):

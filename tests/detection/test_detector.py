@@ -300,6 +300,7 @@ def test_parameters_of_the_detector_are_read_and_set(extractor):
         "mode": "bilinear",
         "views": None,
         "together": None,
+        "every": False,
     }
     trained = SimpleNamespace(name="trained")  # its larger images are worth a look
     assert scp.LandmarkDetector(extractor=trained).view_list() == VIEWS

@@ -1,11 +1,13 @@
 """Expected errors: what they are made of, what several templates correct, and radii."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 import scp
 from scp.detection.expected import LIMITS, ONE, SEVERAL, TYPICAL, error_scale, expected_error
-from scp.landmarks.table import LEVELS, RADII, SQUARE
+from scp.landmarks.table import LEVELS, RADII, SPREAD
 
 NAN = np.nan
 
@@ -40,7 +42,7 @@ def test_what_is_not_known_corrects_nothing():
     assert np.array_equal(error_scale(np.empty((0, 2)), np.empty((0, 2))), np.ones(2))
     errors = np.array([[2.0, NAN], [2.0, NAN]])
     scale = error_scale(errors, np.full((2, 2), 1.0))
-    assert np.all(np.isfinite(scale)) and scale[0] == pytest.approx(scale[1])
+    assert scale[0] > 1 and scale[1] == 1
 
 
 def test_errors_of_templates_as_the_others_find_them():
@@ -80,6 +82,35 @@ def test_usual_places_change_the_scale_and_predict_is_the_same_alone_or_together
     assert np.array_equal(one.cycle[0], found.cycle[4])
 
 
+def test_errors_of_landmarks_that_one_template_has():
+    """Five images with one corrected point say nothing of the other landmarks."""
+    pool = scp.datasets.phantom(12, seed=4, size=(96, 96))
+    marks = pool.landmarks.copy()
+    marks[1:6, 1:] = NAN
+    extractor = scp.GradientExtractor(size=(96, 96))
+    one = scp.LandmarkDetector(extractor).fit(pool.subset([0])).predict(pool.subset([7]))
+    some = pool.subset(range(6)).with_landmarks(marks[:6], pool.landmark_names)
+    more = scp.LandmarkDetector(extractor).fit(some)
+    assert np.all(more.error_scale_[1:] == 1) and more.error_scale_[0] != 1
+    found = more.predict(pool.subset([7]))
+    same = np.all(found.xy == one.xy, axis=-1)[0, 1:]
+    assert same.any() and np.all(found.error[0, 1:][same] > 0.3 * one.error[0, 1:][same])
+
+
+def test_copies_and_pseudo_templates_learn_places_too():
+    pool = scp.datasets.phantom(16, seed=5, size=(96, 96))
+    detector = scp.LandmarkDetector(scp.GradientExtractor(size=(96, 96)))
+    detector.fit(pool.subset([0, 7]))
+    again = pickle.loads(pickle.dumps(detector)).learn_places(pool)
+    detector.learn_places(pool)
+    assert np.array_equal(again.error_scale_, detector.error_scale_)
+    scale = detector.error_scale_
+    detector.add_pseudo_templates(pool, 3).learn_places(pool)
+    assert np.all(np.isfinite(detector.error_scale_)) and len(detector.others_[0]) == 2
+    detector.learn_places(pool.subset([0, 7]))  # too few: alone again
+    assert detector.reach_ is None and not np.array_equal(detector.error_scale_, scale)
+
+
 def landmarks(error, xy=None, **more):
     error = np.asarray(error, float)
     n, l = error.shape
@@ -112,6 +143,12 @@ def test_doubt_is_relative_to_the_size_of_what_is_seen():
     only = scp.Landmarks(found.ids, found.names, xy, np.array([[0.9, 0.9], [0.1, 0.2], [0.5, 0.4]]))
     assert only.least_certain(2) == [1, 2]
     assert scp.Landmarks(found.ids, found.names, xy).least_certain(2) == []
+    nothing = landmarks(
+        np.full((3, 2), 2.0),
+        np.where(np.arange(3)[:, None, None] == 1, NAN, xy),
+        presence=np.full((3, 2), 0.4),
+    )
+    assert nothing.least_certain(2) == [1, 0]  # looked for, and nothing found
     unknown = scp.Landmarks(found.ids, found.names, xy, only.confidence, np.full((3, 2), NAN))
     assert unknown.least_certain(2) == [1, 2]
 
@@ -119,24 +156,32 @@ def test_doubt_is_relative_to_the_size_of_what_is_seen():
 def test_refined_landmarks_take_over_what_matching_knows():
     matched = landmarks([[1.0, 2.0], [3.0, 1.0]])
     same = scp.Landmarks(matched.ids[::-1], matched.names, matched.xy)
-    assert same.beside(matched).error.tolist() == [[3.0, 1.0], [1.0, 2.0]]
+    assert same.with_matches(matched).error.tolist() == [[3.0, 1.0], [1.0, 2.0]]
     moved = matched.xy.copy()
-    moved[..., 1] += 1.5
+    moved[..., 1] += 0.5 * matched.error
     refined = scp.Landmarks(matched.ids, matched.names, moved)
-    factor = np.sqrt(1 - 4 * 1.5**2 / (SQUARE * 15))
-    assert np.allclose(refined.beside(matched).error, factor * matched.error)
-    far = scp.Landmarks(matched.ids, matched.names, matched.xy + 50)
-    assert np.allclose(far.beside(matched).error, matched.error / 2)
+    factor = np.sqrt(1 - 0.25 / SPREAD)
+    assert np.allclose(refined.with_matches(matched).error, factor * matched.error)
+    moved[1, 0] += 40  # one that was mended, or lost
+    some = scp.Landmarks(matched.ids, matched.names, moved).with_matches(matched).error
+    assert np.allclose(np.delete(some, 2), np.delete(factor * matched.error, 2))
+    assert some[1, 0] == pytest.approx(np.hypot(40, 41.5))
+    far = scp.Landmarks(matched.ids, matched.names, matched.xy + 50)  # a network that is useless
+    assert np.allclose(far.with_matches(matched).error, np.hypot(50, 50))
+    template = landmarks(matched.error, source=np.array([["marked"] * 2, ["found"] * 2]))
+    assert np.isnan(refined.with_matches(template).error).tolist() == [[True, True], [False, False]]
     source = np.array([["marked", "found"], ["found", "found"]])
     hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source)
-    assert hand.beside(matched).error.tolist() == [[0.0, 2.0], [3.0, 1.0]]
+    assert hand.with_matches(matched).error.tolist() == [[0.0, 2.0], [3.0, 1.0]]
     plain = scp.Landmarks(matched.ids, matched.names, matched.xy)
-    assert refined.beside(plain).error is None and refined.beside(plain).presence is None
+    assert (
+        refined.with_matches(plain).error is None and refined.with_matches(plain).presence is None
+    )
     xy, likely = matched.xy.copy(), np.array([[0.9, 0.2], [0.9, NAN]])
     xy[0, 1] = NAN
     absent = landmarks(np.where(np.isnan(xy[..., 0]), NAN, 1.0), xy, presence=likely)
-    after = same.beside(absent)
+    after = same.with_matches(absent)
     assert after.present.tolist() == [[True, True], [True, False]]
     assert np.array_equal(after.presence, likely[::-1], equal_nan=True)
     hand = scp.Landmarks(matched.ids, matched.names, matched.xy, source=source[:, ::-1])
-    assert hand.beside(absent).present.all()  # a person said where it is
+    assert hand.with_matches(absent).present.all()  # a person said where it is

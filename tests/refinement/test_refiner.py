@@ -13,7 +13,13 @@ from scp.landmarks import Landmarks, read_landmarks, write_landmarks
 from scp.networks import PRESETS, build_refinement
 from scp.networks.model import Model
 from scp.networks.refine import HEAD
-from scp.refinement import LandmarkRefiner, RefinementOptions, confidence_weights
+from scp.refinement import (
+    LandmarkRefiner,
+    RefinementOptions,
+    confidence_weights,
+    error_weights,
+)
+from scp.refinement.labels import pseudo_labels
 
 TRUNK = {"encoder": [16, 16, 32], "depths": [0, 1, 1], "decoder": [16, 16]}
 SIZE = (64, 48)
@@ -259,6 +265,30 @@ def test_features_are_no_refiner_and_a_refiner_gives_no_features(pool, tmp_path)
 
 
 # ---- parts ----
+
+
+def test_error_weights():
+    errors = np.array([[1.0, 2.0], [4.0, np.nan], [2.0, 0.0]])
+    weights = error_weights(errors)
+    assert np.allclose(weights, [[1, 1], [0.25, 0], [1, 1]])
+    assert np.allclose(error_weights(errors, power=1)[1], [0.5, 0])
+    assert (error_weights(errors, power=0) == [[1, 1], [1, 1], [1, 1]]).all()
+    assert (error_weights(np.full((2, 2), np.nan)) == 0).all()
+
+
+def test_pseudo_labels_weigh_by_their_errors_in_images_of_one_size():
+    sizes = ((50, 50), (100, 100))
+    images = scp.datasets.arrays([np.zeros(size, np.uint8) for size in sizes])
+    xy = np.full((2, 2, 2), 9.0)
+    error = np.array([[2.0, 4.0], [4.0, 16.0]])  # in pixels, those of the second half as large
+    found = scp.Landmarks(images.ids, ["p", "q"], xy, np.full((2, 2), 0.5), error)
+    _, weights = pseudo_labels(images, found, None, 1.0)
+    assert np.allclose(weights, [[1, 0.75], [1, 0.375]])
+    plain = scp.Landmarks(images.ids, ["p", "q"], xy, np.array([[0.5, 0.5], [0.25, 0.5]]))
+    assert pseudo_labels(images, plain, None, 1.0)[1][1, 0] < 1
+    assert (
+        pseudo_labels(images, scp.Landmarks(images.ids, ["p"], xy[:, :1]), None, 1)[1] == 1
+    ).all()
 
 
 def test_confidence_weights():

@@ -175,5 +175,6 @@ def test_a_refinement_learns_corrections_as_marks(pool):
     assert xy[2, sella].tolist() == [9, 9] and weights[2, sella] == 1
     assert (weights[0] == 1).all() and (plain[1:] <= 1).all()
     rest = np.delete(weights, sella, axis=1)
-    assert np.array_equal(rest, np.delete(plain, sella, axis=1))
+    # weights are relative to the median of all errors, of which one is known now
+    assert np.allclose(rest, np.delete(plain, sella, axis=1), atol=0.01)
     assert np.array_equal(np.delete(xy, sella, axis=1), np.delete(plain_xy, sella, axis=1))
