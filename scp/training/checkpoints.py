@@ -102,7 +102,7 @@ def load_checkpoint(
     for name in set(identity) - {"network", "options"}:
         if header.get(name) != identity[name]:
             raise ValueError(
-                f"{path}: the run was started on other {name} or with another size; {ANEW}"
+                f"{path}: the run was started on other {name} or with another --size; {ANEW}"
             )
     old, new = header.get("options"), identity["options"]
     if not isinstance(old, dict):
