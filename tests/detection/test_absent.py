@@ -135,3 +135,21 @@ def test_command_line_counts_them(tmp_path, pool, capsys):
     assert main([*command, "--every"]) == 0
     assert "probably not" not in capsys.readouterr().out
     assert scp.read_landmarks(tmp_path / "run" / "landmarks.csv").present.all()
+
+
+def test_a_refined_network_leaves_them_absent(tmp_path, pool):
+    import cv2
+
+    (tmp_path / "images").mkdir()
+    for i in range(len(pool)):
+        cv2.imwrite(str(tmp_path / "images" / f"{pool.ids[i]}.png"), pool.image(i))
+    scp.write_landmarks(tmp_path / "marks.csv", scp.Landmarks.of(pool.subset([0, 5, 9])))
+    command = ["refine", str(tmp_path / "images"), "--templates", str(tmp_path / "marks.csv")]
+    command += ["--run", str(tmp_path / "run"), "--size", "96", "--quiet", "--steps", "1"]
+    assert main(command) == 0
+    found = scp.read_landmarks(tmp_path / "run" / "landmarks.csv")
+    gone = ~found.present & ~found.by_hand
+    assert gone.any() and np.all(found.presence[gone] < LIKELY)
+    assert np.all(np.isfinite(found.error[found.present]))
+    assert main([*command, "--every", "--fresh"]) == 0
+    assert scp.read_landmarks(tmp_path / "run" / "landmarks.csv").present.all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import scp
+from scp.cli import main
 
 
 def pool(*shapes):
@@ -42,3 +43,19 @@ def test_another_limit_and_unit():
     assert scp.usual_size(pool((40, 60)), (768, 768), 256) == (256, 256)
     with pytest.raises(ValueError, match="images: the data set is empty"):
         scp.usual_size(pool((10, 10)).subset([]))
+
+
+def test_the_command_line_takes_it(tmp_path, capsys):
+    import cv2
+
+    (tmp_path / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        image = rng.integers(0, 255, (160, 150), np.uint8)
+        cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), image)
+    command = ["train", str(tmp_path / "images"), "--run", str(tmp_path / "run"), "--steps", "1"]
+    assert main(command) == 0
+    assert "4 images of 160 x 160 pixels" in capsys.readouterr().out
+    assert scp.FeatureExtractor.load(tmp_path / "run").grid_size == (160, 160)
+    assert main([*command, "--size", "128", "--fresh"]) == 0
+    assert "4 images of 128 x 128 pixels" in capsys.readouterr().out
