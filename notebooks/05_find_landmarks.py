@@ -59,12 +59,11 @@ found = stages.detect()
 found
 
 # %% [markdown]
-# Of the other images, the two of the highest and the two of the lowest mean confidence. Crosses:
-# found; rings: true. The confidence needs no truth, so it says where to look first.
+# Of the other images, the two that are most certain and the two that are least certain. Crosses:
+# found; rings: true. The expected errors need no truth, so they say where to look first.
 
 # %%
-by_hand = found.by_hand.any(axis=1)
-order = [i for i in found.confidence.mean(axis=1).argsort() if not by_hand[i]]
+order = found.least_certain(len(found))
 found_landmarks(images, found, [*order[:-3:-1], *order[1::-1]], truth=images.landmarks, columns=4)
 
 # %% [markdown]
@@ -104,8 +103,8 @@ if truth is not None:
 # %% [markdown]
 # ## Refine
 #
-# A network learns from the landmarks found, each weighted by its confidence, and from the images
-# marked by hand. It pays off with trained features and many images. The few steps of the fast
+# A network learns from the landmarks found, each weighted by its expected error, and from the
+# images marked by hand. It pays off with trained features and many images. The few steps of the fast
 # mode only show how it goes, and leave the landmarks far off. When the marks or `M` have changed
 # since, write `resume=False` once: the training starts anew.
 
@@ -113,7 +112,7 @@ if truth is not None:
 refiner = scp.LandmarkRefiner(size=extractor.grid_size, start=None if FAST else extractor)
 length = {"steps": 5} if FAST else {"minutes": 10}
 refiner.fit(images, found, templates=stages.annotated(), run=run, **length)
-refined = refiner.predict(images)
+refined = refiner.predict(images).with_matches(found)
 refined
 
 # %%
