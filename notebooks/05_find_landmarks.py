@@ -104,9 +104,9 @@ if truth is not None:
 # ## Refine
 #
 # A network learns from the landmarks found, each weighted by its expected error, and from the
-# images marked by hand. It pays off with trained features and many images. The few steps of the fast
-# mode only show how it goes, and leave the landmarks far off. When the marks or `M` have changed
-# since, write `resume=False` once: the training starts anew.
+# images marked by hand. It pays off with trained features and many images. The few steps of the
+# fast mode only show how it goes, and leave the landmarks far off. When the marks or `M` have
+# changed since, write `resume=False` once: the training starts anew.
 
 # %%
 refiner = scp.LandmarkRefiner(size=extractor.grid_size, start=None if FAST else extractor)
