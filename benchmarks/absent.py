@@ -98,7 +98,7 @@ def said(name: str, there: np.ndarray, likely: np.ndarray) -> str:
         some = there[(likely >= low) & (likely < high)]
         cells.append(f"{some.mean():.2f} of {len(some)}" if len(some) else "none")
     wrong = 100 * np.mean(likely[there] < absent.LIKELY)
-    missed = 100 * np.mean(likely[~there] >= absent.LIKELY)
+    missed = 100 * np.mean(likely[~there] >= absent.LIKELY) if (~there).any() else 0.0
     brier = np.mean((likely - there) ** 2)
     return (
         f"{name:22s} {brier:.3f} ({share * (1 - share):.3f})  {wrong:4.1f} {missed:5.1f}  "

@@ -20,6 +20,7 @@ MARKED, FOUND, CORRECTED = SOURCES = ("marked", "found", "corrected")
 # Shares of errors, and below how many times the expected error they are: benchmarks/expected.py.
 LEVELS, RADII = (0.0, 0.5, 0.8, 0.9, 0.95), (0.0, 0.85, 1.47, 1.9, 2.3)
 SPREAD = 1.35  # mean square of errors over their squared mean, there
+ANATOMY = 1.35  # times: extents that differ by less differ because heads and lungs do
 UNUSUAL = RADII[-1]  # times the expected error, hardly an error is larger
 
 
@@ -146,26 +147,32 @@ class Landmarks(Result):
         return ~np.isnan(self.xy[..., 0])
 
     def doubt(self) -> np.ndarray | None:
-        """float64 [N]: how little is known of the landmarks of each image that no person gave:
-        their mean expected error over the extent of the image's landmarks; where errors are not
-        known, minus the mean confidence. Infinite where nothing was found, though it was looked
-        for; NaN where a person gave all; None where nothing is known of any point.
+        """float64 [N]: how little is known of the landmarks of each image that no person gave: the
+        geometric mean of their expected errors; where errors are not known, minus the mean
+        confidence. Infinite where nothing was found, though it was looked for; NaN where a person
+        gave all; None where nothing is known of any point.
+
+        An image whose landmarks are 1.35 times as far apart as those of the others, or more, is
+        taken to have larger pixels, and its errors are divided by as much as it is beyond that.
         """
         errors = self._says(self.error)
         values = self.error if errors else self.confidence
         if values is None:
             return None
-        mean = _mean(np.where(self.present & ~self.by_hand, values, np.nan))
-        nothing = np.isnan(mean) & ~self.present.any(axis=1) & ~self.by_hand.any(axis=1)
+        found = self.present & ~self.by_hand
+        nothing = ~self.present.any(axis=1) & ~self.by_hand.any(axis=1)
         if self.presence is None:
             nothing[:] = False
         if not errors:
-            return np.where(nothing, np.inf, -mean)
+            return np.where(nothing, np.inf, -_mean(np.where(found, values, np.nan)))
+        mean = _mean(np.log(np.maximum(np.where(found, values, np.nan), 1e-9)))
         middle = np.stack([_mean(self.xy[..., axis]) for axis in (0, 1)], axis=-1)
-        extent = np.sqrt(_mean(np.square(self.xy - middle[:, None]).sum(axis=-1)))
-        some = extent[extent > 0]  # of images with one point only, that of the others
-        extent = np.where(extent > 0, extent, np.median(some) if len(some) else 1.0)
-        return np.where(nothing, np.inf, mean / extent)
+        square = _mean(np.square(self.xy - middle[:, None]).sum(axis=-1))
+        extent = np.log(np.where(square > 0, square, np.nan)) / 2
+        if np.isfinite(extent).any():
+            apart = np.nan_to_num(extent - np.nanmedian(extent))
+            mean -= np.sign(apart) * np.maximum(np.abs(apart) - np.log(ANATOMY), 0)
+        return np.where(nothing, np.inf, np.exp(mean))
 
     def _says(self, values: np.ndarray | None) -> bool:
         return values is not None and np.isfinite(values[self.present & ~self.by_hand]).any()
