@@ -316,11 +316,13 @@ def _summary(args, found, out: Path) -> dict:
 
 def _doubtful(found, i: int, seen) -> str:
     """How uncertain image i is, in words."""
+    import numpy as np
+
     if not seen.any():
         return "nothing found"
     errors = None if found.error is None else found.error[i][seen]
-    if errors is not None and (known := errors[errors == errors]).size:
-        return f"{known.mean():.1f} px off"
+    if errors is not None and (known := errors[errors > 0]).size:
+        return f"{np.exp(np.log(known).mean()):.1f} px off"  # as `Landmarks.doubt` has it
     return f"{found.confidence[i][seen].mean():.2f}"
 
 
