@@ -64,9 +64,9 @@ def add_measure(commands) -> None:
     how.add_argument(
         "--error-scale",
         type=float,
+        default=1.1,
         metavar="F",
-        help="multiplies the expected errors of the landmarks (default: 1 to 2.2, by the number of "
-        "annotated images)",
+        help="multiplies the expected errors of the landmarks (default 1.1)",
     )
     output = verb.add_argument_group("output")
     output.add_argument(

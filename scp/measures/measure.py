@@ -27,8 +27,9 @@ from .parse import read_definitions
 from .result import Measurements
 from .values import Points, spread_of, values_of
 
-# Annotated images, and what makes 90 % intervals hold 90 %: benchmarks/measurements.py --halves 4.
-ERROR_SCALES = ((1, 2.2), (2, 1.6), (3, 1.4), (5, 1.2), (10, 1.0))
+# What makes 90 % intervals hold 90 % (benchmarks/measurements.py --halves 2): errors are not
+# normal, and those of one image not quite independent.
+ERROR_SCALE = 1.1
 PER_AXIS = (2 / np.pi) ** 0.5  # sd of a coordinate of a point whose mean distance is 1
 
 
@@ -40,7 +41,7 @@ def measure(
     images: Dataset | None = None,
     truth: Landmarks | Dataset | None = None,
     level: float = 0.9,
-    error_scale: float | None = None,
+    error_scale: float = ERROR_SCALE,
 ) -> Measurements:
     """Distances, angles and what is made of them, of each image, from landmarks by name.
 
@@ -60,8 +61,7 @@ def measure(
         truth: true landmarks, to compare with (`Measurements.agreement`): of the same images by id,
             measured alike.
         level: of the intervals, the share of true values that they are to hold.
-        error_scale: what the expected errors are multiplied by; None: `usual_error_scale` of the
-            images that a person gave landmarks of.
+        error_scale: what the expected errors are multiplied by.
 
     Raises:
         DatasetError: definitions that cannot be understood; a landmark that no image has, of a
@@ -74,8 +74,6 @@ def measure(
     if isinstance(landmarks, Dataset) and images is None:
         images = landmarks
     marks = _landmarks(landmarks, "landmarks")
-    if error_scale is None:
-        error_scale = usual_error_scale(int(marks.by_hand.any(axis=1).sum()))
     if not 0 <= error_scale < float("inf"):
         raise ValueError(f"error_scale must be a number from 0 on, got {error_scale}")
     known = None if truth is None else _true(truth, marks)
@@ -86,16 +84,6 @@ def measure(
     if known is None:
         return result
     return replace(result, agreement=agreement(result, _measured(known, definitions, mm, level, 1)))
-
-
-def usual_error_scale(templates: int) -> float:
-    """What the expected errors of landmarks found from so many annotated images are multiplied by,
-    so that intervals hold what they say: measured on cephalograms (docs/how-to/measure.md), between
-    the numbers of images there along their logarithm; 1 where the number is not known (0)."""
-    if templates < 1:
-        return 1.0
-    counts, factors = zip(*ERROR_SCALES, strict=True)
-    return float(np.interp(np.log(templates), np.log(counts), factors))
 
 
 def can_measure(names: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from ..datasets import Dataset
 from ..datasets.cephalometric import SPACING as CEPHALOMETRIC
 from ..landmarks import Landmarks, read_landmarks
 from ..measures import Definitions, Measurements, measure, read_definitions
+from ..measures.measure import ERROR_SCALE
 from ..report import show_measurements
 from ..runs import RunFolder, read_config
 from ..runs.folder import CONFIG, LANDMARKS, REPORT, SPACING
@@ -32,7 +33,7 @@ class Measuring(Held):
         truth: Landmarks | Dataset | None = None,
         only: Sequence[str] = (),
         level: float = 0.9,
-        error_scale: float | None = None,
+        error_scale: float = ERROR_SCALE,
         out: str | os.PathLike[str] | None = None,
         write: bool = True,
     ) -> Measurements:
