@@ -114,7 +114,7 @@ static const struct scp_option supervise_rows[] = {
 #define ROW_STRUCT struct scp_vaal_options
 static const struct scp_option vaal_rows[] = {
 #define ROW_MEMBER train.
-    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW, 0)
+    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW, 5e-5)
 #undef ROW_MEMBER
 #define ROW_MEMBER crop.
         SCP_CROP_ROWS(ROW)
@@ -128,7 +128,7 @@ static const struct scp_option vaal_rows[] = {
 #define ROW_STRUCT struct scp_instances_options
 static const struct scp_option instances_rows[] = {
 #define ROW_MEMBER train.
-    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW, 0.1)
+    SCP_RUN_ROWS(ROW, 0) SCP_ACTIVE_TRAIN_ROWS(ROW, 5e-4)
 #undef ROW_MEMBER
 #define ROW_MEMBER crop.
         SCP_CROP_ROWS(ROW)

@@ -29,10 +29,10 @@ struct scp_crop_options {
     SCP_CROP_ROWS(SCP_OPTION_FIELD)
 };
 
-#define SCP_ACTIVE_TRAIN_ROWS(O, WARM_UP)                                                          \
-    O(REAL, learning_rate, 5e-4, 0, 10, "", "Adam's, at the top of the schedule")                  \
+#define SCP_ACTIVE_TRAIN_ROWS(O, RATE)                                                             \
+    O(REAL, learning_rate, RATE, 0, 10, "", "Adam's, at the top of the schedule")                  \
     O(CHOICE, schedule, SCP_SCHEDULE_CONSTANT, SCP_SCHEDULE_NAMES, "constant, step or cosine")     \
-    O(REAL, warm_up, WARM_UP, 0, 1, "of the run", "over which the rate rises linearly")            \
+    O(REAL, warm_up, 0.1, 0, 1, "of the run", "over which the rate rises linearly")                \
     O(REAL, final, 0, 0, 1, "of the rate", "cosine: rate at the end")                              \
     O(REAL, decay, 0.1, 0, 1, "", "step: factor")                                                  \
     O(REAL, decay_every, 0.5, 1e-6, 1, "of the run", "step: between decays")                       \
