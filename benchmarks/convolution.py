@@ -28,6 +28,7 @@ from scp import _core, _testing
 from scp.reference.conv import Geometry, size
 
 SAME = Geometry(1, 1, 1, 1)
+HALF, TWICE = Geometry(2, 1, 1, 1), Geometry(2, 1, 1, 1, True)
 LAYERS = {  # name: batch, height, width, in, out, kernel_y, kernel_x, geometry
     "narrow": {
         "3x3 1-16 at 384": (2, 384, 384, 1, 16, 3, 3, SAME),
@@ -53,6 +54,17 @@ LAYERS = {  # name: batch, height, width, in, out, kernel_y, kernel_x, geometry
         "3x3 64-64 at 96, dilation 2": (2, 96, 96, 64, 64, 3, 3, Geometry(1, 2, 2, 2)),
         "3x3 32-64 at 384, stride 2": (2, 384, 384, 32, 64, 3, 3, Geometry(2, 1, 1, 1)),
         "2x2 64-32 at 96, transposed": (2, 96, 96, 64, 32, 2, 2, Geometry(2, 1, 0, 0, True)),
+    },
+    "coder": {  # of VAAL, and of the auto-encoder of faces
+        "4x4 128-256 at 96, stride 2": (2, 96, 96, 128, 256, 4, 4, HALF),
+        "4x4 256-512 at 48, stride 2": (2, 48, 48, 256, 512, 4, 4, HALF),
+        "4x4 512-1024 at 24, stride 2": (2, 24, 24, 512, 1024, 4, 4, HALF),
+        "4x4 1024-512 at 12, transposed": (2, 12, 12, 1024, 512, 4, 4, TWICE),
+        "4x4 256-128 at 48, transposed": (2, 48, 48, 256, 128, 4, 4, TWICE),
+        "3x3 512-512 at 4, batch 16": (16, 4, 4, 512, 512, 3, 3, SAME),
+        "3x3 256-256 at 8, batch 16": (16, 8, 8, 256, 256, 3, 3, SAME),
+        "4x4 512-256 at 8, transposed, batch 16": (16, 8, 8, 512, 256, 4, 4, TWICE),
+        "4x4 64-128 at 32, stride 2, batch 16": (16, 32, 32, 64, 128, 4, 4, HALF),
     },
 }
 
