@@ -1,5 +1,6 @@
 """Active learning: what it asks for, by which rules, and that it goes on where it stopped."""
 
+import json
 import os
 import signal
 
@@ -64,6 +65,18 @@ def test_vaal_learns_which_images_are_labelled():
     assert set(found.pick(6, "vaal").tolist()) == set(range(8, COUNT))
     np.testing.assert_array_equal(found.labelled, np.arange(5))
     assert np.isnan(found.values["vaal"][:5]).all()
+
+
+def test_the_classifiers_learn_to_tell_images_apart(tmp_path):
+    """Images of different brightness: both cross entropies fall far below chance."""
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 0.1, (COUNT, 32, 32)).astype(np.float32)
+    images += np.linspace(0, 0.85, COUNT, dtype=np.float32)[:, None, None]
+    how = few("loss", passes=300, learning_rate=2e-3, smallest=0.8, log_every=50)
+    rank(images, "loss", run=tmp_path, **how)
+    lines = (tmp_path / "active-instances.jsonl").read_text().splitlines()
+    first, second, apart = json.loads(lines[-1])["levels"]
+    assert first < 0.5 * np.log(COUNT) and second < 0.5 * np.log(COUNT) and apart > 0
 
 
 def test_rules(images):
