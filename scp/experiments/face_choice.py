@@ -50,12 +50,13 @@ def activations(model: FaceAutoencoder, face: np.ndarray) -> FeaturePyramid:
     return FeaturePyramid.from_levels(filled, layout="hwc")
 
 
-def key_points(face: np.ndarray, size: int, count: int) -> np.ndarray:
-    """SIFT on the grey view of a square [1][P][P][3], float32 [K][2], pixels of the view."""
+def key_points(face: np.ndarray, size: int, count: int, label: str | None = None) -> np.ndarray:
+    """SIFT on the grey view of a square [1][P][P][3], float32 [K][2], pixels of the view. label:
+    its name, for the warning where it has none."""
     begin = (face.shape[1] - size) // 2
     grey = face[0, begin : begin + size, begin : begin + size] @ LUMA
     image = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-    return detect(image, "sift", count, min_distance=SPACING * size).xy
+    return detect(image, "sift", count, min_distance=SPACING * size, label=label).xy
 
 
 def similarities(
@@ -69,7 +70,7 @@ def similarities(
     vectors, norms, offsets = [], [], [0]
     for i in rows.tolist():
         face = squares(faces.subset([i]), model.size, model.room)[0]
-        xy = key_points(face, model.size, asked.points)
+        xy = key_points(face, model.size, asked.points, label=faces.ids[i])
         pyramid = activations(model, face)
         found = pyramid.at(xy * (pyramid.size[0] / model.size))
         vectors.append(found[0])
