@@ -135,6 +135,18 @@ def test_the_command_says_what_it_takes_and_what_is_wrong(folder, tmp_path, caps
     assert "m = 7: there are 6 faces" in capsys.readouterr().err
     assert main(["reproduce", "table3", "--root", str(folder), "--dataset", "hand", *run]) == 2
     assert "table3 is made of faces, not of hand" in capsys.readouterr().err
+    assert main(["reproduce", "table1", "--root", str(folder), "--dataset", "faces", *run]) == 2
+    assert "or folder, not of faces" in capsys.readouterr().err
+
+
+def test_the_end_names_no_part_that_is_not_of_faces(folder, tmp_path):
+    from types import SimpleNamespace
+
+    from scp.cli.reproduce.command import _next
+
+    args = SimpleNamespace(what=["table3"], dataset="faces", root=str(folder), evaluation="both")
+    job = SimpleNamespace(args=args, run=tmp_path, folder=RunFolder(tmp_path), wanted=["table3"])
+    assert [command for _, command in _next(job, ["table3"])] == [""]
 
 
 def test_the_plan_counts_what_is_left(folder, tmp_path):

@@ -147,10 +147,7 @@ def _default_sizes() -> str:
 
 def _kinds() -> list[str]:
     """What --dataset takes."""
-    from ...experiments.data import DATASETS
-
-    more = [kind for part in PARTS.values() for kind in part.kinds or ()]
-    return list(dict.fromkeys([*DATASETS, *more]))
+    return list(dict.fromkeys(kind for part in PARTS.values() for kind in part.fits))
 
 
 def run_reproduce(args) -> int:
@@ -207,8 +204,7 @@ def _job(args, kind: str, run: str | None, everything: bool) -> Job:
     wanted = list(dict.fromkeys(args.what))
     if everything:
         named = args.dataset is not None
-        fits = [p for p in ALL if p.kinds is None or kind in p.kinds]
-        wanted = [p.name for p in fits if named or kind in p.paper]
+        wanted = [p.name for p in ALL if kind in p.fits and (named or kind in p.paper)]
     folder = RunFolder(run or os.path.join("runs", f"reproduce-{kind}"))
     return Job(own, folder, wanted, _options(own))
 
@@ -316,8 +312,8 @@ def _with_data(job: Job, everything: bool) -> Job | None:
 def _why_not(job: Job, name: str) -> str:
     """Why a part cannot be made of this data set, as asked for; "" where it can."""
     args, part = job.args, PARTS[name]
-    if part.kinds is not None and args.dataset not in part.kinds:
-        return f"{name} is made of {' or '.join(part.kinds)}, not of {args.dataset}"
+    if args.dataset not in part.fits:
+        return f"{name} is made of {' or '.join(part.fits)}, not of {args.dataset}"
     if part.shows_test and args.evaluation == "paper":
         return f"{name} shows test images: --evaluation honest or both"
     if not part.sizes:

@@ -81,6 +81,13 @@ class Part:
     why_not: Callable[[int, int], str] | None = None
 
     @property
+    def fits(self) -> Sequence[str]:
+        """The kinds of data sets that it can be made of."""
+        from ...experiments.data import DATASETS
+
+        return DATASETS if self.kinds is None else self.kinds
+
+    @property
     def single(self) -> bool:
         return self.sizes is SINGLE
 
