@@ -21,6 +21,7 @@ from ..datasets import Dataset
 from ..datasets.spacing import spacing_of
 from ..errors import DatasetError
 from ..landmarks import Landmarks
+from ..values import real
 from .agreement import agreement
 from .definitions import BUILT_IN, LENGTH, Definitions
 from .parse import read_definitions
@@ -74,7 +75,7 @@ def measure(
     if isinstance(landmarks, Dataset) and images is None:
         images = landmarks
     marks = _landmarks(landmarks, "landmarks")
-    if not 0 <= error_scale < float("inf"):
+    if not 0 <= real(error_scale, "error_scale") < float("inf"):
         raise ValueError(f"error_scale must be a number from 0 on, got {error_scale}")
     known = None if truth is None else _true(truth, marks)
     mm = _spacing(spacing, images, marks)

@@ -13,6 +13,7 @@ from heads import heads
 import scp
 from scp.cli import main
 from scp.landmarks import write_kept
+from scp.measures.measure import ERROR_SCALE
 
 
 def found(n=6, error=5.0, ids=None):
@@ -142,6 +143,7 @@ def test_the_spacing_that_a_run_was_given(run: Path, images: Path, capsys):
     way = (xy[:, 7] - xy[:, 1]) * (0.2, 0.1)
     wanted = np.hypot(*way.T)
     assert content["measurements"][0]["unit"] == "mm"
+    assert content["error_scale"] == ERROR_SCALE  # Python's default is the command's
     assert [row["value"] for row in content["values"]] == pytest.approx(wanted.tolist())
 
 

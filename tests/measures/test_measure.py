@@ -170,6 +170,8 @@ def test_arguments():
     for options, said in (
         ({"level": 1}, "level must be between"),
         ({"error_scale": -1}, "error_scale must be"),
+        ({"error_scale": float("nan")}, "error_scale must be"),
+        ({"error_scale": None}, "error_scale must be a number, got None"),
         ({"truth": 3}, "truth must be Landmarks"),
     ):
         with pytest.raises((ValueError, TypeError), match=said):
